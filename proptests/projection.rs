@@ -1195,6 +1195,49 @@ fn undeclared_table_cannot_be_read() {
 }
 
 #[test]
+fn directory_of_generations_in_place_of_the_log_is_an_error() {
+    let (workspace, _log) = one_stream(2);
+    workspace.projector(3, true).catch_up().unwrap();
+    let published = workspace.generations();
+    let mistaken = || {
+        let log = workspace.root.join("projections");
+        let paths = ProjectorPaths { log, generations: workspace.root.join("other") };
+        Projector::<Toy>::new(workspace.disk.process(2), paths, ProjectorOptions::new(domain()), Vec::new())
+    };
+    let error = mistaken().catch_up().unwrap_err();
+    assert!(matches!(error, Error::DirectoryMixedUp { .. }), "{error:?}");
+    assert!(mistaken().digest_from_scratch(Progress::none()).is_err());
+    assert!(mistaken().rebuild(Progress::none()).is_err());
+    assert_eq!(workspace.generations(), published);
+}
+
+/// So many streams are listed and examined on several threads.
+#[test]
+fn new_entries_are_found_among_many_unchanged_streams() {
+    let workspace = Workspace::new(5, 1 << 20);
+    let append = |process: u32, tag: u8| {
+        let log = workspace.log(process);
+        append_tags(&log, tag..tag + 1);
+        let stream = log.close().unwrap().unwrap().stream;
+        workspace.disk.remove_tree(&workspace.log_dir().join(stream.to_string()).join("lock"));
+    };
+    for n in 0..300u32 {
+        append(10 + n, (n % 200) as u8);
+    }
+    workspace.disk.advance(LONG);
+    let reader = workspace.projector(2, true);
+    check(&workspace, &reader);
+    workspace.disk.advance(LONG);
+    let streams = workspace.streams();
+    assert_eq!(streams.len(), 300);
+    append(900, 201);
+    check(&workspace, &workspace.projector(3, true));
+    workspace.disk.remove_tree(&workspace.log_dir().join(streams[150].to_string()));
+    check(&workspace, &workspace.projector(4, true));
+    assert_eq!(workspace.entries().len(), 300);
+}
+
+#[test]
 fn swapped_directories_are_an_error() {
     let (workspace, _log) = one_stream(2);
     let exchanged = |workspace: &Workspace| {

@@ -5,7 +5,7 @@ use contexta::Contexta;
 use contexta::contract::fact::{Change, Joined};
 use contexta::contract::{ObjectKind, RunRef, RunStatus};
 use contexta::engine::storage::sim::SimDisk;
-use contexta::store::{RunRow, WriterRow};
+use contexta::store::{Attempts, RunRow, WriterRow};
 use std::path::Path;
 
 fn run(contexta: &Contexta) -> RunRow {
@@ -120,10 +120,14 @@ fn resumed_run_shows_its_newest_attempt() {
     );
     let all = contexta.store().read(|view| {
         let stage = train.stage_ref().clone();
-        view.series_of_all_attempts(second.run_ref(), Some(&stage), "loss")
+        view.points(second.run_ref(), Some(&stage), "loss", Attempts::All)
     });
     let superseded: Vec<_> = all.unwrap().into_iter().filter(|p| p.is_superseded).map(|p| p.step).collect();
     assert_eq!(superseded, [Some(6), Some(7), Some(8), Some(9)]);
+    let all = contexta.run_snapshot_of("a", Attempts::All).unwrap();
+    assert_eq!((all.metrics[0].count, all.writers.len()), (13, 2));
+    let all = contexta.step_series_of("a", "loss", Some("train"), Attempts::All).unwrap();
+    assert_eq!(all.points.len(), 13);
     assert_eq!(contexta.digest().unwrap().0, {
         contexta.rebuild(Default::default()).unwrap();
         contexta.digest().unwrap().0
@@ -151,7 +155,10 @@ fn run_of_a_killed_process_is_interrupted_until_someone_ends_it() {
         contexta::Options::new("/w").project("wine").storage(killed.clone()).detect_code_revision(false);
     let victim = options.open().unwrap();
     let started = victim.run("a").run_id("a").start().unwrap();
-    started.metric("loss", 1.0).unwrap();
+    // So many entries that one more entry does not lead to a new generation of the tables.
+    for _ in 0..30 {
+        started.metric("loss", 1.0).unwrap();
+    }
     let contexta = open_sim(&disk, 2, "/w");
     assert_eq!((run(&contexta).shown_status(), run(&contexta).interrupted_at), ("open", None));
     disk.advance(5_000_000_000);

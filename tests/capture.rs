@@ -2,8 +2,8 @@
 
 use crate::support::open_sim;
 use contexta::capture::{
-    DegradedEmission, Error, EventEmission, InScopeExt, MetricEmission, SampleSpec, ScopeKind, ScopeSpec,
-    SpanEmission, TraceContext,
+    DegradedEmission, Error, EventEmission, InScopeExt, MetricEmission, RunScope, SampleSpec, ScopeKind,
+    ScopeSpec, SpanEmission, TraceContext,
 };
 use contexta::contract::json::read::parse;
 use contexta::contract::{
@@ -12,6 +12,7 @@ use contexta::contract::{
 };
 use contexta::engine::storage::sim::SimDisk;
 use contexta::{Contexta, Options};
+use std::cell::RefCell;
 use std::future::Future;
 use std::sync::{Arc, Barrier};
 use std::task::{Context, Poll, Waker};
@@ -224,6 +225,44 @@ fn future_runs_in_its_scope_whichever_thread_polls_it() {
     });
     assert!(done.join().unwrap());
     assert_eq!(contexta.run_snapshot("a").unwrap().metrics[0].count, 2);
+}
+
+/// A value that captures when its thread destroys its thread-local values.
+struct CapturesWhenDropped(Contexta, RunScope);
+
+impl Drop for CapturesWhenDropped {
+    fn drop(&mut self) {
+        let CapturesWhenDropped(contexta, run) = self;
+        assert!(contexta.current_run().is_none());
+        run.event("late", "captured").unwrap();
+        run.span("late").unwrap();
+        drop(run.start_span("guard").unwrap());
+        let entered = run.enter();
+        assert!(contexta.current_run().is_none());
+        drop(entered);
+    }
+}
+
+thread_local! {
+    static CAPTURES_WHEN_DROPPED: RefCell<Option<CapturesWhenDropped>> = const { RefCell::new(None) };
+}
+
+#[test]
+fn destructor_of_a_thread_local_value_can_capture() {
+    let disk = SimDisk::new(9);
+    let contexta = open_sim(&disk, 1, "/w");
+    let run = contexta.run("a").run_id("a").start().unwrap();
+    let in_thread = run.clone();
+    std::thread::spawn(move || {
+        let own = CapturesWhenDropped(contexta, in_thread.clone());
+        // The values are destroyed in the reverse order of their first use: the stack of entered scopes is the first.
+        CAPTURES_WHEN_DROPPED.set(Some(own));
+        drop(in_thread.enter());
+    })
+    .join()
+    .unwrap();
+    run.complete().unwrap();
+    assert_eq!(open_sim(&disk, 2, "/w").run_snapshot("a").unwrap().records.len(), 3);
 }
 
 #[test]

@@ -3,12 +3,15 @@
 use crate::support::TempDir;
 use contexta::contract::{AnyRecord, RunStatus};
 use contexta::{Contexta, RunSnapshot};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{OFlags, fcntl_setfl};
 use rustix::process::{Pid, Signal, kill_process};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{Winsize, tcsetwinsize};
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -168,6 +171,132 @@ fn changed_files_become_artifacts() {
 }
 
 #[test]
+fn workspace_is_no_artifact_and_a_directory_is_one() {
+    let dir = TempDir::new("exec-artifact-dir");
+    let options = ["--artifact", "**/*", "--artifact", "model", "--artifact", "a[", "--set"];
+    let options: Vec<&str> = options.into_iter().chain(["artifacts.default_ingest_mode=move"]).collect();
+    let output = shell(dir.path(), &options, "mkdir model; echo 1 > model/weights; echo 2 > result");
+    assert!(text(&output.stderr).contains("[pattern_invalid]"), "{}", text(&output.stderr));
+    let snapshot = snapshot(dir.path());
+    let mut keys: Vec<&str> =
+        snapshot.artifacts.iter().map(|row| row.manifest.artifact_ref.last_component()).collect();
+    keys.sort_unstable();
+    assert_eq!(keys, ["model", "result", "weights"], "{}", text(&output.stderr));
+    // The files belong to the program.
+    assert!(dir.path().join("model/weights").exists() && dir.path().join("result").exists());
+}
+
+#[test]
+fn secrets_of_command_line_and_output_are_in_no_file_of_the_workspace() {
+    let dir = TempDir::new("exec-secrets");
+    let script = r#"echo "visible-marker password=$SECRET"; echo "api_key: $SECRET" >&2; exit 3"#;
+    let program =
+        ["sh", "-c", script, "sh", "--password=hunter'2SuperSecretTail", "--token", "x'SuperSecretTail y"];
+    let output = exec(dir.path(), &[], &program).env("SECRET", "a'SuperSecretTail9").output().unwrap();
+    assert_eq!(output.status.code(), Some(3));
+    assert!(text(&output.stdout).contains("SuperSecretTail9"));
+    let (mut dirs, mut is_visible) = (vec![dir.path().join(".contexta")], false);
+    while let Some(next) = dirs.pop() {
+        for entry in fs::read_dir(next).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                dirs.push(path);
+                continue;
+            }
+            let bytes = fs::read(&path).unwrap();
+            let contains = |text: &[u8]| bytes.windows(text.len()).any(|part| part == text);
+            is_visible |= contains(b"visible-marker");
+            assert!(!contains(b"SuperSecretTail"), "{}", path.display());
+        }
+    }
+    assert!(is_visible);
+}
+
+#[test]
+fn failure_of_a_sink_costs_neither_records_nor_the_end() {
+    let dir = TempDir::new("exec-sink");
+    for setting in ["capture.dispatch_failure_mode=raise", "capture.dispatch_failure_mode=outbox"] {
+        let options = ["--set", "capture.sinks=jsonl:/dev/full", "--set", setting, "--stage", "all"];
+        let output = shell(dir.path(), &options, "echo one; exit 0");
+        assert_eq!(output.status.code(), Some(0));
+        assert!(text(&output.stderr).contains("warning"), "{}", text(&output.stderr));
+        let snapshot = snapshot(dir.path());
+        assert_eq!(snapshot.run.status, RunStatus::Completed);
+        let lines = events(&snapshot).into_iter().filter(|(key, ..)| key == "output.stdout").count();
+        assert_eq!(lines, 1);
+        fs::remove_dir_all(dir.path().join(".contexta")).unwrap();
+    }
+}
+
+#[test]
+fn interpreter_of_a_python_program_is_described() {
+    let dir = TempDir::new("exec-python");
+    let site = dir.path().join("site/numpy-1.26.4.dist-info");
+    fs::create_dir_all(&site).unwrap();
+    fs::write(site.join("METADATA"), "Name: numpy\nVersion: 1.26.4\n").unwrap();
+    // A program that answers as an interpreter does.
+    let script = "#!/bin/sh\ncase $1 in -c) printf '3.12.1\\0%s/site\\0' \"$PWD\";; *) echo ran;; esac\n";
+    fs::write(dir.path().join("python3"), script).unwrap();
+    fs::write(dir.path().join("train"), format!("#!{}/python3\n", dir.path().display())).unwrap();
+    for name in ["python3", "train"] {
+        fs::set_permissions(dir.path().join(name), fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    for program in [&["./python3", "a.py"][..], &["./train"]] {
+        let output = exec(dir.path(), &[], program).output().unwrap();
+        assert_eq!(text(&output.stdout), "ran\n");
+        let snapshot = snapshot(dir.path());
+        assert_eq!(snapshot.environments.len(), 2);
+        let environment = &snapshot.environments.last().unwrap().snapshot;
+        let runtime =
+            environment.runtime.as_ref().map(|runtime| (runtime.name.as_str(), runtime.version.as_str()));
+        assert_eq!(runtime, Some(("python", "3.12.1")));
+        assert_eq!(environment.packages.get("numpy").map(String::as_str), Some("1.26.4"));
+        fs::remove_dir_all(dir.path().join(".contexta")).unwrap();
+    }
+}
+
+/// Reads a pipe until it ends.
+fn rest(mut pipe: impl Read) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    pipe.read_to_end(&mut bytes).unwrap();
+    bytes
+}
+
+#[test]
+fn slow_reader_receives_all_output() {
+    let dir = TempDir::new("exec-slow");
+    let mut command = exec(dir.path(), &[], &["head", "-c", "110000", "/dev/zero"]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let stderr = child.stderr.take().unwrap();
+    // Standard error ends with `contexta exec`, which must wait for the reader.
+    let time = Timespec::try_from(Duration::from_millis(1500)).unwrap();
+    let ended = poll(&mut [PollFd::new(&stderr, PollFlags::IN)], Some(&time)).unwrap();
+    assert_eq!((rest(child.stdout.take().unwrap()).len(), ended), (110_000, 0));
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn output_in_non_blocking_mode_receives_all_bytes() {
+    let dir = TempDir::new("exec-non-blocking");
+    let (reader, mut writer) = std::io::pipe().unwrap();
+    fcntl_setfl(&writer, OFlags::NONBLOCK).unwrap();
+    let mut filled = 0;
+    while let Ok(len) = writer.write(&[b'x'; 4096]) {
+        filled += len;
+    }
+    let mut command = exec(dir.path(), &[], &["sh", "-c", "echo hello; echo done >&2"]);
+    let mut child = command.stdout(writer).stderr(Stdio::piped()).spawn().unwrap();
+    drop(command);
+    let mut line = String::new();
+    let mut stderr = BufReader::new(child.stderr.take().unwrap());
+    stderr.read_line(&mut line).unwrap();
+    assert_eq!(line, "done\n");
+    let found = rest(reader);
+    assert_eq!((found.len(), text(&found[filled..])), (filled + 6, "hello\n".to_owned()));
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
 fn program_runs_although_capture_cannot_start_or_is_lost() {
     let dir = TempDir::new("exec-without");
     fs::write(dir.path().join("file"), "no workspace").unwrap();
@@ -198,10 +327,14 @@ const WAITING: &str = "echo ready; while read -r line; do :; done";
 
 #[test]
 fn signals_are_passed_on_and_cancel_the_run() {
-    for (script, signal, code) in [
-        ("trap 'exit 3' TERM; sleep 1000 & echo ready; wait", Signal::TERM, 3),
-        (WAITING, Signal::INT, 130),
-        (WAITING, Signal::HUP, 129),
+    let with_trap = |signal: &str| format!("trap 'exit 3' {signal}; sleep 1000 & echo ready; wait");
+    let (on_term, on_quit, on_user) = (with_trap("TERM"), with_trap("QUIT"), with_trap("USR1"));
+    for (script, signal, code, status) in [
+        (on_term.as_str(), Signal::TERM, 3, RunStatus::Cancelled),
+        (WAITING, Signal::INT, 130, RunStatus::Cancelled),
+        (WAITING, Signal::HUP, 129, RunStatus::Cancelled),
+        (&on_quit, Signal::QUIT, 3, RunStatus::Cancelled),
+        (&on_user, Signal::USR1, 3, RunStatus::Failed),
     ] {
         let dir = TempDir::new("exec-signals");
         let mut command = exec(dir.path(), &[], &["sh", "-c", script]);
@@ -211,7 +344,7 @@ fn signals_are_passed_on_and_cancel_the_run() {
         // The input stays open, so that only the signal ends the program.
         let _stdin = child.stdin.take();
         assert_eq!(child.wait().unwrap().code(), Some(code), "{signal:?}");
-        assert_eq!(snapshot(dir.path()).run.status, RunStatus::Cancelled);
+        assert_eq!(snapshot(dir.path()).run.status, status, "{signal:?}");
     }
 }
 
@@ -250,6 +383,11 @@ struct Terminal {
 
 impl Terminal {
     fn start(dir: &Path, program: &[&str]) -> Terminal {
+        let command: Vec<&str> = [BIN, "exec", "--run", "r", "--"].iter().chain(program).copied().collect();
+        Terminal::start_command(dir, &command)
+    }
+
+    fn start_command(dir: &Path, command: &[&str]) -> Terminal {
         let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
         grantpt(&master).unwrap();
         unlockpt(&master).unwrap();
@@ -260,8 +398,8 @@ impl Terminal {
         // The first argument makes the terminal the controlling terminal of the command that follows.
         let child = Command::new(BIN)
             .current_dir(dir)
-            .args(["__exec-in-terminal", BIN, "exec", "--run", "r", "--"])
-            .args(program)
+            .arg("__exec-in-terminal")
+            .args(command)
             .stdin(stream())
             .stdout(stream())
             .stderr(stream())
@@ -330,6 +468,37 @@ fn interrupt_key_reaches_the_program_and_cancels_the_run() {
     let (output, code) = terminal.finish();
     assert_eq!(code, Some(130), "{output}");
     assert_eq!(snapshot(dir.path()).run.status, RunStatus::Cancelled);
+}
+
+#[test]
+fn modes_of_the_terminal_are_restored() {
+    let dir = TempDir::new("exec-modes");
+    let script = r#"stty -a > before
+        "$0" exec --run a -- true; stty -a > after-success
+        "$0" exec --run b -- sh -c 'kill -9 $$'; stty -a > after-kill
+        "$0" exec --run c -- stty raw -echo; stty -a > after-raw
+        "$0" exec --run d -- /no/such/program; stty -a > after-missing"#;
+    Terminal::start_command(dir.path(), &["sh", "-c", script, BIN]).finish();
+    let before = fs::read_to_string(dir.path().join("before")).unwrap();
+    assert!(before.contains(" icanon"), "{before}");
+    for name in ["after-success", "after-kill", "after-raw", "after-missing"] {
+        assert_eq!(fs::read_to_string(dir.path().join(name)).unwrap(), before, "{name}");
+    }
+}
+
+#[test]
+fn program_without_pseudo_terminal_reads_the_controlling_terminal() {
+    let dir = TempDir::new("exec-tty");
+    let script = r#""$0" exec --run r -- sh -c 'echo ready > /dev/tty; read line < /dev/tty; echo got $line' \
+        < /dev/null > output 2>&1"#;
+    let mut terminal = Terminal::start_command(dir.path(), &["sh", "-c", script, BIN]);
+    terminal.read_until("ready");
+    terminal.master.write_all(b"typed\n").unwrap();
+    let (_, code) = terminal.finish();
+    assert_eq!(
+        (fs::read_to_string(dir.path().join("output")).unwrap().as_str(), code),
+        ("got typed\n", Some(0))
+    );
 }
 
 // ---- memory

@@ -10,6 +10,7 @@
 mod artifacts;
 mod attempts;
 mod capture;
+mod capture_facade;
 mod cases;
 mod config;
 #[cfg(feature = "cli")]
@@ -43,4 +44,5 @@ mod tidy;
 mod tracing_layer;
 #[cfg(feature = "cli")]
 mod transcripts;
+mod unusual;
 mod verify;

@@ -40,7 +40,11 @@ fn error(dir: &Path, args: &[&str], exit: i32) -> String {
 
 fn workspace(name: &str) -> TempDir {
     let dir = TempDir::new(name);
-    let contexta = Options::new(dir.path().join(".contexta")).project("wine").open().unwrap();
+    let contexta = Options::new(dir.path().join(".contexta"))
+        .project("wine")
+        .detect_code_revision(false)
+        .open()
+        .unwrap();
     two_runs(&contexta);
     dir
 }
@@ -214,10 +218,11 @@ fn verify_names_stream_segment_offset_and_lost_entries() {
 fn merge_copies_runs_and_bodies_and_a_second_merge_changes_nothing() {
     let dir = workspace("merge");
     let path = dir.path();
-    let here = Options::new(path.join("here")).project("wine").open().unwrap();
+    let here = Options::new(path.join("here")).project("wine").detect_code_revision(false).open().unwrap();
     let run = here.run("own").start().unwrap();
     std::fs::write(path.join("model.bin"), "weights").unwrap();
-    let there = Options::new(path.join(".contexta")).project("wine").open().unwrap();
+    let there =
+        Options::new(path.join(".contexta")).project("wine").detect_code_revision(false).open().unwrap();
     let other = there.run("third").start().unwrap();
     other.register_artifact("model_bundle", path.join("model.bin")).unwrap();
     other.complete().unwrap();
@@ -254,7 +259,8 @@ fn merge_while_another_runs_exits_1_with_merge_busy_and_copies_no_body() {
     let dir = workspace("merge-busy");
     let path = dir.path();
     std::fs::write(path.join("model.bin"), "weights").unwrap();
-    let there = Options::new(path.join(".contexta")).project("wine").open().unwrap();
+    let there =
+        Options::new(path.join(".contexta")).project("wine").detect_code_revision(false).open().unwrap();
     let run = there.run("third").start().unwrap();
     run.register_artifact("model_bundle", path.join("model.bin")).unwrap();
     run.complete().unwrap();
@@ -483,7 +489,8 @@ fn text_from_the_log_reaches_no_output_with_hidden_characters() {
     let hidden = format!("a{HIDDEN}z");
     // The names of parameters contain no control characters.
     let name = hidden.replace(char::is_control, "");
-    let contexta_here = Options::new(path.join(".contexta")).project("wine").open().unwrap();
+    let contexta_here =
+        Options::new(path.join(".contexta")).project("wine").detect_code_revision(false).open().unwrap();
     for id in ["one", "two"] {
         let run = contexta_here.run(&hidden).run_id(id).param(&name, hidden.as_str()).start().unwrap();
         let stage = run.stage("train").unwrap();

@@ -1,7 +1,10 @@
-//! Required refs of a scope, and the observation that its records begin with.
+//! Required refs of a scope, the observation that its records begin with, and degraded markers of capture itself.
 
 use crate::capture::error::{Error, Result};
-use crate::contract::{Observation, RunRef, StageRef, Timestamp};
+use crate::contract::{
+    Degradation, DegradedCategory, DegradedPayload, DegradedSeverity, Fact, Observation, RecordDraft, RunRef,
+    StableRef, StageRef, Timestamp, Valid,
+};
 
 pub(in crate::capture) use crate::capture::refs::Context;
 
@@ -31,4 +34,24 @@ impl Context {
         observation.operation_context_ref = self.operation.clone();
         Ok(observation)
     }
+
+    /// Returns a degraded marker: data of this scope is missing or doubtful.
+    pub(in crate::capture) fn marker(
+        &self,
+        observed_at: Timestamp,
+        producer: &str,
+        payload: DegradedPayload,
+    ) -> Result<Fact> {
+        let mut observation = self.observation(observed_at, producer)?;
+        observation.degradation_marker = Degradation::CaptureGap;
+        Ok(Fact::Degraded(Valid::new(RecordDraft::of(observation, payload))?))
+    }
+}
+
+/// Returns the payload of a degraded marker that warns: data about `subject` is missing or doubtful.
+pub(in crate::capture) fn warning(issue_key: &str, summary: String, subject: StableRef) -> DegradedPayload {
+    let (category, severity) = (DegradedCategory::Capture, DegradedSeverity::Warning);
+    let mut payload = DegradedPayload::new(issue_key, category, severity, summary);
+    payload.subject_ref = Some(subject);
+    payload
 }

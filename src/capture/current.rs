@@ -1,7 +1,8 @@
 //! The current scope of a thread.
 //!
 //! Each thread has a stack of entered scopes and open span guards. The innermost entered scope of a session is the
-//! session's current scope in this thread. No scope is current for a whole process.
+//! session's current scope in this thread. No scope is current for a whole process, and none while the thread destroys
+//! the stack and its other thread-local values, whose destructors can still capture.
 
 use crate::capture::scope::Scope;
 use crate::capture::session::Session;
@@ -54,7 +55,7 @@ impl Drop for Entered {
 fn push(scope: Arc<Scope>, span: Option<TraceContext>) -> Entered {
     let token = NEXT_TOKEN.get();
     NEXT_TOKEN.set(token + 1);
-    ENTERED.with_borrow_mut(|entered| entered.push(Entry { token, scope, span }));
+    let _ = ENTERED.try_with(|entered| entered.borrow_mut().push(Entry { token, scope, span }));
     Entered { token, not_send: PhantomData }
 }
 
@@ -70,26 +71,28 @@ pub(super) fn enter_span(scope: &Arc<Scope>, span: TraceContext) -> Entered {
 
 /// Returns the current scope of the session in this thread; `None` if no scope is entered.
 pub(super) fn current(session: &Session) -> Option<Arc<Scope>> {
-    ENTERED.with_borrow(|entered| {
-        let own =
-            |entry: &&Entry| entry.span.is_none() && Arc::ptr_eq(&entry.scope.session.inner, &session.inner);
-        entered.iter().rev().find(own).map(|entry| Arc::clone(&entry.scope))
-    })
+    let own =
+        |entry: &&Entry| entry.span.is_none() && Arc::ptr_eq(&entry.scope.session.inner, &session.inner);
+    let find = |entered: &RefCell<Vec<Entry>>| {
+        entered.borrow().iter().rev().find(own).map(|entry| Arc::clone(&entry.scope))
+    };
+    ENTERED.try_with(find).ok().flatten()
 }
 
 /// Returns the innermost open span guard in this thread that belongs to `scope` or to a scope that contains it.
 pub(super) fn current_span(scope: &Scope) -> Option<TraceContext> {
-    ENTERED.with_borrow(|entered| {
-        let contains = |outer: &Arc<Scope>| {
-            let mut inner = Some(scope);
-            while let Some(at) = inner {
-                if std::ptr::eq(at, outer.as_ref()) {
-                    return true;
-                }
-                inner = at.parent.as_deref();
+    let contains = |outer: &Arc<Scope>| {
+        let mut inner = Some(scope);
+        while let Some(at) = inner {
+            if std::ptr::eq(at, outer.as_ref()) {
+                return true;
             }
-            false
-        };
-        entered.iter().rev().filter(|entry| contains(&entry.scope)).find_map(|entry| entry.span)
-    })
+            inner = at.parent.as_deref();
+        }
+        false
+    };
+    let find = |entered: &RefCell<Vec<Entry>>| {
+        entered.borrow().iter().rev().filter(|entry| contains(&entry.scope)).find_map(|entry| entry.span)
+    };
+    ENTERED.try_with(find).ok().flatten()
 }

@@ -3,11 +3,13 @@
 use crate::capture::context::Context;
 use crate::capture::emission::Step;
 use crate::capture::error::{Error, Result};
+use crate::capture::intake::Intake;
 use crate::capture::scope::{NewScope, Scope, ScopeKind};
 use crate::capture::scopes::RunScope;
 use crate::capture::session::Session;
 use crate::contract::fact::{Joined, Writer};
 use crate::contract::refs::slug;
+use crate::contract::rules::trim;
 use crate::contract::{Fact, RunRef};
 
 /// The description of a writer that joins a run. [`JoinBuilder::start`] joins the run.
@@ -57,7 +59,7 @@ impl JoinBuilder {
     }
 
     /// Joins the run. The fact is on disk when the method returns. The start time of the returned scope is the time of
-    /// joining. Errors: the label is blank, or the workspace is read-only or cannot be written.
+    /// joining. Errors: the workspace is read-only or cannot be written.
     pub fn start(self) -> Result<RunScope> {
         let session = &self.session.inner;
         if session.options.records_read_only {
@@ -66,7 +68,8 @@ impl JoinBuilder {
         let now = session.now();
         let writer = session.writer_id()?;
         let ids = (writer, session.journal.process()?.id());
-        let fact = Writer::new(self.run.clone(), ids, self.joined, self.label.clone(), now)?;
+        let label = self.label.filter(|label| !trim(label).is_empty());
+        let fact = Writer::new(self.run.clone(), ids, self.joined, label.clone(), now)?;
         let new = NewScope {
             kind: ScopeKind::Run,
             own: (&self.run).into(),
@@ -75,9 +78,15 @@ impl JoinBuilder {
             started_at: now,
             writer: Some(writer),
         };
-        let (scope, _) = Scope::open(self.session.clone(), None, new, vec![Fact::Writer(fact)])?;
+        let (scope, _) = Scope::open(
+            self.session.clone(),
+            None,
+            new,
+            vec![Fact::Writer(fact)],
+            Intake::new(&session.redactor),
+        )?;
         if self.joined == Joined::Attached {
-            let label = self.label.as_deref().and_then(|label| slug(label, SUFFIX_LEN_MAX));
+            let label = label.as_deref().and_then(|label| slug(label, SUFFIX_LEN_MAX));
             scope.children().names.share(match label {
                 Some(label) => label,
                 None => session.suffix()?,

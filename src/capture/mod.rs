@@ -16,14 +16,17 @@ mod annotate;
 mod context;
 mod current;
 mod dispatch;
-pub mod emission;
+pub mod edge;
+mod emission;
 mod end;
 pub mod environment;
 pub mod error;
 mod in_scope;
+mod intake;
 mod join;
 mod names;
 pub mod outcome;
+mod params;
 mod prepared;
 mod record;
 pub mod redact;
@@ -53,7 +56,7 @@ pub use emission::{
 pub use error::{Error, Result};
 pub use in_scope::{InScope, InScopeExt};
 pub use join::JoinBuilder;
-pub use outcome::RegisteredArtifact;
+pub use outcome::{RegisteredArtifact, RegisteredArtifacts};
 pub use redact::{RedactionMode, RedactionOptions};
 pub use result::{
     BatchCaptureResult, BatchCounts, CaptureResult, DegradationNote, Delivery, DeliveryStatus, MessageLevel,

@@ -1,8 +1,10 @@
-//! The result of registering an artifact.
+//! The results of registering artifacts.
 
-use crate::capture::result::{CaptureResult, PayloadFamily};
+use crate::capture::error::{Error, Result};
+use crate::capture::result::{BatchCaptureResult, CaptureResult, PayloadFamily, ResultFailure};
 use crate::contract::{ArtifactManifest, ArtifactRef, Canonical, Valid};
 use crate::store::{Durability, Note};
+use std::ops::Deref;
 
 /// The result of registering an artifact.
 #[derive(Debug, Clone, PartialEq)]
@@ -35,5 +37,72 @@ impl RegisteredArtifact {
             result.add_reason("artifact_source_missing");
         }
         result.payload_of(Some(self.manifest.to_value()))
+    }
+}
+
+/// The results of registering several artifacts, one for each registration, in the same order. Dereferences to them.
+#[derive(Debug)]
+#[must_use = "a file that could not be registered is an error of its own in the results"]
+pub struct RegisteredArtifacts(Vec<Result<RegisteredArtifact>>);
+
+impl RegisteredArtifacts {
+    /// Returns the result of the batch: failed if all registrations failed, degraded if some failed or are degraded.
+    pub fn result(&self) -> BatchCaptureResult {
+        let results = self.0.iter().map(|registered| match registered {
+            Ok(registered) => registered.result(),
+            Err(error) => failed(error),
+        });
+        BatchCaptureResult::aggregate(PayloadFamily::Artifact, results.collect())
+    }
+
+    /// Returns all artifacts, or the first error.
+    pub fn into_result(self) -> Result<Vec<RegisteredArtifact>> {
+        self.0.into_iter().collect()
+    }
+}
+
+/// Returns the result of a failed registration. After the failure of a sink, this is the result of the capture of the
+/// manifest.
+fn failed(error: &Error) -> CaptureResult {
+    let captured = error.results().and_then(|results| results.iter().find(|result| is_artifact(result)));
+    captured.cloned().unwrap_or_else(|| {
+        let failure = ResultFailure::new(error.code(), error.to_string());
+        CaptureResult::failure_result(PayloadFamily::Artifact, None, failure)
+    })
+}
+
+fn is_artifact(result: &CaptureResult) -> bool {
+    result.family() == PayloadFamily::Artifact
+}
+
+impl FromIterator<Result<RegisteredArtifact>> for RegisteredArtifacts {
+    fn from_iter<I: IntoIterator<Item = Result<RegisteredArtifact>>>(results: I) -> RegisteredArtifacts {
+        RegisteredArtifacts(results.into_iter().collect())
+    }
+}
+
+impl Deref for RegisteredArtifacts {
+    type Target = [Result<RegisteredArtifact>];
+
+    fn deref(&self) -> &[Result<RegisteredArtifact>] {
+        &self.0
+    }
+}
+
+impl IntoIterator for RegisteredArtifacts {
+    type Item = Result<RegisteredArtifact>;
+    type IntoIter = std::vec::IntoIter<Result<RegisteredArtifact>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}
+
+impl<'a> IntoIterator for &'a RegisteredArtifacts {
+    type Item = &'a Result<RegisteredArtifact>;
+    type IntoIter = std::slice::Iter<'a, Result<RegisteredArtifact>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.iter()
     }
 }

@@ -4,12 +4,12 @@ use crate::capture::current::current_span;
 use crate::capture::dispatch::{Appended, Commit, Points};
 use crate::capture::emission::{Emission, MetricEmission};
 use crate::capture::error::{Error, Result};
+use crate::capture::intake::{Changes, Intake};
 use crate::capture::prepared::Prepared;
 use crate::capture::result::{BatchCaptureResult, CaptureResult, CapturedAs, PayloadFamily};
 use crate::capture::scope::Scope;
-use crate::capture::secrets::Redaction;
 use crate::capture::trace::{SpanId, TraceContext, TraceId};
-use crate::contract::{Degradation, Fact, MetricValue, RecordDraft, RecordType, StableRef, Timestamp, Valid};
+use crate::contract::{Degradation, Fact, MetricValue, RecordType, StableRef, Timestamp};
 use crate::store::journal::digest_bytes;
 use crate::store::{EncodedSeries, PointValue, Receipt};
 use std::sync::Arc;
@@ -40,40 +40,41 @@ impl Scope {
         current_span(self).unwrap_or_else(|| self.trace())
     }
 
-    /// Returns the fact of a record, and the paths of the values that were redacted.
-    fn fact(&self, emission: Emission, now: Timestamp) -> Result<(Fact, Vec<String>)> {
+    /// Returns the fact of a record, its degraded marker if members were left out, and what was changed.
+    fn fact(&self, emission: Emission, now: Timestamp) -> Result<(Fact, Option<Fact>, Changes)> {
         let inner = &self.session.inner;
         let observation = |at| self.context.observation(at, &inner.options.producer);
         let subject = || Some(self.own.clone());
-        let mut by = Redaction::new(&inner.redactor);
+        let mut intake = Intake::new(&inner.redactor);
         let fact = match emission {
             Emission::Event(event) => {
-                let mut payload = by.of(event.into_payload(subject()));
+                let mut payload = event.into_payload(subject());
                 payload.origin_marker = inner.options.origin;
-                Fact::Event(Valid::new(RecordDraft::of(observation(now)?, payload))?)
+                Fact::Event(intake.record(observation(now)?, payload)?)
             }
-            Emission::Metric(metric) => Fact::Metric(Valid::new(RecordDraft::of(
-                observation(now)?,
-                by.of(metric.into_payload(subject())),
-            ))?),
+            Emission::Metric(metric) => {
+                Fact::Metric(intake.record(observation(now)?, metric.into_payload(subject()))?)
+            }
             Emission::Span(span) => {
-                let payload = by.of(span.into_payload(&self.parent_of_spans(), inner.span_id()?, now));
+                let payload = span.into_payload(&self.parent_of_spans(), inner.span_id()?, now);
                 // The reference observes a span at its start. A span that starts in the future is observed now.
                 let observed_at = payload.started_at.min(now);
-                Fact::Span(Valid::new(RecordDraft::of(observation(observed_at)?, payload))?)
+                Fact::Span(intake.record(observation(observed_at)?, payload)?)
             }
             Emission::Degraded(marker) => {
                 let mut observation = observation(now)?;
                 observation.degradation_marker = Degradation::CaptureGap;
-                let mut payload = by.of(marker.into_payload(subject()));
+                let mut payload = marker.into_payload(subject());
                 payload.origin_marker = inner.options.origin;
-                Fact::Degraded(Valid::new(RecordDraft::of(observation, payload))?)
+                Fact::Degraded(intake.record(observation, payload)?)
             }
         };
-        Ok((fact, by.redacted))
+        let changes = intake.changes();
+        Ok((fact, intake.marker(self.own.clone(), &self.context, now, &inner.options.producer)?, changes))
     }
 
-    /// Captures records in one commit: all of them or none.
+    /// Captures records in one commit: all of them or none. The degraded markers of members that were left out follow
+    /// the records.
     pub(super) fn emit(&self, emissions: Vec<Emission>) -> Result<Vec<CaptureResult>> {
         self.check_open()?;
         let inner = &self.session.inner;
@@ -81,46 +82,44 @@ impl Scope {
         let now = inner.now();
         let mut facts = Vec::with_capacity(emissions.len());
         let mut families = Vec::with_capacity(emissions.len());
+        let mut markers = Vec::new();
         for emission in emissions {
             let family = emission.family();
-            let (fact, redacted) = self.fact(emission, now)?;
-            families.push((family, redacted));
+            let (fact, marker, changes) = self.fact(emission, now)?;
+            families.push((family, changes));
             facts.push(fact);
+            markers.extend(marker);
         }
         if facts.is_empty() {
             return Ok(Vec::new());
         }
+        facts.extend(markers);
         let commit = Commit::new(facts, inner.options.durability, &self.context);
         let Appended { receipt, results, .. } = inner.dispatcher.append(commit)?;
         if let Some(mut results) = results {
-            for (result, (_, redacted)) in results.iter_mut().zip(families) {
-                result.add_redacted(redacted);
+            results.truncate(families.len());
+            for (result, (_, changes)) in results.iter_mut().zip(families) {
+                changes.tell(result);
             }
             return Ok(results);
         }
-        let result = |(n, (record_type, redacted)): (usize, (RecordType, Vec<String>))| {
-            self.result(record_type, receipt, n, redacted)
+        let result = |(n, (record_type, changes)): (usize, (RecordType, Changes))| {
+            let mut result = self.result(record_type, receipt, n);
+            changes.tell(&mut result);
+            result
         };
         Ok(families.into_iter().enumerate().map(result).collect())
     }
 
     /// Returns the result of the `n`th record of a commit that the log took.
-    fn result(
-        &self,
-        record_type: RecordType,
-        receipt: Option<Receipt>,
-        n: usize,
-        redacted: Vec<String>,
-    ) -> CaptureResult {
+    fn result(&self, record_type: RecordType, receipt: Option<Receipt>, n: usize) -> CaptureResult {
         let captured = CapturedAs {
             context: Some(Arc::clone(&self.context)),
             record_type: Some(record_type),
             position: receipt.map(|receipt| receipt.stamp(n as u64).position()),
             durability: receipt.map(|receipt| receipt.durability),
         };
-        let mut result = CaptureResult::captured(family_of(record_type), captured);
-        result.add_redacted(redacted);
-        result
+        CaptureResult::captured(family_of(record_type), captured)
     }
 
     /// Captures records in one commit, and returns the result of the batch.
@@ -163,15 +162,16 @@ impl Scope {
     }
 
     /// Checks, redacts and encodes the unchanging part of a series. Errors: the scope has ended, is a deployment without
-    /// a run, or a member breaks a rule.
+    /// a run, or the key breaks a rule.
     pub(super) fn prepare(&self, emission: MetricEmission) -> Result<Prepared> {
         self.check_open()?;
-        let (fact, redacted) = self.fact(emission.clone().into(), self.session.inner.now())?;
-        let encoded = match &fact {
-            Fact::Metric(draft) => EncodedSeries::of(draft),
+        let (fact, marker, changes) = self.fact(emission.clone().into(), self.session.inner.now())?;
+        let encoded = match (&fact, marker) {
+            (Fact::Metric(draft), None) => EncodedSeries::of(draft),
+            // Members are left out, so each point has a degraded marker.
             _ => None,
         };
-        Ok(Prepared { emission, encoded, redacted })
+        Ok(Prepared { emission, encoded, redacted: changes.redacted })
     }
 
     /// Captures a point of a series.
@@ -188,7 +188,7 @@ impl Scope {
         let Appended { receipt, results, .. } = self.append_points(prepared, series, &[(step, point)])?;
         let mut result = match results.and_then(|mut results| results.pop()) {
             Some(result) => result,
-            None => self.result(RecordType::Metric, receipt, 0, Vec::new()),
+            None => self.result(RecordType::Metric, receipt, 0),
         };
         if !prepared.redacted.is_empty() {
             result.add_redacted(prepared.redacted.clone());
@@ -221,7 +221,7 @@ impl Scope {
         let results = match appended.results {
             Some(results) => results,
             None => {
-                let one = |n| self.result(RecordType::Metric, appended.receipt, n, Vec::new());
+                let one = |n| self.result(RecordType::Metric, appended.receipt, n);
                 (0..short.len()).map(one).collect()
             }
         };
@@ -250,7 +250,7 @@ impl Scope {
         inner.dispatcher.append_points(Points { series, points, now, durability, context }, || {
             let fact = |(step, value): &(Option<i64>, PointValue)| {
                 let emission = prepared.point(*step, (*value).into()).into();
-                self.fact(emission, Timestamp::from_nanos(now)).map(|(fact, _)| fact)
+                self.fact(emission, Timestamp::from_nanos(now)).map(|(fact, ..)| fact)
             };
             points.iter().map(fact).collect()
         })

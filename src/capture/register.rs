@@ -1,19 +1,19 @@
 //! Registration of artifacts and lineage edges in a scope.
 
+use crate::capture::context::warning;
 use crate::capture::dispatch::{Appended, Commit};
+use crate::capture::edge::edge;
 use crate::capture::emission::{ArtifactRegistration, ArtifactRole, IngestMode};
 use crate::capture::error::{Error, Result};
+use crate::capture::intake::Intake;
 use crate::capture::outcome::RegisteredArtifact;
 use crate::capture::result::{BatchCaptureResult, CaptureResult, CapturedAs, PayloadFamily};
 use crate::capture::scope::Scope;
-use crate::capture::secrets::Redaction;
-use crate::contract::refs::slug;
+use crate::contract::refs::{component_of_id, slug};
 use crate::contract::{
-    ArtifactManifest, ArtifactRef, Confidence, Degradation, DegradedCategory, DegradedPayload,
-    DegradedSeverity, Fact, LineageEdge, LineageOrigin, RecordDraft, RelationRef, RelationType, RunRef,
-    StableRef, Valid, Value,
+    ArtifactManifest, ArtifactRef, Fact, LineageEdge, RelationType, RunRef, StableRef, Valid, Value,
 };
-use crate::store::journal::{file_name_attributes, short_digest};
+use crate::store::journal::file_name_attributes;
 use crate::store::location;
 use crate::store::source::SOURCE_NOT_REMOVED;
 use crate::store::{Durability, Note, Severity, SourceMode, StoredBody};
@@ -42,32 +42,10 @@ impl Scope {
     ) -> Result<LineageEdge> {
         self.check_open()?;
         let inner = &self.session.inner;
-        let edge = self.edge(self.context.run()?, source, relation, target)?;
+        let edge = edge(self.context.run()?, source, relation, target, inner.now())?;
         let commit = Commit::new(vec![edge.clone().into()], inner.options.durability, &self.context);
         inner.dispatcher.append(commit)?;
         Ok(edge.into_inner())
-    }
-
-    /// Creates a lineage edge. The ref of the edge is derived from source, relation and target. An edge that is
-    /// captured several times therefore has one ref, and appears once in answers.
-    fn edge(
-        &self,
-        run: &RunRef,
-        source: StableRef,
-        relation: RelationType,
-        target: StableRef,
-    ) -> crate::contract::Result<Valid<LineageEdge>> {
-        let content = format!("{source} {relation} {target}");
-        let edge = LineageEdge::new(
-            RelationRef::under(run, &short_digest(&content))?,
-            relation,
-            source,
-            target,
-            self.session.inner.now(),
-            LineageOrigin::Explicit,
-            Confidence::High,
-        );
-        Valid::new(edge)
     }
 
     /// Returns the ref for an artifact: the given ref, or a ref with the given key, or a new ref that is made from the
@@ -80,8 +58,9 @@ impl Scope {
             return Ok(own.clone());
         }
         if let Some(key) = &what.key {
-            children.names.reserve(KIND, key);
-            return Ok(ArtifactRef::under(run, key)?);
+            let component = component_of_id(key, KIND);
+            children.names.reserve(KIND, &component);
+            return Ok(ArtifactRef::under(run, &component)?);
         }
         let stem = what.path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
         let stem = stem.and_then(|stem| slug(&stem, usize::MAX)).unwrap_or_else(|| KIND.to_owned());
@@ -99,12 +78,13 @@ impl Scope {
         let source = self.source(&what, what.ingest_mode.unwrap_or(options.ingest_mode))?;
         let manifest = self.manifest(run, &what)?;
         let own: StableRef = (&manifest.artifact_ref).into();
+        let now = self.session.inner.now();
         let edge = match what.role {
-            ArtifactRole::Input => self.edge(run, self.own.clone(), RelationType::Used, own)?,
-            _ => self.edge(run, own, RelationType::ProducedBy, self.own.clone())?,
+            ArtifactRole::Input => edge(run, self.own.clone(), RelationType::Used, own, now)?,
+            _ => edge(run, own, RelationType::ProducedBy, self.own.clone(), now)?,
         };
         // The manifest is checked before the body is stored, because storing a large body takes long.
-        Valid::new(manifest.clone())?;
+        Intake::new(&self.session.inner.redactor).object(manifest.clone())?;
         match source {
             Source::Missing => self.register_missing(&what, manifest, edge.into()),
             Source::Outside { location, path } => {
@@ -207,6 +187,7 @@ impl Scope {
                 Ok(recorded)
             }
             Err(error) => {
+                // After the failure of a sink, the log has the manifest. The file stays.
                 journal.abandon_source(source);
                 Err(error)
             }
@@ -222,20 +203,24 @@ impl Scope {
         more: Vec<Fact>,
     ) -> Result<RegisteredArtifact> {
         let inner = &self.session.inner;
-        let mut redaction = Redaction::new(&inner.redactor);
-        let manifest = Valid::new(redaction.of(manifest))?;
+        let mut intake = Intake::new(&inner.redactor);
+        let manifest = intake.object(manifest)?;
+        let changes = intake.changes();
+        let subject = (&manifest.artifact_ref).into();
+        let marker = intake.marker(subject, &self.context, inner.now(), &inner.options.producer)?;
         let component = manifest.artifact_ref.last_component().to_owned();
         let last = Arc::clone(self.outermost().children().artifacts.entry(component).or_default());
         // The lock is held during the append, so that of two threads one replaces the manifest of the other.
         let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
         let artifact = Fact::Artifact(Box::new(manifest.clone()), body.map(|body| body.digest.0));
-        let facts = [artifact].into_iter().chain(more).collect();
+        let facts = [artifact].into_iter().chain(more).chain(marker).collect();
         let mut commit = Commit::new(facts, Durability::Fsync, &self.context);
         commit.replaces.extend(*last);
-        let appended = inner.dispatcher.append(commit)?;
-        *last = appended.receipt.map(|receipt| receipt.first).or(*last);
-        let mut recorded = self.registered(appended, manifest)?;
-        recorded.captured.add_redacted(redaction.redacted);
+        let mut receipt = None;
+        let appended = inner.dispatcher.append_with_receipt(commit, &mut receipt);
+        *last = receipt.map(|receipt| receipt.first).or(*last);
+        let mut recorded = self.registered(appended?, manifest)?;
+        changes.tell(&mut recorded.captured);
         Ok(recorded)
     }
 
@@ -312,7 +297,8 @@ impl Scope {
             }
             IngestMode::Move | IngestMode::Adopt => {
                 journal.check_movable(path)?;
-                Ok(Source::File(SourceMode::Move))
+                let is_given = mode == IngestMode::Adopt;
+                Ok(Source::File(if is_given { SourceMode::Adopt } else { SourceMode::Move }))
             }
         }
     }
@@ -326,12 +312,7 @@ impl Scope {
     /// Returns a degraded marker of an artifact whose content is incomplete.
     fn marker(&self, issue_key: &str, summary: String, artifact: StableRef) -> Result<Fact> {
         let inner = &self.session.inner;
-        let mut observation = self.context.observation(inner.now(), &inner.options.producer)?;
-        observation.degradation_marker = Degradation::CaptureGap;
-        let (category, severity) = (DegradedCategory::Capture, DegradedSeverity::Warning);
-        let mut payload = DegradedPayload::new(issue_key, category, severity, summary);
-        payload.subject_ref = Some(artifact);
-        Ok(Fact::Degraded(Valid::new(RecordDraft::of(observation, payload))?))
+        self.context.marker(inner.now(), &inner.options.producer, warning(issue_key, summary, artifact))
     }
 }
 

@@ -2,14 +2,16 @@
 
 use crate::capture::context::Context;
 use crate::capture::error::{Error, Result};
+use crate::capture::intake::Intake;
+use crate::capture::params::{dotted, flat, members_of};
 use crate::capture::scope::{NewScope, Scope, ScopeKind};
 use crate::capture::scopes::RunScope;
-use crate::capture::secrets::Redaction;
 use crate::capture::session::Session;
 use crate::capture::snapshot::Stated;
 use crate::contract::fact::{Joined, Writer};
 use crate::contract::rules::trim;
-use crate::contract::{Fact, Run, RunRef, RunStatus, Runtime, Valid, Value};
+use crate::contract::{ContractError, Fact, Members, Run, RunRef, RunStatus, Runtime, Value};
+use serde::Serialize;
 use std::collections::BTreeMap;
 
 /// The description of a run that has not started.
@@ -29,6 +31,9 @@ pub struct RunBuilder {
     runtime: Option<Runtime>,
     packages: BTreeMap<String, String>,
     label: Option<String>,
+    config: Option<Members>,
+    /// The first error of a value that has no JSON form.
+    unusable: Option<ContractError>,
 }
 
 impl Session {
@@ -54,10 +59,13 @@ impl RunBuilder {
             runtime: None,
             packages: BTreeMap::from([("contexta".to_owned(), env!("CARGO_PKG_VERSION").to_owned())]),
             label: None,
+            config: None,
+            unusable: None,
         }
     }
 
-    /// Sets the id: the last component of the run's ref. By default the id is made from the name and a random suffix,
+    /// Sets the id, from which the last component of the run's ref is made: an id
+    /// of lower-case letters, digits and dashes stays as it is, and any other id gets digits that make it distinct. By default the id is made from the name and a random suffix,
     /// so that runs of the same name in several processes stay separate. Runs with the same id in one project are the
     /// same run.
     pub fn run_id(mut self, id: &str) -> RunBuilder {
@@ -80,6 +88,29 @@ impl RunBuilder {
     /// Adds a hyper-parameter: a number, a text or a boolean.
     pub fn param(mut self, key: &str, value: impl Into<Value>) -> RunBuilder {
         self.params.insert(key.to_owned(), value.into());
+        self
+    }
+
+    /// Adds the members of a serializable value as hyper-parameters, such as those of the struct of a configuration. The
+    /// members of nested objects get dotted names: `optimizer.lr`. [`start`](RunBuilder::start) returns the error of a
+    /// value that is not an object.
+    pub fn params<T: Serialize + ?Sized>(mut self, params: &T) -> RunBuilder {
+        match dotted(params) {
+            Ok(params) => self.params.extend(params),
+            Err(error) => self.unusable = self.unusable.or(Some(error)),
+        }
+        self
+    }
+
+    /// Adds the configuration of the program: its members become hyper-parameters like those of
+    /// [`params`](RunBuilder::params), except where a parameter of that name is given. The configuration is also stored
+    /// as the artifact `config-snapshot`, with the edge that the run used it, and the provenance of this edge. Secrets
+    /// are replaced in both. [`start`](RunBuilder::start) returns the error of a value that is not an object.
+    pub fn config_snapshot<T: Serialize + ?Sized>(mut self, config: &T) -> RunBuilder {
+        match Value::from_serialize(config).and_then(members_of) {
+            Ok(members) => self.config = Some(members),
+            Err(error) => self.unusable = self.unusable.or(Some(error)),
+        }
         self
     }
 
@@ -135,6 +166,9 @@ impl RunBuilder {
         if session.options.records_read_only {
             return Err(Error::ReadOnly { what: "runs" });
         }
+        if let Some(error) = self.unusable {
+            return Err(error.into());
+        }
         let now = session.now();
         let id = session.id_of(&self.name, self.run_id.as_deref(), "run")?;
         let run_ref = RunRef::under(&session.project_ref, &id)?;
@@ -142,24 +176,30 @@ impl RunBuilder {
         let mut run =
             Run::new(run_ref.clone(), session.project_ref.clone(), self.name.as_str(), RunStatus::Open, now);
         run.description = self.description.clone();
-        run.params = self.params.clone();
+        run.params = self.config.clone().map(flat).unwrap_or_default();
+        run.params.extend(self.params);
         run.tags = self.tags.clone();
         run.metadata = self.metadata.clone();
         run.code_revision = self.code_revision.clone().or_else(|| code.as_ref()?.revision.clone());
         run.dataset_ref = self.dataset_ref.clone();
         run.command = self.command.clone();
-        let mut redaction = Redaction::new(&session.redactor);
-        let run = Valid::new(redaction.of(run))?;
+        let mut intake = Intake::new(&session.redactor);
+        let run = intake.object(run)?;
         let mut facts = Vec::from_iter(session.project_fact(now)?);
         let place = facts.len() as u64;
         let name = run.name.clone();
         let writer = session.writer_id()?;
         let ids = (writer, session.journal.process()?.id());
-        let started = Writer::new(run_ref.clone(), ids, Joined::Started, self.label.clone(), now)?;
+        let label = self.label.clone().filter(|label| !trim(label).is_empty());
+        let started = Writer::new(run_ref.clone(), ids, Joined::Started, label, now)?;
+        let params = Vec::from_iter(run.params.keys().cloned());
         facts.push(run.into());
         if session.options.environment {
             let stated = Stated { runtime: self.runtime.as_ref(), packages: &self.packages };
-            facts.extend(session.environment(&run_ref, now, code, &stated)?);
+            facts.extend(session.environment(&run_ref, now, code, &stated, &mut intake)?);
+        }
+        if let Some(config) = self.config {
+            facts.extend(session.config_snapshot(&run_ref, now, config, &mut intake)?);
         }
         facts.push(Fact::Writer(started));
         let new = NewScope {
@@ -170,11 +210,11 @@ impl RunBuilder {
             started_at: now,
             writer: Some(writer),
         };
-        let (scope, receipt) = Scope::open(self.session.clone(), None, new, facts)?;
+        let (scope, receipt) = Scope::open(self.session.clone(), None, new, facts, intake)?;
         if let Some(receipt) = receipt {
             session.project_was_recorded();
             let set_by = receipt.stamp(place);
-            scope.children().params = self.params.keys().map(|key| (trim(key).to_owned(), set_by)).collect();
+            scope.children().params = params.into_iter().map(|key| (key, set_by)).collect();
         }
         RunScope::of(scope).ok_or(Error::NoCurrentRun)
     }

@@ -5,10 +5,11 @@
 //! 2. If the end cannot be recorded, the scope and its descendants stay open, and the caller can try again.
 //! 3. A child keeps its parent alive. A parent finds its open children, and does not keep them alive.
 
-use crate::capture::context::Context;
+use crate::capture::context::{Context, warning};
 use crate::capture::dispatch::Commit;
 use crate::capture::end::{End, SCOPE_DROPPED};
 use crate::capture::error::{Error, Result};
+use crate::capture::intake::Intake;
 use crate::capture::names::Names;
 use crate::capture::prepared::PreparedSeries;
 use crate::capture::session::Session;
@@ -120,16 +121,21 @@ pub(super) struct NewScope {
 
 impl Scope {
     /// Opens a scope: registers it with its parent, then appends the facts of its start. The receipt is `None` if the
-    /// facts are lost, which is not an error with [`FailureMode::Outbox`](crate::capture::FailureMode). Errors: the
-    /// parent has ended, the facts cannot be appended, or a sink failed.
+    /// facts are lost, which is not an error with [`FailureMode::Outbox`](crate::capture::FailureMode). A degraded
+    /// marker names the members that `intake` left out. Errors: the parent has ended, the facts cannot be appended, or a sink failed.
     pub(super) fn open(
         session: Session,
         parent: Option<Arc<Scope>>,
         new: NewScope,
-        facts: Vec<Fact>,
+        mut facts: Vec<Fact>,
+        intake: Intake<'_>,
     ) -> Result<(Arc<Scope>, Option<Receipt>)> {
         static NEXT_PLACE: AtomicU64 = AtomicU64::new(0);
         let NewScope { kind, own, name, context, started_at, writer } = new;
+        if context.run.is_some() {
+            let producer = &session.inner.options.producer;
+            facts.extend(intake.marker(own.clone(), &context, started_at, producer)?);
+        }
         let scope = Arc::new(Scope {
             process: session.inner.process_id(),
             session,
@@ -227,13 +233,13 @@ impl Scope {
         *next - 1
     }
 
-    /// Marks the scope as ended, and returns the fact of the end; `None` if the scope has already ended.
+    /// Marks the scope as ended, and returns the fact of the end; `None` if the scope has already ended. `at` is not
+    /// before the start.
     fn mark_ended(&self, end: &End, at: Timestamp) -> Result<Option<Fact>> {
         let mut state = self.state();
         if self.has_ended.load(Ordering::Acquire) {
             return Ok(None);
         }
-        let at = at.max(self.started_at);
         let mut ended = Ended::new(self.own.clone(), end.status, at)?.because(end.message(), end.reason())?;
         if let Some(writer) = self.writer {
             ended = ended.of_writer(writer);
@@ -241,6 +247,14 @@ impl Scope {
         (state.status, state.closed_at) = (end.status, Some(at));
         self.has_ended.store(true, Ordering::Release);
         Ok(Some(Fact::Ended(ended)))
+    }
+
+    /// Returns the degraded marker of an end whose time was before the start; `None` if the scope has no records.
+    fn clock_marker(&self, at: Timestamp) -> Option<Fact> {
+        let summary =
+            format!("the time {at} of the end is before the start; the end has the time of the start");
+        let payload = warning("capture.end_before_start", summary, self.own.clone());
+        self.context.marker(self.started_at, &self.session.inner.options.producer, payload).ok()
     }
 
     /// Marks the scope as open again, because `end` could not be recorded.
@@ -307,10 +321,13 @@ impl Scope {
         let mut facts = Vec::new();
         let mut result = Ok(());
         for (scope, end) in marked {
-            match scope.mark_ended(end, now) {
+            match scope.mark_ended(end, now.max(scope.started_at)) {
                 Ok(Some(fact)) => {
                     ended.push((scope, end));
                     facts.push(fact);
+                    if now < scope.started_at {
+                        facts.extend(scope.clock_marker(now));
+                    }
                 }
                 Ok(None) if std::ptr::eq(scope, self) => result = Err(self.closed()),
                 Ok(None) => {}

@@ -25,7 +25,7 @@ pub struct MetricSeries {
 }
 
 impl MetricSeries {
-    /// Prepares a series of the scope. Errors: the scope has ended, is a deployment without a run, or a member breaks a
+    /// Prepares a series of the scope. Errors: the scope has ended, is a deployment without a run, or the key breaks a
     /// rule.
     pub(super) fn new(scope: &Arc<Scope>, spec: SeriesSpec) -> Result<MetricSeries> {
         let prepared = Arc::new(scope.prepare(spec.emission)?);

@@ -4,9 +4,10 @@ use crate::capture::dispatch::{DispatchCounts, DispatchOptions, Dispatcher, Repl
 use crate::capture::emission::IngestMode;
 use crate::capture::error::{Error, Result};
 use crate::capture::redact::{RedactionOptions, Redactor};
+use crate::capture::sink::Sink;
 use crate::capture::trace::{SpanId, TraceContext};
 use crate::contract::fact::WriterId;
-use crate::contract::refs::{component_of, slug};
+use crate::contract::refs::{component_of, component_of_id, slug};
 use crate::contract::rules::trim;
 use crate::contract::{Fact, Origin, Project, ProjectRef, Timestamp, Valid};
 use crate::store::{Durability, Journal, SpillReplay};
@@ -41,6 +42,8 @@ pub struct CaptureOptions {
     pub trace_parent: Option<TraceContext>,
     /// The origin of the events and degraded markers.
     pub origin: Origin,
+    /// `true` to store the configuration of a run as an artifact.
+    pub config_snapshot: bool,
     /// The values that are replaced by `[redacted]` before the log takes them.
     pub redaction: RedactionOptions,
     /// `true` to refuse all captures.
@@ -63,6 +66,7 @@ impl Default for CaptureOptions {
             packages: true,
             trace_parent: None,
             origin: Origin::ExplicitCapture,
+            config_snapshot: true,
             redaction: RedactionOptions::default(),
             records_read_only: false,
             ingest_mode: IngestMode::Copy,
@@ -164,6 +168,11 @@ impl Session {
         &self.inner.options
     }
 
+    /// Returns the sinks, in the order in which they are called.
+    pub fn sinks(&self) -> &[Arc<dyn Sink>] {
+        self.inner.dispatcher.sinks()
+    }
+
     /// Returns the ref of the project.
     pub fn project_ref(&self) -> &ProjectRef {
         &self.inner.project_ref
@@ -188,11 +197,12 @@ impl SessionInner {
         self.project_recorded.store(true, Ordering::Relaxed);
     }
 
-    /// Returns the id of a run or deployment: the given id, or an id made from the name and a random suffix. `kind` takes
+    /// Returns the id of a run or deployment: the component of the given id or, if the given id is blank or
+    /// `None`, an id made from the name and a random suffix. `kind` takes
     /// the place of a name without an ASCII letter or digit.
     pub(super) fn id_of(&self, name: &str, id: Option<&str>, kind: &str) -> Result<String> {
-        if let Some(id) = id {
-            return Ok(id.to_owned());
+        if let Some(id) = id.filter(|id| !trim(id).is_empty()) {
+            return Ok(component_of_id(id, kind));
         }
         let stem = slug(name, STEM_LEN_MAX).unwrap_or_else(|| kind.to_owned());
         Ok(format!("{stem}-{}", self.suffix()?))

@@ -1,22 +1,35 @@
-//! The environment snapshot of a run, and the uncommitted change of its code.
+//! The environment snapshot of a run, the uncommitted change of its code, and its configuration.
 
+use crate::capture::edge::edge;
 use crate::capture::environment;
 use crate::capture::environment::code::{Change, Code};
 use crate::capture::environment::host::Host;
 use crate::capture::environment::{devices, packages};
-use crate::capture::error::Result;
-use crate::capture::secrets::Redaction;
+use crate::capture::error::{Error, Result};
+use crate::capture::intake::Intake;
 use crate::capture::session::SessionInner;
+use crate::contract::json::write::pretty;
 use crate::contract::{
-    ArtifactManifest, ArtifactRef, CodeState, EnvironmentRef, EnvironmentSnapshot, Fact, HostDescription,
-    RunRef, Runtime, Timestamp, Valid, Value,
+    ArtifactManifest, ArtifactRef, AssertionMode, CodeState, EnvironmentRef, EnvironmentSnapshot, Fact,
+    HostDescription, Members, ProvenanceRecord, ProvenanceRef, RelationType, RunRef, Runtime, Timestamp,
+    Valid, Value,
 };
 use crate::store::location;
 use std::collections::BTreeMap;
 
-/// The kind, and the last component of the ref, of the artifact with the uncommitted change.
-const CHANGE_KIND: &str = "code_change";
-const CHANGE_KEY: &str = "code-change";
+/// An artifact that capture itself adds to a run.
+struct Attached {
+    kind: &'static str,
+    /// The last component of the artifact's ref.
+    key: &'static str,
+    file_name: &'static str,
+}
+
+/// The uncommitted change of the code.
+const CHANGE: Attached = Attached { kind: "code_change", key: "code-change", file_name: "change.diff" };
+/// The configuration of the program.
+const CONFIG: Attached =
+    Attached { kind: "config_snapshot", key: "config-snapshot", file_name: "config.json" };
 
 /// The parts of an environment snapshot that the program states.
 #[derive(Debug)]
@@ -40,6 +53,7 @@ impl SessionInner {
         now: Timestamp,
         code: Option<Code>,
         stated: &Stated<'_>,
+        intake: &mut Intake<'_>,
     ) -> Result<Vec<Fact>> {
         let own = EnvironmentRef::under(run, "runtime")?;
         let mut snapshot = EnvironmentSnapshot::new(own, run.clone(), now, environment::platform());
@@ -62,26 +76,91 @@ impl SessionInner {
                 Change::Diff(_) if self.options.artifacts_read_only => {
                     state.diff_left_out = Some("artifacts cannot be written".to_owned());
                 }
-                Change::Diff(diff) => match self.change_artifact(run, now, &diff) {
-                    Ok(fact) => facts.push(fact),
-                    Err(error) => state.diff_left_out = Some(format!("it could not be stored: {error}")),
-                },
+                Change::Diff(diff) => {
+                    match self.artifact(run, now, &CHANGE, &self.redactor.redact_diff(&diff)) {
+                        Ok(fact) => facts.push(fact),
+                        Err(error) => state.diff_left_out = Some(format!("it could not be stored: {error}")),
+                    }
+                }
             }
             snapshot.code = Some(state);
         }
-        facts.insert(0, Valid::new(Redaction::new(&self.redactor).of(snapshot))?.into());
+        facts.insert(0, intake.object(snapshot)?.into());
         Ok(facts)
     }
 
-    /// Stores the uncommitted change as a body, and returns the fact of its artifact.
-    fn change_artifact(&self, run: &RunRef, now: Timestamp, diff: &[u8]) -> Result<Fact> {
-        let body = self.journal.store_bytes_body(&self.redactor.redact_diff(diff))?;
-        let own = ArtifactRef::under(run, CHANGE_KEY)?;
+    /// Returns the environment snapshot of the program that a run consists of, beside that of the capturing process; no
+    /// fact if environments are not recorded, or if nothing is known.
+    pub(super) fn program(
+        &self,
+        run: &RunRef,
+        runtime: Option<Runtime>,
+        packages: BTreeMap<String, String>,
+        intake: &mut Intake<'_>,
+    ) -> Result<Option<Fact>> {
+        if !self.options.environment || runtime.is_none() && packages.is_empty() {
+            return Ok(None);
+        }
+        let own = EnvironmentRef::under(run, "runtime-of-program")?;
+        let mut snapshot = EnvironmentSnapshot::new(own, run.clone(), self.now(), environment::platform());
+        snapshot.runtime = runtime;
+        if self.options.packages {
+            snapshot.packages = packages;
+        }
+        snapshot.environment_variables = environment::variables(&self.options.environment_variables);
+        Ok(Some(intake.object(snapshot)?.into()))
+    }
+
+    /// Returns the facts of the configuration of a run: its artifact, the edge that the run used it, and the provenance of
+    /// the edge. The body of the artifact is stored. If it cannot be stored, `intake` notes the reason.
+    pub(super) fn config_snapshot(
+        &self,
+        run: &RunRef,
+        now: Timestamp,
+        mut config: Members,
+        intake: &mut Intake<'_>,
+    ) -> Result<Vec<Fact>> {
+        const WHAT: &str = "the configuration snapshot";
+        if !self.options.config_snapshot {
+            return Ok(Vec::new());
+        }
+        if self.options.artifacts_read_only {
+            intake.leave_out(WHAT, &"artifacts cannot be written");
+            return Ok(Vec::new());
+        }
+        intake.redact("config", &mut config);
+        let mut config = Value::Map(config);
+        config.name_non_finite();
+        let stored = pretty(&config)
+            .map_err(Error::from)
+            .and_then(|text| self.artifact(run, now, &CONFIG, text.as_bytes()));
+        let artifact = match stored {
+            Ok(stored) => stored,
+            Err(error) => {
+                intake.leave_out(WHAT, &error);
+                return Ok(Vec::new());
+            }
+        };
+        let own = ArtifactRef::under(run, CONFIG.key)?;
+        let used = edge(run, run.into(), RelationType::Used, (&own).into(), now)?;
+        let provenance = ProvenanceRef::under(run, used.relation_ref.last_component())?;
+        let relation = used.relation_ref.clone();
+        let mut provenance = ProvenanceRecord::new(provenance, relation, AssertionMode::Explicit, now);
+        provenance.formation_context_ref = Some(run.into());
+        provenance.policy_ref = Some("capture.config-snapshot".to_owned());
+        provenance.evidence_bundle_ref = Some(own);
+        Ok(vec![artifact, used.into(), Valid::new(provenance)?.into()])
+    }
+
+    /// Stores the content of an artifact as a body, and returns the fact of the artifact.
+    fn artifact(&self, run: &RunRef, now: Timestamp, what: &Attached, content: &[u8]) -> Result<Fact> {
+        let body = self.journal.store_bytes_body(content)?;
+        let own = ArtifactRef::under(run, what.key)?;
         let (producer, location) = (self.options.producer.as_str(), location::of_body(&body.digest));
-        let mut manifest = ArtifactManifest::new(own, CHANGE_KIND, now, producer, run.clone(), location);
+        let mut manifest = ArtifactManifest::new(own, what.kind, now, producer, run.clone(), location);
         manifest.hash_value = Some(body.sha256.clone());
         manifest.size_bytes = Some(body.size);
-        manifest.attributes.insert("file_name".to_owned(), Value::from("change.diff"));
+        manifest.attributes.insert("file_name".to_owned(), Value::from(what.file_name));
         Ok(Fact::Artifact(Box::new(Valid::new(manifest)?), Some(body.digest.0)))
     }
 }

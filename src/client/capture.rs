@@ -3,8 +3,8 @@
 use crate::capture::{
     self, AnyScope, ArtifactRegistration, BatchCaptureResult, BatchScope, CaptureResult, DeploymentBuilder,
     DeploymentScope, Emission, EventEmission, JoinBuilder, MetricEmission, MetricSeries, OperationScope,
-    RegisteredArtifact, RunBuilder, RunScope, SampleScope, SeriesSpec, SpanEmission, SpanGuard, StageScope,
-    Step,
+    RegisteredArtifact, RegisteredArtifacts, RunBuilder, RunScope, SampleScope, SeriesSpec, SpanEmission,
+    SpanGuard, StageScope, Step,
 };
 use crate::client::contexta::Contexta;
 use crate::client::error::Result;
@@ -141,6 +141,15 @@ impl Contexta {
         Ok(self.scope()?.emit(emission)?)
     }
 
+    /// Captures several records in the current scope, in one commit: all of them or none. The records can be of
+    /// different types ([`Emission`]). Errors: as for [`Contexta::event`].
+    pub fn emit_all<E: Into<Emission>>(
+        &self,
+        emissions: impl IntoIterator<Item = E>,
+    ) -> Result<BatchCaptureResult> {
+        Ok(self.scope()?.emit_all(emissions)?)
+    }
+
     /// Captures several events in the current scope, in one commit: all of them or none. The events can be JSON
     /// objects ([`Value`](crate::contract::Value)). Errors: as for [`Contexta::event`], and an invalid JSON object.
     pub fn emit_events<T>(&self, events: impl IntoIterator<Item = T>) -> Result<BatchCaptureResult>
@@ -187,14 +196,19 @@ impl Contexta {
         Ok(self.scope()?.register_artifact(kind, path)?)
     }
 
+    /// Stores a file as an artifact of the current scope, with the options of the registration. Errors: as for
+    /// [`Contexta::register_artifact`].
+    pub fn register(&self, what: ArtifactRegistration) -> Result<RegisteredArtifact> {
+        Ok(self.scope()?.register(what)?)
+    }
+
     /// Stores several files as artifacts of the current scope. The registrations can be JSON objects
     /// ([`Value`](crate::contract::Value)). A file that cannot be registered does not prevent the registration of the
-    /// others: the result has one item for each registration, in the same order. Errors: no scope is current, or a JSON
-    /// object is invalid; then nothing is registered.
+    /// others. Errors: no scope is current, or a JSON object is invalid; then nothing is registered.
     pub fn register_artifacts<T>(
         &self,
         registrations: impl IntoIterator<Item = T>,
-    ) -> Result<Vec<capture::Result<RegisteredArtifact>>>
+    ) -> Result<RegisteredArtifacts>
     where
         T: TryInto<ArtifactRegistration>,
         capture::Error: From<T::Error>,

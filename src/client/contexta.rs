@@ -2,7 +2,7 @@
 
 use crate::capture::{Session, environment};
 use crate::client::error::{Error, Result, engine_io};
-use crate::client::options::Options;
+use crate::client::options::{OpenedWith, Options};
 use crate::client::paths::Paths;
 use crate::client::workspace::{Create, prepare};
 use crate::engine::blob::BlobStore;
@@ -22,7 +22,7 @@ use crate::recovery::{
     DumpItem, MergeReport, RebuildOptions, RebuildReport, StreamRow, VerifyOptions, VerifyReport, inspect,
     merge, rebuild, verify,
 };
-use crate::store::{self, Head, Journal, Note, Severity, Store};
+use crate::store::{self, Attempts, Head, Journal, Note, Severity, Store};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -38,6 +38,7 @@ pub struct Contexta {
     pub(super) journal: Arc<Journal>,
     pub(super) session: Session,
     pub(super) store: Store,
+    pub(super) opened: OpenedWith,
     segment_bytes_max: u64,
     writes: Writes,
 }
@@ -114,7 +115,13 @@ impl Contexta {
     /// Returns everything known about one run. `run` is the run's ref, its id (the last component of the ref), its
     /// name, or a prefix of its id or name. An id, name or prefix must match only one run.
     pub fn run_snapshot(&self, run: impl AsRef<str>) -> Result<RunSnapshot> {
-        self.ask(|store| query::run_snapshot(store, run.as_ref()))
+        self.run_snapshot_of(run, Attempts::Newest)
+    }
+
+    /// Returns everything known about one run like [`run_snapshot`](Contexta::run_snapshot). `attempts` are those whose
+    /// metric points the summaries contain.
+    pub fn run_snapshot_of(&self, run: impl AsRef<str>, attempts: Attempts) -> Result<RunSnapshot> {
+        self.ask(|store| query::run_snapshot(store, run.as_ref(), attempts))
     }
 
     /// Returns the points of one metric of a run. `stage` selects the points of the stage with this name; `None`
@@ -126,7 +133,19 @@ impl Contexta {
         metric_key: &str,
         stage: Option<&str>,
     ) -> Result<StepSeries> {
-        self.ask(|store| query::step_series(store, run.as_ref(), metric_key, stage))
+        self.step_series_of(run, metric_key, stage, Attempts::Newest)
+    }
+
+    /// Returns the points of one metric of a run like [`step_series`](Contexta::step_series), of the newest attempt or of
+    /// all attempts.
+    pub fn step_series_of(
+        &self,
+        run: impl AsRef<str>,
+        metric_key: &str,
+        stage: Option<&str>,
+        attempts: Attempts,
+    ) -> Result<StepSeries> {
+        self.ask(|store| query::step_series(store, run.as_ref(), metric_key, stage, attempts))
     }
 
     /// Compares two runs.
@@ -268,6 +287,7 @@ impl Options {
             journal,
             session,
             store,
+            opened: self.opened,
             segment_bytes_max,
             writes: Writes { tables: publish, log, bodies },
         })

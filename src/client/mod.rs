@@ -10,6 +10,7 @@ pub(crate) mod exec;
 mod file;
 mod ingest;
 mod interchange;
+mod load;
 mod options;
 mod paths;
 mod sinks;

@@ -7,7 +7,7 @@ use crate::capture::{
 use crate::client::error::Result;
 use crate::client::paths::Paths;
 use crate::client::sinks::ConfiguredSink;
-use crate::config::{self, DispatchFailureMode, DurabilityMode, UnifiedConfig};
+use crate::config::{self, ConfigWarning, DispatchFailureMode, DurabilityMode, UnifiedConfig};
 use crate::contract::Origin;
 use crate::engine::log::LogOptions;
 use crate::engine::storage::Storage;
@@ -34,13 +34,28 @@ pub struct Options {
     pub(super) configured_sinks: Vec<ConfiguredSink>,
     pub(super) log: LogOptions,
     pub(super) storage: Option<Arc<dyn Storage>>,
+    pub(super) opened: OpenedWith,
+}
+
+/// The settings that a workspace is opened with.
+#[derive(Debug, Clone, Default)]
+pub(super) struct OpenedWith {
+    /// The settings, with the changes of the methods of [`Options`].
+    pub(super) config: UnifiedConfig,
+    /// The warnings about the settings.
+    pub(super) warnings: Vec<ConfigWarning>,
+    /// The run that this process belongs to, according to the environment.
+    pub(super) run: Option<String>,
 }
 
 impl Options {
     /// Returns options for the workspace at this path. `open` creates the workspace if the path does not exist.
     pub fn new(workspace: impl AsRef<Path>) -> Options {
         let paths = Paths::new(workspace.as_ref());
+        let mut config = UnifiedConfig::default();
+        config.workspace.root_path = workspace.as_ref().to_path_buf();
         Options {
+            opened: OpenedWith { config, ..OpenedWith::default() },
             dispatch: DispatchOptions::new(&paths.recovery()),
             configured_sinks: Vec::new(),
             paths,
@@ -81,6 +96,7 @@ impl Options {
             },
             trace_parent: None,
             origin: Origin::ExplicitCapture,
+            config_snapshot: config.capture.capture_config_snapshot,
             redaction: RedactionOptions {
                 mode: match config.security.redaction_mode {
                     config::RedactionMode::Strict => RedactionMode::Strict,
@@ -114,6 +130,7 @@ impl Options {
             publish: !config.metadata.read_only,
             create_tables: config.metadata.auto_create && !config.metadata.read_only,
             capture,
+            opened: OpenedWith { config: config.clone(), ..OpenedWith::default() },
             log: LogOptions {
                 segment_bytes_max: config.records.max_segment_bytes,
                 ..LogOptions::new(DOMAIN)
@@ -125,12 +142,14 @@ impl Options {
     /// Sets the project of new runs; by default `default`.
     pub fn project(mut self, name: &str) -> Options {
         self.capture.project = name.to_owned();
+        self.opened.config.project_name = name.to_owned();
         self
     }
 
     /// Sets the name of the program that produces the records: a token such as `sdk.rust`.
     pub fn producer(mut self, token: &str) -> Options {
         self.capture.producer = token.to_owned();
+        self.opened.config.capture.producer_ref = token.to_owned();
         self
     }
 
@@ -138,12 +157,19 @@ impl Options {
     /// [`Durability::Flush`].
     pub fn durability(mut self, durability: Durability) -> Options {
         self.capture.durability = durability;
+        self.opened.config.records.durability_mode = match durability {
+            Durability::Flush => DurabilityMode::Flush,
+            Durability::Fsync => DurabilityMode::Fsync,
+            Durability::Batched => DurabilityMode::Batched,
+        };
         self
     }
 
     /// Sets the names of the environment variables that are captured; by default none.
     pub fn environment_variables(mut self, names: &[&str]) -> Options {
         self.capture.environment_variables = names.iter().map(|n| (*n).to_owned()).collect();
+        let listed = &mut self.opened.config.security.environment_variable_allowlist;
+        listed.clone_from(&self.capture.environment_variables);
         self
     }
 
@@ -151,6 +177,13 @@ impl Options {
     /// default on.
     pub fn detect_code_revision(mut self, on: bool) -> Options {
         self.capture.code_revision = on;
+        self.opened.config.capture.capture_code_revision = on;
+        self
+    }
+
+    /// Sets whether the configuration of a run is stored as an artifact, besides the parameters; by default `true`.
+    pub fn config_snapshot(mut self, on: bool) -> Options {
+        self.capture.config_snapshot = on;
         self
     }
 
@@ -169,10 +202,21 @@ impl Options {
         self
     }
 
+    /// Replaces all sinks, also those of the settings. An empty list means no sinks. Sinks that are added later with
+    /// [`Options::sink`] are kept.
+    pub fn sinks(mut self, sinks: impl IntoIterator<Item = Arc<dyn Sink>>) -> Options {
+        self.dispatch.sinks = sinks.into_iter().collect();
+        self.configured_sinks.clear();
+        self.opened.config.capture.sinks.clear();
+        self
+    }
+
     /// Sets the number of further attempts after a failed delivery to a sink, and the time before the first of them,
     /// which doubles with each attempt. By default there is no further attempt.
     pub fn retry(mut self, attempts: u32, backoff: Duration) -> Options {
         (self.dispatch.retry_attempts, self.dispatch.retry_backoff) = (attempts, backoff);
+        let capture = &mut self.opened.config.capture;
+        (capture.retry_attempts, capture.retry_backoff_seconds) = (attempts, backoff.as_secs_f64());
         self
     }
 
@@ -180,6 +224,10 @@ impl Options {
     /// [`FailureMode::Raise`].
     pub fn failure_mode(mut self, mode: FailureMode) -> Options {
         self.dispatch.failure_mode = mode;
+        self.opened.config.capture.dispatch_failure_mode = match mode {
+            FailureMode::Raise => DispatchFailureMode::Raise,
+            FailureMode::Outbox => DispatchFailureMode::Outbox,
+        };
         self
     }
 
@@ -187,18 +235,21 @@ impl Options {
     /// `recovery/outbox` in the workspace.
     pub fn outbox_dir(mut self, dir: impl AsRef<Path>) -> Options {
         self.dispatch.outbox = dir.as_ref().to_path_buf();
+        self.opened.config.recovery.outbox_root = Some(dir.as_ref().to_path_buf());
         self
     }
 
     /// Allows the creation of the workspace, even if the settings forbid it.
     pub fn may_create(mut self) -> Options {
         self.create = true;
+        self.opened.config.workspace.create_missing_dirs = true;
         self
     }
 
     /// Requires that the workspace exists.
     pub fn must_exist(mut self) -> Options {
         self.create = false;
+        self.opened.config.workspace.create_missing_dirs = false;
         self
     }
 
@@ -208,6 +259,11 @@ impl Options {
         self.publish = false;
         self.capture.records_read_only = true;
         self.capture.artifacts_read_only = true;
+        let config = &mut self.opened.config;
+        config.workspace.create_missing_dirs = false;
+        config.metadata.read_only = true;
+        config.records.read_only = true;
+        config.artifacts.read_only = true;
         self
     }
 
@@ -216,6 +272,7 @@ impl Options {
     /// directory.
     pub fn projections_dir(mut self, dir: impl AsRef<Path>) -> Options {
         self.projections = Some(dir.as_ref().to_path_buf());
+        self.opened.config.metadata.database_path = Some(dir.as_ref().to_path_buf());
         self
     }
 

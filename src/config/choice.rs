@@ -194,7 +194,7 @@ choices! {
         /// A plan of removals is made and applied.
         Enforced = "enforced",
     }
-    /// The values that are redacted before they are recorded. The setting has no effect yet: no value is redacted.
+    /// The values that are redacted before they are recorded.
     RedactionMode {
         /// Texts whose names contain a word of `security.secret_key_patterns`, credentials in URLs, headers and command
         /// lines, and texts with the form of a credential, such as private keys. Numbers are never redacted.

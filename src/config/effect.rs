@@ -9,7 +9,6 @@ const WITHOUT_EFFECT: &[&str] = &[
     "workspace.cache_path",
     "contract.validation_mode",
     "contract.compatibility_mode",
-    "capture.capture_config_snapshot",
     "metadata.auto_migrate",
     "records.enable_indexes",
     "artifacts.verification_mode",

@@ -7,10 +7,10 @@ use crate::config::variables::{FIXED, RESERVED};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 
-pub use crate::config::variables::{OVERLAYS, PREFIX, PROFILE, WORKSPACE};
+pub use crate::config::variables::{OVERLAYS, PREFIX, PROFILE, RUN, TRACE_PARENT, WORKSPACE};
 
-/// The environment variables that the configuration uses: the variables with the prefix `CONTEXTA_`, and the home
-/// directory.
+/// The environment variables that the configuration uses: the variables with the prefix `CONTEXTA_`, `TRACEPARENT`, and
+/// the home directory.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Environment {
     variables: BTreeMap<String, OsString>,
@@ -25,7 +25,9 @@ impl Environment {
             match name.to_str() {
                 Some("HOME") => own.home = Some(value),
                 Some("USERPROFILE") => profile = Some(value),
-                Some(name) if name.starts_with(PREFIX) => drop(own.variables.insert(name.to_owned(), value)),
+                Some(name) if name.starts_with(PREFIX) || name == TRACE_PARENT => {
+                    drop(own.variables.insert(name.to_owned(), value))
+                }
                 _ => {}
             }
         }

@@ -15,7 +15,7 @@ pub struct LoadInputs {
     pub(super) profile: Option<String>,
     pub(super) overlays: Option<Vec<String>>,
     pub(super) file: Option<PathBuf>,
-    pub(super) discover: bool,
+    pub(super) discover: Option<bool>,
     pub(super) given: Vec<Given>,
     pub(super) project_name: Option<String>,
     pub(super) workspace: Option<PathBuf>,
@@ -73,9 +73,16 @@ impl LoadInputs {
     }
 
     /// Enables or disables the search for the file `contexta.toml` in the workspace. With the search enabled, the file
-    /// is used if it exists and no other file is selected. By default the search is disabled.
+    /// is used if it exists and no other file is selected. By default `Contexta::load` and `Options::load` search for
+    /// the file, and [`load_config`](crate::config::load_config) does not.
     pub fn discover(mut self, on: bool) -> LoadInputs {
-        self.discover = on;
+        self.discover = Some(on);
+        self
+    }
+
+    /// Enables the search for the file `contexta.toml`, unless the caller has enabled or disabled the search.
+    pub(crate) fn discover_by_default(mut self) -> LoadInputs {
+        self.discover.get_or_insert(true);
         self
     }
 
@@ -111,8 +118,8 @@ impl LoadInputs {
         self
     }
 
-    /// Uses these variables in place of the environment of the process. Only variables named `CONTEXTA_*` and the home
-    /// directory are read.
+    /// Uses these variables in place of the environment of the process. Only variables named `CONTEXTA_*`, the variable
+    /// `TRACEPARENT` and the home directory are read.
     pub fn environment<K, V>(mut self, variables: impl IntoIterator<Item = (K, V)>) -> LoadInputs
     where
         K: Into<OsString>,

@@ -14,6 +14,7 @@ use crate::config::places::Places;
 use crate::config::source::Source;
 use crate::config::unified::UnifiedConfig;
 use crate::config::value::ConfigValue;
+use crate::config::variables;
 use std::path::{Path, PathBuf};
 
 /// The name of the configuration file in a workspace.
@@ -37,7 +38,7 @@ pub fn load_config(inputs: &LoadInputs) -> Result<LoadedConfig, ConfigError> {
 pub fn check_config(inputs: &LoadInputs) -> CheckedConfig {
     let environment = inputs.variables();
     let load = |file, within| load(inputs, &environment, Origin { file, within });
-    if inputs.file.is_some() || !inputs.discover {
+    if inputs.file.is_some() || inputs.discover != Some(true) {
         return load(inputs.file.as_deref(), None);
     }
     let mut without = load(None, None);
@@ -52,7 +53,7 @@ pub fn check_config(inputs: &LoadInputs) -> CheckedConfig {
 
 /// Loads settings with this profile. Of the inputs, the file and the environment variables are ignored.
 pub fn load_profile(name: &str, inputs: &LoadInputs) -> Result<LoadedConfig, ConfigError> {
-    load_config(&LoadInputs { file: None, discover: false, ..inputs.clone() }.use_env(false).profile(name))
+    load_config(&LoadInputs { file: None, discover: None, ..inputs.clone() }.use_env(false).profile(name))
 }
 
 /// Loads settings from all inputs, but with the profile `local`.
@@ -80,8 +81,17 @@ fn load(inputs: &LoadInputs, environment: &Environment, origin: Origin<'_>) -> C
     let path = origin.file.map(absolute);
     let mut config = UnifiedConfig::default();
     config.workspace.root_path = absolute(&config.workspace.root_path);
-    let mut loading =
-        Loading::new(LoadedConfig { config, file: path.clone(), places, ..LoadedConfig::default() });
+    let mut loading = Loading::new(LoadedConfig {
+        config,
+        file: path.clone(),
+        run: environment.raw(variables::RUN).map(|run| run.to_string_lossy().into_owned()),
+        trace_parent: environment
+            .raw(variables::TRACE_PARENT)
+            .and_then(|header| header.to_str())
+            .map(str::to_owned),
+        places,
+        ..LoadedConfig::default()
+    });
     let mut tree = path.as_ref().and_then(|path| match file::read(path) {
         Ok(tree) => Some(tree),
         Err(problem) => {

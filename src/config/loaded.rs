@@ -23,6 +23,11 @@ pub struct LoadedConfig {
     pub file: Option<PathBuf>,
     /// The configuration file that was looked for in the workspace and does not exist; `None` in all other cases.
     pub looked_for: Option<PathBuf>,
+    /// The run that this process belongs to: the value of the environment variable `CONTEXTA_RUN`.
+    pub run: Option<String>,
+    /// The header `traceparent` of the program that started this process: the value of the environment variable
+    /// `TRACEPARENT`, which is not checked.
+    pub trace_parent: Option<String>,
     pub(super) sources: Sources,
     pub(super) places: Places,
 }

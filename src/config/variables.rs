@@ -8,8 +8,12 @@ pub const PROFILE: &str = "CONTEXTA_PROFILE";
 pub const OVERLAYS: &str = "CONTEXTA_PROFILE_OVERLAYS";
 /// The variable that sets the workspace. It overrides `CONTEXTA_WORKSPACE_ROOT_PATH`.
 pub const WORKSPACE: &str = "CONTEXTA_WORKSPACE";
-/// Variables that have the prefix and do not set a setting, but have another purpose. These variables cause no warning.
-pub(super) const RESERVED: [&str; 2] = ["CONTEXTA_RUN", "CONTEXTA_SIM_SECONDS"];
+/// The variable with the ref of the run that this process belongs to.
+pub const RUN: &str = "CONTEXTA_RUN";
+/// The variable with the trace and the span of the program that started this process.
+pub const TRACE_PARENT: &str = "TRACEPARENT";
+/// Variables that set no setting, but have another purpose. These variables cause no warning.
+pub(super) const RESERVED: [&str; 3] = [RUN, TRACE_PARENT, "CONTEXTA_SIM_SECONDS"];
 /// Variables named after a setting that can only be set in other ways, each with advice on how to change the setting.
 pub(super) const FIXED: [(&str, &str); 2] = [
     ("CONTEXTA_CONFIG_VERSION", "write config_version into the configuration file"),

@@ -142,8 +142,8 @@ impl BlobStore {
         Ok(info)
     }
 
-    /// Makes the temporary file `file` the body with this digest and size. If an undamaged body exists, the temporary
-    /// file is removed instead.
+    /// Makes the temporary file `file` the body with this digest and size. If an undamaged body exists that has no other
+    /// name, the temporary file is removed instead. A body with another name could be changed through that name.
     pub(super) fn keep(&self, temporary: &Path, file: &dyn File, info: BlobInfo) -> Result<()> {
         let wrap = |action: &'static str, path: &Path| {
             let path = path.to_path_buf();
@@ -152,7 +152,7 @@ impl BlobStore {
         let BlobInfo { digest, size } = info;
         let path = self.path(&digest);
         // A body that cannot be read is replaced like a damaged body.
-        if matches!(self.size_of(&digest), Ok(Some(existing)) if existing == size)
+        if self.storage.info(&path).is_ok_and(|body| body.is_file && body.len == size && body.names <= 1)
             && self.verify(&digest, &[size]).unwrap_or(false)
         {
             // The process that stored the body may not have synced the directories yet.

@@ -25,9 +25,9 @@ impl<'a> Reader<'a> {
         Some(taken)
     }
 
-    /// Returns the next `N` bytes without moving past them: the next read returns the same bytes.
-    pub(in crate::engine) fn peek<const N: usize>(&self) -> Option<[u8; N]> {
-        self.rest.first_chunk::<N>().copied()
+    /// Returns the bytes that are left, without moving past them.
+    pub(in crate::engine) fn rest(&self) -> &'a [u8] {
+        self.rest
     }
 
     /// Reads the next `N` bytes.

@@ -11,17 +11,49 @@ use std::sync::LazyLock;
 pub fn salted_crc32(salt: u64, parts: &[&[u8]]) -> u32 {
     /// The CRC-32 of eight zero bytes, which are the bytes of the salt 0.
     const NO_SALT: u32 = 0x6522_df69;
+    const SALT_LEN: usize = 8;
+    /// The maximum length of bytes that are copied behind the salt, because a checksum over one short slice is computed
+    /// faster than over two.
+    const COPIED_MAX: usize = 120;
     // `Hasher::new` detects the instructions of the processor. A copy of a hasher does not detect them again.
     static NEW: LazyLock<Hasher> = LazyLock::new(Hasher::new);
     static UNSALTED: LazyLock<Hasher> = LazyLock::new(|| Hasher::new_with_initial(NO_SALT));
     let mut hasher = if salt == 0 { UNSALTED.clone() } else { NEW.clone() };
     if salt != 0 {
+        let mut bytes = [0u8; SALT_LEN + COPIED_MAX];
+        let (first, room) = bytes.split_at_mut(SALT_LEN);
+        first.copy_from_slice(&salt.to_le_bytes());
+        if let [part] = parts
+            && let Some(room) = room.get_mut(..part.len())
+        {
+            room.copy_from_slice(part);
+            hasher.update(bytes.get(..SALT_LEN + part.len()).unwrap_or_default());
+            return hasher.finalize();
+        }
         hasher.update(&salt.to_le_bytes());
     }
     for part in parts {
         hasher.update(part);
     }
     hasher.finalize()
+}
+
+/// The CRC-32 of a beginning that many byte sequences have in common.
+#[derive(Debug, Clone)]
+pub(in crate::engine) struct CrcPrefix(Hasher);
+
+impl CrcPrefix {
+    /// Computes the CRC-32 of the salt's eight little-endian bytes, followed by `bytes`.
+    pub(in crate::engine) fn of(salt: u64, bytes: &[u8]) -> CrcPrefix {
+        CrcPrefix(Hasher::new_with_initial(salted_crc32(salt, &[bytes])))
+    }
+
+    /// Returns the CRC-32 of the beginning, followed by `parts` in order.
+    pub(in crate::engine) fn followed_by(&self, parts: &[&[u8]]) -> u32 {
+        let mut hasher = self.0.clone();
+        parts.iter().for_each(|part| hasher.update(part));
+        hasher.finalize()
+    }
 }
 
 /// The number of bytes in a [`Digest`].
@@ -61,20 +93,26 @@ impl fmt::Debug for Digest {
 
 /// Returns the lower-case hexadecimal text of `bytes`.
 pub fn hex(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digit = |nibble: u8| DIGITS.get(usize::from(nibble & 15)).map_or('0', |d| char::from(*d));
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(*byte)]).collect()
+    let digit = |nibble: u8| if nibble < 10 { b'0' + nibble } else { b'a' - 10 + nibble };
+    let digits = bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect();
+    // Digits are always text.
+    String::from_utf8(digits).unwrap_or_default()
 }
 
 /// Parses exactly `2 * N` lower-case hexadecimal digits.
 pub fn parse_hex<const N: usize>(text: &str) -> Option<[u8; N]> {
-    let digits = text.as_bytes();
-    if digits.len() != 2 * N || digits.iter().any(|d| !matches!(d, b'0'..=b'9' | b'a'..=b'f')) {
+    let value = |digit: u8| match digit {
+        b'0'..=b'9' => Some(digit - b'0'),
+        b'a'..=b'f' => Some(digit - b'a' + 10),
+        _ => None,
+    };
+    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+    if pairs.len() != N || !rest.is_empty() {
         return None;
     }
     let mut out = [0u8; N];
-    for (byte, pair) in out.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
-        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
+    for (byte, [high, low]) in out.iter_mut().zip(pairs) {
+        *byte = value(*high)? << 4 | value(*low)?;
     }
     Some(out)
 }
@@ -82,6 +120,19 @@ pub fn parse_hex<const N: usize>(text: &str) -> Option<[u8; N]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn checksum_of_a_prefix_and_the_rest_equals_the_checksum_of_all_bytes() {
+        let bytes: Vec<u8> = (0..=255).collect();
+        for salt in [0, 7] {
+            for (at, len) in [(0, 0), (0, 9), (16, 40), (16, 64), (100, 256)] {
+                let (prefix, rest) = bytes[..len.max(at)].split_at(at);
+                let whole = salted_crc32(salt, &[prefix, rest]);
+                assert_eq!(salted_crc32(salt, &[&bytes[..len.max(at)]]), whole, "{salt} {len}");
+                assert_eq!(CrcPrefix::of(salt, prefix).followed_by(&[rest]), whole, "{salt} {at} {len}");
+            }
+        }
+    }
 
     #[test]
     fn checksums_match_published_vectors() {

@@ -12,6 +12,10 @@ pub struct Entries {
     payloads: Vec<u8>,
 }
 
+/// The number of bytes that are copied at once. Most shared parts of payloads are shorter, and a copy of fixed length is
+/// faster than a copy of any length; the bytes behind the shared part are removed again.
+const CHUNK: usize = 16;
+
 /// An entry whose payload is borrowed, for example from an [`Entries`].
 pub type EntryRef<'a> = Entry<&'a [u8]>;
 
@@ -29,7 +33,14 @@ struct EntryHeader {
 impl Entries {
     /// Creates an empty list with memory for this number of entries and payload bytes.
     pub(in crate::engine) fn with_capacity(entries: usize, bytes: usize) -> Entries {
-        Entries { headers: Vec::with_capacity(entries), payloads: Vec::with_capacity(bytes) }
+        let payloads = Vec::with_capacity(if bytes > 0 { bytes + CHUNK } else { 0 });
+        Entries { headers: Vec::with_capacity(entries), payloads }
+    }
+
+    /// Reserves memory, so that the list can grow to this number of entries and payload bytes without being copied.
+    pub(in crate::engine) fn grow_to(&mut self, entries: usize, bytes: usize) {
+        self.headers.reserve(entries.saturating_sub(self.headers.len()));
+        self.payloads.reserve(bytes.saturating_sub(self.payloads.len()));
     }
 
     /// Adds an entry that is stored as a difference from entry number `before` of this list. The payload of the new
@@ -47,12 +58,25 @@ impl Entries {
             return None;
         }
         let start = self.payloads.len();
-        self.payloads.extend_from_within(before.start..before.start + prefix);
+        self.repeat(before.start, prefix);
         self.payloads.extend_from_slice(entry.payload);
-        self.payloads.extend_from_within(before.end - suffix..before.end);
+        self.repeat(before.end - suffix, suffix);
         let Entry { stamp, kind, version, checksum, .. } = entry;
         self.headers.push(EntryHeader { stamp, kind, version, checksum, start });
-        self.last()
+        Some(Entry { payload: self.payloads.get(start..)?, ..entry })
+    }
+
+    /// Appends a copy of `len` payload bytes that begin at offset `at`.
+    fn repeat(&mut self, at: usize, len: usize) {
+        let chunk = self.payloads.get(at..).and_then(<[u8]>::first_chunk::<CHUNK>).copied();
+        match chunk {
+            Some(chunk) if len <= CHUNK => {
+                let end = self.payloads.len() + len;
+                self.payloads.extend_from_slice(&chunk);
+                self.payloads.truncate(end);
+            }
+            _ => self.payloads.extend_from_within(at..at + len),
+        }
     }
 
     /// Appends copies of the entries of `other`, which may belong to another commit.
@@ -167,6 +191,26 @@ mod tests {
     fn entry(seq: u64, payload: &[u8]) -> EntryRef<'_> {
         let stamp = Stamp { time: seq, stream: StreamId([1; 16]), seq: Seq(seq) };
         Entry { stamp, kind: Kind(seq as u16), version: PayloadVersion(1), payload, checksum: 7 }
+    }
+
+    #[test]
+    fn shared_parts_of_every_length_are_copied() {
+        let first: Vec<u8> = (1..=60).collect();
+        let mut entries = Entries::with_capacity(0, 0);
+        entries.push(entry(1, &first), None, (0, 0)).unwrap();
+        for (seq, len) in (2..).zip(0..=first.len()) {
+            let expected = [&first[..len], b"-", &first[first.len() - len..]].concat();
+            assert_eq!(
+                entries.push(entry(seq, b"-"), Some(0), (len, len)),
+                Some(entry(seq, &expected)),
+                "{len}"
+            );
+            assert_eq!(entries.last(), Some(entry(seq, &expected)));
+        }
+        // Short payloads at the end of the buffer.
+        let mut entries = Entries::with_capacity(2, 4);
+        entries.push(entry(1, b"ab"), None, (0, 0)).unwrap();
+        assert_eq!(entries.push(entry(2, b""), Some(0), (1, 1)), Some(entry(2, b"ab")));
     }
 
     #[test]

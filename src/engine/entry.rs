@@ -3,7 +3,7 @@
 //! The identity of an entry is its stream and its sequence number. Copies, merges and re-encodings of a log preserve
 //! the identity, except that a merge may move entries of a fork to another stream. Byte offsets may change.
 
-use crate::engine::checksum::{hex, parse_hex, salted_crc32};
+use crate::engine::checksum::{CrcPrefix, hex, parse_hex, salted_crc32};
 use crate::engine::codec::CodecError;
 use crate::engine::text_form::ParseError;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -298,6 +298,45 @@ pub fn entry_checksum(head: &[u8; 40], payload: &[u8]) -> u32 {
     salted_crc32(0, &[head, payload])
 }
 
+/// Checks the checksums of entries of one stream. The canonical bytes of all these entries begin with the id of the
+/// stream, so this part of the checksums is computed once.
+#[derive(Debug, Clone)]
+pub(in crate::engine) struct StreamChecksums {
+    stream: StreamId,
+    beginning: CrcPrefix,
+}
+
+impl StreamChecksums {
+    /// Computes the common part of the checksums of a stream.
+    pub(in crate::engine) fn of(stream: StreamId) -> StreamChecksums {
+        StreamChecksums { stream, beginning: CrcPrefix::of(0, &stream.0) }
+    }
+
+    /// Returns the stream.
+    pub(in crate::engine) fn stream(&self) -> StreamId {
+        self.stream
+    }
+
+    /// Returns true if the checksum of an entry of the stream is valid: if it equals [`entry_checksum`].
+    pub(in crate::engine) fn is_valid(&self, entry: &Entry<&[u8]>) -> bool {
+        /// The number of canonical bytes between the id of the stream and the payload.
+        const HEAD_LEN: usize = 24;
+        /// The maximum length of a payload that is copied behind the other bytes, because a checksum over one short
+        /// slice is computed faster than over two.
+        const COPIED_MAX: usize = 104;
+        let head = entry.canonical_head();
+        let Some(head) = head.last_chunk::<HEAD_LEN>() else { return false };
+        let mut bytes = [0u8; HEAD_LEN + COPIED_MAX];
+        let Some(bytes) = bytes.get_mut(..HEAD_LEN + entry.payload.len()) else {
+            return self.beginning.followed_by(&[head, entry.payload]) == entry.checksum;
+        };
+        let (first, payload) = bytes.split_at_mut(HEAD_LEN);
+        first.copy_from_slice(head);
+        payload.copy_from_slice(entry.payload);
+        self.beginning.followed_by(&[bytes]) == entry.checksum
+    }
+}
+
 /// The cause of a gap.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
@@ -363,6 +402,23 @@ impl fmt::Display for Gap {
 mod tests {
     use super::*;
     use crate::engine::codec;
+
+    #[test]
+    fn checksum_with_the_common_part_of_a_stream_equals_the_entry_checksum() {
+        let stream = StreamId([7; 16]);
+        let checksums = StreamChecksums::of(stream);
+        let bytes: Vec<u8> = (0..=255).collect();
+        for len in 0..=255 {
+            let stamp = Stamp { time: 1 << 40 | len as u64, stream, seq: Seq(5) };
+            let payload = &bytes[..len];
+            let mut entry = Entry { stamp, kind: Kind(3), version: PayloadVersion(1), payload, checksum: 0 };
+            entry.checksum = entry_checksum(&entry.canonical_head(), payload);
+            assert!(checksums.is_valid(&entry), "{len}");
+            let kind = Kind(4);
+            assert!(!checksums.is_valid(&Entry { kind, ..entry }), "{len}");
+            assert!(!checksums.is_valid(&Entry { payload: &bytes[1..=len], ..entry }) || len == 0, "{len}");
+        }
+    }
 
     #[test]
     fn stamps_sort_as_their_bytes_and_are_decoded_from_them() {

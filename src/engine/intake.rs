@@ -2,7 +2,9 @@
 //!
 //! Invariants:
 //! 1. The file stays where it is until the caller removes it with [`BlobStore::release`]. The caller appends the entry
-//!    that refers to the body before. A crash at any moment leaves the file, or the body with its entry.
+//!    that refers to the body before. A crash at any moment leaves the file, or the body with its entry. A crash before
+//!    the removal can leave file and body as two names of one file; the next [`BlobStore::ingest_file`] with this
+//!    content replaces the body with a file of its own.
 //! 2. The content is read once. The digest is computed from the bytes that are stored.
 //! 3. A file that changes while it is read is not stored.
 
@@ -35,6 +37,8 @@ pub struct Taken {
     pub info: BlobInfo,
     /// True if the body may be a second name of the file.
     pub is_linked: bool,
+    /// The state of the file when it was stored.
+    found: FileInfo,
 }
 
 impl BlobStore {
@@ -62,7 +66,7 @@ impl BlobStore {
                 return Err(Error::SourceChanged { path: source.into() });
             }
             self.keep(temporary, file.as_ref(), info)?;
-            Ok(Taken { info, is_linked })
+            Ok(Taken { info, is_linked, found: before })
         })
     }
 
@@ -88,8 +92,16 @@ impl BlobStore {
     }
 
     /// Removes a file that was stored as a body. If the file cannot be removed, and the body is a second name of the
-    /// file, the body becomes a file of its own.
+    /// file, the body becomes a file of its own. Errors: [`Error::SourceChanged`] if the file has changed since it was
+    /// stored, for example because a program has written a newer file of that name; the file cannot be removed. A
+    /// change between this check and the removal is not noticed.
     pub fn release(&self, source: &Path, taken: &Taken) -> Result<()> {
+        if self.storage.info(source).is_ok_and(|now| is_changed(&taken.found, &now)) {
+            if taken.is_linked {
+                self.separate(&taken.info.digest)?;
+            }
+            return Err(Error::SourceChanged { path: source.into() });
+        }
         match self.storage.remove_file(source) {
             Err(e) if e.kind() != io::ErrorKind::NotFound => {
                 if taken.is_linked {

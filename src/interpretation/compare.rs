@@ -9,7 +9,7 @@ use crate::contract::nfc::nfc;
 use crate::contract::{ArtifactRef, RunRef, RunStatus, StageRef, Value};
 use crate::interpretation::error::{Error, Result};
 use crate::interpretation::query::{RunSnapshot, snapshot};
-use crate::store::{ArtifactRow, EnvironmentRow, Note, RunRow, Severity, Store};
+use crate::store::{ArtifactRow, Attempts, EnvironmentRow, Note, RunRow, Severity, Store};
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -279,7 +279,8 @@ fn changed<T: PartialEq>(left: &Option<T>, right: &Option<T>) -> Option<bool> {
 /// Compares two runs. Each is given by its ref, its id, its name, or a prefix of its id or name.
 pub fn compare_runs(store: &Store, left: &str, right: &str) -> Result<RunComparison> {
     store.read(|view| {
-        let (left, right) = (snapshot(view, left)?, snapshot(view, right)?);
+        let (left, right) =
+            (snapshot(view, left, Attempts::Newest)?, snapshot(view, right, Attempts::Newest)?);
         let stages = stage_comparisons(&left, &right);
         let outside = metric_deltas((&left, Some(None)), (&right, Some(None)));
         let params = param_deltas(&left.run, &right.run);

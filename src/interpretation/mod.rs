@@ -11,8 +11,8 @@ pub mod query;
 pub mod report;
 
 pub use crate::store::{
-    ArtifactRow, EnvironmentRow, Note, ProjectRow, RecordRow, RunRow, SeriesPoint, SeriesRow, Severity,
-    StageRow, Store,
+    ArtifactRow, Attempts, EnvironmentRow, Note, ProjectRow, RecordRow, RunRow, SeriesPoint, SeriesRow,
+    Severity, StageRow, Store, WriterRow,
 };
 pub use compare::{
     ArtifactChange, BestRun, BestRunOptions, Goal, MetricDelta, ParamDelta, RankedRun, RunComparison,

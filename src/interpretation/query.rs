@@ -1,10 +1,10 @@
 //! Queries on projects, runs and the content of one run.
 
-use crate::contract::{AnyRecord, LineageEdge, RunRef, StableRef, StageRef, Timestamp};
+use crate::contract::{AnyRecord, LineageEdge, RunRef, RunStatus, StableRef, StageRef, Timestamp};
 use crate::interpretation::error::{Error, Result};
 use crate::store::{
-    ArtifactRow, EnvironmentRow, Note, ProjectRow, RecordRow, RunRow, SeriesPoint, SeriesRow, Severity,
-    StageRow, Store, StoreView,
+    ArtifactRow, Attempts, EnvironmentRow, Note, ProjectRow, RecordRow, RunRow, SeriesPoint, SeriesRow,
+    Severity, StageRow, Store, StoreView, WriterRow,
 };
 use std::collections::BTreeMap;
 
@@ -44,6 +44,8 @@ pub struct RunList {
 pub struct RunSnapshot {
     /// The run.
     pub run: RunRow,
+    /// The writers: the processes that capture, or captured, the run, in the order in which they joined it.
+    pub writers: Vec<WriterRow>,
     /// The stages, ordered by order index, start and ref.
     pub stages: Vec<StageRow>,
     /// The environment snapshots.
@@ -85,10 +87,8 @@ pub fn list_projects(store: &Store) -> Result<ProjectList> {
 pub fn list_runs(store: &Store, project: Option<&str>) -> Result<RunList> {
     store.read(|view| {
         let project = project.map(|asked| view.find_project(asked)).transpose()?;
-        let mut runs = Vec::new();
-        for run in view.runs(project.as_ref())? {
-            runs.push(RunSummary { metrics: view.series_of(&run.run_ref)?, run });
-        }
+        let runs = view.runs_with_series(project.as_ref())?.into_iter();
+        let runs: Vec<_> = runs.map(|(run, metrics)| RunSummary { run, metrics }).collect();
         let mut notes = view.notes();
         notes.extend(runs.iter().flat_map(|r| run_notes(&r.run)));
         Ok(RunList { runs, notes })
@@ -96,16 +96,25 @@ pub fn list_runs(store: &Store, project: Option<&str>) -> Result<RunList> {
 }
 
 /// Returns everything known about one run. `run` is the run's ref, its id, its name, or a prefix of its id or name.
-pub fn run_snapshot(store: &Store, run: &str) -> Result<RunSnapshot> {
-    Ok(store.read(|view| snapshot(view, run))?)
+/// `attempts` are those whose metric points the summaries contain.
+pub fn run_snapshot(store: &Store, run: &str, attempts: Attempts) -> Result<RunSnapshot> {
+    Ok(store.read(|view| snapshot(view, run, attempts))?)
 }
 
-pub(super) fn snapshot(view: &StoreView<'_>, run: &str) -> crate::store::Result<RunSnapshot> {
+pub(super) fn snapshot(
+    view: &StoreView<'_>,
+    run: &str,
+    attempts: Attempts,
+) -> crate::store::Result<RunSnapshot> {
     let run = view.find_run(run)?;
-    let stages = view.stages(&run.run_ref)?;
+    let writers = view.writers(&run.run_ref)?;
+    let mut stages = view.stages(&run.run_ref)?;
+    for stage in &mut stages {
+        stage.is_interrupted = stage.status == RunStatus::Open && run.interrupted_at.is_some();
+    }
     let artifacts = view.artifacts(Some(&run.run_ref))?;
-    let metrics = view.series_of(&run.run_ref)?;
-    let (records, record_notes) = view.records(&run.run_ref)?;
+    let metrics = view.summaries(&run.run_ref, attempts)?;
+    let (records, record_notes) = view.records(&run.run_ref, &writers)?;
     let mut relations = BTreeMap::new();
     let ends = [&*run.run_ref].into_iter().chain(stages.iter().map(|s| &*s.stage_ref));
     for end in ends.chain(artifacts.iter().map(|a| &*a.manifest.artifact_ref)) {
@@ -116,6 +125,7 @@ pub(super) fn snapshot(view: &StoreView<'_>, run: &str) -> crate::store::Result<
     let mut snapshot = RunSnapshot {
         environments: view.environments(&run.run_ref)?,
         run,
+        writers,
         stages,
         metrics,
         records,
@@ -257,11 +267,18 @@ fn stage_of(row: &RecordRow) -> Option<&StageRef> {
 
 /// Returns the points of one metric of a run. `stage` selects the points of the stage with this name; `None` selects
 /// the points outside any stage. If there are no points outside any stage, and the metric has only one series in the
-/// run, `None` selects this series. Errors: there is no such series.
-pub fn step_series(store: &Store, run: &str, metric_key: &str, stage: Option<&str>) -> Result<StepSeries> {
+/// run, `None` selects this series. `attempts` are those whose points the answer contains. Errors: there is no such
+/// series.
+pub fn step_series(
+    store: &Store,
+    run: &str,
+    metric_key: &str,
+    stage: Option<&str>,
+    attempts: Attempts,
+) -> Result<StepSeries> {
     let found = store.read(|view| {
         let run = view.find_run(run)?;
-        let all = view.series_of(&run.run_ref)?;
+        let all = view.summaries(&run.run_ref, attempts)?;
         let of_key: Vec<&SeriesRow> = all.iter().filter(|s| s.metric_key == metric_key).collect();
         let chosen = match stage {
             Some(_) => of_key.iter().find(|s| s.is_of_stage(stage)),
@@ -275,7 +292,7 @@ pub fn step_series(store: &Store, run: &str, metric_key: &str, stage: Option<&st
             let known = all.iter().map(SeriesRow::label).collect();
             return Ok::<_, Error>(Err((run.run_ref.to_string(), known)));
         };
-        let points = view.series(&run.run_ref, row.stage_ref.as_ref(), metric_key)?;
+        let points = view.points(&run.run_ref, row.stage_ref.as_ref(), metric_key, attempts)?;
         Ok(Ok(StepSeries {
             run_ref: run.run_ref,
             stage_ref: row.stage_ref.clone(),

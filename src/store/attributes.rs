@@ -16,25 +16,36 @@ use crate::projections::metadata::{IMPORTED_MARK, METADATA_PREFIX, NOTE_PREFIX, 
 use crate::store::writers::Lifecycle;
 use std::collections::{BTreeMap, HashSet};
 
-/// All recorded versions of the attributes of one object, by name.
+/// All recorded versions of the attributes of one object, with the names of the attributes. Each name occurs once.
 #[derive(Debug, Default)]
-pub(super) struct AttributeVersions(BTreeMap<String, Vec<Version>>);
+pub(super) struct AttributeVersions(Vec<(String, Vec<Version>)>);
 
 /// Returns `true` for a version that an import recorded.
 fn is_imported(version: &Version) -> bool {
     version.value.first() == Some(&IMPORTED_MARK)
 }
 
+/// Returns `true` for an attribute that is a time.
+fn is_time(name: &str) -> bool {
+    matches!(name, "created_at" | "started_at" | "ended_at")
+}
+
+/// Returns the value of a version; `None` if the version is malformed.
+fn value_of(version: &Version) -> Option<Value> {
+    std::str::from_utf8(&version.value).ok().and_then(|text| read::parse(text).ok())
+}
+
 impl AttributeVersions {
-    /// Adds the versions of one attribute.
+    /// Adds the versions of one attribute. Each attribute is added once.
     pub(super) fn add(&mut self, name: &str, versions: Vec<Version>) {
-        self.0.insert(name.to_owned(), versions);
+        self.0.push((name.to_owned(), versions));
     }
 
     /// Returns the stamps of the entries that imports replace. A line of an import describes a whole object, so all
     /// attributes of a replaced entry are ignored, including attributes that the line does not contain.
     fn replaced_by_imports(&self) -> HashSet<Stamp> {
-        let imported = self.0.values().flatten().filter(|version| is_imported(version));
+        let all = self.0.iter().flat_map(|(_, versions)| versions);
+        let imported = all.filter(|version| is_imported(version));
         imported.flat_map(|version| version.replaces.iter().copied()).collect()
     }
 
@@ -47,7 +58,8 @@ impl AttributeVersions {
 
     /// Returns the newest captured version of the status.
     fn newest_status(&self) -> Option<&Version> {
-        let statuses = self.0.get("status")?.iter().filter(|version| !is_imported(version));
+        let (_, statuses) = self.0.iter().find(|(name, _)| name == "status")?;
+        let statuses = statuses.iter().filter(|version| !is_imported(version));
         statuses.max_by_key(|version| version.stamp)
     }
 
@@ -61,19 +73,22 @@ impl AttributeVersions {
             ("end_reason", lifecycle.end_reason.clone()),
         ];
         for (name, text) in texts {
-            let versions = self.0.entry(name.to_owned()).or_default();
+            let at = self.0.iter().position(|(other, _)| other == name);
+            let mut versions = at.map_or_else(Vec::new, |at| self.0.swap_remove(at).1);
             versions.retain(is_imported);
             if let Some(Ok(value)) = text.map(|text| canonical(&Value::Text(text))) {
                 versions.push(Version { stamp, replaces: Vec::new(), value: value.into_bytes() });
             }
-            if versions.is_empty() {
-                self.0.remove(name);
+            if !versions.is_empty() {
+                self.add(name, versions);
             }
         }
     }
 
     /// Returns the effective value of each attribute; `None` if a version is malformed.
-    pub(super) fn resolve(self) -> Option<Attributes> {
+    pub(super) fn resolve(mut self) -> Option<Attributes> {
+        // Conflicts are listed by name.
+        self.0.sort_by(|(a, _), (b, _)| a.cmp(b));
         let replaced = self.replaced_by_imports();
         let ended_by = self.newest_status().map(|status| status.stamp);
         let mut attributes = Attributes::default();
@@ -84,7 +99,7 @@ impl AttributeVersions {
                 versions.retain(|version| is_imported(version) || Some(version.stamp) == ended_by);
             }
             if !versions.is_empty() {
-                attributes.add(&name, versions)?;
+                attributes.add(name, versions)?;
             }
         }
         if attributes.status() == RunStatus::Open {
@@ -100,7 +115,7 @@ impl AttributeVersions {
     /// replaced.
     pub(super) fn stamps(self) -> Vec<Stamp> {
         let replaced = self.replaced_by_imports();
-        let unreplaced = self.0.into_values().filter_map(current);
+        let unreplaced = self.0.into_iter().filter_map(|(_, versions)| current(versions));
         let stamps =
             unreplaced.flat_map(|c| c.rivals.into_iter().chain([c.version])).map(|version| version.stamp);
         stamps.filter(|stamp| !replaced.contains(stamp)).collect()
@@ -136,8 +151,24 @@ impl Attributes {
 
     /// Chooses the effective value of one attribute among its recorded versions and adds it. Adds the name to the
     /// conflicts if the versions are in conflict. Returns `None` if a version is malformed.
-    fn add(&mut self, name: &str, versions: Vec<Version>) -> Option<()> {
-        let read = |v: &Version| std::str::from_utf8(&v.value).ok().and_then(|t| read::parse(t).ok());
+    fn add(&mut self, name: String, versions: Vec<Version>) -> Option<()> {
+        let value = match versions.as_slice() {
+            // Most attributes have one version.
+            [version] if is_time(&name) => {
+                Value::text(value_of(version)?.as_str()?.parse::<Timestamp>().ok()?)
+            }
+            [version] => value_of(version)?,
+            _ => self.choose(&name, versions)?,
+        };
+        // A null is the value of a tag that was removed.
+        if !(value == Value::Null && name.starts_with(TAG_PREFIX)) {
+            self.values.insert(name, value);
+        }
+        Some(())
+    }
+
+    /// Returns the effective value of one attribute among its recorded versions, like [`Attributes::add`].
+    fn choose(&mut self, name: &str, versions: Vec<Version>) -> Option<Value> {
         let chosen = current(versions)?;
         // Captured versions come before imported versions. Within each group, newer versions come before older
         // versions.
@@ -150,7 +181,7 @@ impl Attributes {
         let mut captured = 0;
         for version in ranked {
             if seen.insert(version.value.strip_prefix(&[IMPORTED_MARK]).unwrap_or(&version.value)) {
-                distinct.push(read(version)?);
+                distinct.push(value_of(version)?);
                 captured += usize::from(!is_imported(version));
             }
         }
@@ -175,11 +206,10 @@ impl Attributes {
             distinct.truncate(1);
         }
         // Several processes may record one object: the earliest start and the latest end are effective.
-        if matches!(name, "created_at" | "started_at" | "ended_at") {
+        if is_time(name) {
             let times = distinct.iter().filter_map(|v| v.as_str()?.parse::<Timestamp>().ok());
             let time = if name == "ended_at" { times.max() } else { times.min() };
-            self.values.insert(name.to_owned(), Value::text(time?));
-            return Some(());
+            return Some(Value::text(time?));
         }
         // Programs with different versions of the schema may record one object. The values are valid in the newest
         // minor version.
@@ -191,12 +221,7 @@ impl Attributes {
         if distinct.len() > 1 && self.conflicts.last().is_none_or(|last| last != name) {
             self.conflicts.push(name.to_owned());
         }
-        let effective = distinct.into_iter().next()?;
-        // A null is the value of a tag that was removed.
-        if !(effective == Value::Null && name.starts_with(TAG_PREFIX)) {
-            self.values.insert(name.to_owned(), effective);
-        }
-        Some(())
+        distinct.into_iter().next()
     }
 
     /// Returns the value of an attribute that is a text; `None` if the attribute is missing or is not a text.

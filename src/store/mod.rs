@@ -51,7 +51,7 @@ pub(crate) use log_records::LogRecord;
 pub use note::Note;
 pub use records::RecordRow;
 pub use rows::{EnvironmentRow, ProjectRow, RunRow, StageRow};
-pub use series::{SeriesPoint, SeriesRow};
+pub use series::{Attempts, SeriesPoint, SeriesRow};
 pub use source::{SourceBody, SourceMode};
 pub use view::StoreView;
 pub use workspace::Store;

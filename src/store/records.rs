@@ -3,6 +3,7 @@
 
 use crate::contract::{AnyRecord, RecordType, RunRef, Severity};
 use crate::engine;
+use crate::engine::entry::Stamp;
 use crate::engine::entry::{Entry, Position};
 use crate::engine::projection::Point;
 use crate::projections::entry::Captured;
@@ -13,6 +14,7 @@ use crate::store::error::Result;
 use crate::store::note::Note;
 use crate::store::record_ref::record_at;
 use crate::store::view::StoreView;
+use crate::store::writers::WriterRow;
 
 /// A record and its position in the log.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,6 +24,9 @@ pub struct RecordRow {
     pub record: AnyRecord,
     /// The position of the record's entry in the log.
     pub position: Position,
+    /// The label of the process that captured the record, such as `rank-3`; `None` if the process has no label, or
+    /// several.
+    pub process_label: Option<String>,
 }
 
 impl StoreView<'_> {
@@ -35,9 +40,10 @@ impl StoreView<'_> {
         self.facts_at(positions)?.into_iter().map(record).collect()
     }
 
-    /// Returns the events, spans and degraded records of a run, ordered by time of observation. Also returns a note for
+    /// Returns the events, spans and degraded records of a run, ordered by time of observation. `writers` are the writers
+    /// of the run. Also returns a note for
     /// each record in the tables that cannot be read from the log.
-    pub fn records(&self, run: &RunRef) -> Result<(Vec<RecordRow>, Vec<Note>)> {
+    pub fn records(&self, run: &RunRef, writers: &[WriterRow]) -> Result<(Vec<RecordRow>, Vec<Note>)> {
         let mut points = Vec::new();
         for family in [RecordType::Event, RecordType::Span, RecordType::Degraded] {
             let found = self.view.series(RECORDS, &keys::records(run, family.as_str()))?;
@@ -46,12 +52,17 @@ impl StoreView<'_> {
             points.extend(without_duplicates(run, family, found, identity)?.unwrap_or_default());
         }
         points.sort_by_key(|p| p.order);
-        let positions: Vec<Position> = points.iter().map(|p| p.order.stamp.position()).collect();
+        let stamps: Vec<Stamp> = points.iter().map(|p| p.order.stamp).collect();
+        let positions: Vec<Position> = stamps.iter().map(Stamp::position).collect();
         let mut rows = Vec::new();
         let mut notes = Vec::new();
-        for (found, position) in self.records_at(&positions)?.into_iter().zip(positions) {
+        for (found, stamp) in self.records_at(&positions)?.into_iter().zip(stamps) {
+            let position = stamp.position();
             match found {
-                Some(record) => rows.push(RecordRow { record, position }),
+                Some(record) => {
+                    let process_label = WriterRow::label_at(writers, stamp).map(str::to_owned);
+                    rows.push(RecordRow { record, position, process_label });
+                }
                 None => {
                     let message = format!("the record at {position} cannot be read from the log");
                     notes.push(

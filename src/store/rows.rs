@@ -3,7 +3,7 @@
 use crate::contract::{EnvironmentSnapshot, ProjectRef, RunRef, RunStatus, StageRef, Timestamp, Value};
 use crate::projections::metadata::{METADATA_PREFIX, PARAM_PREFIX};
 use crate::store::attributes::Attributes;
-use crate::store::writers::Lifecycle;
+use crate::store::writers::{INTERRUPTED, Lifecycle};
 use std::collections::BTreeMap;
 
 /// A project.
@@ -85,6 +85,14 @@ pub struct StageRow {
     pub started_at: Option<Timestamp>,
     /// The time of the end; `None` if the end is not in the log.
     pub ended_at: Option<Timestamp>,
+    /// `true` if the stage is open, and the processes that captured its run have all died.
+    pub is_interrupted: bool,
+    /// The message of the end, such as the text of an error.
+    pub end_message: Option<String>,
+    /// The reason of the end, such as `scope_dropped`.
+    pub end_reason: Option<String>,
+    /// Additional data, as the members of a JSON object.
+    pub metadata: BTreeMap<String, Value>,
     /// The position among the stages of the run; `None` if no position was recorded.
     pub order_index: Option<u64>,
     /// The names of the attributes with a conflict, as in [`Attributes::conflicts`].
@@ -99,11 +107,19 @@ pub struct EnvironmentRow {
     pub snapshot: EnvironmentSnapshot,
 }
 
+impl StageRow {
+    /// Returns the status as answers show it: `interrupted` for a stage that is open and whose processes have all died,
+    /// otherwise the status.
+    pub fn shown_status(&self) -> &'static str {
+        if self.is_interrupted { INTERRUPTED } else { self.status.as_str() }
+    }
+}
+
 impl RunRow {
     /// Returns the status as answers show it: `interrupted` for a run that is open and whose processes have all died,
     /// otherwise the status.
     pub fn shown_status(&self) -> &'static str {
-        if self.interrupted_at.is_some() { "interrupted" } else { self.status.as_str() }
+        if self.interrupted_at.is_some() { INTERRUPTED } else { self.status.as_str() }
     }
 }
 

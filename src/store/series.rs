@@ -76,6 +76,17 @@ impl SeriesRow {
     }
 }
 
+/// The attempts of a run whose points an answer contains.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Attempts {
+    /// The points that no later attempt superseded.
+    #[default]
+    Newest,
+    /// The points of all attempts, also superseded ones.
+    All,
+}
+
 fn point(p: &Point) -> Option<SeriesPoint> {
     let decoded = series::decode(p)?;
     let observed_at = Timestamp::from_micros(p.order.time)?;
@@ -83,17 +94,36 @@ fn point(p: &Point) -> Option<SeriesPoint> {
 }
 
 impl StoreView<'_> {
-    /// Returns the summaries of the metric series of a run, ordered by stage and key. Series outside any stage come
-    /// first.
+    /// Returns the summaries of the metric series of a run without superseded points, ordered by stage and key. Series
+    /// outside any stage come first.
     pub fn series_of(&self, run: &RunRef) -> Result<Vec<SeriesRow>> {
-        let prefix = keys::series_of(run);
+        self.summaries(run, Attempts::Newest)
+    }
+
+    /// Returns the summaries of the metric series of a run like [`series_of`](StoreView::series_of), of the newest attempt
+    /// or of all attempts.
+    pub fn summaries(&self, run: &RunRef, attempts: Attempts) -> Result<Vec<SeriesRow>> {
+        let has_superseded = attempts == Attempts::Newest && !self.supersedings(run)?.is_empty();
+        let mut runs = self.all_summaries(&keys::series_of(run), attempts, |_| has_superseded)?;
+        Ok(runs.pop().map_or_else(Vec::new, |(_, series)| series))
+    }
+
+    /// Returns the summaries of the metric series whose keys begin with `prefix`, by the text of the run's ref. Runs
+    /// are ordered by ref, and the series of a run by stage and key. `has_superseded` returns `true` for a run with
+    /// superseded points that the summaries must not contain.
+    pub(super) fn all_summaries(
+        &self,
+        prefix: &[u8],
+        attempts: Attempts,
+        has_superseded: impl Fn(&str) -> bool,
+    ) -> Result<Vec<(String, Vec<SeriesRow>)>> {
         let mut imported: HashMap<Vec<u8>, (u64, Vec<[u8; 16]>)> = HashMap::new();
-        for row in self.view.registers(IMPORTED_SUMMARIES, &prefix)? {
+        for row in self.view.registers(IMPORTED_SUMMARIES, prefix)? {
             let row = row?;
             imported.insert(row.key().to_vec(), (row.register.count, Vec::new()));
         }
         if !imported.is_empty() {
-            for row in self.view.keys(IMPORTED_SERIES, &prefix)? {
+            for row in self.view.keys(IMPORTED_SERIES, prefix)? {
                 let row = row?;
                 let parts = row.key().split_last_chunk::<16>();
                 let series = parts.and_then(|(series, import)| Some((series.strip_suffix(&[0])?, import)));
@@ -102,23 +132,21 @@ impl StoreView<'_> {
                 }
             }
         }
-        // The summaries count the points of all attempts.
-        let has_superseded = !self.supersedings(run)?.is_empty();
         let mut non_finite: HashMap<Vec<u8>, u64> = HashMap::new();
-        for row in self.view.registers(NON_FINITE, &prefix)? {
+        for row in self.view.registers(NON_FINITE, prefix)? {
             let row = row?;
             non_finite.insert(row.key().to_vec(), row.register.count);
         }
-        let mut rows: Vec<SeriesRow> = Vec::new();
+        let mut runs: Vec<(String, Vec<SeriesRow>)> = Vec::new();
+        // The rows whose points must be read, by run and index.
         let mut uncertain = Vec::new();
-        let mut malformed = false;
-        for summary in self.view.registers(SUMMARIES, &prefix)? {
+        for summary in self.view.registers(SUMMARIES, prefix)? {
             let summary = summary?;
             let (key, register) = (summary.key(), &summary.register);
-            let row = keys::split::<3>(key).and_then(|[_, stage, metric_key]| {
+            let row = keys::split::<3>(key).and_then(|[run, stage, metric_key]| {
                 let first = point(&register.first)?;
                 let value = |p: &Option<Point>| p.as_ref().and_then(|p| p.measure).unwrap_or(f64::NAN);
-                Some(SeriesRow {
+                let row = SeriesRow {
                     stage_ref: if stage.is_empty() { None } else { Some(StageRef::parse(stage).ok()?) },
                     stage_name: None,
                     metric_key: metric_key.to_owned(),
@@ -128,25 +156,32 @@ impl StoreView<'_> {
                     last: point(&register.last)?,
                     min: value(&register.min),
                     max: value(&register.max),
-                })
+                };
+                Some((run, row))
             });
+            let Some((run, row)) = row else { return Err(self.malformed_row(SUMMARIES.name)) };
+            if runs.last().is_none_or(|(last, _)| last != run) {
+                runs.push((run.to_owned(), Vec::new()));
+            }
             // One import contains each record once. The record may also have been captured here, or be in another
             // import.
             let may_repeat = imported.get(key).is_some_and(|(count, imports)| {
                 *count != register.count || imports.len() != 1 || imports.contains(&[0; 16])
             });
-            if may_repeat || has_superseded {
-                uncertain.push(rows.len());
+            let at = runs.len() - 1;
+            if let Some((run, series)) = runs.last_mut() {
+                // The summaries count the points of all attempts.
+                if may_repeat || has_superseded(run) {
+                    uncertain.push((at, series.len()));
+                }
+                series.push(row);
             }
-            malformed |= row.is_none();
-            rows.extend(row);
         }
-        if malformed {
-            return Err(self.malformed_row(SUMMARIES.name));
-        }
-        for n in uncertain {
-            if let Some(row) = rows.get_mut(n) {
-                let points = self.series(run, row.stage_ref.as_ref(), &row.metric_key)?;
+        for (at, n) in uncertain {
+            if let Some((run, series)) = runs.get_mut(at)
+                && let (Ok(run), Some(row)) = (RunRef::parse(run), series.get_mut(n))
+            {
+                let points = self.points(&run, row.stage_ref.as_ref(), &row.metric_key, attempts)?;
                 let values = || points.iter().map(|p| p.value.as_f64());
                 row.count = points.len() as u64;
                 row.non_finite = points.iter().filter(|p| !p.value.is_finite()).count() as u64;
@@ -157,7 +192,7 @@ impl StoreView<'_> {
             }
         }
         let mut names: HashMap<StageRef, String> = HashMap::new();
-        for row in &mut rows {
+        for row in runs.iter_mut().flat_map(|(_, series)| series) {
             let Some(stage) = &row.stage_ref else { continue };
             row.stage_name = Some(match names.get(stage) {
                 Some(name) => name.clone(),
@@ -168,8 +203,8 @@ impl StoreView<'_> {
                 }
             });
         }
-        rows.retain(|row| row.count > 0);
-        Ok(rows)
+        runs.iter_mut().for_each(|(_, series)| series.retain(|row| row.count > 0));
+        Ok(runs)
     }
 
     /// Returns the name of a stage; the last component of the ref if no name was recorded. Reads one row.
@@ -187,17 +222,16 @@ impl StoreView<'_> {
         stage: Option<&StageRef>,
         metric_key: &str,
     ) -> Result<Vec<SeriesPoint>> {
-        let mut points = self.series_of_all_attempts(run, stage, metric_key)?;
-        points.retain(|point| !point.is_superseded);
-        Ok(points)
+        self.points(run, stage, metric_key, Attempts::Newest)
     }
 
-    /// Returns the points of one series of all attempts, ordered by time of observation.
-    pub fn series_of_all_attempts(
+    /// Returns the points of one series, ordered by time of observation.
+    pub fn points(
         &self,
         run: &RunRef,
         stage: Option<&StageRef>,
         metric_key: &str,
+        attempts: Attempts,
     ) -> Result<Vec<SeriesPoint>> {
         let supersedings = self.supersedings(run)?;
         let points = self.view.series(SERIES, &keys::series(run, stage, metric_key))?;
@@ -210,6 +244,8 @@ impl StoreView<'_> {
             Some(SeriesPoint { is_superseded: supersedings.iter().any(covers), ..point })
         };
         let read: Option<Vec<SeriesPoint>> = points.and_then(|points| points.iter().map(read_one).collect());
-        read.ok_or_else(|| self.malformed_row(SERIES.name))
+        let mut points = read.ok_or_else(|| self.malformed_row(SERIES.name))?;
+        points.retain(|point| attempts == Attempts::All || !point.is_superseded);
+        Ok(points)
     }
 }

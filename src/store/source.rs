@@ -18,9 +18,12 @@ pub enum SourceMode {
     /// The file stays.
     #[default]
     Copy,
-    /// The file is removed when the body and its manifest are durable. On the file system of the workspace, no byte is
-    /// copied if the file has only one name.
+    /// The file is removed when the body and its manifest are durable, and if it has not changed since it was stored. The
+    /// content is copied: a program that still has the file open would change a body that is a second name of the file.
     Move,
+    /// Like `Move`, for a file that no program changes any more. No byte is copied if the file has only one name, and is
+    /// on the file system of the workspace.
+    Adopt,
 }
 
 /// A file that is stored as a body, and has no manifest yet. The value must be passed to [`Journal::finish_source`]
@@ -38,11 +41,11 @@ impl Journal {
     /// Stores the file at `path` durably as a body, in constant memory. The file is unchanged.
     pub fn take_source(&self, path: &Path, mode: SourceMode) -> Result<SourceBody> {
         let intake = match mode {
-            SourceMode::Copy => Intake::Copy,
-            SourceMode::Move => Intake::Link,
+            SourceMode::Copy | SourceMode::Move => Intake::Copy,
+            SourceMode::Adopt => Intake::Link,
         };
         let (body, taken) = store_file(self.blobs(), path, intake)?;
-        Ok(SourceBody { body, moved: (mode == SourceMode::Move).then(|| (path.into(), taken)) })
+        Ok(SourceBody { body, moved: (mode != SourceMode::Copy).then(|| (path.into(), taken)) })
     }
 
     /// Returns the SHA-256 digest and the length of a file, as 64 hexadecimal digits.
@@ -65,8 +68,7 @@ impl Journal {
     pub fn abandon_source(&self, source: SourceBody) -> bool {
         let Some((_, taken)) = source.moved else { return false };
         if taken.is_linked {
-            // After an error, a change of the file would damage the body. No manifest refers to the body, and the next
-            // file with the same content replaces a damaged body.
+            // After an error the body keeps its second name. The next file with the same content replaces such a body.
             let _ = self.blobs().separate(&source.body.digest);
         }
         true

@@ -12,6 +12,9 @@ use crate::store::error::Result;
 use crate::store::view::StoreView;
 use std::collections::BTreeMap;
 
+/// The status that answers show instead of `open` if all processes have died.
+pub(super) const INTERRUPTED: &str = "interrupted";
+
 /// A writer of a run: a process that captures, or captured, the run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -42,6 +45,27 @@ pub struct WriterRow {
     pub(super) stamp: Stamp,
     /// The stamp of the entry that recorded the end.
     pub(super) end_stamp: Option<Stamp>,
+    process: ProcessId,
+    /// The streams that the process wrote to.
+    streams: Vec<StreamId>,
+}
+
+impl WriterRow {
+    /// Returns the status as answers show it: `interrupted` for a writer that is open and whose process has died,
+    /// otherwise the status.
+    pub fn shown_status(&self) -> &'static str {
+        if self.interrupted_at.is_some() { INTERRUPTED } else { self.status.as_str() }
+    }
+
+    /// Returns the label of the process that recorded the entry with this stamp; `None` if the process has no label, or
+    /// writers with different labels. `writers` are the writers of a run, in the order in which they joined the run.
+    pub(super) fn label_at(writers: &[WriterRow], stamp: Stamp) -> Option<&str> {
+        // A stream can have several processes, one after the other. The fact of a writer precedes its records.
+        let wrote = |row: &&WriterRow| row.stamp < stamp && row.streams.contains(&stamp.stream);
+        let last = writers.iter().rev().find(wrote)?;
+        let is_other = |row: &WriterRow| row.process == last.process && row.label != last.label;
+        if writers.iter().any(is_other) { None } else { last.label.as_deref() }
+    }
 }
 
 /// The status of a run and the data of its end.
@@ -71,63 +95,134 @@ impl Superseding {
     }
 }
 
-impl StoreView<'_> {
-    /// Returns the writers of a run, in the order in which they joined the run. A run that was imported has none.
-    pub fn writers(&self, run: &RunRef) -> Result<Vec<WriterRow>> {
-        let mut found: BTreeMap<String, WriterRow> = BTreeMap::new();
-        let mut processes = BTreeMap::new();
-        let mut ends = Vec::new();
-        for row in self.view.versions(WRITERS, &keys::of_ref(run))? {
-            let KeyVersions { key, versions, .. } = row?;
-            let Some([_, rest]) = keys::split::<2>(&key) else {
-                return Err(self.malformed_row(WRITERS.name));
-            };
-            let Some(newest) = current(versions) else { continue };
-            let stamp = newest.version.stamp;
-            let fact = Captured::from_row(&newest.version.value).map(|captured| captured.fact);
-            match (fact, rest.split_once('\0')) {
-                (Some(Fact::Writer(writer)), None) => {
-                    processes.insert(rest.to_owned(), writer.process());
-                    found.insert(rest.to_owned(), writer_row(&writer, stamp));
+/// The facts about the writers of one run, in the order of their keys: each writer, followed by its end.
+#[derive(Debug, Default)]
+pub(super) struct WriterFacts(Vec<(String, Fact, Stamp)>);
+
+impl WriterFacts {
+    /// Returns `true` if a resume of the run superseded points.
+    pub(super) fn have_superseded(&self) -> bool {
+        self.0.iter().any(|(_, fact, stamp)| superseding(fact, *stamp).is_some())
+    }
+
+    /// Returns the writers, in the order in which they joined the run, each with the id of its process. The rows do not
+    /// contain data of the processes.
+    fn rows(&self) -> Vec<(ProcessId, WriterRow)> {
+        let mut rows: Vec<(ProcessId, WriterRow)> = Vec::new();
+        let mut id_before = None;
+        for (key, fact, stamp) in &self.0 {
+            match fact {
+                Fact::Writer(writer) => {
+                    id_before = Some(key.as_str());
+                    rows.push((writer.process(), writer_row(writer, *stamp)));
                 }
-                (Some(Fact::Ended(ended)), Some((id, END))) => ends.push((id.to_owned(), ended, stamp)),
-                _ => return Err(self.malformed_row(WRITERS.name)),
-            }
-        }
-        for (id, ended, stamp) in ends {
-            if let Some(row) = found.get_mut(&id) {
-                row.status = ended.status();
-                row.ended_at = Some(ended.ended_at());
-                row.end_message = ended.message().map(str::to_owned);
-                row.end_reason = ended.reason().map(str::to_owned);
-                row.end_stamp = Some(stamp);
-            }
-        }
-        for (id, process) in processes {
-            let Some(row) = found.get_mut(&id) else { continue };
-            let streams = self.streams(process, row.stamp.stream)?;
-            let known = streams.iter().rev().find_map(|(_, process)| process.as_ref());
-            row.host = known.map(|process| process.host().to_owned());
-            row.process_number = known.map(Process::number);
-            let is_alive = |(stream, owner): &(StreamId, Option<Process>)| {
-                owner.as_ref().is_none_or(|owner| owner.id() == process) && self.view.has_writer(*stream)
-            };
-            if row.status == RunStatus::Open && !streams.iter().any(is_alive) {
-                let mut last = row.stamp.time;
-                for (stream, _) in &streams {
-                    last = last.max(self.view.last_time_of(*stream)?.unwrap_or(0));
+                Fact::Ended(ended) if key.split_once('\0').map(|(id, _)| id) == id_before => {
+                    let Some((_, row)) = rows.last_mut() else { continue };
+                    row.status = ended.status();
+                    row.ended_at = Some(ended.ended_at());
+                    row.end_message = ended.message().map(str::to_owned);
+                    row.end_reason = ended.reason().map(str::to_owned);
+                    row.end_stamp = Some(*stamp);
                 }
-                row.interrupted_at = Some(Timestamp::from_nanos(last));
+                // The writer of this end is not in the log.
+                _ => {}
             }
         }
-        let mut rows: Vec<WriterRow> = found.into_values().collect();
-        rows.sort_by_key(|row| row.stamp);
+        rows.sort_by_key(|(_, row)| row.stamp);
         let mut attempt = 1;
-        for (n, row) in rows.iter_mut().enumerate() {
+        for (n, (_, row)) in rows.iter_mut().enumerate() {
             attempt += usize::from(n > 0 && matches!(row.joined, Joined::Resumed { .. }));
             row.attempt = attempt;
         }
-        Ok(rows)
+        rows
+    }
+}
+
+/// Returns the resume that a fact recorded, if it superseded points.
+fn superseding(fact: &Fact, stamp: Stamp) -> Option<Superseding> {
+    let Fact::Writer(writer) = fact else { return None };
+    let Joined::Resumed { from_step: Some(from_step) } = writer.joined() else { return None };
+    Some(Superseding { stamp, from_step })
+}
+
+impl StoreView<'_> {
+    /// Returns the facts about the writers of the runs whose refs begin with `prefix`, by the text of the run's ref.
+    pub(super) fn writer_facts(&self, prefix: &[u8]) -> Result<BTreeMap<String, WriterFacts>> {
+        let mut found: Vec<(String, WriterFacts)> = Vec::new();
+        for row in self.view.versions(WRITERS, prefix)? {
+            let KeyVersions { key, versions, .. } = row?;
+            let malformed = || self.malformed_row(WRITERS.name);
+            let [run, rest] = keys::split::<2>(&key).ok_or_else(malformed)?;
+            let Some(newest) = current(versions) else { continue };
+            let fact = Captured::from_row(&newest.version.value).ok_or_else(malformed)?.fact;
+            let is_of_its_key = match rest.split_once('\0') {
+                None => matches!(fact, Fact::Writer(_)),
+                Some((_, part)) => part == END && matches!(fact, Fact::Ended(_)),
+            };
+            if !is_of_its_key {
+                return Err(malformed());
+            }
+            // The rows of a run are adjacent.
+            if found.last().is_none_or(|(last, _)| last != run) {
+                found.push((run.to_owned(), WriterFacts::default()));
+            }
+            if let Some((_, WriterFacts(facts))) = found.last_mut() {
+                facts.push((rest.to_owned(), fact, newest.version.stamp));
+            }
+        }
+        Ok(found.into_iter().collect())
+    }
+
+    /// Returns the writers of a run, in the order in which they joined the run. A run that was imported has none.
+    pub fn writers(&self, run: &RunRef) -> Result<Vec<WriterRow>> {
+        let facts = self.writer_facts(&keys::of_ref(run))?;
+        let rows = facts.get(run.as_str()).map_or_else(Vec::new, WriterFacts::rows);
+        let complete = |(process, mut row): (ProcessId, WriterRow)| {
+            let streams = self.streams(process, row.stamp.stream)?;
+            let known = streams.iter().rev().find_map(|(_, process)| process.as_ref());
+            row.streams = streams.iter().map(|(stream, _)| *stream).collect();
+            row.host = known.map(|process| process.host().to_owned());
+            row.process_number = known.map(Process::number);
+            row.interrupted_at = self.interruption(process, &row, &streams)?;
+            Ok(row)
+        };
+        rows.into_iter().map(complete).collect()
+    }
+
+    /// Returns the status of a run that follows from its writers. `whole` is the stamp at which the run was ended as a
+    /// whole.
+    pub(super) fn lifecycle_of(&self, facts: &WriterFacts, whole: Option<Stamp>) -> Result<Lifecycle> {
+        let examine = |(process, mut row): (ProcessId, WriterRow)| {
+            // The streams of other writers do not influence the status.
+            if row.status == RunStatus::Open {
+                let streams = self.streams(process, row.stamp.stream)?;
+                row.interrupted_at = self.interruption(process, &row, &streams)?;
+            }
+            Ok(row)
+        };
+        let rows: Vec<WriterRow> = facts.rows().into_iter().map(examine).collect::<Result<_>>()?;
+        Ok(lifecycle_of(&rows, whole))
+    }
+
+    /// Returns the time of the last entry of a writer that is open and whose process has died; `None` for other writers.
+    /// `streams` are the streams of the process.
+    fn interruption(
+        &self,
+        process: ProcessId,
+        row: &WriterRow,
+        streams: &[(StreamId, Option<Process>)],
+    ) -> Result<Option<Timestamp>> {
+        let is_alive = |(stream, owner): &(StreamId, Option<Process>)| {
+            owner.as_ref().is_none_or(|owner| owner.id() == process) && self.view.has_writer(*stream)
+        };
+        if row.status != RunStatus::Open || streams.iter().any(is_alive) {
+            return Ok(None);
+        }
+        let mut last = row.stamp.time;
+        for (stream, _) in streams {
+            last = last.max(self.view.last_time_of(*stream).unwrap_or(0));
+        }
+        Ok(Some(Timestamp::from_nanos(last)))
     }
 
     /// Returns the streams that a process wrote to, each with the process that last wrote to it. `first` is a stream
@@ -155,11 +250,7 @@ impl StoreView<'_> {
             let Some(newest) = current(row?.versions) else { continue };
             let stamp = newest.version.stamp;
             let fact = Captured::from_row(&newest.version.value).map(|captured| captured.fact);
-            if let Some(Fact::Writer(writer)) = fact
-                && let Joined::Resumed { from_step: Some(from_step) } = writer.joined()
-            {
-                supersedings.push(Superseding { stamp, from_step });
-            }
+            supersedings.extend(fact.and_then(|fact| superseding(&fact, stamp)));
         }
         Ok(supersedings)
     }
@@ -180,6 +271,8 @@ fn writer_row(writer: &Writer, stamp: Stamp) -> WriterRow {
         interrupted_at: None,
         stamp,
         end_stamp: None,
+        process: writer.process(),
+        streams: Vec::new(),
     }
 }
 

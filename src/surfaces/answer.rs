@@ -8,8 +8,8 @@ use crate::contract::json::write::pretty;
 use crate::contract::{Canonical, MetricValue, Result, Value};
 use crate::interpretation::{
     ArtifactRow, BestRun, Block, LineageTraversal, MetricDelta, Note, ProjectList, ProjectRow, RankedRun,
-    ReportDocument, ReportSection, RunComparison, RunList, RunRow, RunSnapshot, RunSummary, SeriesPoint,
-    SeriesRow, StageRow, StepSeries, Table,
+    RecordRow, ReportDocument, ReportSection, RunComparison, RunList, RunRow, RunSnapshot, RunSummary,
+    SeriesPoint, SeriesRow, StageRow, StepSeries, Table, WriterRow,
 };
 use crate::recovery::merge::{Change, Fork, Side, StreamMerge};
 use crate::recovery::{
@@ -139,7 +139,29 @@ fn point(p: &SeriesPoint) -> Value {
         ("observed_at", Value::text(p.observed_at)),
         ("step", p.step.into()),
         ("value", p.value.clone().into()),
+        ("superseded", p.is_superseded.into()),
     ])
+}
+
+fn writer(w: &WriterRow) -> Value {
+    Value::map([
+        ("attempt", w.attempt.into()),
+        ("joined", w.joined.as_str().into()),
+        ("from_step", w.joined.from_step().into()),
+        ("label", w.label.clone().into()),
+        ("host", w.host.clone().into()),
+        ("process", w.process_number.into()),
+        ("status", w.shown_status().into()),
+        ("started_at", Value::text(w.started_at)),
+        ("ended_at", text(&w.ended_at)),
+        ("end_message", w.end_message.clone().into()),
+        ("end_reason", w.end_reason.clone().into()),
+        ("last_sign_of_life", text(&w.interrupted_at)),
+    ])
+}
+
+fn record(r: &RecordRow) -> Value {
+    with(r.record.to_value(), vec![("process_label", r.process_label.clone().into())])
 }
 
 fn series(s: &SeriesRow) -> Value {
@@ -205,7 +227,10 @@ fn stage(s: &StageRow) -> Value {
     Value::map([
         ("stage_id", Value::text(&s.stage_ref)),
         ("name", Value::text(&s.name)),
-        ("status", s.status.into()),
+        ("status", s.shown_status().into()),
+        ("end_message", s.end_message.clone().into()),
+        ("end_reason", s.end_reason.clone().into()),
+        ("metadata", s.metadata.clone().into()),
         ("order", s.order_index.into()),
         ("conflicts", list(&s.conflicts, |c| Value::text(c))),
         ("started_at", text(&s.started_at)),
@@ -225,10 +250,11 @@ fn artifact(a: &ArtifactRow) -> Value {
 fn run_snapshot(s: &RunSnapshot) -> Value {
     Value::map([
         ("run", run(&s.run)),
+        ("writers", list(&s.writers, writer)),
         ("stages", list(&s.stages, stage)),
         ("environments", list(&s.environments, |e| e.snapshot.to_value())),
         ("metrics", list(&s.metrics, series)),
-        ("records", list(&s.records, |r| r.record.to_value())),
+        ("records", list(&s.records, record)),
         ("artifacts", list(&s.artifacts, artifact)),
         ("relations", list(&s.relations, Canonical::to_value)),
         ("notes", notes(&s.notes)),

@@ -4,13 +4,14 @@
 use crate::jobs::{CLAIMS, Job, added, claim, claims, jobs, on, options};
 use contexta::engine::progress::Progress;
 use contexta::engine::projection::Note;
+use contexta::engine::storage::OpenMode;
 use contexta::engine::storage::sim::SimDisk;
 use contexta::engine::storage::sim::{Fault, Moment};
 use contexta::engine::verify::{LogCheck, Outcome};
 use contexta::engine::{Condition, Engine, Error, Once, Transaction};
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -150,10 +151,34 @@ fn lock_file_that_was_replaced_is_opened_again() {
     for _ in 0..2 {
         nothing(&engine).unwrap();
     }
-    disk.process(3).remove_file(std::path::Path::new("/q/transactions.lock")).unwrap();
+    disk.process(3).remove_file(Path::new("/q/transactions.lock")).unwrap();
     let refused = other.transact(|_, _| Ok::<_, Error>(nothing(&engine).unwrap_err())).unwrap();
     assert_eq!(refused.value.code(), "transaction_busy");
     nothing(&engine).unwrap();
+}
+
+/// The file is replaced, and its lock released, at each operation of a transaction that waits for the lock.
+#[test]
+fn lock_file_that_is_replaced_during_the_wait_for_its_lock_is_opened_again() {
+    let path = Path::new("/q/transactions.lock");
+    let nothing = |engine: &Engine<Job>| engine.transact(|_, _| Ok::<(), Error>(()));
+    for at in 0..12 {
+        let disk = SimDisk::new(25);
+        nothing(&on(disk.process(1))).unwrap();
+        let storage = disk.process(2);
+        let held = storage.open(path, OpenMode::ReadWrite).unwrap();
+        assert!(held.try_lock().unwrap());
+        let process = disk.spawn(3);
+        let replace = move || {
+            storage.remove_file(path).unwrap();
+            drop(held);
+        };
+        process.plan(Moment::Operation(at), Fault::Meanwhile(Box::new(replace)));
+        let engine = on(process.clone());
+        let other = options("/q").storage(disk.process(4)).transaction_wait(Duration::ZERO).open().unwrap();
+        let refused = engine.transact(|_, _| Ok::<_, Error>(nothing(&other).unwrap_err())).unwrap();
+        assert_eq!(refused.value.code(), "transaction_busy", "operation {at}");
+    }
 }
 
 /// The lock file stays open, no directory is listed, and the entries of the engine itself are read through its open
@@ -163,7 +188,8 @@ fn transaction_performs_seven_operations_if_no_other_process_appends() {
     let disk = SimDisk::new(23);
     let process = disk.spawn(1);
     let engine = on(process.clone());
-    engine.append_all(&(0..9).map(added).collect::<Vec<Job>>()).unwrap();
+    // So many entries that no generation is published later.
+    engine.append_all(&(0..60).map(added).collect::<Vec<Job>>()).unwrap();
     claim(&engine, 1).unwrap();
     disk.advance(3_000_000_000);
     claim(&engine, 1).unwrap();
@@ -172,6 +198,32 @@ fn transaction_performs_seven_operations_if_no_other_process_appends() {
         assert!(claim(&engine, 1).unwrap().is_some());
         assert_eq!(process.operations() - before, 7);
     }
+}
+
+/// The rows of single entries are in memory for a time. A view that is kept does not see later rows.
+#[test]
+fn tables_of_many_small_transactions_equal_rebuilt_tables() {
+    let disk = SimDisk::new(26);
+    let engine = on(disk.process(1));
+    let mut kept = Vec::new();
+    for id in 0..1500 {
+        engine
+            .transact(|_, transaction| {
+                transaction.append(added(id));
+                Ok::<(), Error>(())
+            })
+            .unwrap();
+        if id % 500 < 3 {
+            kept.push((id, engine.view().unwrap()));
+        }
+    }
+    for (id, view) in kept {
+        assert_eq!(jobs(&view), (0..=id).collect::<Vec<_>>());
+    }
+    let digest = engine.digest().unwrap();
+    assert_eq!(on(disk.process(2)).digest().unwrap(), digest);
+    engine.rebuild(Progress::none()).unwrap();
+    assert_eq!(engine.digest().unwrap(), digest);
 }
 
 /// The last frame that was applied is read again together with the frames after it.

@@ -12,7 +12,7 @@ use crate::capture::result::{
     ALL_SINKS_FAILED, BatchCaptureResult, CaptureResult, CapturedAs, DeliveryStatus, PayloadFamily,
     ResultFailure, SOME_SINKS_FAILED,
 };
-use crate::capture::sink::{SinkRequest, family_of};
+use crate::capture::sink::{Sink, SinkRequest, family_of};
 use crate::contract::{Fact, Timestamp, Value};
 use crate::store::{self, Captured, Durability, Head, Journal, Receipt, Spill};
 use std::fmt;
@@ -79,6 +79,11 @@ impl Dispatcher {
         self.sinks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Returns the sinks, in the order in which they are called.
+    pub(in crate::capture) fn sinks(&self) -> &[Arc<dyn Sink>] {
+        &self.shared.options.sinks
+    }
+
     /// Returns the counts.
     pub(in crate::capture) fn counts(&self) -> DispatchCounts {
         self.counts.read()
@@ -105,6 +110,16 @@ impl Dispatcher {
     /// Appends facts in one commit, and offers them to the sinks. Errors: the log cannot take the facts; with
     /// [`FailureMode::Raise`], a sink failed.
     pub(in crate::capture) fn append(&self, commit: Commit<'_>) -> Result<Appended> {
+        self.append_with_receipt(commit, &mut None)
+    }
+
+    /// Appends facts like [`append`](Dispatcher::append). Sets `receipt` if the log or the outbox took the facts, also if
+    /// a sink fails afterwards.
+    pub(in crate::capture) fn append_with_receipt(
+        &self,
+        commit: Commit<'_>,
+        receipt: &mut Option<Receipt>,
+    ) -> Result<Appended> {
         let Commit { facts, mut replaces, durability, is_end, context } = commit;
         let mut captured: Vec<Captured> = facts.into_iter().map(Captured::from).collect();
         if let Some(first) = captured.first_mut() {
@@ -112,6 +127,7 @@ impl Dispatcher {
         }
         let mut sinks = (self.has_sinks && !InSink::is_entered()).then(|| self.lock());
         let taken = self.take(&captured, durability, is_end, &mut sinks)?;
+        *receipt = taken.receipt;
         if taken.refused.is_none() && sinks.is_none() {
             self.report_refused(context, &mut sinks);
             return Ok(Appended { receipt: taken.receipt, head: taken.head, results: None });

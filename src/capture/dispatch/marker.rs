@@ -2,10 +2,7 @@
 
 use crate::capture::context::Context;
 use crate::capture::error::Result;
-use crate::contract::{
-    Degradation, DegradedCategory, DegradedPayload, DegradedSeverity, Fact, RecordDraft, Timestamp, Valid,
-    Value,
-};
+use crate::contract::{DegradedCategory, DegradedPayload, DegradedSeverity, Fact, Timestamp, Value};
 use crate::store::Position;
 
 /// Creates the marker on a fact that some sinks did not take.
@@ -26,7 +23,7 @@ pub(super) fn delivery_failed(
     );
     payload.attributes.insert("sinks".to_owned(), Value::list(sinks.iter().map(String::as_str)));
     payload.attributes.insert("position".to_owned(), Value::text(first));
-    marker(context, producer, now, payload)
+    context.marker(now, producer, payload)
 }
 
 /// Creates the marker on facts that the log could not take for some time.
@@ -48,11 +45,5 @@ pub(super) fn log_failed(
         DegradedPayload::new("capture.log_failed", DegradedCategory::Capture, severity, summary);
     payload.attributes.insert("spilled".to_owned(), spilled.into());
     payload.attributes.insert("lost".to_owned(), lost.into());
-    marker(context, producer, now, payload)
-}
-
-fn marker(context: &Context, producer: &str, now: Timestamp, payload: DegradedPayload) -> Result<Fact> {
-    let mut observation = context.observation(now, producer)?;
-    observation.degradation_marker = Degradation::CaptureGap;
-    Ok(Fact::Degraded(Valid::new(RecordDraft::of(observation, payload))?))
+    context.marker(now, producer, payload)
 }

@@ -80,7 +80,8 @@ impl ArtifactRegistration {
         ArtifactRegistration { role: ArtifactRole::Input, ..ArtifactRegistration::output(kind, path) }
     }
 
-    /// Sets the last component of the artifact's ref. By default the component is made from the file's name.
+    /// Sets the key of the artifact, in any script. The last component of the artifact's ref is made from the key; by
+    /// default it is made from the name of the file.
     #[must_use]
     pub fn key(mut self, key: &str) -> ArtifactRegistration {
         self.key = Some(key.to_owned());

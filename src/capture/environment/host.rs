@@ -40,7 +40,6 @@ impl Host {
         let cpu =
             ["model name", "Model", "cpu model", "Hardware"].iter().find_map(|name| member(&cpuinfo, name));
         let cpus = cpuinfo.lines().filter(|line| line.starts_with("processor")).count() as u64;
-        let meminfo = read_text(&root.join("proc/meminfo"), 64 << 10).unwrap_or_default();
         let groups = groups(root);
         Host {
             os: os_name(root),
@@ -48,17 +47,43 @@ impl Host {
             name: read_line(&root.join("proc/sys/kernel/hostname")).filter(|name| name != "(none)"),
             cpu,
             cpu_count: Some(cpus).filter(|n| *n > 0),
-            memory_bytes: member(&meminfo, "MemTotal").as_deref().and_then(kibibytes),
+            memory_bytes: meminfo(root, "MemTotal"),
             cpu_limit_millis: groups
                 .iter()
                 .filter_map(|group| cpu_millis(&read_line(&group.join("cpu.max"))?))
                 .min(),
-            memory_limit_bytes: groups
-                .iter()
-                .filter_map(|g| read_line(&g.join("memory.max"))?.parse().ok())
-                .min(),
+            memory_limit_bytes: memory_limit(root),
         }
     }
+}
+
+/// Returns the limit of the container for memory, of control groups of both versions.
+fn memory_limit(root: &Path) -> Option<u64> {
+    // Version 1 has no word for a missing limit, but a number that is greater than any memory.
+    const UNLIMITED: u64 = 1 << 60;
+    let second = groups(root).into_iter().map(|group| group.join("memory.max"));
+    let first = first_groups(root).into_iter().map(|group| group.join("memory.limit_in_bytes"));
+    let limits = second.chain(first).filter_map(|file| read_line(&file)?.parse().ok());
+    limits.filter(|limit| *limit < UNLIMITED).min()
+}
+
+/// Returns the memory in bytes that this process may use: the limit of the container, or the memory of the machine.
+pub(crate) fn usable_memory() -> Option<u64> {
+    let root = Path::new("/");
+    memory_limit(root).into_iter().chain(meminfo(root, "MemTotal")).min()
+}
+
+/// Returns the memory of this machine that is in use and all of it, in bytes.
+pub(crate) fn used_memory() -> Option<(u64, u64)> {
+    let root = Path::new("/");
+    let all = meminfo(root, "MemTotal")?;
+    Some((all.saturating_sub(meminfo(root, "MemAvailable")?), all))
+}
+
+/// Returns a value of `/proc/meminfo` in bytes.
+fn meminfo(root: &Path, name: &str) -> Option<u64> {
+    let text = read_text(&root.join("proc/meminfo"), 64 << 10)?;
+    member(&text, name).as_deref().and_then(kibibytes)
 }
 
 /// Returns the value of a line `NAME : VALUE`.
@@ -89,13 +114,28 @@ fn os_name(root: &Path) -> Option<String> {
 fn groups(root: &Path) -> Vec<PathBuf> {
     let text = read_line(&root.join("proc/self/cgroup")).unwrap_or_default();
     let own = text.lines().find_map(|line| line.strip_prefix("0::")).unwrap_or("/");
-    // A group outside the container's namespace begins with `/..`, and is not visible.
-    let own = if own.contains("..") { "" } else { own.trim_start_matches('/') };
     let mounts = ["sys/fs/cgroup", "sys/fs/cgroup/unified"].map(|mount| root.join(mount));
     let Some(mount) = mounts.into_iter().find(|mount| mount.join("cgroup.controllers").exists()) else {
         return Vec::new();
     };
-    mount.join(own).ancestors().take_while(|dir| dir.starts_with(&mount)).map(Path::to_path_buf).collect()
+    with_ancestors(&mount, own)
+}
+
+/// Returns the directories of the control groups (cgroup v1) that limit the memory of this process.
+fn first_groups(root: &Path) -> Vec<PathBuf> {
+    let text = read_line(&root.join("proc/self/cgroup")).unwrap_or_default();
+    let own = text.lines().find_map(|line| {
+        let (controllers, path) = line.split_once(':')?.1.split_once(':')?;
+        controllers.split(',').any(|name| name == "memory").then_some(path)
+    });
+    own.map(|own| with_ancestors(&root.join("sys/fs/cgroup/memory"), own)).unwrap_or_default()
+}
+
+/// Returns the directories of a group and of those that contain it.
+fn with_ancestors(mount: &Path, group: &str) -> Vec<PathBuf> {
+    // A group outside the container's namespace begins with `/..`, and is not visible.
+    let group = if group.contains("..") { "" } else { group.trim_start_matches('/') };
+    mount.join(group).ancestors().take_while(|dir| dir.starts_with(mount)).map(Path::to_path_buf).collect()
 }
 
 /// Returns the limit of a file `cpu.max` in thousandths of a processor: `150000 100000` is 1500.
@@ -152,5 +192,13 @@ mod tests {
         tree.write("sys/fs/cgroup/memory.max", "77\n");
         assert_eq!(Host::read(tree.path()).memory_limit_bytes, Some(77));
         assert_eq!(Host::read(&tree.path().join("none")), Host::default());
+        // Control groups of version 1.
+        tree.write("proc/self/cgroup", "4:cpu,memory:/a\n0::/\n");
+        tree.write("sys/fs/cgroup/memory.max", "max\n");
+        tree.write("sys/fs/cgroup/memory/a/memory.limit_in_bytes", "55\n");
+        tree.write("sys/fs/cgroup/memory/memory.limit_in_bytes", "9223372036854771712\n");
+        assert_eq!(Host::read(tree.path()).memory_limit_bytes, Some(55));
+        tree.write("sys/fs/cgroup/memory/a/memory.limit_in_bytes", "9223372036854771712\n");
+        assert_eq!(Host::read(tree.path()).memory_limit_bytes, None);
     }
 }

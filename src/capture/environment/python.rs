@@ -5,6 +5,7 @@
 use crate::capture::environment::command::{Limits, output};
 use crate::capture::environment::small_file::read_line;
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -44,10 +45,59 @@ pub fn python(interpreter: &Path, virtual_env: Option<&Path>, limits: Limits) ->
     Python { version, packages: distributions(texts.map(|text| PathBuf::from(text.as_ref()))) }
 }
 
+/// Returns the version of an interpreter and its installed distributions, with the default limits and the virtual
+/// environment of the process.
+pub fn of_interpreter(interpreter: &Path) -> Python {
+    let virtual_env = std::env::var_os("VIRTUAL_ENV").map(PathBuf::from);
+    python(interpreter, virtual_env.as_deref(), Limits::default())
+}
+
 /// Returns the installed distributions of an interpreter.
 pub fn python_distributions(interpreter: &Path) -> BTreeMap<String, String> {
-    let virtual_env = std::env::var_os("VIRTUAL_ENV").map(PathBuf::from);
-    python(interpreter, virtual_env.as_deref(), Limits::default()).packages
+    of_interpreter(interpreter).packages
+}
+
+/// Returns the interpreter of a program that is a Python interpreter or begins with a line `#!` that names one; `None`
+/// for another program. A name without a directory is looked up in the search path of the process.
+pub fn interpreter_of(program: &OsStr) -> Option<PathBuf> {
+    let path = Path::new(program);
+    if is_python(path) {
+        return Some(path.to_path_buf());
+    }
+    let found = if program.to_string_lossy().contains('/') {
+        path.to_path_buf()
+    } else {
+        let directories = std::env::var_os("PATH")?;
+        std::env::split_paths(&directories).map(|dir| dir.join(path)).find(|path| path.is_file())?
+    };
+    interpreter_of_script(&found)
+}
+
+/// Returns the Python interpreter that the first line of a script names, directly or through `env`.
+fn interpreter_of_script(script: &Path) -> Option<PathBuf> {
+    const LINE_BYTES_MAX: u64 = 512;
+    if !script.metadata().ok()?.is_file() {
+        return None;
+    }
+    let mut bytes = Vec::new();
+    File::open(script).ok()?.take(LINE_BYTES_MAX).read_to_end(&mut bytes).ok()?;
+    let line = bytes.strip_prefix(b"#!")?.split(|b| *b == b'\n').next()?;
+    let line = String::from_utf8_lossy(line);
+    let mut words = line.split_whitespace();
+    let first = Path::new(words.next()?);
+    let named = if first.file_name()? == "env" {
+        Path::new(words.find(|word| !word.starts_with('-') && !word.contains('='))?)
+    } else {
+        first
+    };
+    is_python(named).then(|| named.to_path_buf())
+}
+
+/// Returns `true` for names such as `python`, `python3.12` and `pypy3`.
+fn is_python(path: &Path) -> bool {
+    let name = path.file_name().and_then(OsStr::to_str).unwrap_or_default();
+    let version = name.strip_prefix("python").or_else(|| name.strip_prefix("pypy"));
+    version.is_some_and(|version| version.bytes().all(|b| b.is_ascii_digit() || b == b'.'))
 }
 
 fn of_virtual_env(root: &Path) -> Python {
@@ -162,5 +212,27 @@ mod tests {
         fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
         let found = python(&program, None, Limits::default());
         assert_eq!(found, Python { version: Some("3.12.1".into()), packages });
+    }
+
+    #[test]
+    fn interpreter_is_the_program_or_the_one_of_its_first_line() {
+        let tree = Tree::new("shebang");
+        let interpreter = |program: &str| interpreter_of(OsStr::new(program));
+        assert_eq!(interpreter("/opt/bin/python3.12"), Some(PathBuf::from("/opt/bin/python3.12")));
+        assert_eq!(interpreter("python"), Some(PathBuf::from("python")));
+        assert_eq!(interpreter("/opt/bin/python-config"), None);
+        for (line, expected) in [
+            ("#!/usr/bin/env python3", Some("python3")),
+            ("#!/usr/bin/env -S A=b python3 -u", Some("python3")),
+            ("#! /venv/bin/python -u", Some("/venv/bin/python")),
+            ("#!/bin/sh", None),
+            ("#!", None),
+            ("import sys", None),
+        ] {
+            tree.write("train", &format!("{line}\nprint()\n"));
+            let found = interpreter(tree.path().join("train").to_str().unwrap());
+            assert_eq!(found, expected.map(PathBuf::from), "{line}");
+        }
+        assert_eq!(interpreter("/nonexistent/train"), None);
     }
 }

@@ -109,8 +109,8 @@ fn assignment(word: &str, keys: &Keys) -> Option<Range<usize>> {
     (is_secret && !is_placeholder(value.as_bytes())).then_some(name.len() + 1..word.len())
 }
 
-/// Returns the words of a command line in one text, with their ranges. Quotation marks keep spaces together, and are not
-/// part of the word.
+/// Returns the words of a command line in one text, with their ranges, as they are without a shell: quotation marks at
+/// the beginning of a word keep spaces together, and are not part of the word; other ones are ordinary characters.
 pub(super) fn words(line: &str) -> Vec<Range<usize>> {
     let mut words = Vec::new();
     let mut begin = None;
@@ -133,4 +133,41 @@ pub(super) fn words(line: &str) -> Vec<Range<usize>> {
     // The word behind a quotation mark without its end is left to the scan of texts.
     words.extend(begin.filter(|_| quote.is_none()).map(|b| b..line.len()));
     words
+}
+
+/// Returns the words of a command line in one text, with their ranges, as a shell reads them: quotation marks and
+/// backslashes keep spaces together anywhere in a word. A quotation mark at the beginning of a word, and then one at its
+/// end, are not part of the range.
+pub(super) fn shell_words(line: &str) -> Vec<Range<usize>> {
+    let mut words = Vec::new();
+    let mut begin = None;
+    let mut quote = None;
+    let mut is_escaped = false;
+    for (at, c) in line.char_indices() {
+        let is_escape = !is_escaped && c == '\\' && quote != Some('\'');
+        match quote {
+            _ if std::mem::take(&mut is_escaped) => {}
+            _ if is_escape => is_escaped = true,
+            Some(open) if c == open => quote = None,
+            None if matches!(c, '"' | '\'') => quote = Some(c),
+            None if c.is_whitespace() => {
+                words.extend(begin.take().map(|b| unquoted(line, b..at)));
+                continue;
+            }
+            _ => {}
+        }
+        begin.get_or_insert(at);
+    }
+    // A shell does not run a command line with a quotation mark without its end.
+    words.extend(begin.filter(|_| quote.is_none()).map(|b| unquoted(line, b..line.len())));
+    words
+}
+
+/// Returns the range of a word without a quotation mark at its beginning and then one at its end.
+fn unquoted(line: &str, word: Range<usize>) -> Range<usize> {
+    const QUOTES: [char; 2] = ['"', '\''];
+    let text = line.get(word.clone()).unwrap_or_default();
+    let Some(rest) = text.strip_prefix(QUOTES) else { return word };
+    let begin = word.end - rest.len();
+    begin..begin + rest.strip_suffix(QUOTES).unwrap_or(rest).len()
 }

@@ -130,20 +130,31 @@ impl Redactor {
         if !self.is_on() {
             return Cow::Borrowed(line);
         }
-        let ranges = command::words(line);
+        // A text is not always quoted for a shell: both readings count.
+        let mut secrets = self.secrets_of(line, &command::words(line));
+        secrets.extend(self.secrets_of(line, &command::shell_words(line)));
+        secrets.sort_by_key(|secret| (secret.start, secret.end));
+        secrets.dedup_by(|next, last| {
+            let is_same = next.start <= last.end;
+            last.end = if is_same { last.end.max(next.end) } else { last.end };
+            is_same
+        });
+        if secrets.is_empty() {
+            return self.scanned(Context::Command, line);
+        }
+        let replaced = text_of(line, Cow::Owned(with_marks(line.as_bytes(), &secrets))).into_owned();
+        Cow::Owned(self.scanned(Context::Command, &replaced).into_owned())
+    }
+
+    /// Returns the ranges of the secrets that the options of a command line contain. `ranges` are those of the words.
+    fn secrets_of(&self, line: &str, ranges: &[Range<usize>]) -> Vec<Range<usize>> {
         let words: Vec<&str> =
             ranges.iter().map(|range| line.get(range.clone()).unwrap_or_default()).collect();
         let absolute = |secret: command::Secret| -> Option<Range<usize>> {
             let begin = ranges.get(secret.word)?.start;
             Some(begin + secret.range.start..begin + secret.range.end)
         };
-        let secrets: Vec<Range<usize>> =
-            command::secrets(&words, &self.keys).into_iter().filter_map(absolute).collect();
-        if secrets.is_empty() {
-            return self.scanned(Context::Command, line);
-        }
-        let replaced = text_of(line, Cow::Owned(with_marks(line.as_bytes(), &secrets))).into_owned();
-        Cow::Owned(self.scanned(Context::Command, &replaced).into_owned())
+        command::secrets(&words, &self.keys).into_iter().filter_map(absolute).collect()
     }
 
     /// Replaces all secrets of a unified diff, as `git diff` writes it. Paths, line counts and binary patches stay

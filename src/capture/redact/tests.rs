@@ -305,6 +305,27 @@ fn command_lines_keep_their_arguments() {
 }
 
 #[test]
+fn quotation_marks_within_a_word_do_not_end_its_secret() {
+    for (line, expected) in [
+        (r"train '--password=hunter'\''2Secret Tail' --lr 1", "train '--password=[redacted]' --lr 1"),
+        (r"train --password 'hunter'\''2Secret Tail' --lr 1", "train --password '[redacted]' --lr 1"),
+        (r"train --password hunter'\''2Secret --lr 1", "train --password [redacted] --lr 1"),
+        ("train --password='hunter 2Secret' --lr 1", "train --password='[redacted]' --lr 1"),
+        ("train --password=\"hunter \\\" 2Secret\" --lr 1", "train --password=\"[redacted]\" --lr 1"),
+        (r"train --password=hunter\ 2Secret --lr 1", "train --password=[redacted] --lr 1"),
+        // Text that is not quoted for a shell.
+        ("echo it's --password hunter2Secret don't", "echo it's --password [redacted] don't"),
+        (r"echo C:\ --password hunter2Secret", r"echo C:\ --password [redacted]"),
+    ] {
+        let found = safe().redact_command_line(line);
+        assert!(!found.contains("hunter") && !found.contains("Secret") && !found.contains("Tail"), "{found}");
+        assert_eq!(safe().redact_command_line(&found), found);
+        let words = |text: &str| text.replace(['\'', '"'], "");
+        assert_eq!(words(&found), words(expected));
+    }
+}
+
+#[test]
 fn a_private_key_in_several_lines_is_replaced() {
     let mut block = KeyBlock::default();
     let lines =

@@ -132,13 +132,17 @@ fn word(text: &[u8], begin: usize) -> Option<Value> {
     if is_reference(text, begin) {
         return None;
     }
+    let is_letter = |at: usize| byte(text, at).is_ascii_alphanumeric();
     let mut at = begin;
     if text.get(begin..).unwrap_or_default().starts_with(MARK.as_bytes()) {
         at += MARK.len();
     }
     loop {
         let b = byte(text, at);
-        if at >= text.len() || is_stop(b) || is_delimiter(text, at) {
+        // An apostrophe between letters or digits is a character of the value.
+        let is_inner =
+            |at: usize| at > begin && byte(text, at) == b'\'' && is_letter(at - 1) && is_letter(at + 1);
+        if at >= text.len() || is_stop(b) && !is_inner(at) || is_delimiter(text, at) {
             return value(begin, at);
         }
         let is_call = matches!(b, b'(' | b'[')

@@ -2,7 +2,7 @@
 
 use crate::capture::result::form::Form;
 use crate::capture::result::status::{DeliveryStatus, PayloadFamily};
-use crate::contract::{Members, Value};
+use crate::contract::{self, Members, Value};
 
 /// The delivery of a payload to one sink.
 #[derive(Debug, Clone, PartialEq)]
@@ -41,9 +41,15 @@ impl Delivery {
         self
     }
 
-    /// Returns the object form, with the members in the order of the Python package.
+    /// Returns the object form.
     pub fn to_value(&self) -> Value {
         self.form().into_value()
+    }
+
+    /// Returns the object form as compact JSON, with the members in the order of the Python package. Errors: a number
+    /// that is not finite.
+    pub fn to_json(&self) -> contract::Result<String> {
+        self.form().to_json()
     }
 
     pub(super) fn form(&self) -> Form {

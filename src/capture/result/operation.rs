@@ -9,7 +9,7 @@ use crate::capture::result::form::Form;
 use crate::capture::result::message::ResultMessage;
 use crate::capture::result::note::DegradationNote;
 use crate::capture::result::status::ResultStatus;
-use crate::contract::{Members, Value};
+use crate::contract::{self, Members, Value};
 
 /// The part that all results have in common: status, messages, notes and failure.
 #[derive(Debug, Clone, PartialEq)]
@@ -135,6 +135,23 @@ impl OperationResult {
     /// Returns the metadata.
     pub fn metadata(&self) -> Members {
         self.rare.as_ref().map_or_else(Members::new, |rare| rare.metadata.clone())
+    }
+
+    /// Returns the object form.
+    pub fn to_value(&self) -> Value {
+        self.form().into_value()
+    }
+
+    /// Returns the object form as compact JSON, with the members in the order of the fields in the Python package.
+    /// Errors: a number that is not finite.
+    pub fn to_json(&self) -> contract::Result<String> {
+        self.form().to_json()
+    }
+
+    fn form(&self) -> Form {
+        let mut members = vec![("status", self.status.as_str().into())];
+        members.extend(self.last_members(self.metadata()));
+        Form::Object(members)
     }
 
     /// Returns the last members of the object form of a result.

@@ -2,12 +2,12 @@
 
 use crate::capture::context::Context;
 use crate::capture::error::Result;
+use crate::capture::intake::Intake;
 use crate::capture::scope::{NewScope, Scope, ScopeKind};
 use crate::capture::scopes::methods::{capture_methods, handle, light_end_methods};
 use crate::capture::scopes::{OperationScope, SampleScope};
-use crate::capture::secrets::Redaction;
 use crate::capture::spec::{SampleSpec, ScopeSpec};
-use crate::contract::{BatchExecution, BatchRef, RunStatus, Valid};
+use crate::contract::{BatchExecution, BatchRef, RunStatus};
 use std::sync::Arc;
 
 handle! {
@@ -34,7 +34,8 @@ impl BatchScope {
         let mut batch = BatchExecution::new(own.clone(), run_ref, stage_ref, shown, RunStatus::Open, now);
         batch.order_index = Some(stage.next_order(ScopeKind::Batch));
         batch.metadata = spec.metadata;
-        let fact = Valid::new(Redaction::new(&stage.session.inner.redactor).of(batch))?.into();
+        let mut intake = Intake::new(&stage.session.inner.redactor);
+        let fact = intake.object(batch)?.into();
         let new = NewScope {
             kind: ScopeKind::Batch,
             own: (&own).into(),
@@ -43,7 +44,8 @@ impl BatchScope {
             started_at: now,
             writer: None,
         };
-        let (scope, _) = Scope::open(stage.session.clone(), Some(Arc::clone(stage)), new, vec![fact])?;
+        let (scope, _) =
+            Scope::open(stage.session.clone(), Some(Arc::clone(stage)), new, vec![fact], intake)?;
         Ok(BatchScope { scope, own })
     }
 

@@ -2,13 +2,13 @@
 
 use crate::capture::context::Context;
 use crate::capture::error::{Error, Result};
+use crate::capture::intake::Intake;
 use crate::capture::scope::{NewScope, Scope, ScopeKind};
 use crate::capture::scopes::methods::{capture_methods, durable_end_methods, handle};
-use crate::capture::secrets::Redaction;
 use crate::capture::session::Session;
 use crate::contract::refs::is_component;
 use crate::contract::{
-    ArtifactRef, DeploymentExecution, DeploymentRef, EnvironmentRef, RunRef, RunStatus, Valid, Value,
+    ArtifactRef, DeploymentExecution, DeploymentRef, EnvironmentRef, RunRef, RunStatus, Value,
 };
 use std::collections::BTreeMap;
 
@@ -105,7 +105,8 @@ impl DeploymentBuilder {
         deployment.artifact_ref = self.artifact;
         deployment.environment_snapshot_ref = self.environment;
         deployment.metadata = self.metadata;
-        let deployment = Valid::new(Redaction::new(&session.redactor).of(deployment))?;
+        let mut intake = Intake::new(&session.redactor);
+        let deployment = intake.object(deployment)?;
         let mut facts = Vec::from_iter(session.project_fact(now)?);
         let name = deployment.deployment_name.clone();
         facts.push(deployment.into());
@@ -117,7 +118,7 @@ impl DeploymentBuilder {
             started_at: now,
             writer: None,
         };
-        let (scope, receipt) = Scope::open(self.session.clone(), None, new, facts)?;
+        let (scope, receipt) = Scope::open(self.session.clone(), None, new, facts, intake)?;
         if receipt.is_some() {
             session.project_was_recorded();
         }

@@ -2,11 +2,11 @@
 
 use crate::capture::context::Context;
 use crate::capture::error::Result;
+use crate::capture::intake::Intake;
 use crate::capture::scope::{NewScope, Scope, ScopeKind};
 use crate::capture::scopes::methods::{capture_methods, handle, light_end_methods};
-use crate::capture::secrets::Redaction;
 use crate::capture::spec::ScopeSpec;
-use crate::contract::{OperationContext, OperationRef, RunStatus, StableRef, Valid};
+use crate::contract::{OperationContext, OperationRef, RunStatus, StableRef};
 use std::sync::Arc;
 
 handle! {
@@ -41,7 +41,8 @@ impl OperationScope {
         operation.parent_operation_ref = context.operation.clone();
         operation.status = Some(RunStatus::Open);
         operation.metadata = spec.metadata;
-        let fact = Valid::new(Redaction::new(&outer.session.inner.redactor).of(operation))?.into();
+        let mut intake = Intake::new(&outer.session.inner.redactor);
+        let fact = intake.object(operation)?.into();
         let new = NewScope {
             kind: ScopeKind::Operation,
             own: (&own).into(),
@@ -50,7 +51,8 @@ impl OperationScope {
             started_at: now,
             writer: None,
         };
-        let (scope, _) = Scope::open(outer.session.clone(), Some(Arc::clone(outer)), new, vec![fact])?;
+        let (scope, _) =
+            Scope::open(outer.session.clone(), Some(Arc::clone(outer)), new, vec![fact], intake)?;
         Ok(OperationScope { scope, own })
     }
 

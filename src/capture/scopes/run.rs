@@ -3,14 +3,18 @@
 use crate::capture::dispatch::Commit;
 use crate::capture::end::End;
 use crate::capture::error::Result;
+use crate::capture::intake::Intake;
+use crate::capture::params::dotted;
 use crate::capture::scope::ScopeKind;
 use crate::capture::scopes::StageScope;
 use crate::capture::scopes::methods::{capture_methods, durable_end_methods, handle};
 use crate::capture::secrets::Redaction;
 use crate::capture::spec::ScopeSpec;
 use crate::contract::fact::{Annotation, Change, Param};
-use crate::contract::{Fact, Value};
+use crate::contract::{self, Fact, Runtime, Value};
 use crate::store::Head;
+use serde::Serialize;
+use std::collections::BTreeMap;
 
 handle! {
     /// The handle of a run. Clones are handles of the same run. If the last handle is dropped while the run is open,
@@ -65,6 +69,20 @@ impl RunScope {
         self.annotate(Change::Name(name.to_owned()))
     }
 
+    /// Records a second environment snapshot: the runtime and the packages of the program that the run consists of, if the
+    /// session records environments. Errors: the log or a sink failed.
+    pub(crate) fn program(&self, runtime: Option<Runtime>, packages: BTreeMap<String, String>) -> Result<()> {
+        let inner = &self.scope.session.inner;
+        let mut intake = Intake::new(&inner.redactor);
+        if let Some(fact) = inner.program(&self.own, runtime, packages, &mut intake)? {
+            let (subject, now) = (self.own.clone().into(), inner.now());
+            let marker = intake.marker(subject, &self.scope.context, now, &inner.options.producer)?;
+            let facts = [fact].into_iter().chain(marker).collect();
+            inner.dispatcher.append(Commit::new(facts, inner.options.durability, &self.scope.context))?;
+        }
+        Ok(())
+    }
+
     /// Marks the run and the open scopes in it as failed, with a reason: a stable lower-case word.
     pub(crate) fn fail_because(&self, reason: &'static str, message: &str) -> Result<Head> {
         self.scope.end_durable(End::failed_with(reason, message))
@@ -80,17 +98,52 @@ impl RunScope {
     /// [`RunBuilder::param`](crate::capture::RunBuilder::param), from this handle, or from a clone of the handle.
     pub fn param(&self, key: &str, value: impl Into<Value>) -> Result<()> {
         self.scope.check_open()?;
+        self.set(vec![self.redacted_param(key, value.into())?], None)
+    }
+
+    /// Sets the members of a serializable value as parameters, in one commit. The members of nested objects get dotted
+    /// names: `optimizer.lr`. A member whose name cannot be that of a parameter is left out, and a degraded marker names
+    /// it. Errors: the value is not an object, the run has ended, or the log or a sink failed.
+    pub fn params<T: Serialize + ?Sized>(&self, params: &T) -> Result<()> {
+        self.scope.check_open()?;
         let inner = &self.scope.session.inner;
-        let mut value = value.into();
-        inner.redactor.redact_named("params", key, &mut value, &mut Vec::new());
-        let param = Param::new(self.own.clone(), key, value)?;
+        let mut intake = Intake::new(&inner.redactor);
+        let mut set = Vec::new();
+        for (key, value) in dotted(params)? {
+            match self.redacted_param(&key, value) {
+                Ok(param) => set.push(param),
+                Err(error) => intake.leave_out(&format!("the parameter {key:?}"), &error),
+            }
+        }
+        let (subject, now) = (self.own.clone().into(), inner.now());
+        let marker = intake.marker(subject, &self.scope.context, now, &inner.options.producer)?;
+        self.set(set, marker)
+    }
+
+    fn redacted_param(&self, key: &str, mut value: Value) -> contract::Result<Param> {
+        let redactor = &self.scope.session.inner.redactor;
+        redactor.redact_named("params", key, &mut value, &mut Vec::new());
+        Param::new(self.own.clone(), key, value)
+    }
+
+    /// Records parameters and a degraded marker in one commit.
+    fn set(&self, params: Vec<Param>, marker: Option<Fact>) -> Result<()> {
+        let inner = &self.scope.session.inner;
         let mut children = self.scope.children();
-        let replaces = Vec::from_iter(children.params.get(param.key()).copied());
-        let key = param.key().to_owned();
-        let commit = Commit::new(vec![Fact::Param(param)], inner.options.durability, &self.scope.context);
-        let appended = inner.dispatcher.append(Commit { replaces, ..commit })?;
-        children.params.extend(appended.receipt.map(|receipt| (key, receipt.first)));
-        Ok(())
+        let keys = Vec::from_iter(params.iter().map(|param| param.key().to_owned()));
+        let replaces = keys.iter().filter_map(|key| children.params.get(key).copied()).collect();
+        let facts = Vec::from_iter(params.into_iter().map(Fact::Param).chain(marker));
+        if facts.is_empty() {
+            return Ok(());
+        }
+        let commit = Commit::new(facts, inner.options.durability, &self.scope.context);
+        let mut receipt = None;
+        let appended = inner.dispatcher.append_with_receipt(Commit { replaces, ..commit }, &mut receipt);
+        if let Some(receipt) = receipt {
+            let stamps = keys.into_iter().enumerate().map(|(n, key)| (key, receipt.stamp(n as u64)));
+            children.params.extend(stamps);
+        }
+        appended.map(drop)
     }
 }
 

@@ -2,11 +2,11 @@
 
 use crate::capture::context::Context;
 use crate::capture::error::Result;
+use crate::capture::intake::Intake;
 use crate::capture::scope::{NewScope, Scope, ScopeKind};
 use crate::capture::scopes::methods::{capture_methods, handle, light_end_methods};
-use crate::capture::secrets::Redaction;
 use crate::capture::spec::SampleSpec;
-use crate::contract::{RunStatus, SampleObservation, SampleRef, StableRef, Valid};
+use crate::contract::{RunStatus, SampleObservation, SampleRef, StableRef};
 use std::sync::Arc;
 
 handle! {
@@ -39,7 +39,8 @@ impl SampleScope {
         sample.metadata = spec.scope.metadata;
         sample.retention_class = spec.retention_class;
         sample.redaction_profile = spec.redaction_profile;
-        let fact = Valid::new(Redaction::new(&owner.session.inner.redactor).of(sample))?.into();
+        let mut intake = Intake::new(&owner.session.inner.redactor);
+        let fact = intake.object(sample)?.into();
         let new = NewScope {
             kind: ScopeKind::Sample,
             own: (&own).into(),
@@ -48,7 +49,8 @@ impl SampleScope {
             started_at: now,
             writer: None,
         };
-        let (scope, _) = Scope::open(owner.session.clone(), Some(Arc::clone(owner)), new, vec![fact])?;
+        let (scope, _) =
+            Scope::open(owner.session.clone(), Some(Arc::clone(owner)), new, vec![fact], intake)?;
         Ok(SampleScope { scope, own })
     }
 }

@@ -2,12 +2,12 @@
 
 use crate::capture::context::Context;
 use crate::capture::error::Result;
+use crate::capture::intake::Intake;
 use crate::capture::scope::{NewScope, Scope, ScopeKind};
 use crate::capture::scopes::methods::{capture_methods, durable_end_methods, handle};
 use crate::capture::scopes::{BatchScope, OperationScope, SampleScope};
-use crate::capture::secrets::Redaction;
 use crate::capture::spec::{SampleSpec, ScopeSpec};
-use crate::contract::{RunStatus, StageExecution, StageRef, Valid};
+use crate::contract::{RunStatus, StageExecution, StageRef};
 use std::sync::Arc;
 
 handle! {
@@ -34,7 +34,8 @@ impl StageScope {
             StageExecution::new(own.clone(), run_ref.clone(), name.shown.as_str(), RunStatus::Open, now);
         stage.order_index = Some(run.next_order(ScopeKind::Stage));
         stage.metadata = spec.metadata;
-        let fact = Valid::new(Redaction::new(&run.session.inner.redactor).of(stage))?.into();
+        let mut intake = Intake::new(&run.session.inner.redactor);
+        let fact = intake.object(stage)?.into();
         let new = NewScope {
             kind: ScopeKind::Stage,
             own: (&own).into(),
@@ -43,7 +44,7 @@ impl StageScope {
             started_at: now,
             writer: None,
         };
-        let (scope, _) = Scope::open(run.session.clone(), Some(Arc::clone(run)), new, vec![fact])?;
+        let (scope, _) = Scope::open(run.session.clone(), Some(Arc::clone(run)), new, vec![fact], intake)?;
         Ok(StageScope { scope, own })
     }
 

@@ -5,6 +5,7 @@
 //! 2. Output is passed on unchanged before it is captured.
 //! 3. The modes of the terminal are restored on every return.
 
+mod artifacts;
 mod child;
 mod lines;
 mod outcome;
@@ -15,37 +16,35 @@ mod signals;
 mod terminal;
 mod traceback;
 
-pub(crate) use crate::capture::TraceContext;
-use crate::capture::{Emission, EventEmission, MetricEmission, RunScope};
+use crate::capture::environment::python::{self, Python};
+use crate::capture::redact::Redactor;
+use crate::capture::{AnyScope, DegradedEmission, Emission, EventEmission, MetricEmission, RunScope};
+pub(crate) use crate::capture::{FailureMode, TraceContext};
 use crate::client::contexta::Contexta;
 use crate::client::error::{Error, Result, engine_io};
 use crate::contract::{EventLevel, MetricValue, Origin, Value};
+use artifacts::Watch;
 use child::Program;
-use glob::glob;
 use nix::sys::resource::{Usage, UsageWho, getrusage};
 use outcome::Outcome;
 use recorder::{End, Recorder};
 use rustix::process::Signal;
 use sampler::Sampler;
 use signals::Signals;
-use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::fs;
 use std::io;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 use terminal::Streams;
 
 /// The first argument of this executable when it is started to become a program within a pseudo-terminal.
 pub(crate) use child::IN_TERMINAL;
 
-/// The time for which the rest of the output is awaited after the end of the program. A descendant that still runs can
-/// hold the output open for ever.
-const REST_MAX: Duration = Duration::from_millis(500);
-/// The greatest number of files that patterns of artifacts can match.
-const ARTIFACTS_MAX: usize = 10_000;
+/// The time without output after which the rest of the output is no longer awaited, after the end of the program. A
+/// descendant that still runs can hold the output open for ever.
+const REST_IDLE_MAX: Duration = Duration::from_millis(500);
 
 /// A program to run.
 #[derive(Debug, Clone, Default)]
@@ -56,7 +55,7 @@ pub(crate) struct ExecSettings {
     pub(crate) run: String,
     /// The name of the stage that the output and the measurements belong to.
     pub(crate) stage: Option<String>,
-    /// Patterns of files that are stored as artifacts if the program has changed them.
+    /// Patterns of files, and directories, that are stored as artifacts if the program has changed them.
     pub(crate) artifacts: Vec<String>,
     /// The interval of the measurements of the machine.
     pub(crate) system_metrics: Option<Duration>,
@@ -86,6 +85,11 @@ pub(crate) fn become_in_terminal(command: &[OsString]) -> (u8, String) {
     refused(&child::become_in_terminal(command), command)
 }
 
+/// Returns the patterns of artifacts that cannot be parsed, with the reasons.
+pub(crate) fn unusable_patterns(patterns: &[String]) -> Vec<(String, String)> {
+    artifacts::unusable(patterns)
+}
+
 fn refused(error: &io::Error, command: &[OsString]) -> (u8, String) {
     let outcome = Outcome::not_started(error, &program_name(command));
     (outcome.exit, outcome.message())
@@ -95,32 +99,35 @@ fn program_name(command: &[OsString]) -> String {
     command.first().map(|program| program.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
-/// Returns the command line as text, with quotes for a shell.
-///
-/// This is the only place where the command line enters the run.
-fn command_line(command: &[OsString]) -> String {
-    let quoted = |word: &OsString| {
-        let word = word.to_string_lossy();
+/// Returns the command line as text, without secrets and with quotes for a shell. The secrets are replaced before the
+/// quotation marks are added, because these can divide a secret.
+fn command_line(command: &[OsString], redactor: &Redactor) -> String {
+    let words: Vec<String> = command.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+    let quoted = |word: &String| {
         let is_plain = |c: char| c.is_alphanumeric() || "-_./=:,@+%".contains(c);
         match !word.is_empty() && word.chars().all(is_plain) {
-            true => word.into_owned(),
+            true => word.clone(),
             false => format!("'{}'", word.replace('\'', r"'\''")),
         }
     };
-    command.iter().map(quoted).collect::<Vec<_>>().join(" ")
+    redactor.redact_command(&words).iter().map(quoted).collect::<Vec<_>>().join(" ")
 }
 
 impl Contexta {
     /// Runs a program as a captured run, and waits for its end. Errors: the run cannot be started; then the program was
     /// not started either.
     pub(crate) fn exec(&self, settings: &ExecSettings) -> Result<Executed> {
+        let (mut redactor, mut is_described) = (Redactor::default(), false);
         let session = self.session.with_options(|options| {
             options.origin = Origin::WrappedCapture;
             options.trace_parent = settings.trace_parent;
+            redactor = Redactor::new(&options.redaction);
+            is_described = options.environment;
         })?;
-        let run = session.run(&settings.run).command(&command_line(&settings.command)).start()?;
+        let command = command_line(&settings.command, &redactor);
+        let run = session.run(&settings.run).command(&command).start()?;
         let stage = settings.stage.as_ref().map(|name| run.stage(name)).transpose()?;
-        let scope = stage.as_ref().map_or_else(|| (&run).into(), |stage| stage.into());
+        let scope: AnyScope = stage.as_ref().map_or_else(|| (&run).into(), |stage| stage.into());
         let workspace = self.absolute_root()?;
         let variables = [
             ("CONTEXTA_WORKSPACE", workspace.to_string_lossy().into_owned()),
@@ -133,8 +140,9 @@ impl Contexta {
         let wrap = |e| engine_io("start a thread for", &workspace, e);
         let signals = Signals::receive().map_err(wrap)?;
         let recorder = Recorder::start(run.clone(), scope).map_err(wrap)?;
-        let files = matching(&settings.artifacts);
-        let watched = Watched { settings, run, workspace: &workspace, variables: &variables, files };
+        let watch = Watch::begin(&settings.artifacts, &workspace);
+        let watched =
+            Watched { settings, run, workspace: &workspace, variables: &variables, watch, is_described };
         Ok(watched.run(signals, recorder))
     }
 
@@ -150,51 +158,88 @@ struct Watched<'a> {
     run: RunScope,
     workspace: &'a Path,
     variables: &'a [(&'a str, String)],
-    /// The state of the files that match the patterns of artifacts, before the start.
-    files: BTreeMap<PathBuf, FileState>,
+    /// The files that match the patterns of artifacts, before the start.
+    watch: Watch,
+    /// `true` to describe the interpreter of the program.
+    is_described: bool,
 }
 
 impl Watched<'_> {
     fn run(self, mut signals: Signals, recorder: Recorder) -> Executed {
+        let command = &self.settings.command;
         let started = Instant::now();
-        let usage_before = getrusage(UsageWho::RUSAGE_CHILDREN).ok();
         let sender = recorder.sender();
-        let program = Program::start(&self.settings.command, self.variables, Some(&sender));
-        let (outcome, records) = match program {
-            Err(e) => (Outcome::not_started(&e, &program_name(&self.settings.command)), Vec::new()),
+        let mut errors = Vec::new();
+        let (outcome, mut records, python) = match Program::start(command, self.variables, &sender, &signals)
+        {
+            Err(e) => (Outcome::not_started(&e, &program_name(command)), Vec::new(), None),
             Ok(mut program) => {
+                let lost = std::mem::take(&mut program.errors).into_iter();
+                errors.extend(lost.map(|e| engine_io("capture the output for", self.workspace, e)));
+                let python = self.is_described.then(|| describe_python(command)).flatten();
                 let pid = program.child.id();
                 let every = self.settings.system_metrics;
                 let sampler = Sampler::start(pid, every, self.workspace.to_path_buf(), sender).ok();
-                let outcome = wait(&mut program, &mut signals);
+                let (outcome, usage) = wait(&mut program, &mut signals);
                 let wall = started.elapsed();
-                let usage = getrusage(UsageWho::RUSAGE_CHILDREN).ok();
                 let peak = sampler.map_or(0, Sampler::finish);
-                await_rest(&program);
+                await_rest(&program, &mut signals);
                 // The terminal has its usual modes again before anything is recorded, which can take a while.
                 drop(program.raw.take());
-                let records = measured(wall, usage_before.as_ref(), usage.as_ref(), peak, &outcome);
-                (outcome, records)
+                let records = measured(wall, usage.as_ref(), peak, &outcome);
+                (outcome, records, python)
             }
         };
         signals.restore();
-        let artifacts = changed(&self.files, matching(&self.settings.artifacts));
+        let changed = self.watch.end();
+        let left_out = |summary| DegradedEmission::new("artifact.files_left_out", summary).into();
+        records.extend(changed.left_out.iter().map(left_out));
         let (code, not_started) = (outcome.exit, outcome.not_started.clone());
-        let errors = recorder.finish(End { outcome, records, artifacts });
+        let python = python.and_then(|python| python.join().ok());
+        let end = End { outcome, records, files: changed.files, trees: changed.trees, python };
+        errors.extend(recorder.finish(end));
         drop(self.run);
         Executed { code, not_started, errors }
     }
 }
 
+/// Starts to describe the Python interpreter of a program, beside the program. Returns `None` if the program is not
+/// written in Python.
+fn describe_python(command: &[OsString]) -> Option<JoinHandle<Python>> {
+    let interpreter = python::interpreter_of(command.first()?)?;
+    let describe = move || python::of_interpreter(&interpreter);
+    thread::Builder::new().name("contexta-python".to_owned()).spawn(describe).ok()
+}
+
+/// The resources that a program and its descendants have used.
+struct Used {
+    user_seconds: f64,
+    system_seconds: f64,
+    /// The peak memory of the largest process, in the unit of the kernel.
+    max_rss: i64,
+}
+
+impl Used {
+    /// Returns the difference of the usages of all children before and after the end of the program.
+    fn between(before: &Usage, after: &Usage) -> Used {
+        let seconds = |time: nix::sys::time::TimeVal| time.tv_sec() as f64 + time.tv_usec() as f64 / 1e6;
+        Used {
+            user_seconds: (seconds(after.user_time()) - seconds(before.user_time())).max(0.0),
+            system_seconds: (seconds(after.system_time()) - seconds(before.system_time())).max(0.0),
+            max_rss: after.max_rss(),
+        }
+    }
+}
+
 /// Waits for the end of the program, and passes signals on.
-fn wait(program: &mut Program, signals: &mut Signals) -> Outcome {
+fn wait(program: &mut Program, signals: &mut Signals) -> (Outcome, Option<Used>) {
     const IDLE: Duration = Duration::from_secs(1);
     let (mut is_asked, mut is_hung_up) = (false, false);
     loop {
-        for signal in signals.take_forwarded() {
-            is_asked |= signal == Signal::INT || signal == Signal::TERM;
-            is_hung_up |= signal == Signal::HUP || signal == Signal::QUIT;
-            program.send(signal);
+        for received in signals.take_forwarded() {
+            is_asked |= received.signal == Signal::INT || received.signal == Signal::TERM;
+            is_hung_up |= received.signal == Signal::HUP || received.signal == Signal::QUIT;
+            program.send(received);
         }
         if signals.take_window()
             && let (Some(master), Some(terminal)) = (&program.master, Streams::of_process().terminal())
@@ -202,53 +247,58 @@ fn wait(program: &mut Program, signals: &mut Signals) -> Outcome {
             use std::os::fd::AsFd;
             terminal::copy_size(terminal, master.as_fd());
         }
+        // The usage of a child is added to that of all children when its end is noticed. Other children, such as git, can
+        // end before and after that, but hardly in between.
+        let before = getrusage(UsageWho::RUSAGE_CHILDREN).ok();
         match program.child.try_wait() {
             Ok(Some(status)) => {
-                let is_key = program.interrupt_key.load(Ordering::SeqCst);
+                let after = getrusage(UsageWho::RUSAGE_CHILDREN).ok();
+                let used = before.zip(after).map(|(before, after)| Used::between(&before, &after));
+                let is_key = program.interrupt_key.swap(false, Ordering::SeqCst);
                 let is_interrupted = is_asked || (is_hung_up || is_key) && !status.success();
-                return Outcome::of(status, is_interrupted);
+                return (Outcome::of(status, is_interrupted), used);
             }
             Ok(None) => signals.wait(IDLE),
-            Err(e) => return Outcome::not_started(&e, "the program"),
+            Err(e) => return (Outcome::not_started(&e, "the program"), None),
         }
     }
 }
 
-/// Waits until the output has ended, for a short time.
-fn await_rest(program: &Program) {
-    for _ in 0..program.outputs {
-        if program.ended.recv_timeout(REST_MAX).is_err() {
+/// Waits until the output has ended and is written. Stops when nothing is read for a while and nothing waits to be
+/// written, and when this process is asked to stop.
+fn await_rest(program: &Program, signals: &mut Signals) {
+    let progress = &program.progress;
+    let (mut reads, mut since) = (progress.reads(), Instant::now());
+    while !progress.is_over() {
+        let is_asked = signals.take_forwarded().any(signals::Received::is_terminating);
+        if is_asked || program.interrupt_key.load(Ordering::SeqCst) {
             return;
         }
+        if progress.is_writing() || progress.reads() != reads {
+            (reads, since) = (progress.reads(), Instant::now());
+        }
+        let left = REST_IDLE_MAX.saturating_sub(since.elapsed());
+        if left.is_zero() {
+            return;
+        }
+        signals.wait(left);
     }
 }
 
 /// Returns the records of the end of a program: times, memory, exit code.
-fn measured(
-    wall: Duration,
-    before: Option<&Usage>,
-    after: Option<&Usage>,
-    memory_peak: u64,
-    outcome: &Outcome,
-) -> Vec<Emission> {
+fn measured(wall: Duration, used: Option<&Used>, memory_peak: u64, outcome: &Outcome) -> Vec<Emission> {
     let mut records: Vec<Emission> = Vec::new();
     let mut add = |key: &str, value: MetricValue, unit: &str| {
         records.push(MetricEmission::new(format!("process/{key}"), value).unit(unit).into());
     };
     add("wall_seconds", wall.as_secs_f64().into(), "seconds");
-    if let (Some(before), Some(after)) = (before, after) {
-        let seconds = |usage: &Usage| {
-            let of = |time: nix::sys::time::TimeVal| time.tv_sec() as f64 + time.tv_usec() as f64 / 1e6;
-            (of(usage.user_time()), of(usage.system_time()))
-        };
-        let ((user_before, system_before), (user, system)) = (seconds(before), seconds(after));
-        let (user, system) = ((user - user_before).max(0.0), (system - system_before).max(0.0));
-        add("cpu_seconds", (user + system).into(), "seconds");
-        add("user_seconds", user.into(), "seconds");
-        add("system_seconds", system.into(), "seconds");
-        if after.max_rss() > 0 {
+    if let Some(used) = used {
+        add("cpu_seconds", (used.user_seconds + used.system_seconds).into(), "seconds");
+        add("user_seconds", used.user_seconds.into(), "seconds");
+        add("system_seconds", used.system_seconds.into(), "seconds");
+        if used.max_rss > 0 {
             let unit = if cfg!(target_os = "linux") { 1 << 10 } else { 1 };
-            add("largest_process_memory_peak", (after.max_rss() * unit).into(), "bytes");
+            add("largest_process_memory_peak", (used.max_rss * unit).into(), "bytes");
         }
     }
     if memory_peak > 0 {
@@ -265,30 +315,6 @@ fn measured(
     records
 }
 
-/// The properties of a file that change when its content changes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct FileState {
-    len: u64,
-    /// The time of the last change, in seconds and nanoseconds.
-    modified: (i64, i64),
-}
-
-/// Returns the regular files that match the patterns. A pattern that cannot be parsed matches nothing.
-fn matching(patterns: &[String]) -> BTreeMap<PathBuf, FileState> {
-    let paths = patterns.iter().filter_map(|pattern| glob(pattern).ok()).flatten().flatten();
-    let state = |path: PathBuf| {
-        let info = fs::metadata(&path).ok().filter(fs::Metadata::is_file)?;
-        Some((path, FileState { len: info.len(), modified: (info.mtime(), info.mtime_nsec()) }))
-    };
-    paths.filter_map(state).take(ARTIFACTS_MAX).collect()
-}
-
-/// Returns the files that are new or have changed.
-fn changed(before: &BTreeMap<PathBuf, FileState>, after: BTreeMap<PathBuf, FileState>) -> Vec<PathBuf> {
-    let is_changed = |(path, state): &(PathBuf, FileState)| before.get(path) != Some(state);
-    after.into_iter().filter(is_changed).map(|(path, _)| path).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -296,6 +322,15 @@ mod tests {
     #[test]
     fn command_line_is_quoted_for_a_shell() {
         let words = ["python", "a b.py", "--name=x", "it's", ""].map(OsString::from);
-        assert_eq!(command_line(&words), r"python 'a b.py' --name=x 'it'\''s' ''");
+        assert_eq!(command_line(&words, &Redactor::default()), r"python 'a b.py' --name=x 'it'\''s' ''");
+    }
+
+    #[test]
+    fn secret_with_a_quotation_mark_is_replaced_as_a_whole() {
+        let words =
+            ["train", "--password=hunter'2SuperSecretTail", "--token", "a'b c", "x"].map(OsString::from);
+        let line = command_line(&words, &Redactor::default());
+        assert_eq!(line, "train '--password=[redacted]' --token '[redacted]' x");
+        assert_eq!(Redactor::default().redact_command_line(&line), line);
     }
 }

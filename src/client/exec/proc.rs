@@ -1,4 +1,4 @@
-//! The files of proc(5) and of control groups: processes, memory and counters of the machine.
+//! The files of proc(5): the processes of a program, and their memory.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -85,39 +85,9 @@ fn memory_of(pid: u32) -> u64 {
 }
 
 /// Returns the value in bytes of a line such as `Pss:   213 kB`.
-pub(super) fn kibibytes(text: &str, name: &str) -> Option<u64> {
+fn kibibytes(text: &str, name: &str) -> Option<u64> {
     let line = text.lines().find_map(|line| line.strip_prefix(name))?;
     Some(line.split_whitespace().next()?.parse::<u64>().ok()? << 10)
-}
-
-/// Returns the memory in bytes that this process may use: the limit of its control group, or the memory of the machine.
-pub(super) fn memory_limit() -> Option<u64> {
-    let machine = kibibytes(&read("/proc/meminfo"), "MemTotal:");
-    let limits = control_groups().into_iter().flat_map(|dir| {
-        [dir.join("memory.max"), dir.join("memory.limit_in_bytes")]
-            .map(|file| read(file).trim().parse::<u64>())
-    });
-    limits.flatten().chain(machine).min()
-}
-
-/// Returns the directories of the control groups of this process that can limit its memory, the innermost first.
-fn control_groups() -> Vec<std::path::PathBuf> {
-    let mut dirs = Vec::new();
-    for line in read("/proc/self/cgroup").lines() {
-        let mut fields = line.splitn(3, ':');
-        let (_, controllers, path) =
-            (fields.next(), fields.next().unwrap_or_default(), fields.next().unwrap_or("/"));
-        let root = match controllers {
-            "" => Path::new("/sys/fs/cgroup"),
-            controllers if controllers.split(',').any(|name| name == "memory") => {
-                Path::new("/sys/fs/cgroup/memory")
-            }
-            _ => continue,
-        };
-        let own = root.join(path.trim_start_matches('/'));
-        dirs.extend(own.ancestors().take_while(|dir| dir.starts_with(root)).map(Path::to_path_buf));
-    }
-    dirs
 }
 
 #[cfg(test)]
@@ -137,6 +107,5 @@ mod tests {
         let own = std::process::id();
         let tree = Tree::of(own);
         assert!(tree.pids.contains(&own) && tree.memory() > 100_000);
-        assert!(memory_limit().is_some_and(|limit| limit > 100_000_000));
     }
 }

@@ -1,10 +1,14 @@
 //! The recorder: a thread that captures the output and the end of a program. The program never waits for it.
 
-use crate::capture::{AnyScope, ArtifactRegistration, Emission, EventEmission, RunScope};
+use crate::capture::environment::python::Python;
+use crate::capture::{
+    self, AnyScope, ArtifactRegistration, BatchCaptureResult, CaptureResult, Emission, EventEmission,
+    IngestMode, RunScope,
+};
 use crate::client::error::Error;
 use crate::client::exec::outcome::Outcome;
 use crate::client::exec::traceback::{Passage, Tracebacks};
-use crate::contract::{EventLevel, RunStatus};
+use crate::contract::{EventLevel, RunStatus, Runtime};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -57,7 +61,11 @@ pub(super) enum Message {
 pub(super) struct End {
     pub(super) outcome: Outcome,
     pub(super) records: Vec<Emission>,
-    pub(super) artifacts: Vec<PathBuf>,
+    /// The files and the directories that become artifacts.
+    pub(super) files: Vec<PathBuf>,
+    pub(super) trees: Vec<PathBuf>,
+    /// The interpreter of the program.
+    pub(super) python: Option<Python>,
 }
 
 /// A sender of messages that never waits.
@@ -189,8 +197,6 @@ impl Recording {
     }
 
     /// Adds the event of a line or traceback, if the limits of this second allow it.
-    ///
-    /// This is the only place where text of the program's output enters an event.
     fn passage(&mut self, source: Source, passage: Passage) {
         let event = match passage {
             Passage::Line(line) => {
@@ -234,12 +240,16 @@ impl Recording {
     /// Captures the pending records. If one of them is refused, the others are captured one by one.
     fn commit(&mut self) {
         let pending = std::mem::take(&mut self.pending);
-        if self.scope.emit_all(pending.clone()).is_ok() {
-            return;
-        }
-        for emission in pending {
-            let emitted = self.scope.emit(emission);
-            self.note(emitted.map(drop).map_err(Error::from));
+        match self.scope.emit_all(pending.clone()) {
+            Ok(results) => self.note(delivered(results)),
+            // The log contains the records.
+            Err(e) if e.is_recorded() => self.note(Err(e.into())),
+            Err(_) => {
+                for emission in pending {
+                    let emitted = self.scope.emit(emission);
+                    self.note(emitted.map(drop).map_err(Error::from));
+                }
+            }
         }
     }
 
@@ -257,22 +267,53 @@ impl Recording {
         self.report_dropped(true);
         self.pending.extend(end.records);
         self.commit();
-        for path in end.artifacts {
-            let registered = self.scope.register(ArtifactRegistration::output("file", path));
+        if let Some(python) = end.python {
+            let recorded = self.run.program(python.version.as_deref().map(python_runtime), python.packages);
+            self.note(recorded.map_err(Error::from));
+        }
+        let files = end.files.into_iter().map(|path| ("file", path));
+        for (kind, path) in files.chain(end.trees.into_iter().map(|path| ("directory", path))) {
+            // The files belong to the program: another mode of the settings would remove them.
+            let what = ArtifactRegistration::output(kind, path).ingest_mode(IngestMode::Copy);
+            let registered = self.scope.register(what);
             self.note(registered.map(drop).map_err(Error::from));
         }
-        let ended = match end.outcome.status() {
-            RunStatus::Completed => self.scope.complete().and_then(|()| self.complete_run()),
-            RunStatus::Cancelled => self.run.cancel().map(drop),
-            _ => self.run.fail(&end.outcome.message()).map(drop),
-        };
-        self.note(ended.map_err(Error::from));
+        match end.outcome.status() {
+            RunStatus::Completed => {
+                let completed = self.scope.complete();
+                let is_recorded = completed.as_ref().err().is_none_or(capture::Error::is_recorded);
+                self.note(completed.map_err(Error::from));
+                if is_recorded {
+                    let completed = self.complete_run();
+                    self.note(completed.map_err(Error::from));
+                }
+            }
+            RunStatus::Cancelled => {
+                let ended = self.run.cancel();
+                self.note(ended.map(drop).map_err(Error::from));
+            }
+            _ => {
+                let ended = self.run.fail(&end.outcome.message());
+                self.note(ended.map(drop).map_err(Error::from));
+            }
+        }
     }
 
     /// Completes the run, unless the scope that was completed is the run itself.
     fn complete_run(&self) -> crate::capture::Result<()> {
         if self.run.status() == RunStatus::Open { self.run.complete().map(drop) } else { Ok(()) }
     }
+}
+
+/// Returns the error of a capture that the log or a sink did not take, in a session whose captures do not fail.
+fn delivered(results: BatchCaptureResult) -> Result<(), Error> {
+    let is_whole = |result: &CaptureResult| result.error_message().is_none() && !result.recovered_to_outbox();
+    let is_delivered = results.results().iter().all(is_whole);
+    if is_delivered { Ok(()) } else { Err(capture::Error::Delivery(Box::new(results)).into()) }
+}
+
+fn python_runtime(version: &str) -> Runtime {
+    Runtime::new("python", version)
 }
 
 /// Returns the level of a line of standard error or of a terminal. The first words decide: a word such as `error` counts

@@ -1,12 +1,14 @@
 //! The sampler: a thread that measures the memory of the program, and the use of the machine if this was asked for.
 
+use crate::capture::environment::command::{Limits, output};
+use crate::capture::environment::host::{usable_memory, used_memory};
 use crate::capture::{Emission, MetricEmission};
-use crate::client::exec::proc::{Tree, kibibytes, memory_limit, read};
+use crate::client::exec::proc::{Tree, read};
 use crate::client::exec::recorder::Sender;
 use crate::contract::MetricValue;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -18,6 +20,8 @@ use std::time::{Duration, Instant};
 const PAUSE_MIN: Duration = Duration::from_millis(50);
 const PAUSE_MAX: Duration = Duration::from_secs(5);
 const PAUSE_FACTOR: u32 = 50;
+/// The limits of `nvidia-smi`. The end of the sampler, and so that of `contexta exec`, can wait for it once.
+const GPU_LIMITS: Limits = Limits { time: Duration::from_secs(2), output_bytes: 64 << 10 };
 
 /// A running sampler.
 pub(super) struct Sampler {
@@ -134,20 +138,17 @@ impl System {
         }
         self.before = Some(now);
         add("process_memory", memory as f64, "bytes");
-        if let Some(limit) = memory_limit() {
+        if let Some(limit) = usable_memory() {
             add("process_memory_percent", 100.0 * memory as f64 / limit as f64, "percent");
         }
-        let machine = read("/proc/meminfo");
-        if let (Some(all), Some(free)) =
-            (kibibytes(&machine, "MemTotal:"), kibibytes(&machine, "MemAvailable:"))
-        {
-            add("memory_percent", 100.0 * all.saturating_sub(free) as f64 / all as f64, "percent");
+        if let Some((used, all)) = used_memory() {
+            add("memory_percent", 100.0 * used as f64 / all as f64, "percent");
         }
         if let Some(free) = free_bytes(&self.workspace) {
             add("disk_free", free as f64, "bytes");
         }
         if self.has_gpu {
-            match gpus() {
+            match gpus(Path::new("nvidia-smi"), GPU_LIMITS) {
                 Some(gpus) => gpus.into_iter().for_each(|(key, value, unit)| add(&key, value, unit)),
                 None => self.has_gpu = false,
             }
@@ -198,17 +199,14 @@ fn free_bytes(dir: &Path) -> Option<u64> {
     Some(info.f_bavail.saturating_mul(info.f_frsize))
 }
 
-/// Returns key, value and unit of the measurements of NVIDIA devices; `None` if there are none.
-fn gpus() -> Option<Vec<(String, f64, &'static str)>> {
+/// Returns key, value and unit of the measurements of NVIDIA devices; `None` if the program `nvidia_smi` does not state
+/// them within the limits.
+fn gpus(nvidia_smi: &Path, limits: Limits) -> Option<Vec<(String, f64, &'static str)>> {
     const FIELDS: &str = "index,utilization.gpu,memory.used,memory.total,temperature.gpu,power.draw";
-    let output = Command::new("nvidia-smi")
-        .args([&format!("--query-gpu={FIELDS}"), "--format=csv,noheader,nounits"])
-        .stdin(Stdio::null())
-        .stderr(Stdio::null())
-        .output()
-        .ok()
-        .filter(|output| output.status.success())?;
-    Some(gpu_values(&String::from_utf8_lossy(&output.stdout)))
+    let mut command = Command::new(nvidia_smi);
+    command.args([&format!("--query-gpu={FIELDS}"), "--format=csv,noheader,nounits"]);
+    let table = output(&mut command, limits).ok()?;
+    Some(gpu_values(&String::from_utf8_lossy(&table)))
 }
 
 fn gpu_values(table: &str) -> Vec<(String, f64, &'static str)> {
@@ -237,12 +235,25 @@ fn gpu_values(table: &str) -> Vec<(String, f64, &'static str)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
 
     #[test]
     fn counters_are_read_from_the_files_of_the_kernel() {
         assert_eq!(machine_ticks("cpu  1 2 3 40 5 6 7 8 9 9\ncpu0 1\n"), Some((72, 45)));
         let devices = "Inter-| Receive\n face |bytes\n  lo: 9 0 0 0 0 0 0 0 9 0\neth0: 5 0 0 0 0 0 0 0 7 0\n";
         assert_eq!(network_bytes(devices), Some((5, 7)));
+    }
+
+    #[test]
+    fn program_of_the_driver_that_hangs_is_killed_at_its_limit() {
+        let path = std::env::temp_dir().join(format!("contexta-nvidia-smi-{}", std::process::id()));
+        fs::write(&path, "#!/bin/sh\nexec tail -f /dev/null\n").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        let limits = Limits { time: Duration::from_millis(20), ..GPU_LIMITS };
+        assert_eq!(gpus(&path, limits), None);
+        fs::remove_file(&path).unwrap();
+        assert_eq!(gpus(&path, limits), None);
     }
 
     #[test]

@@ -50,19 +50,20 @@ pub(super) struct Pty {
 }
 
 impl Pty {
-    /// Opens a pseudo-terminal with the modes and the size of a terminal. `is_raw` is `true` if the terminal will pass
-    /// output on unchanged; otherwise the pseudo-terminal does so.
-    pub(super) fn open(terminal: BorrowedFd<'_>, is_raw: bool) -> io::Result<Pty> {
+    /// Opens a pseudo-terminal with the modes and the size of a terminal. If the terminal of this process is in raw mode,
+    /// the pseudo-terminal has the modes from before, and converts output such as line feeds in its place. Otherwise the
+    /// terminal converts output, and the pseudo-terminal does not.
+    pub(super) fn open(terminal: BorrowedFd<'_>, raw: Option<&RawMode>) -> io::Result<Pty> {
         let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY)?;
         fcntl_setfd(&master, FdFlags::CLOEXEC)?;
         grantpt(&master)?;
         unlockpt(&master)?;
         let name = ptsname(&master, Vec::new())?;
         let slave = open(&*name, OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC, Mode::empty())?;
-        if let Ok(mut modes) = tcgetattr(terminal) {
-            if !is_raw {
-                modes.output_modes.remove(OutputModes::OPOST);
-            }
+        if let Some(raw) = raw {
+            tcsetattr(&slave, OptionalActions::Now, &raw.modes)?;
+        } else if let Ok(mut modes) = tcgetattr(terminal) {
+            modes.output_modes.remove(OutputModes::OPOST);
             tcsetattr(&slave, OptionalActions::Now, &modes)?;
         }
         copy_size(terminal, master.as_fd());
@@ -75,6 +76,11 @@ pub(super) fn copy_size(from: BorrowedFd<'_>, to: BorrowedFd<'_>) {
     if let Ok(size) = tcgetwinsize(from) {
         let _ = tcsetwinsize(to, size);
     }
+}
+
+/// Returns `true` if this process has a controlling terminal.
+pub(super) fn has_controlling_terminal() -> bool {
+    open("/dev/tty", OFlags::RDONLY | OFlags::NOCTTY | OFlags::CLOEXEC, Mode::empty()).is_ok()
 }
 
 /// A terminal in raw mode, in which each key is passed on to the program. Dropping the value restores the modes.

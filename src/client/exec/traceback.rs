@@ -7,8 +7,10 @@ const LINKS: [&str; 2] = [
     "During handling of the above exception, another exception occurred",
     "The above exception was the direct cause of the following exception",
 ];
-/// The greatest length of a traceback in bytes. Further frames are left out.
+/// The length in bytes behind which further frames, links and blank lines of a traceback are left out.
 const TRACEBACK_BYTES_MAX: usize = 64 << 10;
+/// The greatest length of a traceback in bytes. Up to it, the lines that name exceptions are kept.
+const EXCEPTION_BYTES_MAX: usize = 2 * TRACEBACK_BYTES_MAX;
 
 /// A part of the output of a program.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,8 +66,10 @@ impl Tracebacks {
         };
         match next {
             Some(place) => {
+                let is_exception = self.place == Place::Frames && place == Place::After;
+                let bytes_max = if is_exception { EXCEPTION_BYTES_MAX } else { TRACEBACK_BYTES_MAX };
                 self.place = place;
-                if self.text.len() + line.len() < TRACEBACK_BYTES_MAX || place == Place::After {
+                if self.text.len() + line.len() < bytes_max {
                     self.text.push_str(&line);
                     self.text.push('\n');
                 }
@@ -123,6 +127,21 @@ mod tests {
         let [Passage::Traceback { exception, text }] = &found[..] else { panic!("{}", found.len()) };
         assert_eq!(exception, "RecursionError: deep");
         assert!(text.len() < TRACEBACK_BYTES_MAX + 100 && text.ends_with("RecursionError: deep"));
+    }
+
+    #[test]
+    fn endless_traceback_is_bounded() {
+        let long = "x".repeat(16 << 10);
+        let begin = format!("{HEADER}\n  File\nError: first\n");
+        let chained = format!("{}:\n{HEADER}\n  File\nError: {long}\n", LINKS[0]);
+        for (part, count) in [("\n", 200_000), (chained.as_str(), 400)] {
+            let mut tracebacks = Tracebacks::default();
+            let rest = part.lines().cycle().take(count);
+            begin.lines().chain(rest).for_each(|line| {
+                tracebacks.push(line.to_owned(), &mut |passage| panic!("{passage:?}"));
+            });
+            assert!(tracebacks.text.len() <= EXCEPTION_BYTES_MAX, "{}", tracebacks.text.len());
+        }
     }
 
     #[test]

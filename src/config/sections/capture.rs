@@ -15,7 +15,7 @@ sections! {
         capture_installed_packages: bool = true, any();
         /// Record the code revision of the repository that contains the current directory.
         capture_code_revision: bool = true, any();
-        /// Record the settings that a run was captured with.
+        /// Store the configuration that a program gives for a run as an artifact of the run.
         capture_config_snapshot: bool = true, any();
         /// Receivers of captured facts besides the log: `stdout`, `stderr`, `jsonl:PATH` (relative to the workspace).
         sinks: Vec<String> = Vec::new(), Rule::new(Limit::Sinks);

@@ -84,6 +84,25 @@ pub enum Joined {
     },
 }
 
+impl Joined {
+    /// Returns the stable lower-case name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Joined::Started => "started",
+            Joined::Attached => "attached",
+            Joined::Resumed { .. } => "resumed",
+        }
+    }
+
+    /// Returns the first step of a resumed run; `None` if no points are superseded.
+    pub fn from_step(self) -> Option<i64> {
+        match self {
+            Joined::Resumed { from_step } => from_step,
+            _ => None,
+        }
+    }
+}
+
 /// A writer of a run: a process that captures the run from one start, attach or resume until its end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Writer {
@@ -153,17 +172,12 @@ impl Canonical for Process {
 
 impl Canonical for Writer {
     fn to_value(&self) -> Value {
-        let (joined, from_step) = match self.joined {
-            Joined::Started => ("started", None),
-            Joined::Attached => ("attached", None),
-            Joined::Resumed { from_step } => ("resumed", from_step),
-        };
         Value::map([
             ("run_ref", Value::from(self.run_ref.as_str())),
             ("id", Value::text(self.id)),
             ("process", Value::text(self.process)),
-            ("joined", Value::from(joined)),
-            ("from_step", Value::from(from_step)),
+            ("joined", Value::from(self.joined.as_str())),
+            ("from_step", Value::from(self.joined.from_step())),
             ("label", Value::from(self.label.clone())),
             ("started_at", Value::text(self.started_at)),
         ])

@@ -67,6 +67,12 @@ impl<T: Into<Value>> From<Option<T>> for Value {
     }
 }
 
+impl<T: Into<Value>> From<Vec<T>> for Value {
+    fn from(items: Vec<T>) -> Value {
+        Value::list(items)
+    }
+}
+
 impl From<BTreeMap<String, String>> for Value {
     fn from(map: BTreeMap<String, String>) -> Value {
         Value::Map(map.into_iter().map(|(k, v)| (k, Value::Text(v))).collect())

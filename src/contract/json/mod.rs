@@ -10,6 +10,7 @@ pub(crate) mod convert;
 pub(crate) mod limits;
 pub(crate) mod non_finite;
 pub mod read;
+mod serialize;
 pub(crate) mod value;
 pub mod write;
 

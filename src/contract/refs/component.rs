@@ -59,6 +59,19 @@ pub fn component_of(name: &str, fallback: &str) -> String {
     if let (Some(stem), true) = (&stem, name.is_ascii()) {
         return stem.clone();
     }
+    with_digits(&name, stem, fallback)
+}
+
+/// Returns the component of a ref for an object with this id. White space around the id does not count. An id that is a
+/// component stays as it is. For any other id, six hexadecimal digits of a digest of the id follow the component of
+/// [`component_of`], so that different ids have different components: `Exp 1` and `exp-1`.
+pub fn component_of_id(id: &str, fallback: &str) -> String {
+    let id = nfc(trim(id));
+    if is_component(&id) { id.into_owned() } else { with_digits(&id, slug(&id, COMPONENT_LEN_MAX), fallback) }
+}
+
+/// Appends digits of the digest of a name to its slug.
+fn with_digits(name: &str, stem: Option<String>, fallback: &str) -> String {
     let len_max = COMPONENT_LEN_MAX - 1 - DIGITS;
     let stem = stem.and_then(|stem| slug(&stem, len_max)).or_else(|| slug(fallback, len_max));
     let digest = Sha256::digest(name.as_bytes());
@@ -81,12 +94,16 @@ mod tests {
         assert_ne!(component_of("深度學習", "stage"), component_of("系统", "stage"));
         assert_ne!(component_of("!!!", "run"), component_of("???", "run"));
         assert!(component_of("🚀", "系统").starts_with("x-"));
+        assert_eq!(component_of_id(" exp-1 ", "run"), "exp-1");
+        assert!(component_of_id("Exp 1", "run").starts_with("exp-1-"));
+        assert_ne!(component_of_id("Exp 1", "run"), component_of_id("exp 1", "run"));
     }
 
     proptest! {
         #[test]
         fn component_of_any_name_is_a_component(name in any::<String>(), fallback in any::<String>()) {
             prop_assert!(is_component(&component_of(&name, &fallback)));
+            prop_assert!(is_component(&component_of_id(&name, &fallback)));
             prop_assert!(is_component(&component_of(&name.repeat(20), &fallback.repeat(20))));
         }
     }

@@ -8,7 +8,7 @@ mod field;
 pub(crate) mod stable;
 pub(crate) mod typed;
 
-pub use component::{COMPONENT_LEN_MAX, component_of, is_component, slug};
+pub use component::{COMPONENT_LEN_MAX, component_of, component_of_id, is_component, slug};
 pub use field::check_field_ref;
 pub use stable::{REF_LEN_MAX, StableRef};
 pub use typed::{

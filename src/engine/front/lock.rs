@@ -114,15 +114,33 @@ struct Pauses {
 impl Pauses {
     /// Opens the lock file, which is created if it does not exist, and acquires its lock.
     fn open(&mut self, storage: &dyn Storage, path: &Path) -> Result<LockFile> {
-        let before = place_at(storage, path);
-        if let Some(dir) = path.parent().filter(|_| before.is_none()) {
-            storage.create_dir_all(dir).map_err(|e| Error::io("create", dir, e))?;
+        let open = || storage.open(path, OpenMode::Create).map_err(|e| Error::io("open", path, e));
+        if place_at(storage, path).is_none() {
+            if let Some(dir) = path.parent() {
+                storage.create_dir_all(dir).map_err(|e| Error::io("create", dir, e))?;
+            }
+            // The file is opened again below, because its identity must be known before.
+            drop(open()?);
         }
-        let file = storage.open(path, OpenMode::Create).map_err(|e| Error::io("open", path, e))?;
-        // If the path led to the same file before and after the call, this file was opened.
-        let place = before.filter(|before| place_at(storage, path) == Some(*before));
-        self.lock(storage, path, file.as_ref())?;
-        Ok(LockFile { file, process: storage.process_id(), place })
+        loop {
+            let place = place_at(storage, path);
+            let file = open()?;
+            self.lock(storage, path, file.as_ref())?;
+            match storage.info(path) {
+                // If the path leads to the same file before the file is opened and after it is locked, this file is
+                // locked.
+                Ok(info) if info.place == place => {
+                    return Ok(LockFile { file, process: storage.process_id(), place });
+                }
+                Ok(_) => {}
+                Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+                Err(e) => return Err(Error::io("read the metadata of", path, e)),
+            }
+            // The file was replaced, perhaps while this transaction waited for its lock. A lock of a file that the path
+            // does not lead to excludes nobody.
+            drop(file);
+            self.take(storage, path)?;
+        }
     }
 
     /// Acquires the lock of an open lock file.

@@ -1,8 +1,8 @@
 //! The catch-up: the cursors of the streams that changed are compared with the log, and the new entries of these
 //! streams are applied.
 //!
-//! Entries are read and applied in steps of bounded size. The rows of a step are written in one transaction; after the
-//! transaction, the cursors in memory are moved. While a step is applied, the next step is read.
+//! Entries are read and applied in steps of bounded size. The rows of a step are stored together; then the cursors in
+//! memory are moved. While a step is applied, the next step is read.
 
 use crate::engine::entry::Event;
 use crate::engine::error::Result;
@@ -54,19 +54,16 @@ pub(super) fn catch_up<E: Event>(
     let mut step = reader.next_step()?;
     while let Some(mut ready) = step {
         applied += ready.len();
-        ready.thin_frames(&mut opened.last_frame);
         let cursors = ready.take_cursors();
-        let durability = opened.next_durability(ready.len());
-        // The next step is read while this one is applied. A step that is not full is the last one.
-        let (result, next) = if ready.is_full() {
-            let database = opened.database.as_ref();
-            parallel::both(|| ready.apply(database, durability, site, projections), || reader.next_step())
-        } else {
-            (ready.apply(&opened.database, durability, site, projections), Ok(None))
+        let is_full = ready.is_full();
+        let apply = || {
+            let rows = ready.derive(projections)?;
+            opened.store(rows).map_err(|e| site.unusable(e))
         };
-        if result? {
-            opened.undecoded = None;
-        }
+        // The next step is read while this one is applied. A step that is not full is the last one.
+        let (result, next) =
+            if is_full { parallel::both(apply, || reader.next_step()) } else { (apply(), Ok(None)) };
+        result?;
         Arc::make_mut(&mut opened.cursors).extend(cursors);
         step = next?;
         if step.is_some() {
@@ -83,7 +80,8 @@ pub(super) fn catch_up<E: Event>(
 /// Stores the result of a catch-up in `opened`: the number of entries, the latest time, and whether the tables count as
 /// unpublished. Returns the notes of the catch-up.
 fn finish(reader: StepReader<'_>, site: &Site, opened: &mut Opened, applied: u64) -> Result<Vec<Note>> {
-    let StepReader { mut notes, started, latest, has_reread, .. } = reader;
+    let StepReader { mut notes, started, latest, has_reread, last_frame, .. } = reader;
+    opened.last_frame = last_frame;
     opened.applied += applied;
     opened.latest = latest;
     if let Some(reason) = opened.rebuilt.take()

@@ -207,8 +207,14 @@ impl Files {
         if !alone || self.names == 0 || self.names.max(file.newest_change()) > since {
             return false;
         }
-        let now = storage.info(&names::segment_path(log, stream, at)).map(|info| CurrentFile::of(&info));
-        now.is_ok_and(|now| now == *file) && names_changed(storage, log, stream) == self.names
+        // The path of the segment is made from the path of the directory, because this function is called for every
+        // stream of a log.
+        let mut path = names::stream_dir(log, stream);
+        if storage.info(&path).map_or(0, |info| info.modified) != self.names {
+            return false;
+        }
+        path.push(names::segment_name(at));
+        storage.info(&path).is_ok_and(|now| CurrentFile::of(&now) == *file)
     }
 }
 

@@ -64,6 +64,11 @@ pub fn list(storage: &dyn Storage, dir: &Path) -> Result<Vec<Found>> {
     Ok(found)
 }
 
+/// Returns true if one of the entries of a directory has the name of a generation.
+pub(super) fn is_among(entries: &[DirEntry]) -> bool {
+    entries.iter().any(|entry| parse_name(&entry.name).is_some())
+}
+
 fn parse_name(name: &str) -> Option<u64> {
     let (number, salt) = name.strip_suffix(SUFFIX)?.split_once('-')?;
     let digits = number.len() == 20 && number.bytes().all(|b| b.is_ascii_digit());

@@ -47,6 +47,11 @@ impl<R: Default> Keyed<R> {
         Slot { table: at, row }
     }
 
+    /// Returns true if there are no rows.
+    pub(super) fn is_empty(&self) -> bool {
+        self.tables.is_empty()
+    }
+
     /// Returns the row of a slot.
     pub(super) fn get_mut(&mut self, slot: Slot) -> Option<&mut R> {
         self.tables.get_mut(slot.table)?.rows.get_mut(slot.row)

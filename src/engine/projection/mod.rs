@@ -53,6 +53,7 @@ mod own_tables;
 mod point;
 mod point_buffer;
 mod projector;
+mod recent;
 mod register;
 mod register_rows;
 mod row_writer;

@@ -7,8 +7,12 @@ use crate::engine::projection::damage::Damage;
 use crate::engine::projection::note::{Note, RebuildReason};
 use crate::engine::projection::overlay::{Overlay, Spill};
 use crate::engine::projection::own_tables::{self, FramePlace};
+use crate::engine::projection::recent::RecentRows;
+use crate::engine::projection::row_writer::write_rows;
+use crate::engine::projection::step::StepRows;
 use crate::engine::projection::stream_list::StreamList;
 use crate::engine::projection::table::RowResult;
+use redb::{ReadTransaction, ReadableDatabase};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -22,6 +26,11 @@ const SMALL_COMMITS_MAX: u32 = 32;
 
 /// An open database and the state of its tables. The database was opened with the content of a generation, or empty.
 pub(super) struct Opened {
+    /// A transaction that reads the current content of the database, which views share; `None` if none was begun since
+    /// the last change of the database. Declared before the database, so that it is dropped before the database.
+    reading: Option<Arc<ReadTransaction>>,
+    /// The rows that are not in the database yet. Views share the rows.
+    pub(super) recent: Arc<RecentRows>,
     pub(super) database: Arc<redb::Database>,
     overlay: Overlay,
     /// The number of commits since the last durable one.
@@ -65,6 +74,8 @@ impl Opened {
         let database =
             redb::Builder::new().set_cache_size(cache_bytes).create_with_backend(overlay.clone())?;
         Ok(Opened {
+            reading: None,
+            recent: Arc::default(),
             database: Arc::new(database),
             overlay,
             small_commits: 0,
@@ -82,11 +93,51 @@ impl Opened {
         })
     }
 
+    /// Returns a transaction that reads the current content of the database.
+    pub(super) fn reading(&mut self) -> RowResult<Arc<ReadTransaction>> {
+        if let Some(reading) = &self.reading {
+            return Ok(Arc::clone(reading));
+        }
+        let reading = Arc::new(self.database.begin_read()?);
+        self.reading = Some(Arc::clone(&reading));
+        Ok(reading)
+    }
+
+    /// Stores the rows of a step: in memory if they are few, otherwise in the database, with the rows that are in memory.
+    pub(super) fn store(&mut self, rows: StepRows) -> RowResult<()> {
+        if rows.entries == 0 {
+            return Ok(());
+        }
+        if rows.own.has_undecoded() {
+            self.undecoded = None;
+        }
+        let StepRows { entries, mut tables, own } = rows;
+        // Rows that a view shares are not changed. They are written too, because a copy of them would take longer.
+        if own.is_empty()
+            && let Some(recent) = Arc::get_mut(&mut self.recent)
+        {
+            tables = match recent.add(tables) {
+                Ok(()) => return Ok(()),
+                Err(tables) => tables,
+            };
+        }
+        self.reading = None;
+        let durability = self.next_durability(entries);
+        let mut transaction = self.database.begin_write()?;
+        transaction.set_durability(durability)?;
+        self.recent.write(&transaction)?;
+        write_rows(tables, &transaction)?;
+        own.write(&transaction)?;
+        transaction.commit()?;
+        self.recent = Arc::default();
+        Ok(())
+    }
+
     /// Returns the durability of the next commit, which contains this number of entries.
     ///
     /// The database is lost with the process in either case: a published generation is a copy of its own. A commit without
     /// durability is faster, but pages that such a commit frees are used again only after a durable commit.
-    pub(super) fn next_durability(&mut self, entries: u64) -> redb::Durability {
+    fn next_durability(&mut self, entries: u64) -> redb::Durability {
         if entries > SMALL_COMMIT_ENTRIES || self.small_commits >= SMALL_COMMITS_MAX {
             self.small_commits = 0;
             return redb::Durability::Immediate;
@@ -101,6 +152,7 @@ impl Opened {
         let mut transaction = self.database.begin_write()?;
         // Without this setting, redb would read the whole image when it opens the image.
         transaction.set_quick_repair(true);
+        self.recent.write(&transaction)?;
         own_tables::write_progress(&transaction, &self.cursors, self.applied)?;
         transaction.commit()?;
         let image = Overlay::new(Some(Arc::new(self.overlay.clone())), spill);

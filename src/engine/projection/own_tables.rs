@@ -9,7 +9,7 @@ use crate::engine::log::directory::ResumePoint;
 use crate::engine::projection::cursor::Cursor;
 use crate::engine::projection::note::Note;
 use crate::engine::projection::table::{Definition, RowResult};
-use redb::{ReadTransaction, ReadableTable, WriteTransaction};
+use redb::{ReadTransaction, ReadableTable, ReadableTableMetadata, WriteTransaction};
 use std::collections::{BTreeMap, HashMap};
 
 /// The table of cursors. Key: stream. Value: [`Cursor`].
@@ -39,6 +39,15 @@ pub(super) struct FramePlace {
     pub(super) offset: u64,
 }
 
+impl FramePlace {
+    /// Returns true if a frame at this place needs no row in the frame index, because it begins less than
+    /// [`FRAME_INDEX_STEP`] bytes after this frame, in the same segment.
+    pub(super) fn is_close_before(&self, stream: StreamId, segment: Seq, offset: u64) -> bool {
+        let distance = offset.checked_sub(self.offset);
+        self.segment == segment && self.stream == stream && distance.is_some_and(|d| d < FRAME_INDEX_STEP)
+    }
+}
+
 /// Opens a table, or returns `None` if nothing was ever written to it.
 fn open(transaction: &ReadTransaction, name: &str) -> RowResult<Option<ReadTable>> {
     match transaction.open_table(Definition::new(name)) {
@@ -57,6 +66,12 @@ fn position_key(position: Position) -> Vec<u8> {
     [&position.stream.0[..], &position.seq.0.to_be_bytes()].concat()
 }
 
+/// Returns the number of cursors, without reading them.
+pub(super) fn cursor_count(transaction: &ReadTransaction) -> RowResult<u64> {
+    let Some(table) = open(transaction, CURSORS)? else { return Ok(0) };
+    Ok(table.len()?)
+}
+
 /// Returns the cursors of all streams.
 pub(super) fn cursors(transaction: &ReadTransaction) -> RowResult<BTreeMap<StreamId, Cursor>> {
     let mut cursors = BTreeMap::new();
@@ -69,14 +84,6 @@ pub(super) fn cursors(transaction: &ReadTransaction) -> RowResult<BTreeMap<Strea
         cursors.insert(stream, cursor);
     }
     Ok(cursors)
-}
-
-/// Returns the cursor of one stream; `None` if no entry of the stream was applied.
-pub(super) fn cursor_of(transaction: &ReadTransaction, stream: StreamId) -> RowResult<Option<Cursor>> {
-    let Some(table) = open(transaction, CURSORS)? else { return Ok(None) };
-    let Some(row) = ReadableTable::get(&table, &stream.0[..])? else { return Ok(None) };
-    let cursor = Cursor::decode(stream, row.value()).ok_or("a cursor row is malformed")?;
-    Ok(Some(cursor))
 }
 
 /// Returns the number of entries applied so far.
@@ -148,7 +155,7 @@ pub(super) fn write_progress(
 /// The rows that one step of a catch-up adds to the engine's own tables.
 #[derive(Default)]
 pub(super) struct OwnRows {
-    /// The frames that were read, in order. [`OwnRows::thin`] removes the frames that get no row.
+    /// The frames that get a row in the frame index, in order.
     pub(super) frames: Vec<FramePlace>,
     /// The number of entries of each unknown kind.
     pub(super) unknown: HashMap<Kind, u64>,
@@ -157,21 +164,14 @@ pub(super) struct OwnRows {
 }
 
 impl OwnRows {
-    /// Removes the frames that get no row in the frame index: those that begin less than [`FRAME_INDEX_STEP`] bytes
-    /// after the last frame with a row, in the same segment. `last` is the last frame that got a row before this step,
-    /// and is set to the last frame that gets a row.
-    pub(super) fn thin(&mut self, last: &mut Option<FramePlace>) {
-        self.frames.retain(|frame| {
-            let is_near = last.as_ref().is_some_and(|last| {
-                (last.stream, last.segment) == (frame.stream, frame.segment)
-                    && frame.offset >= last.offset
-                    && frame.offset - last.offset < FRAME_INDEX_STEP
-            });
-            if !is_near {
-                *last = Some(*frame);
-            }
-            !is_near
-        });
+    /// Returns true if there are no rows.
+    pub(super) fn is_empty(&self) -> bool {
+        self.frames.is_empty() && self.unknown.is_empty() && self.unreadable.is_empty()
+    }
+
+    /// Returns true if some entries were not decoded.
+    pub(super) fn has_undecoded(&self) -> bool {
+        !self.unknown.is_empty() || !self.unreadable.is_empty()
     }
 
     /// Writes the rows.

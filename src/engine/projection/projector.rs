@@ -1,8 +1,8 @@
 //! The projector: catches up with the log, opens views, publishes generations, and rebuilds the tables.
 //!
 //! Invariants:
-//! 1. The cursors in memory are moved after the rows of a step were committed. Both are written to a generation
-//!    together. After an error between the two, the open database is discarded.
+//! 1. The cursors in memory are moved after the rows of a step were stored. Both are written to a generation together.
+//!    After an error between the two, the open database and the rows in memory are discarded.
 //! 2. A cursor is used only if the log still contains the entries that the cursor counts as applied; otherwise all
 //!    tables are rebuilt.
 //! 3. No process waits for readers in other processes: a generation is published under a new name, and only by a
@@ -16,6 +16,7 @@ use crate::engine::entry::Event;
 use crate::engine::error::{Error, Result};
 use crate::engine::log::OpenSegment;
 use crate::engine::log::directory::list_streams;
+use crate::engine::parallel;
 use crate::engine::progress::Progress;
 use crate::engine::projection::block::BlockSource;
 use crate::engine::projection::catch_up::{Outcome, Request, catch_up};
@@ -31,6 +32,8 @@ use crate::engine::projection::options::{ProjectorOptions, ProjectorPaths};
 use crate::engine::projection::overlay::Spill;
 use crate::engine::projection::own_tables;
 use crate::engine::projection::site::Site;
+use crate::engine::projection::step_reader::PIECE_STREAMS;
+use crate::engine::projection::stream_list::StreamList;
 use crate::engine::projection::table::TableSpec;
 use crate::engine::projection::view::View;
 use crate::engine::storage::Storage;
@@ -203,26 +206,21 @@ impl<E: Event> Projector<E> {
         let mut opened = self.create(RebuildReason::Requested, 0)?;
         opened.until = until;
         self.apply_new(&mut opened, Request { progress, ..Request::default() })?;
-        digest(&View::open(&self.site, &opened, Vec::new())?, self.tables())
+        digest(&View::open(&self.site, &mut opened, Vec::new())?, self.tables())
     }
 
-    /// Returns an error if a projection breaks a rule, or if the directory of the log and the directory of the
-    /// generations are exchanged. Such a mistake of the embedder would otherwise look like an empty or damaged
-    /// workspace.
+    /// Returns an error if a projection breaks a rule, or if the directory of the generations holds streams, because the
+    /// directory was exchanged with that of the log. Such a mistake of the embedder would otherwise look like an empty
+    /// or damaged workspace. The catch-up checks the directory of the log.
     fn check_use(&self) -> Result<()> {
         if let Some((projection, reason)) = &self.misuse {
             return Err(Error::ProjectionMisused { projection, reason: reason.clone() });
         }
-        let mixed_up = |path: &Path, reason: &str| {
-            Err(Error::DirectoryMixedUp { path: path.to_path_buf(), reason: reason.to_owned() })
-        };
-        let Site { storage, log, dir, .. } = self.site.as_ref();
+        let Site { storage, dir, .. } = self.site.as_ref();
         // A directory that cannot be listed is reported when it is read.
-        if generation::list(storage.as_ref(), log).is_ok_and(|found| !found.is_empty()) {
-            return mixed_up(log, "it holds projection files, and should hold the streams of a log");
-        }
         if list_streams(storage.as_ref(), dir).is_ok_and(|found| !found.is_empty()) {
-            return mixed_up(dir, "it holds streams of a log, and should hold projection files");
+            let reason = "it holds streams of a log, and should hold projection files".to_owned();
+            return Err(Error::DirectoryMixedUp { path: dir.clone(), reason });
         }
         Ok(())
     }
@@ -287,8 +285,8 @@ impl<E: Event> Projector<E> {
                 }
             }
         };
-        let opened = self.publish(opened, &mut notes)?;
-        let view = View::open(&self.site, &opened, notes);
+        let mut opened = self.publish(opened, &mut notes)?;
+        let view = View::open(&self.site, &mut opened, notes);
         *guard = Some(opened);
         view
     }
@@ -335,7 +333,17 @@ impl<E: Event> Projector<E> {
         let mut opened = self.open_over(Some(Arc::new(base)), *number)?;
         let transaction = opened.database.begin_read().map_err(|e| self.site.unusable(e))?;
         opened.applied = own_tables::applied(&transaction).map_err(|e| self.site.unusable(e))?;
-        opened.cursors = Arc::new(own_tables::cursors(&transaction).map_err(|e| self.site.unusable(e))?);
+        let read_cursors = || own_tables::cursors(&transaction).map_err(|e| self.site.unusable(e));
+        let known = own_tables::cursor_count(&transaction).map_err(|e| self.site.unusable(e))?;
+        if known < 2 * PIECE_STREAMS as u64 {
+            opened.cursors = Arc::new(read_cursors()?);
+        } else {
+            // The streams are listed beside reading the cursors. Every stream with a cursor was created before.
+            let list = || StreamList::current(storage.as_ref(), &self.site.log, None);
+            let (cursors, list) = parallel::both(read_cursors, list);
+            opened.cursors = Arc::new(cursors?);
+            opened.streams = Some(list?);
+        }
         opened.published = Some(opened.applied);
         Ok(opened)
     }

@@ -8,9 +8,6 @@ use crate::engine::parallel;
 use crate::engine::projection::cursor::Cursor;
 use crate::engine::projection::definition::{Applied, Projection};
 use crate::engine::projection::own_tables::{FramePlace, OwnRows};
-use crate::engine::projection::row_writer::write_rows;
-use crate::engine::projection::site::Site;
-use crate::engine::projection::table::RowResult;
 use crate::engine::projection::tables::{Rows, Tables};
 use std::collections::{BTreeMap, HashMap};
 
@@ -38,16 +35,28 @@ pub(super) struct Step {
 }
 
 impl Step {
-    /// Adds a commit of a stream.
-    pub(super) fn add(&mut self, stream: StreamId, commit: Commit) {
+    /// Adds a commit of a stream. `last_frame` is the last frame that got a row in the frame index, and is set to the
+    /// frame of the commit if this frame gets a row.
+    pub(super) fn add(&mut self, stream: StreamId, commit: Commit, last_frame: &mut Option<FramePlace>) {
         self.bytes += commit.entries.payload_bytes();
         self.entries += commit.entries.len() as u64;
-        let first = commit.entries.first().map_or(Seq(0), |e| e.stamp.seq);
-        let frame = FramePlace { stream, first, segment: commit.segment, offset: commit.offset };
-        self.rows.frames.push(frame);
+        let (segment, offset) = (commit.segment, commit.offset);
+        if last_frame.is_none_or(|last| !last.is_close_before(stream, segment, offset)) {
+            let first = commit.entries.first().map_or(Seq(0), |e| e.stamp.seq);
+            let frame = FramePlace { stream, first, segment, offset };
+            self.rows.frames.push(frame);
+            *last_frame = Some(frame);
+        }
         match self.pieces.last_mut() {
             Some(piece) if piece.len() < PIECE_ENTRIES => piece.append(&commit.entries),
-            Some(_) | None => self.pieces.push(commit.entries),
+            Some(before) => {
+                // A later piece of small commits is probably as long as the piece before. Memory is reserved once,
+                // because a list that grows is copied several times.
+                let mut piece = commit.entries;
+                piece.grow_to(before.len(), before.payload_bytes());
+                self.pieces.push(piece);
+            }
+            None => self.pieces.push(commit.entries),
         }
     }
 
@@ -77,44 +86,32 @@ impl Step {
         std::mem::take(&mut self.cursors)
     }
 
-    /// Removes the frames that get no row in the frame index; see [`OwnRows::thin`].
-    pub(super) fn thin_frames(&mut self, last: &mut Option<FramePlace>) {
-        self.rows.thin(last);
-    }
-
-    /// Derives the rows of the entries on all cores, and writes them in one transaction. Returns true if some of the
-    /// entries were not decoded.
-    pub(super) fn apply<E: Event>(
-        self,
-        database: &redb::Database,
-        durability: redb::Durability,
-        site: &Site,
-        projections: &[Box<dyn Projection<E>>],
-    ) -> Result<bool> {
-        let Step { pieces, mut rows, entries, .. } = self;
-        if entries == 0 {
-            return Ok(false);
+    /// Derives the rows of the entries on all cores.
+    pub(super) fn derive<E: Event>(self, projections: &[Box<dyn Projection<E>>]) -> Result<StepRows> {
+        let mut rows = StepRows { entries: self.entries, tables: Rows::default(), own: self.rows };
+        if rows.entries == 0 {
+            return Ok(rows);
         }
-        let mut tables = Rows::default();
-        for derived in parallel::map_pieces(&pieces, 1, |pieces| Derived::of(pieces, projections)) {
+        for derived in parallel::map_pieces(&self.pieces, 1, |pieces| Derived::of(pieces, projections)) {
             let Derived { tables: later, unknown, unreadable } = derived?;
-            tables.append(later.into_rows()?);
+            rows.tables.append(later.into_rows()?);
             for (kind, count) in unknown {
-                *rows.unknown.entry(kind).or_default() += count;
+                *rows.own.unknown.entry(kind).or_default() += count;
             }
-            rows.unreadable.extend(unreadable);
+            rows.own.unreadable.extend(unreadable);
         }
-        let has_undecoded = !rows.unknown.is_empty() || !rows.unreadable.is_empty();
-        let write = || -> RowResult<()> {
-            let mut transaction = database.begin_write()?;
-            transaction.set_durability(durability)?;
-            write_rows(tables, &transaction)?;
-            rows.write(&transaction)?;
-            Ok(transaction.commit()?)
-        };
-        write().map_err(|e| site.unusable(e))?;
-        Ok(has_undecoded)
+        Ok(rows)
     }
+}
+
+/// The rows of a step.
+pub(super) struct StepRows {
+    /// The number of entries from which the rows were derived.
+    pub(super) entries: u64,
+    /// The rows of the tables of the projections.
+    pub(super) tables: Rows,
+    /// The rows of the engine's own tables.
+    pub(super) own: OwnRows,
 }
 
 /// The rows that consecutive entries of a step add to the tables, and the entries among them that were not decoded.

@@ -11,6 +11,7 @@ use crate::engine::projection::cursor::{Cursor, FRESH, Listing, LogPosition};
 use crate::engine::projection::log_access::LogAccess;
 use crate::engine::projection::note::{Note, RebuildReason};
 use crate::engine::projection::opened::Opened;
+use crate::engine::projection::own_tables::FramePlace;
 use crate::engine::projection::site::Site;
 use crate::engine::projection::step::Step;
 use crate::engine::projection::stream_commits::StreamCommits;
@@ -20,7 +21,7 @@ use std::sync::Arc;
 use std::vec::IntoIter;
 
 /// The minimum number of streams that one core examines.
-const PIECE_STREAMS: usize = 128;
+pub(super) const PIECE_STREAMS: usize = 128;
 
 /// Reads the entries that follow the cursors of a database.
 pub(super) struct StepReader<'a> {
@@ -38,6 +39,8 @@ pub(super) struct StepReader<'a> {
     until: Option<LogPosition>,
     /// The number of bytes in the log, for the progress of a rebuild; 0 in other catch-ups.
     bytes_expected: u64,
+    /// The last frame that got a row in the frame index since the database was opened.
+    pub(super) last_frame: Option<FramePlace>,
     /// The bytes that were read.
     pub(super) bytes_read: u64,
     /// The time at which the catch-up began.
@@ -84,6 +87,7 @@ impl<'a> StepReader<'a> {
             commits: None,
             until: opened.until.clone(),
             bytes_expected,
+            last_frame: opened.last_frame,
             bytes_read: 0,
             started,
             notes: Vec::new(),
@@ -165,7 +169,7 @@ impl<'a> StepReader<'a> {
             match commit {
                 Ok(commit) => {
                     self.bytes_read += commit.end - commit.offset;
-                    step.add(stream, commit);
+                    step.add(stream, commit, &mut self.last_frame);
                 }
                 Err(Error::Io { source, .. }) => unreadable = Some(source.to_string()),
                 Err(e) => return Err(e),

@@ -1,9 +1,10 @@
 //! The streams of the log, listed again only if the directory of the log may have changed.
 
 use crate::engine::entry::StreamId;
-use crate::engine::error::Result;
-use crate::engine::log::directory::list_streams;
+use crate::engine::error::{Error, Result};
+use crate::engine::log::directory::{list_log, streams_in};
 use crate::engine::projection::cursor::FRESH;
+use crate::engine::projection::generation;
 use crate::engine::storage::{FileInfo, Storage};
 use std::path::Path;
 use std::sync::Arc;
@@ -21,7 +22,8 @@ pub(super) struct StreamList {
 
 impl StreamList {
     /// Returns the streams of the log. Returns `before`, and does not list the directory, if the metadata of the
-    /// directory shows that no name has changed since.
+    /// directory shows that no name has changed since. Returns an error if the directory holds generations, because the
+    /// embedder has exchanged two directories: the tables would otherwise be rebuilt from an empty log.
     pub(super) fn current(
         storage: &dyn Storage,
         log: &Path,
@@ -35,9 +37,14 @@ impl StreamList {
         {
             return Ok(Arc::clone(before));
         }
+        let entries = list_log(storage, log)?;
+        if generation::is_among(&entries) {
+            let reason = "it holds projection files, and should hold the streams of a log".to_owned();
+            return Err(Error::DirectoryMixedUp { path: log.to_path_buf(), reason });
+        }
         let is_old = |dir: &FileInfo| dir.modified.max(dir.changed).saturating_add(FRESH) < now;
         let is_known = |dir: &FileInfo| dir.modified > 0 && is_old(dir);
-        Ok(Arc::new(StreamList { dir: dir.filter(is_known), streams: list_streams(storage, log)? }))
+        Ok(Arc::new(StreamList { dir: dir.filter(is_known), streams: streams_in(&entries) }))
     }
 
     /// Returns the streams, sorted by id.

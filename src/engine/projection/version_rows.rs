@@ -2,7 +2,6 @@
 
 use crate::engine::error::Result;
 use crate::engine::projection::rows::{Row, Rows};
-use crate::engine::projection::table::fenced;
 use crate::engine::projection::version::{Version, split_version_row};
 use std::collections::BTreeMap;
 use std::collections::btree_map;
@@ -25,8 +24,56 @@ impl KeyVersions {
     }
 }
 
-/// Keys with the versions that were read so far.
-type Keys = BTreeMap<Vec<u8>, Vec<Version>>;
+/// Keys with the versions that were read so far. Most families have one key, which needs no map.
+#[derive(Debug, Default)]
+struct Keys {
+    /// The key that was added first. It need not be the lowest key.
+    first: Option<(Vec<u8>, Vec<Version>)>,
+    /// The other keys.
+    more: BTreeMap<Vec<u8>, Vec<Version>>,
+}
+
+impl Keys {
+    /// Adds versions of a key.
+    fn add(&mut self, key: &[u8], versions: impl IntoIterator<Item = Version>) {
+        let (first, of_first) = self.first.get_or_insert_with(|| (key.to_vec(), Vec::with_capacity(1)));
+        let of_key = if first == key { of_first } else { self.more.entry(key.to_vec()).or_default() };
+        of_key.extend(versions);
+    }
+}
+
+/// An iterator over complete keys, in order.
+#[derive(Debug, Default)]
+struct CompleteKeys {
+    first: Option<(Vec<u8>, Vec<Version>)>,
+    more: btree_map::IntoIter<Vec<u8>, Vec<Version>>,
+}
+
+impl From<Keys> for CompleteKeys {
+    fn from(Keys { first, more }: Keys) -> CompleteKeys {
+        let mut keys = CompleteKeys { first, more: btree_map::IntoIter::default() };
+        if !more.is_empty() {
+            let mut all = more;
+            all.extend(keys.first.take());
+            keys.more = all.into_iter();
+        }
+        keys
+    }
+}
+
+impl Iterator for CompleteKeys {
+    type Item = (Vec<u8>, Vec<Version>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.first.take().or_else(|| self.more.next())
+    }
+}
+
+impl DoubleEndedIterator for CompleteKeys {
+    fn next_back(&mut self) -> Option<Self::Item> {
+        self.first.take().or_else(|| self.more.next_back())
+    }
+}
 
 /// The keys that are being collected at one end of a table: a key, and longer keys that begin with this key and a zero
 /// byte.
@@ -36,8 +83,9 @@ type Keys = BTreeMap<Vec<u8>, Vec<Version>>;
 #[derive(Debug, Default)]
 struct Family {
     keys: Keys,
-    /// The shortest key of the family, followed by a zero byte. All rows of the family begin with these bytes.
-    shortest: Option<Vec<u8>>,
+    /// The shortest key of the family, followed by a zero byte. All rows of the family begin with these bytes. Empty
+    /// before the first row.
+    shortest: Vec<u8>,
 }
 
 impl Family {
@@ -45,15 +93,14 @@ impl Family {
     fn add(&mut self, row: &Row<'_>) -> std::result::Result<Option<Keys>, &'static str> {
         let (key, stamp) = split_version_row(row.key()).ok_or("a versions key is too short")?;
         let version = Version::decode(stamp, row.value()).ok_or("a versions row is malformed")?;
-        let belongs = self.shortest.as_ref().is_some_and(|shortest| row.key().starts_with(shortest));
+        let belongs = !self.shortest.is_empty() && row.key().starts_with(&self.shortest);
         let complete = (!belongs).then(|| std::mem::take(&mut self.keys));
-        if !belongs || self.shortest.as_ref().is_some_and(|shortest| key.len() + 1 < shortest.len()) {
-            self.shortest = Some(fenced(key));
+        if !belongs || key.len() + 1 < self.shortest.len() {
+            self.shortest.clear();
+            self.shortest.extend_from_slice(key);
+            self.shortest.push(0);
         }
-        match self.keys.get_mut(key) {
-            Some(versions) => versions.push(version),
-            None => drop(self.keys.insert(key.to_vec(), vec![version])),
-        }
+        self.keys.add(key, [version]);
         Ok(complete)
     }
 
@@ -67,7 +114,7 @@ impl Family {
 /// still being read.
 #[derive(Debug, Default)]
 struct End {
-    complete: btree_map::IntoIter<Vec<u8>, Vec<Version>>,
+    complete: CompleteKeys,
     family: Family,
 }
 
@@ -96,8 +143,8 @@ impl<'v> VersionsByKey<'v> {
     /// from both ends.
     fn rest(&mut self) -> Keys {
         let mut rest = self.front.family.take();
-        for (key, versions) in self.back.family.take() {
-            rest.entry(key).or_default().extend(versions);
+        for (key, versions) in CompleteKeys::from(self.back.family.take()) {
+            rest.add(&key, versions);
         }
         rest
     }
@@ -116,7 +163,7 @@ impl<'v> VersionsByKey<'v> {
             self.rows.fail(reason)
         })?;
         if let Some(complete) = complete {
-            end(self).complete = complete.into_iter();
+            end(self).complete = complete.into();
         }
         Ok(())
     }
@@ -136,7 +183,7 @@ impl Iterator for VersionsByKey<'_> {
                     Err(e) => return Some(Err(e)),
                 }
             }
-            self.front.complete = self.rest().into_iter();
+            self.front.complete = self.rest().into();
             let next = self.front.complete.next().or_else(|| self.back.complete.next());
             return next.map(|key| Ok(KeyVersions::new(key)));
         }
@@ -155,7 +202,7 @@ impl DoubleEndedIterator for VersionsByKey<'_> {
                     Err(e) => return Some(Err(e)),
                 }
             }
-            self.back.complete = self.rest().into_iter();
+            self.back.complete = self.rest().into();
             let next = self.back.complete.next_back().or_else(|| self.front.complete.next_back());
             return next.map(|key| Ok(KeyVersions::new(key)));
         }
@@ -167,7 +214,7 @@ mod tests {
     use super::*;
     use crate::engine::entry::{Seq, Stamp, StreamId};
     use crate::engine::projection::damage::Damage;
-    use crate::engine::projection::table::Definition;
+    use crate::engine::projection::table::{Definition, fenced};
     use crate::engine::projection::version::version_row;
     use redb::ReadableDatabase;
     use redb::backends::InMemoryBackend;

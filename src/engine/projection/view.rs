@@ -14,6 +14,7 @@ use crate::engine::projection::note::Note;
 use crate::engine::projection::opened::Opened;
 use crate::engine::projection::own_tables;
 use crate::engine::projection::point::time_bytes;
+use crate::engine::projection::recent::RecentRows;
 use crate::engine::projection::register_rows::Registers;
 use crate::engine::projection::rows::{Range, Row, Rows};
 use crate::engine::projection::series_rows::{Chunks, PointFilter, Series};
@@ -21,7 +22,7 @@ use crate::engine::projection::site::Site;
 use crate::engine::projection::table::{Definition, TableKind, TableSpec, declaration, fenced};
 use crate::engine::projection::version::{Version, is_version_row, split_version_row};
 use crate::engine::projection::version_rows::VersionsByKey;
-use redb::{ReadTransaction, ReadableDatabase};
+use redb::ReadTransaction;
 use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::io;
@@ -49,9 +50,11 @@ pub struct View {
 /// The data that a view shares with the views that [`View::as_of`] creates from the same snapshot.
 #[derive(Debug)]
 struct Snapshot {
-    transaction: ReadTransaction,
+    transaction: Arc<ReadTransaction>,
     // Declared after the transaction, so that the database is dropped after the transaction.
     _database: Arc<redb::Database>,
+    /// Rows that are not in the database.
+    recent: Arc<RecentRows>,
     site: Arc<Site>,
     /// The cursors up to which the tables contain the entries of each stream.
     cursors: Arc<BTreeMap<StreamId, Cursor>>,
@@ -70,10 +73,10 @@ pub(in crate::engine) enum SeriesEnd {
 
 impl View {
     /// Takes a snapshot of an open database.
-    pub(super) fn open(site: &Arc<Site>, opened: &Opened, notes: Vec<Note>) -> Result<View> {
-        let transaction = opened.database.begin_read().map_err(|e| site.unusable(e))?;
+    pub(super) fn open(site: &Arc<Site>, opened: &mut Opened, notes: Vec<Note>) -> Result<View> {
         let snapshot = Snapshot {
-            transaction,
+            transaction: opened.reading().map_err(|e| site.unusable(e))?,
+            recent: Arc::clone(&opened.recent),
             _database: Arc::clone(&opened.database),
             site: Arc::clone(site),
             cursors: Arc::clone(&opened.cursors),
@@ -198,14 +201,13 @@ impl View {
         if bounds.is_empty() {
             return Ok(self.iterate(None));
         }
-        let opened = match self.snapshot.transaction.open_table(Definition::new(table.name)) {
-            Ok(opened) => opened,
-            Err(redb::TableError::TableDoesNotExist(_)) => return Ok(self.iterate(None)),
+        let range = match self.snapshot.transaction.open_table(Definition::new(table.name)) {
+            Ok(opened) => Some(opened.range_owned::<&[u8]>(bounds.as_slices()).map_err(|e| self.damaged(e))?),
+            Err(redb::TableError::TableDoesNotExist(_)) => None,
             Err(e) => return Err(self.damaged(e)),
         };
-        let range = opened.range_owned::<&[u8]>(bounds.as_slices()).map_err(|e| self.damaged(e))?;
         let shown = if table.kind == TableKind::Versions { self.as_of } else { None };
-        Ok(self.iterate(Some(range)).until(shown))
+        Ok(self.iterate(range).with(self.snapshot.recent.within(table.name, bounds)).until(shown))
     }
 
     fn iterate(&self, range: Option<Range>) -> Rows<'_> {
@@ -357,13 +359,14 @@ impl View {
     }
 
     /// Returns the time of the last entry of the stream that the view was made from; `None` if there is none.
-    pub(crate) fn last_time_of(&self, stream: StreamId) -> Result<Option<u64>> {
-        let cursor =
-            own_tables::cursor_of(&self.snapshot.transaction, stream).map_err(|e| self.damaged(e))?;
-        Ok(cursor.filter(|cursor| cursor.last.0 != Seq(0)).map(|cursor| cursor.time))
+    #[cfg_attr(not(feature = "ml"), expect(dead_code, reason = "only the ML store asks"))]
+    pub(crate) fn last_time_of(&self, stream: StreamId) -> Option<u64> {
+        let cursor = self.snapshot.cursors.get(&stream);
+        cursor.filter(|cursor| cursor.last.0 != Seq(0)).map(|cursor| cursor.time)
     }
 
     /// Returns `true` if a process holds the lock of the stream now, which normally means that the writer is alive.
+    #[cfg_attr(not(feature = "ml"), expect(dead_code, reason = "only the ML store asks"))]
     pub(crate) fn has_writer(&self, stream: StreamId) -> bool {
         is_held(self.snapshot.site.storage.as_ref(), &self.snapshot.site.log, stream)
     }

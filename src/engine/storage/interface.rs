@@ -48,6 +48,8 @@ pub struct FileInfo {
     pub changed: u64,
     /// The physical identity; `None` on platforms without device and inode numbers.
     pub place: Option<Place>,
+    /// The number of names (hard links) of the file; 1 on platforms without this number.
+    pub names: u64,
 }
 
 /// An entry of a directory. For a dangling or circular link, `is_dir` and `is_file` are both false.

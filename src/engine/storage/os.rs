@@ -566,14 +566,14 @@ fn item_kind(meta: &fs::Metadata) -> ItemKind {
 }
 
 #[cfg(unix)]
-fn has_one_name(meta: &fs::Metadata) -> bool {
+fn names_of(meta: &fs::Metadata) -> u64 {
     use std::os::unix::fs::MetadataExt;
-    meta.nlink() == 1
+    meta.nlink()
 }
 
 #[cfg(not(unix))]
-fn has_one_name(_meta: &fs::Metadata) -> bool {
-    false
+fn names_of(_meta: &fs::Metadata) -> u64 {
+    1
 }
 
 #[cfg(unix)]
@@ -667,7 +667,8 @@ impl Storage for OsStorage {
                 names.push(DirEntry { name, is_dir, is_file });
             }
         }
-        names.sort_by(|a, b| a.name.cmp(&b.name));
+        // Names in a directory differ, so the order of equal names does not matter.
+        names.sort_unstable_by(|a, b| a.name.cmp(&b.name));
         Ok(names)
     }
 
@@ -715,7 +716,7 @@ impl Storage for OsStorage {
 
     fn link_file(&self, from: &Path, to: &Path) -> io::Result<()> {
         let meta = fs::symlink_metadata(from)?;
-        if !meta.is_file() || !has_one_name(&meta) {
+        if !meta.is_file() || names_of(&meta) != 1 {
             return Err(io::ErrorKind::Unsupported.into());
         }
         fs::hard_link(from, to)
@@ -739,6 +740,7 @@ impl Storage for OsStorage {
             modified: nanoseconds(meta.modified()),
             changed: changed_at(&meta),
             place: place_of(&meta),
+            names: names_of(&meta),
         })
     }
 

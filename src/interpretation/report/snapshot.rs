@@ -9,20 +9,19 @@ pub(super) const NO_STAGE: &str = "(run)";
 
 /// Builds the report on everything known about one run. Equal snapshots give equal reports.
 pub fn snapshot_report(snapshot: &RunSnapshot) -> ReportDocument {
-    ReportDocument {
-        title: format!("Run Snapshot Report: {}", snapshot.run.run_ref),
-        sections: vec![
-            ReportSection::new("Run Summary", Block::Pairs(run_facts(&snapshot.run))),
-            parameters(&snapshot.run),
-            stages(snapshot),
-            metrics(snapshot),
-            artifacts(snapshot),
-            lineage(snapshot),
-            events(snapshot),
-            environment(snapshot),
-            notes_section(&snapshot.notes),
-        ],
-    }
+    let summary = ReportSection::new("Run Summary", Block::Pairs(run_facts(&snapshot.run)));
+    let mut sections = vec![summary, parameters(&snapshot.run)];
+    sections.extend(writers(snapshot));
+    sections.extend([
+        stages(snapshot),
+        metrics(snapshot),
+        artifacts(snapshot),
+        lineage(snapshot),
+        events(snapshot),
+        environment(snapshot),
+        notes_section(&snapshot.notes),
+    ]);
+    ReportDocument { title: format!("Run Snapshot Report: {}", snapshot.run.run_ref), sections }
 }
 
 /// Builds the summary of a run: the first section of [`snapshot_report`].
@@ -69,11 +68,30 @@ fn parameters(run: &RunRow) -> ReportSection {
     ReportSection::table("Parameters", Table::new(&["Parameter", "Value"], rows.collect()), "No parameters.")
 }
 
+/// Builds the table of the processes of a run; empty for a run with one process that has no label.
+fn writers(snapshot: &RunSnapshot) -> Option<ReportSection> {
+    if !snapshot.writers.iter().any(|writer| writer.label.is_some()) && snapshot.writers.len() < 2 {
+        return None;
+    }
+    let rows = snapshot.writers.iter().map(|writer| {
+        vec![
+            Cell::Count(writer.attempt as u64),
+            Cell::text(writer.joined.as_str()),
+            Cell::optional(writer.label.as_ref()),
+            Cell::text(writer.shown_status()),
+            Cell::time(Some(writer.started_at)),
+            Cell::duration(Some(writer.started_at), writer.ended_at),
+        ]
+    });
+    let columns = ["Attempt", "Writer", "Label", "Status", "Started", "Duration"];
+    Some(ReportSection::table("Writers", Table::new(&columns, rows.collect()), "No writers."))
+}
+
 fn stages(snapshot: &RunSnapshot) -> ReportSection {
     let rows = snapshot.stages.iter().map(|stage| {
         vec![
             Cell::text(&stage.name),
-            Cell::text(stage.status),
+            Cell::text(stage.shown_status()),
             Cell::time(stage.started_at),
             Cell::duration(stage.started_at, stage.ended_at),
         ]

@@ -105,7 +105,7 @@ pub(super) enum RunCommand {
     /// List runs. Same as `contexta runs`
     List(RunsArgs),
     /// Show everything about one run
-    Show(RunArgs),
+    Show(RunShowArgs),
     /// Compare two runs. Same as `contexta compare`
     Compare(CompareArgs),
     /// Set or remove tags of a run
@@ -187,8 +187,8 @@ pub(super) struct ExecArgs {
     /// Name of a stage for output and measurements [default: they belong to the run itself]
     #[arg(long, value_name = "NAME")]
     pub(super) stage: Option<String>,
-    /// Pattern of files, such as `out/**/*.pt`: those that the program creates or changes are stored as artifacts. May be
-    /// repeated
+    /// Pattern of files, such as `out/**/*.pt`: those that the program creates or changes are stored as artifacts. A
+    /// directory is stored as one artifact. May be repeated
     #[arg(long, value_name = "GLOB")]
     pub(super) artifact: Vec<String>,
     /// Measure CPU, memory, disk, network and GPUs at this interval, as metrics `system/...`
@@ -283,6 +283,15 @@ pub(super) struct RunArgs {
     /// Run: its ref, its id, its name, or the beginning of its id or name. If several runs match, the command fails
     #[arg(value_name = "RUN")]
     pub(super) run: String,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RunShowArgs {
+    #[command(flatten)]
+    pub(super) run: RunArgs,
+    /// Count the metric points of all attempts, also those that a later attempt replaced
+    #[arg(long)]
+    pub(super) all_attempts: bool,
 }
 
 #[derive(Debug, Args)]

@@ -17,6 +17,9 @@ pub(super) enum Failure {
     WriteFile(PathBuf, io::Error),
     /// A file named by the user could not be read.
     Read(PathBuf, io::Error),
+    /// A pattern of files cannot be parsed, with the reason.
+    #[cfg(unix)]
+    Pattern(String, String),
 }
 
 impl From<crate::client::Error> for Failure {
@@ -43,6 +46,8 @@ impl Failure {
             Failure::Client(e) => e.code(),
             Failure::Write(_) | Failure::WriteFile(..) => "output_failed",
             Failure::Read(..) => "input_unreadable",
+            #[cfg(unix)]
+            Failure::Pattern(..) => "pattern_invalid",
         }
     }
 
@@ -53,6 +58,8 @@ impl Failure {
             Failure::Write(e) => format!("cannot write the result: {e}"),
             Failure::WriteFile(path, e) => format!("cannot write {}: {e}", path.display()),
             Failure::Read(path, e) => format!("cannot read {}: {e}", path.display()),
+            #[cfg(unix)]
+            Failure::Pattern(pattern, e) => format!("the pattern {pattern:?} matches no file: {e}"),
         }
     }
 
@@ -60,6 +67,10 @@ impl Failure {
     pub(super) fn hint(&self) -> Option<String> {
         match self {
             Failure::Client(e) => e.hint(),
+            #[cfg(unix)]
+            Failure::Pattern(..) => {
+                Some("write a character with a special meaning in brackets, such as [*]".into())
+            }
             _ => None,
         }
     }

@@ -1,7 +1,5 @@
 //! The settings of a command, from arguments, environment variables and the configuration file.
 
-#[cfg(unix)]
-use crate::client::exec::TraceContext;
 use crate::config::{CliVerbosity, ConfigError, LoadInputs, OutputFormat, load_config};
 use crate::surfaces::cli::args::{Cli, Command, ConfigCommand, Format};
 use crate::surfaces::cli::output::Output;
@@ -32,12 +30,6 @@ pub(super) fn load(cli: &mut Cli) -> (Output, Option<ConfigError>) {
         out.warnings(&cli.loaded.warnings);
     }
     (out, error)
-}
-
-/// Returns the trace of the program that started this process; `None` if there is none or it is malformed.
-#[cfg(unix)]
-pub(super) fn trace_parent() -> Option<TraceContext> {
-    std::env::var("TRACEPARENT").ok()?.parse().ok()
 }
 
 /// Returns all sources of settings. `file` replaces the file of `--config`.

@@ -11,7 +11,7 @@ use crate::engine::bytes::{Reader, is_zero};
 use crate::engine::checksum::salted_crc32;
 use crate::engine::codec::CODEC_ROWS;
 use crate::engine::entries::Entries;
-use crate::engine::entry::{Entry, Seq, StreamId};
+use crate::engine::entry::{Entry, Seq, StreamChecksums, StreamId};
 use crate::engine::log::format::limits::{
     FRAME_ALIGN, FRAME_ENTRIES_MAX, FRAME_HEADER_LEN, FRAME_PAYLOAD_BYTES_MAX,
 };
@@ -238,10 +238,20 @@ pub fn put_entries(
 /// Decodes the entries of a frame. The caller has checked both checksums. Returns `None` if the payload does not
 /// consist of valid rows of this format, for example because the writer was newer or the file is hostile.
 pub fn decode_entries(header: &FrameHeader, payload: &[u8], stream: StreamId) -> Option<Entries> {
+    decode_checked(header, payload, &StreamChecksums::of(stream))
+}
+
+/// Decodes the entries of a frame of the stream of `checksums`, as [`decode_entries`] does. A reader of many frames
+/// makes `checksums` once.
+pub(in crate::engine::log) fn decode_checked(
+    header: &FrameHeader,
+    payload: &[u8],
+    checksums: &StreamChecksums,
+) -> Option<Entries> {
     if header.codec != CODEC_ROWS {
         return None;
     }
-    header.rows(payload.get(..header.payload_len as usize)?, stream).decode()
+    header.rows(payload.get(..header.payload_len as usize)?, checksums.stream()).decode(checksums)
 }
 
 /// Decodes rows of a frame whose checksums are not valid or cannot be compared, up to the first invalid one. `payload`
@@ -259,7 +269,7 @@ pub(in crate::engine) fn decode_rows(
     }
     let whole = payload.get(..header.payload_len as usize);
     let rows = header.rows(whole.unwrap_or(payload), stream.unwrap_or(StreamId([0; 16])));
-    rows.decode_leniently(stream.is_some())
+    rows.decode_leniently(stream.map(StreamChecksums::of).as_ref())
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! The names of streams, segments and lock files. No other module formats or parses the names of segments.
 
+use crate::engine::checksum::hex;
 use crate::engine::entry::{Seq, StreamId};
 use std::path::{Path, PathBuf};
 
@@ -12,10 +13,16 @@ pub const ABANDONED_LOCK_NAME: &str = "left";
 
 const SEGMENT_SUFFIX: &str = ".seg";
 const SEQ_DIGITS: usize = 20;
+/// The length in bytes of the name of a stream, of the name of a segment, and of a separator before each of them.
+const NAMES_LEN: usize = 1 + 32 + 1 + SEQ_DIGITS + SEGMENT_SUFFIX.len();
 
 /// Returns the directory of a stream.
 pub fn stream_dir(log: &Path, stream: StreamId) -> PathBuf {
-    log.join(stream.to_string())
+    // Reserved for the name of a segment as well, because many callers append one.
+    let mut dir = PathBuf::with_capacity(log.as_os_str().len() + NAMES_LEN);
+    dir.push(log);
+    dir.push(hex(&stream.0));
+    dir
 }
 
 /// Returns the file name of the segment that begins with `base`: 20 digits and `.seg`. Because of leading zeros, the
@@ -26,7 +33,9 @@ pub fn segment_name(base: Seq) -> String {
 
 /// Returns the path of a segment.
 pub fn segment_path(log: &Path, stream: StreamId, base: Seq) -> PathBuf {
-    stream_dir(log, stream).join(segment_name(base))
+    let mut path = stream_dir(log, stream);
+    path.push(segment_name(base));
+    path
 }
 
 /// Returns the sequence number in the name of a segment; `None` for any other name.

@@ -8,7 +8,7 @@ use crate::engine::checksum::salted_crc32;
 use crate::engine::codec::PAYLOAD_BYTES_MAX;
 use crate::engine::entries::{Entries, EntryRef};
 use crate::engine::entry::{
-    Entry, Kind, PayloadVersion, Seq, Stamp, StreamId, canonical_head, entry_checksum,
+    Entry, Kind, PayloadVersion, Seq, Stamp, StreamChecksums, StreamId, canonical_head,
 };
 use crate::engine::log::format::limits::EXPANDED_BYTES_MAX;
 use crate::engine::log::format::pending::PendingEntries;
@@ -36,29 +36,29 @@ pub(super) struct Rows<'a> {
 
 impl Rows<'_> {
     /// Decodes all rows. Returns `None` if the payload does not consist of valid rows.
-    pub(super) fn decode(&self) -> Option<Entries> {
-        let capacity = self.expanded_len()?;
+    pub(super) fn decode(&self, checksums: &StreamChecksums) -> Option<Entries> {
+        // A single row is not shorter than its decoded payload: no payload precedes it in the frame.
+        let capacity = if self.count == 1 { self.payload.len() } else { self.expanded_len()? };
         let mut rows = RowReader::new(self, capacity)?;
         for _ in 0..self.count {
-            rows.next_entry().filter(is_valid)?;
+            rows.next_entry().filter(|entry| checksums.is_valid(entry))?;
         }
-        Some(rows.entries)
+        (rows.reader.remaining() == 0).then_some(rows.entries)
     }
 
-    /// Decodes the rows up to the first invalid one. If the stream is known, a row whose checksum differs is invalid; if
-    /// it is not, returns no entry unless all rows are valid. Also returns the number of payload bytes that were decoded.
-    pub(super) fn decode_leniently(&self, is_stream_known: bool) -> (Vec<Entry>, u64) {
+    /// Decodes the rows up to the first invalid one. A row is invalid if its checksum differs. If `checksums` is `None`,
+    /// because the stream is not known, checksums are not compared, and no entry is returned unless all rows are valid.
+    /// Also returns the number of payload bytes that were decoded.
+    pub(super) fn decode_leniently(&self, checksums: Option<&StreamChecksums>) -> (Vec<Entry>, u64) {
         let Some(mut rows) = RowReader::new(self, 0) else { return (Vec::new(), 0) };
+        let is_valid = |entry: &EntryRef<'_>| checksums.is_none_or(|c| c.is_valid(entry));
         let mut valid = 0;
-        for _ in 0..self.count {
-            if rows.next_entry().filter(|entry| !is_stream_known || is_valid(entry)).is_none() {
-                break;
-            }
+        while valid < self.count && rows.next_entry().filter(is_valid).is_some() {
             valid += 1;
         }
         let is_complete = valid == self.count && rows.reader.remaining() == 0;
         let decoded = rows.entries.payload_bytes() as u64;
-        rows.entries.truncate(if is_stream_known || is_complete { valid } else { 0 });
+        rows.entries.truncate(if checksums.is_some() || is_complete { valid } else { 0 });
         (rows.entries.into_iter().collect(), decoded)
     }
 
@@ -76,11 +76,6 @@ impl Rows<'_> {
         }
         (rows.remaining() == 0).then_some(expanded)
     }
-}
-
-/// Returns true if the checksum of an entry is valid.
-fn is_valid(entry: &EntryRef<'_>) -> bool {
-    entry.checksum == entry_checksum(&entry.canonical_head(), entry.payload)
 }
 
 /// Appends the rows of the entries `rows` to `out`, and the canonical bytes of these entries to `canonical`. The sequence
@@ -264,13 +259,15 @@ struct Row<'a> {
 }
 
 impl<'a> Row<'a> {
-    #[inline]
+    #[inline(always)]
     fn read(reader: &mut Reader<'a>) -> Option<Row<'a>> {
         // In most rows all integers have one byte.
-        if let Some([a, b, c, d, time, kind, version, prefix, suffix, len]) = reader.peek::<ROW_BYTES_MIN>()
+        if let Some((head, rest)) = reader.rest().split_first_chunk::<ROW_BYTES_MIN>()
+            && let [a, b, c, d, time, kind, version, prefix, suffix, len] = *head
             && (time | kind | version | prefix | suffix | len) < 0x80
         {
-            reader.take(ROW_BYTES_MIN)?;
+            let (middle, rest) = rest.split_at_checked(usize::from(len))?;
+            *reader = Reader::new(rest);
             return Some(Row {
                 checksum: u32::from_le_bytes([a, b, c, d]),
                 time: u64::from(time),
@@ -278,7 +275,7 @@ impl<'a> Row<'a> {
                 version: u16::from(version),
                 prefix: usize::from(prefix),
                 suffix: usize::from(suffix),
-                middle: reader.take(usize::from(len))?,
+                middle,
             });
         }
         Some(Row {

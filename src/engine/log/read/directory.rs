@@ -9,7 +9,7 @@ use crate::engine::log::format::header::{
     FRAMES_AT, HeaderFault, Home, Origin, SECOND_HEADER_AT, SEGMENT_HEADER_LEN, SEGMENT_MAGIC, SegmentHeader,
 };
 use crate::engine::log::format::names;
-use crate::engine::storage::{File, OpenMode, Storage, read_full_at};
+use crate::engine::storage::{DirEntry, File, OpenMode, Storage, read_full_at};
 use std::io;
 use std::path::Path;
 
@@ -17,12 +17,20 @@ use std::path::Path;
 /// streams are sorted by age. Every directory entry whose name is a stream id counts, even if it is not a directory:
 /// reading such a stream then reports the problem. A log whose directory is missing has no streams.
 pub fn list_streams(storage: &dyn Storage, log: &Path) -> Result<Vec<StreamId>> {
-    let names = match storage.list(log) {
-        Ok(names) => names,
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(e) => return Err(Error::io("list", log, e)),
-    };
-    Ok(names.iter().filter_map(|n| n.name.parse().ok()).collect())
+    Ok(streams_in(&list_log(storage, log)?))
+}
+
+/// Returns the entries of the directory of a log, sorted by name. A missing directory has no entries.
+pub(in crate::engine) fn list_log(storage: &dyn Storage, log: &Path) -> Result<Vec<DirEntry>> {
+    match storage.list(log) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        listed => listed.map_err(|e| Error::io("list", log, e)),
+    }
+}
+
+/// Returns the streams among the entries of the directory of a log, as [`list_streams`] does.
+pub(in crate::engine) fn streams_in(log: &[DirEntry]) -> Vec<StreamId> {
+    log.iter().filter_map(|entry| entry.name.parse().ok()).collect()
 }
 
 /// Returns the first sequence numbers of the segments of a stream, ascending. Every directory entry with the name of a

@@ -13,9 +13,9 @@ use crate::engine::chain::Chain;
 use crate::engine::checksum::Digest;
 use crate::engine::domain::Domain;
 use crate::engine::entries::Entries;
-use crate::engine::entry::{Gap, GapCause, Seq, StreamId};
+use crate::engine::entry::{Gap, GapCause, Seq, StreamChecksums, StreamId};
 use crate::engine::error::{Error, Result};
-use crate::engine::log::format::frame::{FLAG_SEAL, FrameHeader, decode_entries};
+use crate::engine::log::format::frame::{FLAG_SEAL, FrameHeader, decode_checked};
 use crate::engine::log::format::header::{FRAMES_AT, HeaderFault, SegmentHeader};
 use crate::engine::log::format::mark::Mark;
 use crate::engine::log::format::names;
@@ -67,6 +67,8 @@ pub struct StreamReader {
     unfinished_creation: Option<Seq>,
     /// The domain of the program that reads the stream; `None` if segments of every domain are read.
     domain: Option<Domain>,
+    /// Checks the checksums of the entries.
+    checksums: StreamChecksums,
 }
 
 impl StreamReader {
@@ -184,6 +186,7 @@ impl StreamReader {
             at_start: at == ResumePoint::START,
             unfinished_creation: None,
             domain: None,
+            checksums: StreamChecksums::of(stream),
         }
     }
 
@@ -531,7 +534,7 @@ impl StreamReader {
             }
             Step::Frame { offset, header } => {
                 let payload = scan.payload(offset, &header).map_err(wrap)?;
-                let entries = decode_entries(&header, payload, stream);
+                let entries = decode_checked(&header, payload, &self.checksums);
                 self.read_entries(base, offset, &header, entries);
                 Ok(())
             }

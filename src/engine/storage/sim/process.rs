@@ -130,7 +130,13 @@ impl Storage for SimProcess {
         let node = if missing && matches!(mode, OpenMode::CreateNew | OpenMode::Create) {
             self.create(path, mode)?
         } else {
-            self.open_existing(path, mode)?
+            match self.open_existing(path, mode) {
+                // The file was removed before the operation took effect.
+                Err(e) if e.kind() == io::ErrorKind::NotFound && mode == OpenMode::Create => {
+                    self.create(path, mode)?
+                }
+                opened => opened?,
+            }
         };
         let mut state = guard(&self.disk.state);
         state.next_handle += 1;
@@ -251,9 +257,12 @@ impl Storage for SimProcess {
                     modified: dir.modified,
                     changed: dir.modified,
                     place,
+                    names: 1,
                 });
             }
-            let node = guard(state.files.get(path).ok_or(io::ErrorKind::NotFound)?);
+            let node = state.files.get(path).ok_or(io::ErrorKind::NotFound)?;
+            let names = state.files.values().filter(|other| Arc::ptr_eq(other, node)).count() as u64;
+            let node = guard(node);
             Ok(FileInfo {
                 len: node.content.len() as u64,
                 is_dir: false,
@@ -261,6 +270,7 @@ impl Storage for SimProcess {
                 modified: node.modified,
                 changed: node.changed,
                 place: Some(Place { device: DEVICE, inode: node.inode, created: node.inode }),
+                names,
             })
         })
     }

@@ -1,16 +1,18 @@
 //! The command `contexta exec`.
 
-use crate::client::exec::{self, ExecSettings};
+use crate::client::exec::{self, ExecSettings, FailureMode};
 use crate::client::{Error, Options};
 use crate::surfaces::cli::args::{Cli, ExecArgs};
 use crate::surfaces::cli::failure::{Failure, Outcome};
 use crate::surfaces::cli::output::Output;
-use crate::surfaces::cli::settings;
 use std::ffi::OsString;
 use std::time::Duration;
 
 /// Runs a program as a captured run. Returns the exit code of the program.
 pub(in crate::surfaces::cli) fn run(cli: &Cli, args: &ExecArgs, out: &Output) -> Outcome {
+    for (pattern, reason) in exec::unusable_patterns(&args.artifact) {
+        out.warn(&Failure::Pattern(pattern, reason));
+    }
     let executed = match execute(cli, args) {
         Ok(executed) => executed,
         Err(e) => return Ok(without_capture(args, &Failure::Client(e), out)),
@@ -25,7 +27,8 @@ pub(in crate::surfaces::cli) fn run(cli: &Cli, args: &ExecArgs, out: &Output) ->
 }
 
 fn execute(cli: &Cli, args: &ExecArgs) -> Result<exec::Executed, Error> {
-    let mut options = Options::from_config(&cli.loaded.config)?;
+    // Nobody reacts to the error of a capture while the program runs, so what a sink or the log did not take waits.
+    let mut options = Options::from_config(&cli.loaded.config)?.failure_mode(FailureMode::Outbox);
     if let Some(project) = &args.project {
         options = options.project(project);
     }
@@ -36,7 +39,7 @@ fn execute(cli: &Cli, args: &ExecArgs) -> Result<exec::Executed, Error> {
         stage: args.stage.clone(),
         artifacts: args.artifact.clone(),
         system_metrics: args.system_metrics.map(|seconds| Duration::from_secs(seconds.into())),
-        trace_parent: settings::trace_parent(),
+        trace_parent: cli.loaded.trace_parent.as_deref().and_then(|header| header.parse().ok()),
     };
     let mut executed = contexta.exec(&settings)?;
     executed.errors.extend(contexta.close().err());
