@@ -19,6 +19,7 @@ mod log;
 mod merge;
 mod projection;
 mod redact;
+mod series;
 mod sim;
 mod subscribe;
 mod typed;

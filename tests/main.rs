@@ -35,6 +35,7 @@ mod python_client;
 mod reference_map;
 mod second_reader;
 mod secrets;
+mod series;
 mod sinks;
 mod subscribe;
 mod support;

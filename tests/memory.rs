@@ -40,8 +40,10 @@ use contexta::engine::repair::salvage;
 use contexta::engine::storage::OpenMode;
 use contexta::engine::storage::os::OsStorage;
 use contexta::engine::storage::sim::SimDisk;
-use contexta::rewritten;
+use contexta::store::Durability;
+use contexta::{Options, rewritten};
 use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -85,7 +87,14 @@ struct Counting;
 static HELD: AtomicUsize = AtomicUsize::new(0);
 static PEAK: AtomicUsize = AtomicUsize::new(0);
 
+thread_local! {
+    /// The number of allocations of this thread.
+    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
+}
+
 fn count_allocation(bytes: usize) {
+    // The variable does not exist any more while the thread ends.
+    let _ = ALLOCATIONS.try_with(|count| count.set(count.get() + 1));
     let held = HELD.fetch_add(bytes, Ordering::SeqCst) + bytes;
     PEAK.fetch_max(held, Ordering::SeqCst);
 }
@@ -643,4 +652,29 @@ fn import_keeps_a_part_of_large_lines_in_memory() {
     let (import, _) = interchange_takes(250, 256 << 10);
     println!("250 lines of 256 KiB: {import} bytes");
     assert!(import < 16 << 20, "{import} bytes");
+}
+
+// ---- capture
+
+#[test]
+fn points_of_a_series_allocate_memory_only_when_a_batch_is_written() {
+    const POINTS: usize = 10_000;
+    let _alone = alone();
+    let dir = std::env::temp_dir().join(format!("contexta-allocations-{}", std::process::id()));
+    let _ = std::fs::remove_dir_all(&dir);
+    let options = Options::new(&dir).project("p").detect_code_revision(false);
+    let contexta = options.durability(Durability::Batched).open().unwrap();
+    let run = contexta.run("r").start().unwrap();
+    let series = run.series("loss").unwrap();
+    let capture = |count: usize| (0..count).for_each(|n| drop(series.point_at(n, n as f64).unwrap()));
+    // The buffers of the log grow to their final size.
+    capture(5 * POINTS);
+    let before = ALLOCATIONS.get();
+    capture(POINTS);
+    let allocations = ALLOCATIONS.get() - before;
+    assert!(allocations < POINTS / 100, "{allocations} allocations for {POINTS} points");
+    run.complete().unwrap();
+    drop((series, run));
+    contexta.close().unwrap();
+    let _ = std::fs::remove_dir_all(&dir);
 }

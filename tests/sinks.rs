@@ -4,7 +4,7 @@ use crate::support::open_sim;
 use contexta::capture::{
     BatchCaptureResult, CaptureResult, CompositeSink, DeliveryStatus, EventEmission, FailureMode,
     JsonLinesSink, LineFile, MemorySink, MetricEmission, OperationResult, PayloadFamily, ReplayOptions,
-    ResultFailure, ResultStatus, Sink, SinkError, SinkReceipt, SinkRequest, WriterSink,
+    ResultFailure, ResultStatus, SeriesSpec, Sink, SinkError, SinkReceipt, SinkRequest, WriterSink,
 };
 use contexta::contract::Value;
 use contexta::engine::entry::Position;
@@ -409,6 +409,35 @@ fn full_and_read_only_disks_stop_a_training_under_raise_only() {
         let own: BTreeSet<Position> = sink.taken().into_iter().collect();
         assert!(spilled.iter().all(|position| own.contains(position)));
     }
+}
+
+#[test]
+fn points_of_a_series_that_the_log_refuses_wait_in_the_outbox() {
+    let (main, other) = (SimDisk::new(10), SimDisk::new(11));
+    let storage = Arc::new(TwoDisks { main: main.process(1), other: other.process(1) });
+    let contexta = outbox(options(storage)).open().unwrap();
+    let run = start(&contexta);
+    let series = run.series(SeriesSpec::new("loss").tag("api_key", "hunter2hunter2")).unwrap();
+    series.point_at(0, 0.5).unwrap();
+    main.set_read_only(true);
+    let one = series.point_at(1, 0.4).unwrap();
+    let several = series.extend([2, 3], [0.3, 0.2]).unwrap();
+    let plain = run.metric_at("loss", 4, 0.1).unwrap();
+    for result in [&one, &plain].into_iter().chain(several.iter()) {
+        assert_eq!((result.status(), result.recovered_to_outbox()), (ResultStatus::Degraded, true));
+    }
+    assert_eq!((one.redacted(), plain.redacted()), (&["tags.api_key".to_owned()][..], &[][..]));
+    assert_eq!(several.results()[1].redacted(), ["tags.api_key"]);
+    assert_eq!(contexta.session().dispatch_counts().spilled, 4);
+    main.set_read_only(false);
+    assert_eq!(series.point_at(5, 0.0).unwrap().status(), ResultStatus::Success);
+    assert_eq!(degraded_keys(&contexta), ["capture.log_failed"]);
+    assert_eq!(contexta.session().replay_outbox().unwrap().added, 4);
+    run.complete().unwrap();
+    // The clock of the disk stands still, so the points have no order in time.
+    let mut all = values(&contexta);
+    all.sort_by(f64::total_cmp);
+    assert_eq!(all, [0.0, 0.1, 0.2, 0.3, 0.4, 0.5]);
 }
 
 #[test]

@@ -72,7 +72,7 @@ const HOMES: &[(&str, &[&str], &str)] = &[
     ),
     ("println!", &[], "Output, or an answer"),
     ("print!", &[], "Output, or an answer"),
-    ("unsafe ", &["src/engine/storage/os/mapping.rs"], "safe code"),
+    ("unsafe ", &["src/engine/storage/os/mapping.rs", "src/engine/storage/os/process.rs"], "safe code"),
 ];
 
 /// Returns a line without strings and comments, and without spaces around `::`.

@@ -38,6 +38,14 @@ pub enum Error {
         /// The name.
         name: String,
     },
+    /// Steps and values of points are not of the same number.
+    #[error("{steps} steps were given for {values} values of a metric")]
+    StepsAndValues {
+        /// The number of steps.
+        steps: usize,
+        /// The number of values.
+        values: usize,
+    },
     /// The workspace is read-only.
     #[error("the workspace is read-only: {what} cannot be written")]
     ReadOnly {
@@ -112,6 +120,7 @@ impl Error {
             Error::DeploymentWithoutRun => "capture_run_context_required",
             Error::StageRequired => "runtime_stage_required",
             Error::UnusableName { .. } => "runtime_invalid_component",
+            Error::StepsAndValues { .. } => "metric_steps_and_values_differ",
             Error::ReadOnly { .. } => "workspace_read_only",
             Error::Delivery(results) => undelivered_code(results),
             Error::Sink { .. } => "sink_invalid",
@@ -137,6 +146,7 @@ impl Error {
             }
             Error::StageRequired => Some("start a stage of the run, and use its handle".into()),
             Error::UnusableName { .. } => Some("give the project a name, in any script".into()),
+            Error::StepsAndValues { .. } => Some("give one step for each value".into()),
             Error::ReadOnly { .. } => {
                 let settings = "`records.read_only` and `artifacts.read_only`";
                 Some(format!("leave out the overlay `readonly`, or set {settings} to false"))

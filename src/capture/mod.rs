@@ -27,6 +27,7 @@ mod join;
 mod names;
 pub mod outcome;
 mod params;
+mod prepared;
 mod record;
 pub mod redact;
 mod refs;
@@ -36,6 +37,7 @@ pub mod run;
 mod scope;
 pub mod scopes;
 mod secrets;
+pub mod series;
 pub mod session;
 pub mod sink;
 mod snapshot;
@@ -66,11 +68,12 @@ pub use scopes::{
     AnyScope, BatchScope, DeploymentBuilder, DeploymentScope, OperationScope, RunScope, SampleScope,
     StageScope,
 };
+pub use series::MetricSeries;
 pub use session::{CaptureOptions, Session};
 pub use sink::{
     CompositeSink, JsonLinesSink, MemoryEntry, MemorySink, Sink, SinkError, SinkReceipt, SinkRequest,
     StandardStream, WriterSink,
 };
 pub use span_guard::SpanGuard;
-pub use spec::{SampleSpec, ScopeSpec};
+pub use spec::{SampleSpec, ScopeSpec, SeriesSpec};
 pub use trace::{InvalidTraceparent, SpanId, TraceContext, TraceId};

@@ -1,15 +1,17 @@
 //! Capture of records in a scope.
 
 use crate::capture::current::current_span;
-use crate::capture::dispatch::{Appended, Commit};
-use crate::capture::emission::Emission;
+use crate::capture::dispatch::{Appended, Commit, Points};
+use crate::capture::emission::{Emission, MetricEmission};
 use crate::capture::error::{Error, Result};
 use crate::capture::intake::{Changes, Intake};
+use crate::capture::prepared::Prepared;
 use crate::capture::result::{BatchCaptureResult, CaptureResult, CapturedAs, PayloadFamily};
 use crate::capture::scope::Scope;
 use crate::capture::trace::{SpanId, TraceContext, TraceId};
-use crate::contract::{Degradation, Fact, RecordType, StableRef, Timestamp};
+use crate::contract::{Degradation, Fact, MetricValue, RecordType, StableRef, Timestamp};
 use crate::store::journal::digest_bytes;
+use crate::store::{EncodedSeries, PointValue, Receipt};
 use std::sync::Arc;
 
 /// Returns the payload family of a type of records.
@@ -102,17 +104,22 @@ impl Scope {
             return Ok(results);
         }
         let result = |(n, (record_type, changes)): (usize, (RecordType, Changes))| {
-            let captured = CapturedAs {
-                context: Some(Arc::clone(&self.context)),
-                record_type: Some(record_type),
-                position: receipt.map(|receipt| receipt.stamp(n as u64).position()),
-                durability: receipt.map(|receipt| receipt.durability),
-            };
-            let mut result = CaptureResult::captured(family_of(record_type), captured);
+            let mut result = self.result(record_type, receipt, n);
             changes.tell(&mut result);
             result
         };
         Ok(families.into_iter().enumerate().map(result).collect())
+    }
+
+    /// Returns the result of the `n`th record of a commit that the log took.
+    fn result(&self, record_type: RecordType, receipt: Option<Receipt>, n: usize) -> CaptureResult {
+        let captured = CapturedAs {
+            context: Some(Arc::clone(&self.context)),
+            record_type: Some(record_type),
+            position: receipt.map(|receipt| receipt.stamp(n as u64).position()),
+            durability: receipt.map(|receipt| receipt.durability),
+        };
+        CaptureResult::captured(family_of(record_type), captured)
     }
 
     /// Captures records in one commit, and returns the result of the batch.
@@ -123,7 +130,129 @@ impl Scope {
     }
 
     pub(super) fn emit_one(&self, emission: Emission) -> Result<CaptureResult> {
+        match emission {
+            Emission::Metric(metric) if metric.is_plain() => {
+                self.metric(&metric.key, metric.step, metric.value)
+            }
+            emission => self.emit_whole(emission),
+        }
+    }
+
+    /// Captures one record, which is checked and encoded as a whole.
+    fn emit_whole(&self, emission: Emission) -> Result<CaptureResult> {
         let unexpected = || Error::ScopeClosed { scope: self.own.clone(), status: self.status() };
         self.emit(vec![emission])?.pop().ok_or_else(unexpected)
+    }
+
+    /// Captures a metric that has only key, step and value. The key is checked and encoded once.
+    pub(super) fn metric(&self, key: &str, step: Option<i64>, value: MetricValue) -> Result<CaptureResult> {
+        if !self.session.inner.dispatcher.takes_points() {
+            return self.emit_whole(MetricEmission { step, ..MetricEmission::new(key, value) }.into());
+        }
+        let known = self.series().get(key);
+        let prepared = match known {
+            Some(prepared) => prepared,
+            None => {
+                let prepared = Arc::new(self.prepare(MetricEmission::new(key, 0.0))?);
+                self.series().insert(key, Arc::clone(&prepared));
+                prepared
+            }
+        };
+        self.point(&prepared, step, value)
+    }
+
+    /// Checks, redacts and encodes the unchanging part of a series. Errors: the scope has ended, is a deployment without
+    /// a run, or the key breaks a rule.
+    pub(super) fn prepare(&self, emission: MetricEmission) -> Result<Prepared> {
+        self.check_open()?;
+        let (fact, marker, changes) = self.fact(emission.clone().into(), self.session.inner.now())?;
+        let encoded = match (&fact, marker) {
+            (Fact::Metric(draft), None) => EncodedSeries::of(draft),
+            // Members are left out, so each point has a degraded marker.
+            _ => None,
+        };
+        Ok(Prepared { emission, encoded, redacted: changes.redacted })
+    }
+
+    /// Captures a point of a series.
+    pub(super) fn point(
+        &self,
+        prepared: &Prepared,
+        step: Option<i64>,
+        value: MetricValue,
+    ) -> Result<CaptureResult> {
+        self.check_open()?;
+        let (Some(series), Some(point)) = (self.encoded(prepared), PointValue::of(&value)) else {
+            return self.emit_whole(prepared.point(step, value).into());
+        };
+        let Appended { receipt, results, .. } = self.append_points(prepared, series, &[(step, point)])?;
+        let mut result = match results.and_then(|mut results| results.pop()) {
+            Some(result) => result,
+            None => self.result(RecordType::Metric, receipt, 0),
+        };
+        if !prepared.redacted.is_empty() {
+            result.add_redacted(prepared.redacted.clone());
+        }
+        Ok(result)
+    }
+
+    /// Captures points of a series in one commit.
+    pub(super) fn points(
+        &self,
+        prepared: &Prepared,
+        points: Vec<(Option<i64>, MetricValue)>,
+    ) -> Result<BatchCaptureResult> {
+        self.check_open()?;
+        let whole = |points: Vec<(Option<i64>, MetricValue)>| {
+            let emission = |(step, value)| prepared.point(step, value).into();
+            self.emit_batch(points.into_iter().map(emission).collect())
+        };
+        let short: Option<Vec<_>> =
+            points.iter().map(|(step, value)| Some((*step, PointValue::of(value)?))).collect();
+        let (Some(series), Some(short)) = (self.encoded(prepared), short) else { return whole(points) };
+        if short.is_empty() {
+            return whole(points);
+        }
+        let appended = match self.append_points(prepared, series, &short) {
+            // The limit was compared with an upper bound of the size.
+            Err(Error::Store(error)) if error.code() == "commit_too_large" => return whole(points),
+            appended => appended?,
+        };
+        let results = match appended.results {
+            Some(results) => results,
+            None => {
+                let one = |n| self.result(RecordType::Metric, appended.receipt, n);
+                (0..short.len()).map(one).collect()
+            }
+        };
+        let redacted = |mut result: CaptureResult| {
+            result.add_redacted(prepared.redacted.clone());
+            result
+        };
+        let results = results.into_iter().map(redacted).collect();
+        Ok(BatchCaptureResult::aggregate(PayloadFamily::Record, results))
+    }
+
+    /// Returns the encoded part of a series; `None` if the records must be captured as a whole.
+    fn encoded<'a>(&self, prepared: &'a Prepared) -> Option<&'a EncodedSeries> {
+        prepared.encoded.as_ref().filter(|_| self.session.inner.dispatcher.takes_points())
+    }
+
+    fn append_points(
+        &self,
+        prepared: &Prepared,
+        series: &EncodedSeries,
+        points: &[(Option<i64>, PointValue)],
+    ) -> Result<Appended> {
+        let inner = &self.session.inner;
+        let now = inner.journal.storage().now();
+        let (durability, context) = (inner.options.durability, &self.context);
+        inner.dispatcher.append_points(Points { series, points, now, durability, context }, || {
+            let fact = |(step, value): &(Option<i64>, PointValue)| {
+                let emission = prepared.point(*step, (*value).into()).into();
+                self.fact(emission, Timestamp::from_nanos(now)).map(|(fact, ..)| fact)
+            };
+            points.iter().map(fact).collect()
+        })
     }
 }

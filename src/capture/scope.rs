@@ -11,6 +11,7 @@ use crate::capture::end::{End, SCOPE_DROPPED};
 use crate::capture::error::{Error, Result};
 use crate::capture::intake::Intake;
 use crate::capture::names::Names;
+use crate::capture::prepared::PreparedSeries;
 use crate::capture::session::Session;
 use crate::contract::fact::{Ended, WriterId};
 use crate::contract::{Fact, RunStatus, StableRef, Timestamp};
@@ -83,6 +84,7 @@ pub(super) struct Scope {
     has_ended: AtomicBool,
     state: Mutex<State>,
     children: Mutex<Children>,
+    series: Mutex<PreparedSeries>,
 }
 
 #[derive(Debug)]
@@ -149,6 +151,7 @@ impl Scope {
             has_ended: AtomicBool::new(false),
             state: Mutex::new(State { status: RunStatus::Open, closed_at: None, asked: None }),
             children: Mutex::default(),
+            series: Mutex::default(),
         });
         if let Some(parent) = &scope.parent {
             parent.children().open.insert(scope.place, Arc::downgrade(&scope));
@@ -179,6 +182,11 @@ impl Scope {
 
     pub(super) fn children(&self) -> MutexGuard<'_, Children> {
         self.children.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns the series of the metrics of this scope that have only a key.
+    pub(super) fn series(&self) -> MutexGuard<'_, PreparedSeries> {
+        self.series.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Returns the status.

@@ -1,6 +1,7 @@
-//! The descriptions of scopes to open: name and metadata.
+//! The descriptions of scopes to open, and of series of metric points.
 
-use crate::contract::Value;
+use crate::capture::emission::MetricEmission;
+use crate::contract::{AggregationScope, Value};
 use std::collections::BTreeMap;
 
 /// The description of a stage, batch or operation to open. A text is converted to a description with only a name.
@@ -58,6 +59,46 @@ impl SampleSpec {
     }
 }
 
+/// The description of a series of metric points. A text is converted to a description with only a key. The members have
+/// the meaning of those of [`MetricEmission`].
+#[derive(Debug, Clone, PartialEq)]
+#[must_use]
+pub struct SeriesSpec {
+    pub(super) emission: MetricEmission,
+}
+
+impl SeriesSpec {
+    /// Describes the series of the metric with this key.
+    pub fn new(key: &str) -> SeriesSpec {
+        SeriesSpec { emission: MetricEmission::new(key, 0.0) }
+    }
+
+    /// Sets the unit of the values, such as `seconds`.
+    pub fn unit(mut self, unit: &str) -> SeriesSpec {
+        self.emission = self.emission.unit(unit);
+        self
+    }
+
+    /// Sets the scope that each value describes; by default one training step.
+    pub fn scope(mut self, scope: AggregationScope) -> SeriesSpec {
+        self.emission = self.emission.scope(scope);
+        self
+    }
+
+    /// Sets the way in which each value was summarised from several values: a lower-case word, such as `mean`. By
+    /// default `raw_observation`.
+    pub fn summary_basis(mut self, basis: &str) -> SeriesSpec {
+        self.emission = self.emission.summary_basis(basis);
+        self
+    }
+
+    /// Adds a tag.
+    pub fn tag(mut self, key: &str, value: &str) -> SeriesSpec {
+        self.emission = self.emission.tag(key, value);
+        self
+    }
+}
+
 macro_rules! from_text {
     ($($spec:ident),*) => {$(
         impl From<&str> for $spec {
@@ -80,4 +121,4 @@ macro_rules! from_text {
     )*};
 }
 
-from_text!(ScopeSpec, SampleSpec);
+from_text!(ScopeSpec, SampleSpec, SeriesSpec);

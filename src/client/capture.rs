@@ -2,9 +2,9 @@
 
 use crate::capture::{
     self, AnyScope, ArtifactRegistration, BatchCaptureResult, BatchScope, CaptureResult, DeploymentBuilder,
-    DeploymentScope, Emission, EventEmission, JoinBuilder, MetricEmission, OperationScope,
-    RegisteredArtifact, RegisteredArtifacts, RunBuilder, RunScope, SampleScope, SpanEmission, SpanGuard,
-    StageScope, Step,
+    DeploymentScope, Emission, EventEmission, JoinBuilder, MetricEmission, MetricSeries, OperationScope,
+    RegisteredArtifact, RegisteredArtifacts, RunBuilder, RunScope, SampleScope, SeriesSpec, SpanEmission,
+    SpanGuard, StageScope, Step,
 };
 use crate::client::contexta::Contexta;
 use crate::client::error::Result;
@@ -120,6 +120,12 @@ impl Contexta {
         value: impl Into<MetricValue>,
     ) -> Result<CaptureResult> {
         Ok(self.scope()?.metric_at(key, step, value)?)
+    }
+
+    /// Returns a handle that captures the points of one metric in the current scope at the least cost. Errors: as for
+    /// [`Contexta::event`].
+    pub fn series(&self, spec: impl Into<SeriesSpec>) -> Result<MetricSeries> {
+        Ok(self.scope()?.series(spec)?)
     }
 
     /// Captures a span that starts and ends now in the current scope. Errors: as for [`Contexta::event`].

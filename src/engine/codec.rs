@@ -71,6 +71,27 @@ pub fn decode<T: DeserializeOwned>(payload: &[u8]) -> Result<T, CodecError> {
     }
 }
 
+/// Appends a signed integer of two to eight bytes to `out`, as [`encode`] does. The counterpart of [`Fields::signed`].
+#[inline]
+pub fn put_signed(value: i64, out: &mut Vec<u8>) {
+    let zigzag = ((value << 1) ^ (value >> 63)) as u64;
+    match zigzag {
+        0..=250 => out.push(zigzag as u8),
+        251..=0xffff => {
+            let [a, b] = (zigzag as u16).to_le_bytes();
+            out.extend_from_slice(&[251, a, b]);
+        }
+        0x1_0000..=0xffff_ffff => {
+            let [a, b, c, d] = (zigzag as u32).to_le_bytes();
+            out.extend_from_slice(&[252, a, b, c, d]);
+        }
+        _ => {
+            out.push(253);
+            out.extend_from_slice(&zigzag.to_le_bytes());
+        }
+    }
+}
+
 /// A reader of the fields of a payload, one after the other. It decodes single fields of a kind with very many entries
 /// faster than [`decode`] decodes the whole type. Every method returns `None` if the bytes do not encode such a field.
 #[derive(Debug, Clone)]
@@ -125,6 +146,11 @@ impl<'a> Fields<'a> {
         self.reader.u64().map(f64::from_bits)
     }
 
+    /// Reads an array of bytes.
+    pub fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
+        self.reader.array()
+    }
+
     /// Reads the bytes of a text, or a list of bytes. Whether the bytes are UTF-8 is not checked.
     pub fn bytes(&mut self) -> Option<&'a [u8]> {
         let len = usize::try_from(self.unsigned()?).ok()?;
@@ -142,6 +168,9 @@ mod tests {
             let mut payload = Vec::new();
             let texts = ("é".repeat(130), None::<u8>, Some(2u8));
             encode(&(n, n as u64, n as f64, texts, 7u8, vec![n as u16; 3]), &mut payload).unwrap();
+            let mut signed = Vec::new();
+            put_signed(n, &mut signed);
+            assert!(payload.starts_with(&signed), "{n}");
             let read = |payload: &[u8]| {
                 let mut fields = Fields::new(payload);
                 assert_eq!(fields.signed()?, n);

@@ -42,12 +42,19 @@ impl EncodedFact {
     }
 
     /// Returns the encoded fact in the payload of an entry. `captured` is the decoded payload.
-    pub(super) fn of_payload(captured: &Captured, payload: &[u8]) -> Result<EncodedFact, CodecError> {
+    pub(super) fn of_payload(
+        captured: &Captured,
+        version: PayloadVersion,
+        payload: &[u8],
+    ) -> Result<EncodedFact, CodecError> {
+        // This build may write another version of the payload for the same fact.
+        if version != version_of_fact(&captured.fact) {
+            return EncodedFact::new(&captured.fact);
+        }
         let mut header = Vec::new();
         encode_header(&captured.replaces, captured.origin, &mut header)?;
         let body = payload.get(header.len()..).unwrap_or_default().to_vec();
-        let (kind, version) = (kind_of_fact(&captured.fact), version_of_fact(&captured.fact));
-        Ok(EncodedFact { kind, version, body })
+        Ok(EncodedFact { kind: kind_of_fact(&captured.fact), version, body })
     }
 
     /// Adds the digest of the artifact's body to an artifact that was encoded without a digest.
@@ -126,7 +133,7 @@ impl Event for EncodedEvent {
         payload: &[u8],
     ) -> Result<Option<EncodedEvent>, CodecError> {
         let Some(captured) = Captured::decode(kind, version, payload)? else { return Ok(None) };
-        let fact = EncodedFact::of_payload(&captured, payload)?;
+        let fact = EncodedFact::of_payload(&captured, version, payload)?;
         Ok(Some(EncodedEvent { fact, replaces: captured.replaces, origin: captured.origin }))
     }
 }
@@ -158,6 +165,6 @@ mod tests {
         EncodedEvent { fact: with.clone(), replaces: Vec::new(), origin }.encode(&mut encoded).unwrap();
         assert_eq!(encoded, expected);
         assert_eq!(with.payload_len(import).unwrap(), expected.len());
-        assert_eq!(EncodedFact::of_payload(&captured, &expected).unwrap(), with);
+        assert_eq!(EncodedFact::of_payload(&captured, V1, &expected).unwrap(), with);
     }
 }

@@ -5,8 +5,8 @@ use crate::contract::{ArtifactManifest, ContractError, Fact, Object};
 use crate::engine::codec::{self, CodecError, PAYLOAD_BYTES_MAX};
 use crate::engine::entry::{Seq, Stamp, StreamId};
 use crate::projections::payload::{
-    AnnotationV1, ArtifactV1, DegradedV1, EndedV1, EndedV2, EventV1, ImportV1, MetricV1, ObjectV1, ParamV1,
-    ProcessV1, RecordV1, SpanV1, WriterV1,
+    AnnotationV1, ArtifactV1, DegradedV1, EndedV1, EndedV2, EventV1, ImportV1, MetricV1, MetricV2, ObjectV1,
+    ParamV1, ProcessV1, RecordV1, SpanV1, WriterV1,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -68,7 +68,10 @@ pub(super) fn encode_body(fact: &Fact, out: &mut Vec<u8>) -> Result<(), CodecErr
         },
         Fact::Param(p) => codec::encode(&ParamV1::of(p).map_err(unwritable)?, out),
         Fact::Event(d) => encode_record(RecordV1::of(d, EventV1::of(&d.payload).map_err(unwritable)?), out),
-        Fact::Metric(d) => encode_record(RecordV1::of(d, MetricV1::of(&d.payload)), out),
+        Fact::Metric(d) => match MetricV2::of(d) {
+            Some(plain) => codec::encode(&plain, out),
+            None => encode_record(RecordV1::of(d, MetricV1::of(&d.payload)), out),
+        },
         Fact::Degraded(d) => {
             encode_record(RecordV1::of(d, DegradedV1::of(&d.payload).map_err(unwritable)?), out)
         }

@@ -11,8 +11,8 @@ use crate::projections::kind::{
     WRITER, kind_of, object_kind,
 };
 use crate::projections::payload::{
-    AnnotationV1, ArtifactV1, DegradedV1, EndedV1, EndedV2, EventV1, ImportV1, MetricV1, ObjectV1, ParamV1,
-    ProcessV1, RecordV1, SpanV1, WriterV1,
+    AnnotationV1, ArtifactV1, DegradedV1, EndedV1, EndedV2, EventV1, ImportV1, MetricV1, MetricV2, ObjectV1,
+    ParamV1, ProcessV1, RecordV1, SpanV1, WriterV1,
 };
 
 /// A captured or imported fact as an event of the engine, with the origin of the fact and the entries that the fact
@@ -70,6 +70,9 @@ impl Event for Captured {
             EVENT => decode_payload(payload, |r: RecordV1<EventV1>| {
                 r.into_draft(EventV1::into_payload).map(Fact::Event)
             }),
+            METRIC if version == V2 => {
+                decode_payload(payload, |m: MetricV2| m.into_draft().map(Fact::Metric))
+            }
             METRIC => decode_payload(payload, |r: RecordV1<MetricV1>| {
                 r.into_draft(MetricV1::into_payload).map(Fact::Metric)
             }),
@@ -112,6 +115,7 @@ pub(super) fn kind_of_fact(fact: &Fact) -> Kind {
 pub(super) fn version_of_fact(fact: &Fact) -> PayloadVersion {
     match fact {
         Fact::Ended(ended) if ended.has_details() => V2,
+        Fact::Metric(draft) if MetricV2::fits(draft) => V2,
         _ => V1,
     }
 }

@@ -54,7 +54,7 @@ impl Projection<Captured> for ImportsProjection {
                 &entry::row(applied),
             );
         } else if let Some(subject) = imported_subject(captured) {
-            let digest = content_digest(captured, applied.entry.payload).map_err(|source| Error::Codec {
+            let digest = content_digest(captured, applied.entry).map_err(|source| Error::Codec {
                 kind: "unwritable",
                 position: Some(applied.stamp.position()),
                 source,
@@ -78,8 +78,8 @@ fn imported_subject(captured: &Captured) -> Option<StableRef> {
 }
 
 /// Returns the digest of a fact. The digest of an artifact does not cover the BLAKE3 digest of the artifact's body.
-fn content_digest(captured: &Captured, payload: &[u8]) -> std::result::Result<[u8; 16], CodecError> {
-    let encoded = EncodedFact::of_payload(captured, payload)?;
+fn content_digest(captured: &Captured, entry: EntryRef<'_>) -> std::result::Result<[u8; 16], CodecError> {
+    let encoded = EncodedFact::of_payload(captured, entry.version, entry.payload)?;
     match &captured.fact {
         Fact::Artifact(_, Some(_)) => encoded.without_artifact_body().content_digest(),
         _ => encoded.content_digest(),

@@ -19,7 +19,8 @@
 //! | 12 | process | 1 | 0.1.0 | `ProcessV1` |
 //! | 13 | annotation | 1 | 0.1.0 | `AnnotationV1` |
 //! | 16 | event | 1 | 0.1.0 | `RecordV1<EventV1>` |
-//! | 17 | metric | 1 | 0.1.0 | `RecordV1<MetricV1>` |
+//! | 17 | metric | 1 | 0.1.0 | `RecordV1<MetricV1>`, a metric with a rare member of a record |
+//! | 17 | metric | 2 | 0.1.0 | `MetricV2`, any other metric |
 //! | 18 | degraded | 1 | 0.1.0 | `RecordV1<DegradedV1>` |
 //! | 19 | span | 1 | 0.1.0 | `RecordV1<SpanV1>` |
 //! | 32 | artifact | 1 | 0.1.0 | `ArtifactV1` |
@@ -93,7 +94,7 @@ kinds! {
     /// An event.
     EVENT = 16 "event" V1;
     /// A metric.
-    METRIC = 17 "metric" V1;
+    METRIC = 17 "metric" V2;
     /// A degraded record.
     DEGRADED = 18 "degraded" V1;
     /// A span.

@@ -5,9 +5,9 @@
 //! payloads with the same beginning, only the step, the value and the time are decoded.
 
 use crate::engine::entries::EntryRef;
-use crate::engine::entry::Stamp;
+use crate::engine::entry::{PayloadVersion, Stamp};
 use crate::engine::projection::{RegisterSlot, SeriesSlot};
-use crate::projections::kind::V1;
+use crate::projections::kind::V2;
 use crate::projections::payload::{MetricPoint, beginning_len};
 use std::collections::HashMap;
 
@@ -15,7 +15,8 @@ use std::collections::HashMap;
 #[derive(Debug, Default)]
 pub(super) struct KnownSeries {
     series: Vec<Series>,
-    by_beginning: HashMap<Box<[u8]>, usize>,
+    /// The indexes of the series with payloads of version 1, and of those with payloads of version 2.
+    by_beginning: [HashMap<Box<[u8]>, usize>; 2],
     /// The index of the series of the entry that was read last.
     last: usize,
     /// A buffer for the value bytes of a point.
@@ -30,6 +31,7 @@ pub(super) type Places = (SeriesSlot, RegisterSlot);
 
 #[derive(Debug)]
 struct Series {
+    version: PayloadVersion,
     beginning: Box<[u8]>,
     places: Places,
     /// The index of the series that the next entry probably belongs to: the series that last followed this series.
@@ -43,43 +45,47 @@ impl KnownSeries {
     /// an ordinary captured metric.
     pub(super) fn point(&mut self, entry: EntryRef<'_>) -> Option<&(MetricPoint, Places)> {
         if self.read.as_ref().is_none_or(|(stamp, _)| *stamp != entry.stamp) {
-            let point = if entry.version == V1 { self.read(entry.payload) } else { None };
+            let point = self.read(entry.version, entry.payload);
             self.read = Some((entry.stamp, point));
         }
         self.read.as_ref()?.1.as_ref()
     }
 
-    fn read(&mut self, payload: &[u8]) -> Option<(MetricPoint, Places)> {
+    fn read(&mut self, version: PayloadVersion, payload: &[u8]) -> Option<(MetricPoint, Places)> {
         let guess = self.series.get(self.last).map(|last| last.next)?;
-        let guessed = self.series.get(guess).filter(|series| payload.starts_with(&series.beginning));
+        let guessed = self.series.get(guess);
+        let guessed = guessed.filter(|s| s.version == version && payload.starts_with(&s.beginning));
         let at = match guessed {
             Some(_) => guess,
-            None => *self.by_beginning.get(payload.get(..beginning_len(payload)?)?)?,
+            None => {
+                let [first, second] = &self.by_beginning;
+                let known = if version == V2 { second } else { first };
+                *known.get(payload.get(..beginning_len(version, payload)?)?)?
+            }
         };
         if let Some(last) = self.series.get_mut(self.last) {
             last.next = at;
         }
         self.last = at;
         let series = self.series.get(at)?;
-        let point = MetricPoint::decode(payload.get(series.beginning.len()..)?)?;
+        let point = MetricPoint::decode(version, payload.get(series.beginning.len()..)?)?;
         Some((point, series.places))
     }
 
     /// Remembers the series of an entry that was decoded as a whole, so that [`KnownSeries::point`] can read later
     /// entries of the series.
     pub(super) fn learn(&mut self, entry: EntryRef<'_>, places: Places) {
-        let beginning = beginning_len(entry.payload).and_then(|len| entry.payload.get(..len));
-        let Some(beginning) =
-            beginning.filter(|bytes| entry.version == V1 && !self.by_beginning.contains_key(*bytes))
-        else {
-            return;
-        };
+        let version = entry.version;
+        let beginning = beginning_len(version, entry.payload).and_then(|len| entry.payload.get(..len));
+        let [first, second] = &mut self.by_beginning;
+        let known = if version == V2 { second } else { first };
+        let Some(beginning) = beginning.filter(|bytes| !known.contains_key(*bytes)) else { return };
         let at = self.series.len();
-        self.by_beginning.insert(beginning.into(), at);
+        known.insert(beginning.into(), at);
         if let Some(last) = self.series.get_mut(self.last) {
             last.next = at;
         }
-        self.series.push(Series { beginning: beginning.into(), places, next: at });
+        self.series.push(Series { version, beginning: beginning.into(), places, next: at });
         self.last = at;
     }
 }
@@ -91,7 +97,8 @@ mod tests {
         Fact, MetricPayload, MetricValue, RecordDraft, RecordRef, RunRef, StageRef, Timestamp, Valid,
     };
     use crate::engine;
-    use crate::engine::entry::{Event, Kind};
+    use crate::engine::codec;
+    use crate::engine::entry::{Event, Kind, PayloadVersion};
     use crate::engine::log::pending::{PendingEntries, PendingEntry};
     use crate::engine::log::{Durability, Log, LogOptions};
     use crate::engine::progress::Progress;
@@ -100,8 +107,10 @@ mod tests {
         TablesDigest,
     };
     use crate::engine::storage::sim::SimDisk;
+    use crate::projections::encoding::encode_payload;
     use crate::projections::entry::Captured;
     use crate::projections::kind::{METRIC, V1};
+    use crate::projections::payload::{MetricV1, RecordV1};
     use crate::projections::{DOMAIN, all};
     use proptest::prelude::*;
 
@@ -140,12 +149,14 @@ mod tests {
         value: MetricValue,
         time: i64,
         import: Option<u8>,
+        /// True for a payload of version 1, which this build writes only for imported metrics.
+        is_old: bool,
         /// A byte of the payload that is changed, and its new value.
         change: Option<(prop::sample::Index, u8)>,
     }
 
     impl Metric {
-        fn payload(&self) -> Vec<u8> {
+        fn payload(&self) -> (PayloadVersion, Vec<u8>) {
             let run = format!("p.r{}", self.run);
             let stage = self.stage.then(|| StageRef::parse(&format!("stage:{run}.s")).unwrap());
             let key = format!("m/{}", self.key);
@@ -160,14 +171,22 @@ mod tests {
             let record = |n: &u8| (RecordRef::parse(&format!("record:{run}.k{n}")).unwrap(), time);
             draft.identity = self.import.as_ref().map(record);
             let origin = self.import.map(|n| ImportOrigin { import: [n; 16], line: u64::from(n) });
-            let fact = Fact::Metric(Valid::new(draft).unwrap());
+            let draft = Valid::new(draft).unwrap();
             let mut payload = Vec::new();
-            Captured { origin, ..Captured::from(fact) }.encode(&mut payload).unwrap();
+            let version = if self.is_old {
+                let record = RecordV1::of(&draft, MetricV1::of(&draft.payload)).unwrap();
+                encode_payload(&[], origin, &mut payload, |out| codec::encode(&record, out)).unwrap();
+                V1
+            } else {
+                let captured = Captured { origin, ..Captured::from(Fact::Metric(draft)) };
+                captured.encode(&mut payload).unwrap();
+                captured.payload_version()
+            };
             if let Some((at, byte)) = &self.change {
                 let at = at.index(payload.len());
                 payload[at] = *byte;
             }
-            payload
+            (version, payload)
         }
     }
 
@@ -182,8 +201,9 @@ mod tests {
         let change = prop::option::weighted(0.1, (any::<prop::sample::Index>(), any::<u8>()));
         let step = prop::option::of(-5..400i64);
         let import = prop::option::weighted(0.1, 0..3u8);
-        (0..2u8, any::<bool>(), 0..3u8, any::<bool>(), step, value, 0..1_000i64, import, change).prop_map(
-            |(run, stage, key, tag, step, value, time, import, change)| Metric {
+        let forms = (any::<bool>(), any::<bool>(), prop::bool::weighted(0.2));
+        (0..2u8, 0..3u8, forms, step, value, 0..1_000i64, import, change).prop_map(
+            |(run, key, (stage, tag, is_old), step, value, time, import, change)| Metric {
                 run,
                 stage,
                 key,
@@ -192,6 +212,7 @@ mod tests {
                 value,
                 time,
                 import,
+                is_old: is_old || import.is_some(),
                 change,
             },
         )
@@ -211,8 +232,8 @@ mod tests {
             let log = Log::new(disk.process(1), "/w/log".into(), LogOptions::new(DOMAIN));
             let mut entries = PendingEntries::new();
             for metric in &metrics {
-                let payload = metric.payload();
-                entries.push(PendingEntry { kind: METRIC, version: V1, time: 0, payload: &payload });
+                let (version, payload) = metric.payload();
+                entries.push(PendingEntry { kind: METRIC, version, time: 0, payload: &payload });
             }
             log.append_encoded(&entries, Durability::Flush).unwrap();
             let decoded = all().into_iter().map(|p| Box::new(Decoded(p)) as Box<dyn Projection<Captured>>);

@@ -8,6 +8,7 @@
 pub(crate) mod artifacts;
 mod domain;
 pub(crate) mod encoded;
+pub(crate) mod encoded_series;
 mod encoding;
 pub(crate) mod entry;
 pub(crate) mod imports;

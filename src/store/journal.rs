@@ -9,9 +9,10 @@ use crate::engine::blob::BlobStore;
 use crate::engine::chain::Head;
 use crate::engine::checksum::{Digest, hex};
 use crate::engine::entry::{Position, Stamp, StreamId};
-use crate::engine::log::{Committed, Durability, Log};
+use crate::engine::log::{Committed, Durability, Log, Payloads};
 use crate::engine::storage::Storage;
 use crate::projections::encoded::EncodedEvent;
+use crate::projections::encoded_series::{EncodedSeries, PointValue};
 use crate::projections::entry::Captured;
 use crate::projections::kind::kind_name;
 use crate::store::body::{StoredBody, store_body};
@@ -144,6 +145,32 @@ impl Journal {
     /// Appends encoded facts as one commit.
     pub(crate) fn append_encoded(&self, events: &[EncodedEvent], durability: Durability) -> Result<Receipt> {
         Ok(self.log.append(events, durability).map_err(name_kind)?.into())
+    }
+
+    /// Appends points of a series as one commit, as [`Journal::append`] appends their facts. Each point is a step and a
+    /// value. `now` is the time of the clock of [`Journal::storage`], and the time of observation of the points.
+    pub(crate) fn append_points(
+        &self,
+        series: &EncodedSeries,
+        points: &[(Option<i64>, PointValue)],
+        now: u64,
+        durability: Durability,
+    ) -> Result<Receipt> {
+        let observed_at = Timestamp::from_nanos(now);
+        let payloads = Payloads {
+            kind: EncodedSeries::KIND,
+            version: EncodedSeries::VERSION,
+            count: points.len(),
+            len_max: series.payload_len_max(),
+            encode: |n, out: &mut Vec<u8>| {
+                if let Some((step, value)) = points.get(n) {
+                    series.put(*step, *value, observed_at, out);
+                }
+            },
+        };
+        let receipt: Receipt = self.log.append_payloads(payloads, now, durability).map_err(name_kind)?.into();
+        self.introduce(receipt.first.stream, durability);
+        Ok(receipt)
     }
 
     fn append_captured(&self, captured: &[Captured], durability: Durability) -> Result<Receipt> {

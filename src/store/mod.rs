@@ -39,6 +39,7 @@ pub use crate::engine::entry::{Position, Seq, Stamp, StreamId};
 pub(crate) use crate::engine::fault::{chain, panic_message};
 pub use crate::engine::log::Durability;
 pub(crate) use crate::projections::encoded::{EncodedEvent, EncodedFact};
+pub(crate) use crate::projections::encoded_series::{EncodedSeries, PointValue};
 pub(crate) use crate::projections::entry::Captured;
 pub use artifacts::ArtifactRow;
 pub use attributes::Attributes;

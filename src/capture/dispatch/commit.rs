@@ -3,7 +3,7 @@
 use crate::capture::context::Context;
 use crate::capture::result::CaptureResult;
 use crate::contract::Fact;
-use crate::store::{Durability, Head, Receipt, Stamp};
+use crate::store::{Durability, EncodedSeries, Head, PointValue, Receipt, Stamp};
 use std::sync::Arc;
 
 /// The facts of one commit. All of them are appended, or none.
@@ -26,6 +26,17 @@ impl<'a> Commit<'a> {
     ) -> Commit<'a> {
         Commit { facts, replaces: Vec::new(), durability, is_end: false, context }
     }
+}
+
+/// The points of one commit: steps and values of a series.
+#[derive(Debug)]
+pub(in crate::capture) struct Points<'a> {
+    pub(in crate::capture) series: &'a EncodedSeries,
+    pub(in crate::capture) points: &'a [(Option<i64>, PointValue)],
+    /// The time of observation, in nanoseconds since the epoch.
+    pub(in crate::capture) now: u64,
+    pub(in crate::capture) durability: Durability,
+    pub(in crate::capture) context: &'a Arc<Context>,
 }
 
 /// The result of an append.

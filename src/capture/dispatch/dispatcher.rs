@@ -1,7 +1,7 @@
 //! The dispatcher: appends facts to the log, and offers them to the sinks.
 
 use crate::capture::context::Context;
-use crate::capture::dispatch::commit::{Appended, Commit};
+use crate::capture::dispatch::commit::{Appended, Commit, Points};
 use crate::capture::dispatch::counts::{Counts, DispatchCounts};
 use crate::capture::dispatch::in_sink::InSink;
 use crate::capture::dispatch::marker;
@@ -138,6 +138,33 @@ impl Dispatcher {
         appended
     }
 
+    /// Returns `true` if [`Dispatcher::append_points`] can append points: no sink needs their facts.
+    pub(in crate::capture) fn takes_points(&self) -> bool {
+        self.sinks().is_empty()
+    }
+
+    /// Appends points of a series in one commit, as [`Dispatcher::append`] appends their facts in a session without
+    /// sinks. `facts` creates the facts of the points, if the log cannot take the points and the outbox needs the facts.
+    pub(in crate::capture) fn append_points(
+        &self,
+        points: Points<'_>,
+        facts: impl FnOnce() -> Result<Vec<Fact>>,
+    ) -> Result<Appended> {
+        let Points { series, points, now, durability, context } = points;
+        match self.shared.journal.append_points(series, points, now, durability) {
+            Ok(receipt) => {
+                self.report_refused(context, &mut None);
+                Ok(Appended { receipt: Some(receipt), head: None, results: None })
+            }
+            Err(error) if self.is_outbox() && error.is_storage() => {
+                let captured: Vec<Captured> = facts()?.into_iter().map(Captured::from).collect();
+                let taken = self.take_refused(&captured, durability, false, &mut None, error, Vec::new())?;
+                self.deliver(&captured, taken, context, &mut None)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
     /// Appends facts to the log, or to the outbox if the log cannot take them. Errors: the facts are invalid; the log
     /// cannot take them, and the mode is not `Outbox`; ends of scopes are lost, and no stream is open.
     fn take(
@@ -163,6 +190,21 @@ impl Dispatcher {
             Err(error) if self.is_outbox() && error.is_storage() => error,
             Err(error) => return Err(error.into()),
         };
+        self.take_refused(captured, durability, is_end, sinks, refused, warnings)
+    }
+
+    /// Appends facts that the log could not take to the outbox. `refused` is the error of the log. Errors: the ends of
+    /// scopes cannot be appended either.
+    fn take_refused(
+        &self,
+        captured: &[Captured],
+        durability: Durability,
+        is_end: bool,
+        sinks: &mut Sinks<'_>,
+        refused: store::Error,
+        mut warnings: Vec<String>,
+    ) -> Result<Taken> {
+        let journal = &self.shared.journal;
         let count = captured.len() as u64;
         let mut to_outbox = || {
             if let Some(sinks) = sinks.as_mut() {

@@ -25,7 +25,7 @@ mod options;
 mod replay;
 mod sink_state;
 
-pub(in crate::capture) use commit::{Appended, Commit};
+pub(in crate::capture) use commit::{Appended, Commit, Points};
 pub use counts::DispatchCounts;
 pub(in crate::capture) use dispatcher::Dispatcher;
 pub use options::{DispatchOptions, FailureMode};

@@ -69,6 +69,14 @@ impl MetricEmission {
         self
     }
 
+    /// Returns `true` if only key, step and value are set.
+    pub(in crate::capture) fn is_plain(&self) -> bool {
+        self.unit.is_none()
+            && self.aggregation_scope == AggregationScope::Step
+            && self.tags.is_empty()
+            && self.summary_basis.as_deref() == Some(RAW_OBSERVATION)
+    }
+
     /// Returns the payload of the metric's record.
     pub(in crate::capture) fn into_payload(self, subject: Option<StableRef>) -> MetricPayload {
         let type_name = self.value.type_name();

@@ -88,7 +88,7 @@ macro_rules! capture_methods {
                 key: &str,
                 value: impl Into<crate::contract::MetricValue>,
             ) -> crate::capture::Result<crate::capture::CaptureResult> {
-                self.emit(crate::capture::MetricEmission::new(key, value))
+                self.scope.metric(key, None, value.into())
             }
 
             /// Captures a metric of a training step.
@@ -98,7 +98,15 @@ macro_rules! capture_methods {
                 step: impl Into<crate::capture::Step>,
                 value: impl Into<crate::contract::MetricValue>,
             ) -> crate::capture::Result<crate::capture::CaptureResult> {
-                self.emit(crate::capture::MetricEmission::new(key, value).step(step))
+                self.scope.metric(key, Some(step.into().0), value.into())
+            }
+
+            /// Returns a handle that captures the points of one metric at the least cost.
+            pub fn series(
+                &self,
+                spec: impl Into<crate::capture::SeriesSpec>,
+            ) -> crate::capture::Result<crate::capture::MetricSeries> {
+                crate::capture::MetricSeries::new(&self.scope, spec.into())
             }
 
             /// Captures a span that starts and ends now. For other options, see

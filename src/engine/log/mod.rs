@@ -30,4 +30,4 @@ pub(in crate::engine) use read::moved;
 pub use format::{frame, header, limits, mark, names, pending};
 pub use read::{Commit, Finding, FindingKind, Item, OpenSegment, ScanMode, StreamReader, Tail};
 pub use read::{directory, ordered, source};
-pub use write::{BatchOptions, Committed, Durability, Log, LogOptions, UnknownDurability};
+pub use write::{BatchOptions, Committed, Durability, Log, LogOptions, Payloads, UnknownDurability};

@@ -66,6 +66,22 @@ fn rest_of<P: Unknown>(draft: &RecordDraft<P>) -> Result<String> {
     }
     json_text(&members)
 }
+
+/// Returns true if a record has none of the members that most records do not have: the members of [`RecordV1::rest`],
+/// ids of other tools, and markers.
+pub(super) fn is_plain<P: Unknown>(draft: &RecordDraft<P>) -> bool {
+    let (observation, refs) = (&draft.observation, &draft.observation.correlation_refs);
+    observation.schema_version == SCHEMA_VERSION
+        && observation.extensions.is_empty()
+        && refs.trace_id.is_none()
+        && refs.session_id.is_none()
+        && observation.completeness_marker == Completeness::Complete
+        && observation.degradation_marker == Degradation::None
+        && [&observation.unknown, &refs.unknown, draft.payload.unknown(), &draft.unknown]
+            .into_iter()
+            .all(Members::is_empty)
+}
+
 impl<W> RecordV1<W> {
     pub(in crate::projections) fn of<P: Unknown>(draft: &RecordDraft<P>, payload: W) -> Result<RecordV1<W>> {
         let seen = &draft.observation;

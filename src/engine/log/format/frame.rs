@@ -30,6 +30,8 @@ pub const FLAG_SEAL: u16 = 2;
 
 /// Offset of the checksum in a header: the header's last field, which covers all others.
 const CHECKSUM_AT: usize = FRAME_HEADER_LEN - 4;
+/// Number of reserved bytes of a header, which are zero.
+const RESERVED_LEN: usize = 8;
 
 /// The header of a frame. [`FrameHeader::decode`] returns only headers with a valid checksum.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,7 +77,7 @@ impl FrameHeader {
             time: reader.u64()?,
             payload_checksum: reader.u32()?,
         };
-        let reserved = reader.take(8)?;
+        let reserved = reader.take(RESERVED_LEN)?;
         let checksum = reader.u32()?;
         let shape = header.payload_len as usize <= FRAME_PAYLOAD_BYTES_MAX
             && header.entries as usize <= FRAME_ENTRIES_MAX
@@ -149,25 +151,38 @@ fn header_salt(salt: u64) -> u64 {
     salt.rotate_left(HEADER_SALT_ROTATION)
 }
 
+/// Writes a field to the beginning of `room`. Returns the rest of `room`.
+fn put_field<const N: usize>(room: &mut [u8], field: [u8; N]) -> &mut [u8] {
+    match room.split_first_chunk_mut() {
+        Some((first, rest)) => {
+            *first = field;
+            rest
+        }
+        None => &mut [],
+    }
+}
+
 /// Completes the frame that begins at `start` of `out`: computes the checksums, writes the header into the free space
 /// before the payload, and appends the padding.
 fn finish_frame(out: &mut Vec<u8>, start: usize, header: FrameHeader, salt: u64) {
     let (room, payload) =
         out.get_mut(start..).and_then(|f| f.split_first_chunk_mut::<FRAME_HEADER_LEN>()).unzip();
     let payload_checksum = salted_crc32(salt, &[payload.as_deref().unwrap_or_default()]);
-    let mut bytes = Vec::with_capacity(FRAME_HEADER_LEN);
-    bytes.extend_from_slice(&FRAME_MAGIC);
-    bytes.extend_from_slice(&header.payload_len.to_le_bytes());
-    bytes.extend_from_slice(&header.entries.to_le_bytes());
-    bytes.extend_from_slice(&header.codec.to_le_bytes());
-    bytes.extend_from_slice(&header.flags.to_le_bytes());
-    bytes.extend_from_slice(&header.first.0.to_le_bytes());
-    bytes.extend_from_slice(&header.time.to_le_bytes());
-    bytes.extend_from_slice(&payload_checksum.to_le_bytes());
-    bytes.extend_from_slice(&[0; 8]);
-    bytes.extend_from_slice(&salted_crc32(header_salt(salt), &[&bytes]).to_le_bytes());
-    for (to, from) in room.into_iter().flatten().zip(bytes) {
-        *to = from;
+    let mut bytes = [0; FRAME_HEADER_LEN];
+    let (covered, checksum) = bytes.split_at_mut(CHECKSUM_AT);
+    let (magic, fields) = covered.split_at_mut(FRAME_MAGIC.len());
+    magic.copy_from_slice(&FRAME_MAGIC);
+    let fields = put_field(fields, header.payload_len.to_le_bytes());
+    let fields = put_field(fields, header.entries.to_le_bytes());
+    let fields = put_field(fields, header.codec.to_le_bytes());
+    let fields = put_field(fields, header.flags.to_le_bytes());
+    let fields = put_field(fields, header.first.0.to_le_bytes());
+    let fields = put_field(fields, header.time.to_le_bytes());
+    let reserved = put_field(fields, payload_checksum.to_le_bytes());
+    debug_assert_eq!(reserved.len(), RESERVED_LEN);
+    checksum.copy_from_slice(&salted_crc32(header_salt(salt), &[covered]).to_le_bytes());
+    if let Some(room) = room {
+        *room = bytes;
     }
     // The length of every frame is a multiple of eight, so that the next frame in the file is aligned.
     let len = out.len() - start;

@@ -96,6 +96,18 @@ impl PendingEntries {
         self.end_entry(entry.kind, entry.version, entry.time);
     }
 
+    /// Adds an entry whose payload `encode` appends to the buffer of the payloads.
+    #[inline]
+    pub(in crate::engine::log) fn push_with(
+        &mut self,
+        (kind, version): (Kind, PayloadVersion),
+        time: u64,
+        encode: impl FnOnce(&mut Vec<u8>),
+    ) {
+        encode(&mut self.payloads);
+        self.end_entry(kind, version, time);
+    }
+
     fn end_entry(&mut self, kind: Kind, version: PayloadVersion, time: u64) {
         self.headers.push(EntryHeader { kind, version, time, end: self.payloads.len() });
     }
@@ -110,8 +122,13 @@ impl PendingEntries {
 
     /// Returns true if these entries and `others` together fit into one frame.
     pub fn fit_with(&self, others: &PendingEntries) -> bool {
-        self.len() + others.len() <= FRAME_ENTRIES_MAX
-            && self.frame_len_max() + others.content_len_max() <= EXPANDED_BYTES_MAX
+        self.has_room_for(others.len(), others.payload_bytes())
+    }
+
+    /// Returns true if these entries and `count` more entries with `bytes` bytes of payload together fit into one frame.
+    pub(in crate::engine::log) fn has_room_for(&self, count: usize, bytes: usize) -> bool {
+        self.len() + count <= FRAME_ENTRIES_MAX
+            && self.frame_len_max() + bytes + count * ENTRY_OVERHEAD_MAX <= EXPANDED_BYTES_MAX
     }
 
     /// Returns an upper bound of the length in bytes of a frame with these entries.

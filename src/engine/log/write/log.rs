@@ -10,6 +10,7 @@ use crate::engine::log::read::OpenSegment;
 use crate::engine::log::write::active::{Condition, Room};
 use crate::engine::log::write::claim::ActiveStream;
 use crate::engine::log::write::durability::Durability;
+use crate::engine::log::write::new_entries::{NewEntries, Payloads};
 use crate::engine::log::write::options::LogOptions;
 use crate::engine::log::write::shared::{Shared, State};
 use crate::engine::storage::Storage;
@@ -71,46 +72,61 @@ impl Log {
     /// another domain, or the storage returns an error. After an error no event is acknowledged. The log can then
     /// contain the events only if a sync failed, or if the bytes of a failed write could not be removed.
     pub fn append<E: Event>(&self, events: &[E], durability: Durability) -> Result<Committed> {
-        Ok(self.append_pending(&PendingEntries::of(events)?, durability, Room::Ordinary)?.0)
+        self.append_encoded(&PendingEntries::of(events)?, durability)
     }
 
     /// Appends encoded events as [`Log::append`] does. Assigns new times to the entries.
     pub fn append_encoded(&self, entries: &PendingEntries, durability: Durability) -> Result<Committed> {
-        Ok(self.append_pending(entries, durability, Room::Ordinary)?.0)
+        entries.check()?;
+        Ok(self.append_entries(entries, None, durability, Room::Ordinary)?.0)
+    }
+
+    /// Appends payloads as [`Log::append`] appends events. The payloads are encoded directly into the batch. `now` is the
+    /// time of the clock of the storage, which the caller has read for its own purposes.
+    pub fn append_payloads<F: FnMut(usize, &mut Vec<u8>)>(
+        &self,
+        payloads: Payloads<F>,
+        now: u64,
+        durability: Durability,
+    ) -> Result<Committed> {
+        payloads.check()?;
+        Ok(self.append_entries(payloads, Some(now), durability, Room::Ordinary)?.0)
     }
 
     /// Appends with [`Durability::Fsync`] a small commit that should succeed even on a full disk, such as the last
     /// commit of a unit of work. The append may use the disk space that is reserved for such commits. The result also
     /// contains the head after the commit.
     pub fn append_end<E: Event>(&self, events: &[E]) -> Result<(Committed, Head)> {
-        let (done, head) =
-            self.append_pending(&PendingEntries::of(events)?, Durability::Fsync, Room::Reserved)?;
+        let entries = PendingEntries::of(events)?;
+        entries.check()?;
+        let (done, head) = self.append_entries(&entries, None, Durability::Fsync, Room::Reserved)?;
         Ok((done, head.ok_or_else(|| self.shared.stream_missing())?))
     }
 
-    /// Appends entries. If `room` is [`Room::Reserved`], also returns the head of the stream after the last of these
-    /// entries.
-    fn append_pending(
+    /// Appends entries that fit into one frame. `now` is the time of the storage's clock, if the caller has read it. If `room` is [`Room::Reserved`], also returns the head of the stream after
+    /// the last of these entries.
+    fn append_entries(
         &self,
-        entries: &PendingEntries,
+        entries: impl NewEntries,
+        now: Option<u64>,
         durability: Durability,
         room: Room,
     ) -> Result<(Committed, Option<Head>)> {
-        entries.check()?;
         let shared = self.shared.as_ref();
         let mut guard = shared.ready()?;
-        if !guard.batch.entries.fit_with(entries) {
+        let (len, bytes) = entries.size();
+        if !guard.batch.entries.has_room_for(len, bytes) {
             shared.write_batch(&mut guard, room)?;
         }
-        let now = shared.storage.now();
+        let now = now.unwrap_or_else(|| shared.storage.now());
         let state = &mut *guard;
         let Some(active) = state.active.as_mut() else { return Err(shared.stream_missing()) };
-        let count = entries.len() as u64;
+        let count = len as u64;
         let before = state.batch.entries.len();
         let seq = active.next.plus(before as u64);
         let time = state.clock.tick(now, count);
         let first = Stamp { time, stream: active.id, seq };
-        state.batch.entries.push_stamped(entries, time);
+        entries.push_to(&mut state.batch.entries, time);
         let aged = now.abs_diff(state.batch.since) >= shared.options.batch.age_max;
         let full = state.batch.entries.payload_bytes() >= shared.options.batch.bytes_max;
         let result = if durability > Durability::Batched || full || (before > 0 && aged) {

@@ -6,9 +6,11 @@ mod create;
 mod durability;
 mod group;
 mod log;
+mod new_entries;
 mod options;
 mod shared;
 
 pub use durability::{BatchOptions, Durability, UnknownDurability};
 pub use log::{Committed, Log};
+pub use new_entries::Payloads;
 pub use options::LogOptions;

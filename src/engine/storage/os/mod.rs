@@ -8,6 +8,14 @@ mod mapping;
 mod metadata;
 mod mounts;
 
+#[cfg(target_os = "linux")]
+mod process;
+
+#[cfg(not(target_os = "linux"))]
+mod process {
+    pub(super) use std::process::id;
+}
+
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod blocks;
 
@@ -303,7 +311,7 @@ impl Storage for OsStorage {
     }
 
     fn process_id(&self) -> u32 {
-        std::process::id()
+        process::id()
     }
 
     fn boot_id(&self) -> Option<[u8; 16]> {
