@@ -7,6 +7,7 @@ use contexta::contract::{ObjectKind, RunRef, RunStatus};
 use contexta::engine::storage::sim::SimDisk;
 use contexta::store::{Attempts, RunRow, WriterRow};
 use std::path::Path;
+use std::time::Duration;
 
 fn run(contexta: &Contexta) -> RunRow {
     contexta.run_snapshot("a").unwrap().run
@@ -185,6 +186,37 @@ fn run_of_a_killed_process_is_interrupted_until_someone_ends_it() {
     assert_eq!(run(&contexta).shown_status(), "open");
     resumed.complete().unwrap();
     assert_eq!((run(&contexta).shown_status(), run(&contexta).attempts), ("completed", 2));
+}
+
+#[test]
+fn run_is_interrupted_after_the_timeout_for_writers_if_the_file_system_has_no_locks() {
+    let disk = SimDisk::new(6);
+    disk.set_locks(false);
+    let options = |process| {
+        contexta::Options::new("/w")
+            .project("wine")
+            .storage(disk.process(process))
+            .detect_code_revision(false)
+    };
+    let timeout = Duration::from_secs(30);
+    let victim = options(1).open().unwrap();
+    let started = victim.run("a").run_id("a").start().unwrap();
+    started.metric("loss", 1.0).unwrap();
+    let contexta = options(2).writer_timeout(timeout).open().unwrap();
+    assert_eq!(contexta.config().capture.writer_timeout_seconds, 30.0);
+    disk.advance(29_000_000_000);
+    assert_eq!(run(&contexta).shown_status(), "open");
+    // Each entry is a sign of life.
+    started.metric("loss", 0.5).unwrap();
+    disk.advance(29_000_000_000);
+    assert_eq!((run(&contexta).shown_status(), run(&contexta).interrupted_at), ("open", None));
+    let last = contexta.run_snapshot("a").unwrap().metrics[0].last.observed_at;
+    disk.advance(2_000_000_000);
+    let row = run(&contexta);
+    assert_eq!((row.shown_status(), row.interrupted_at), ("interrupted", Some(last)));
+    // The writer was only slow.
+    started.complete().unwrap();
+    assert_eq!(run(&contexta).shown_status(), "completed");
 }
 
 #[test]

@@ -6,7 +6,8 @@ use contexta::capture::{
     JsonLinesSink, LineFile, MemorySink, MetricEmission, OperationResult, PayloadFamily, ReplayOptions,
     ResultFailure, ResultStatus, SeriesSpec, Sink, SinkError, SinkReceipt, SinkRequest, WriterSink,
 };
-use contexta::contract::Value;
+use contexta::contract::fact::Change;
+use contexta::contract::{RunStatus, Value};
 use contexta::engine::entry::Position;
 use contexta::engine::storage::sim::{Fault, Moment, SimDisk};
 use contexta::engine::storage::{DirEntry, File, FileInfo, OpenMode, Storage};
@@ -204,6 +205,31 @@ fn sinks_receive_all_families_in_the_order_of_the_log() {
     let result = artifact.result();
     assert_eq!((result.family(), result.position()), (PayloadFamily::Artifact, Some(entries[7].position)));
     assert_eq!(result.payload(), Some(&entries[7].payload));
+}
+
+#[test]
+fn changes_of_recorded_objects_reach_the_sinks_and_need_the_log() {
+    let disk = SimDisk::new(15);
+    let memory = Arc::new(MemorySink::default());
+    let contexta = outbox(options(disk.process(1)).sink(memory.clone())).open().unwrap();
+    let run = start(&contexta);
+    disk.overwrite(Path::new("/model.bin"), b"weights".to_vec());
+    let artifact = run.register_artifact("model", "/model.bin").unwrap();
+    let own = run.run_ref().clone();
+    run.complete().unwrap();
+    let change = || Change::Note("better than the baseline".to_owned());
+    contexta.annotate_run(&own, change()).unwrap();
+    contexta.alias(&artifact.manifest.artifact_ref, "model:best").unwrap();
+    contexta.end_run(&own, RunStatus::Failed, "wrong data").unwrap();
+    let entries = memory.entries();
+    assert_eq!(entries.iter().map(|entry| entry.position).collect::<Vec<_>>(), positions(&contexta));
+    let types: Vec<&str> = entries.iter().rev().take(3).rev().map(|entry| entry.payload_type).collect();
+    assert_eq!(types, ["Annotation", "ArtifactAlias", "Ended"]);
+    // A person waits for the result, so it must not depend on a replay.
+    disk.set_read_only(true);
+    let refused = contexta.annotate_run(&own, change()).unwrap_err();
+    assert_eq!(refused.code(), "storage_read_only");
+    assert_eq!(contexta.session().dispatch_counts().spilled, 0);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use crate::client::contexta::Contexta;
 use crate::client::error::Result;
 use crate::contract::{ArtifactAlias, ArtifactRef, Fact, RelationType, Timestamp, Valid};
 use crate::store::alias::alias_ref;
-use crate::store::{self, ArtifactRow, Durability};
+use crate::store::{self, ArtifactRow};
 use std::path::PathBuf;
 
 /// An artifact that a scope uses.
@@ -38,8 +38,7 @@ impl Contexta {
                 None => Err(store::Error::ArtifactNotFound { asked: artifact.to_string() }),
             })
         })?;
-        let fact = Fact::Object(alias.clone().into());
-        self.journal.append_replacing(fact, replaces, Durability::Fsync)?;
+        self.session.append_change(Fact::Object(alias.clone().into()), replaces)?;
         Ok(alias.into_inner())
     }
 

@@ -280,7 +280,10 @@ impl Options {
         let mut dispatch = self.dispatch;
         dispatch.sinks.extend(self.configured_sinks.iter().map(|sink| sink.open(&storage, paths.root())));
         let session = Session::with_dispatch(Arc::clone(&journal), capture, dispatch)?;
-        let store = Store::new(projector, blobs);
+        let mut store = Store::new(projector, blobs);
+        if let Some(timeout) = self.writer_timeout {
+            store = store.with_writer_timeout(timeout);
+        }
         Ok(Contexta {
             storage,
             paths,

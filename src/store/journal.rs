@@ -101,16 +101,6 @@ impl Journal {
         self.append_captured(&facts.into_iter().map(Captured::from).collect::<Vec<_>>(), durability)
     }
 
-    /// Appends one fact that replaces the facts of earlier entries.
-    pub fn append_replacing(
-        &self,
-        fact: Fact,
-        replaces: Vec<Stamp>,
-        durability: Durability,
-    ) -> Result<Receipt> {
-        self.append_captured(&[Captured { fact, replaces, origin: None }], durability)
-    }
-
     /// Appends facts as one commit. If `is_end` is true, ignores `durability`: the facts are on disk when the method
     /// returns, may use the disk space that the log reserves for ends of runs, and the method also returns the head of
     /// the stream after the facts.

@@ -6,6 +6,7 @@ use crate::engine::projection::{Current, Version, View, current};
 use crate::projections::entry::Captured;
 use crate::store::error::{Error, Result};
 use crate::store::note::Note;
+use std::time::Duration;
 
 /// One consistent view of a workspace: all rows belong to the same entries of the log.
 #[derive(Debug)]
@@ -13,12 +14,19 @@ pub struct StoreView<'a> {
     pub(super) view: &'a View,
     pub(super) blobs: &'a BlobStore,
     notes: &'a [Note],
+    /// See [`Store::with_writer_timeout`](crate::store::Store::with_writer_timeout).
+    pub(super) writer_timeout: Duration,
 }
 
 impl<'a> StoreView<'a> {
     /// Creates a view of these tables and bodies. [`StoreView::notes`] returns `notes` after the notes of `view`.
-    pub(super) fn new(view: &'a View, blobs: &'a BlobStore, notes: &'a [Note]) -> StoreView<'a> {
-        StoreView { view, blobs, notes }
+    pub(super) fn new(
+        view: &'a View,
+        blobs: &'a BlobStore,
+        notes: &'a [Note],
+        writer_timeout: Duration,
+    ) -> StoreView<'a> {
+        StoreView { view, blobs, notes, writer_timeout }
     }
 
     /// Returns the notes of this view, such as notes on missing entries, or on a rebuild that was needed to create the

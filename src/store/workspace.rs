@@ -13,6 +13,10 @@ use crate::store::note::Note;
 use crate::store::view::StoreView;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+/// The default of [`Store::with_writer_timeout`].
+const WRITER_TIMEOUT: Duration = Duration::from_secs(600);
 
 /// The tables and bodies of one workspace. Clones share the tables and bodies.
 ///
@@ -24,6 +28,7 @@ pub struct Store {
     shared: Arc<Shared>,
     /// Notes that are added to the notes of every view.
     notes: Vec<Note>,
+    writer_timeout: Duration,
 }
 
 #[derive(Debug)]
@@ -47,7 +52,15 @@ impl Store {
     /// Creates a store on these projections and bodies.
     pub(crate) fn new(projector: Projector<Captured>, blobs: BlobStore) -> Store {
         let latest = AtomicU64::new(0);
-        Store { shared: Arc::new(Shared { projector, blobs, latest }), notes: Vec::new() }
+        let shared = Arc::new(Shared { projector, blobs, latest });
+        Store { shared, notes: Vec::new(), writer_timeout: WRITER_TIMEOUT }
+    }
+
+    /// Returns a store that regards a writer as dead if its lock cannot be tested, for example because the file system
+    /// has no locks, and its last entry is older than `timeout`. By default the timeout is ten minutes.
+    #[must_use]
+    pub fn with_writer_timeout(&self, timeout: Duration) -> Store {
+        Store { writer_timeout: timeout, ..self.clone() }
     }
 
     /// Returns a store whose views have one more note.
@@ -78,7 +91,8 @@ impl Store {
         let shared = &self.shared;
         let answer = shared.projector.read(|view| {
             shared.latest.fetch_max(view.latest(), Ordering::Relaxed);
-            question(&StoreView::new(view, &shared.blobs, &self.notes)).map_err(CallerError)
+            let view = StoreView::new(view, &shared.blobs, &self.notes, self.writer_timeout);
+            question(&view).map_err(CallerError)
         });
         answer.map_err(|CallerError(e)| e)
     }

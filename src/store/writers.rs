@@ -216,7 +216,7 @@ impl StoreView<'_> {
         streams: &[(StreamId, Option<Process>)],
     ) -> Result<Option<Timestamp>> {
         let is_alive = |(stream, owner): &(StreamId, Option<Process>)| {
-            owner.as_ref().is_none_or(|owner| owner.id() == process) && self.view.has_writer(*stream)
+            owner.as_ref().is_none_or(|owner| owner.id() == process) && self.may_have_writer(*stream)
         };
         if row.status != RunStatus::Open || streams.iter().any(is_alive) {
             return Ok(None);
@@ -226,6 +226,15 @@ impl StoreView<'_> {
             last = last.max(self.view.last_time_of(*stream).unwrap_or(0));
         }
         Ok(Some(Timestamp::from_nanos(last)))
+    }
+
+    /// Returns `true` if a process holds the lock of a stream, or if the lock cannot be tested and the last entry of the
+    /// stream is not older than the timeout for writers.
+    fn may_have_writer(&self, stream: StreamId) -> bool {
+        self.view.has_writer(stream).unwrap_or_else(|| {
+            let last = self.view.last_time_of(stream).unwrap_or(0);
+            u128::from(self.view.now().saturating_sub(last)) <= self.writer_timeout.as_nanos()
+        })
     }
 
     /// Returns the streams to which `process` has written. With each stream, returns the process that was the last to

@@ -43,6 +43,21 @@ fn failed_or_panicking_transaction_appends_nothing_and_releases_the_lock() {
 }
 
 #[test]
+fn transaction_is_refused_if_the_file_system_has_no_locks() {
+    let disk = SimDisk::new(14);
+    disk.set_locks(false);
+    let engine = on(disk.process(1));
+    let refused = engine.transact(|_, transaction| {
+        transaction.append(added(1));
+        Ok::<(), Error>(())
+    });
+    assert_eq!(refused.unwrap_err().code(), "locks_unsupported");
+    // Appends need no lock of the workspace.
+    engine.append(&added(2)).unwrap();
+    assert_eq!(jobs(&engine.view().unwrap()), [2]);
+}
+
+#[test]
 fn transaction_within_a_transaction_is_refused() {
     let disk = SimDisk::new(11);
     let engine = on(disk.process(1));

@@ -15,6 +15,10 @@ pub(in crate::capture) struct Commit<'a> {
     pub(in crate::capture) durability: Durability,
     /// `true` if the facts are ends of scopes, which may use the disk space that the log reserves.
     pub(in crate::capture) is_end: bool,
+    /// `true` to return an error if the log cannot take the facts, also with [`FailureMode::Outbox`].
+    ///
+    /// [`FailureMode::Outbox`]: crate::capture::dispatch::FailureMode::Outbox
+    pub(in crate::capture) needs_log: bool,
     pub(in crate::capture) context: &'a Arc<Context>,
 }
 
@@ -24,7 +28,7 @@ impl<'a> Commit<'a> {
         durability: Durability,
         context: &'a Arc<Context>,
     ) -> Commit<'a> {
-        Commit { facts, replaces: Vec::new(), durability, is_end: false, context }
+        Commit { facts, replaces: Vec::new(), durability, is_end: false, needs_log: false, context }
     }
 }
 

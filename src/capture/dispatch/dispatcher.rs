@@ -118,13 +118,13 @@ impl Dispatcher {
         commit: Commit<'_>,
         receipt: &mut Option<Receipt>,
     ) -> Result<Appended> {
-        let Commit { facts, mut replaces, durability, is_end, context } = commit;
+        let Commit { facts, mut replaces, durability, is_end, needs_log, context } = commit;
         let mut captured: Vec<Captured> = facts.into_iter().map(Captured::from).collect();
         if let Some(first) = captured.first_mut() {
             first.replaces = std::mem::take(&mut replaces);
         }
         let mut sinks = (!self.sinks().is_empty() && !InSink::is_entered()).then(|| self.lock());
-        let taken = self.take(&captured, durability, is_end, &mut sinks)?;
+        let taken = self.take(&captured, durability, (is_end, needs_log), &mut sinks)?;
         *receipt = taken.receipt;
         if taken.refused.is_none() && sinks.is_none() {
             self.report_refused(context, &mut sinks);
@@ -166,12 +166,13 @@ impl Dispatcher {
     }
 
     /// Appends facts to the log, or to the outbox if the log cannot take them. Errors: the facts are invalid; the log
-    /// cannot take them, and the mode is not `Outbox`; ends of scopes are lost, and no stream is open.
+    /// cannot take them, and the mode is not `Outbox` or `needs_log` is set; ends of scopes are lost, and no stream is
+    /// open.
     fn take(
         &self,
         captured: &[Captured],
         durability: Durability,
-        is_end: bool,
+        (is_end, needs_log): (bool, bool),
         sinks: &mut Sinks<'_>,
     ) -> Result<Taken> {
         let mut warnings = Vec::new();
@@ -187,7 +188,7 @@ impl Dispatcher {
             Ok((receipt, head)) => {
                 return Ok(Taken { receipt: Some(receipt), head, refused: None, warnings });
             }
-            Err(error) if self.is_outbox() && error.is_storage() => error,
+            Err(error) if self.is_outbox() && !needs_log && error.is_storage() => error,
             Err(error) => return Err(error.into()),
         };
         self.take_refused(captured, durability, is_end, sinks, refused, warnings)

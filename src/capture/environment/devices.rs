@@ -6,13 +6,15 @@ use crate::contract::Device;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 
 /// The greatest number of devices.
 const DEVICES_MAX: usize = 256;
 
-/// Returns the GPUs of this machine.
-pub fn of_this_machine() -> Vec<Device> {
-    devices(Path::new("/"), Path::new("nvidia-smi"), Limits::default())
+/// Returns the GPUs of this machine. They are determined once in each process, because `nvidia-smi` can take seconds.
+pub fn of_this_machine() -> &'static [Device] {
+    static DEVICES: OnceLock<Vec<Device>> = OnceLock::new();
+    DEVICES.get_or_init(|| devices(Path::new("/"), Path::new("nvidia-smi"), Limits::default()))
 }
 
 /// Returns the GPUs. The program `nvidia_smi` reports the NVIDIA GPUs with their memory. If the program fails, files
@@ -97,6 +99,12 @@ fn sorted_entries(directory: &Path) -> Vec<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn gpus_are_determined_once() {
+        assert_eq!(of_this_machine().as_ptr(), of_this_machine().as_ptr());
+    }
+
     use crate::capture::environment::packages::tests::Tree;
     use std::os::unix::fs::PermissionsExt;
     use std::time::Duration;

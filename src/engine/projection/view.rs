@@ -3,7 +3,7 @@
 use crate::engine::entries::Entries;
 use crate::engine::entry::{Entry, Position, Seq, Stamp, StreamId};
 use crate::engine::error::{Error, Result};
-use crate::engine::log::directory::is_held;
+use crate::engine::log::directory::has_writer;
 use crate::engine::log::ordered::OrderedReader;
 use crate::engine::log::{Item, ScanMode, StreamReader};
 use crate::engine::projection::bounds::{ALL_TIMES, KeyBounds, after_prefix};
@@ -365,10 +365,17 @@ impl View {
         cursor.filter(|cursor| cursor.last.0 != Seq(0)).map(|cursor| cursor.time)
     }
 
-    /// Returns `true` if a process now holds the lock of a stream. This process is normally the writer of the stream.
+    /// Returns whether a process now holds the lock of a stream. This process is normally the writer of the stream.
+    /// Returns `None` if the lock cannot be tested, for example because the file system has no locks.
     #[cfg_attr(not(feature = "ml"), expect(dead_code, reason = "only the ML store asks"))]
-    pub(crate) fn has_writer(&self, stream: StreamId) -> bool {
-        is_held(self.snapshot.site.storage.as_ref(), &self.snapshot.site.log, stream)
+    pub(crate) fn has_writer(&self, stream: StreamId) -> Option<bool> {
+        has_writer(self.snapshot.site.storage.as_ref(), &self.snapshot.site.log, stream)
+    }
+
+    /// Returns the time of the clock, in nanoseconds since the epoch.
+    #[cfg_attr(not(feature = "ml"), expect(dead_code, reason = "only the ML store asks"))]
+    pub(crate) fn now(&self) -> u64 {
+        self.snapshot.site.storage.now()
     }
 
     /// Returns the position in the log up to which the view was made.

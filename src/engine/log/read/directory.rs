@@ -54,12 +54,27 @@ pub fn log_bytes(storage: &dyn Storage, log: &Path, streams: &[StreamId]) -> u64
 }
 
 /// Returns true if a process, normally the writer, holds the lock of the stream. Returns false if no process holds the
-/// lock, or if the lock cannot be tested, for example because the file system has no locks.
+/// lock, or if the lock cannot be tested.
 pub fn is_held(storage: &dyn Storage, log: &Path, stream: StreamId) -> bool {
-    [names::LOCK_NAME, names::ABANDONED_LOCK_NAME].iter().any(|name| {
+    has_writer(storage, log, stream) == Some(true)
+}
+
+/// Returns whether a process, normally the writer, holds the lock of the stream. Returns `None` if the lock cannot be
+/// tested, for example because the file system has no locks.
+pub fn has_writer(storage: &dyn Storage, log: &Path, stream: StreamId) -> Option<bool> {
+    let is_locked = |name: &&str| {
         let path = names::stream_dir(log, stream).join(name);
-        storage.open(&path, OpenMode::Read).is_ok_and(|file| matches!(file.is_locked(), Ok(true)))
-    })
+        match storage.open(&path, OpenMode::Read) {
+            Ok(file) => file.is_locked().ok(),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Some(false),
+            Err(_) => None,
+        }
+    };
+    let states = [names::LOCK_NAME, names::ABANDONED_LOCK_NAME].map(|name| is_locked(&name));
+    if states.contains(&Some(true)) {
+        return Some(true);
+    }
+    states.iter().all(Option::is_some).then_some(false)
 }
 
 /// Returns the identity of a directory and the id of the current boot; `None` if one of them is not available.

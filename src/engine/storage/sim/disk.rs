@@ -72,6 +72,12 @@ impl SimDisk {
         state.now = state.now.saturating_add_signed(nanoseconds);
     }
 
+    /// Sets whether the file system has locks. Without locks, each call for a lock fails with
+    /// [`Unsupported`](std::io::ErrorKind::Unsupported).
+    pub fn set_locks(&self, supported: bool) {
+        guard(&self.state).without_locks = !supported;
+    }
+
     /// Simulates the start of the machine by changing the boot id. All processes of the previous boot must have ended
     /// before.
     pub fn reboot(&self) {

@@ -36,6 +36,14 @@ impl SimFile {
         Ok(())
     }
 
+    /// Returns an error if the file system has no locks.
+    fn may_lock(&self) -> io::Result<()> {
+        if guard(&self.disk.state).without_locks {
+            return Err(io::ErrorKind::Unsupported.into());
+        }
+        Ok(())
+    }
+
     fn read_part(&self, offset: u64, out: &mut [u8]) -> usize {
         let bytes = Arc::clone(guard(&self.node).content.seen());
         let start = usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len());
@@ -171,6 +179,7 @@ impl File for SimFile {
 
     fn try_lock(&self) -> io::Result<bool> {
         self.life.perform(OperationClass::Query, |_| {
+            self.may_lock()?;
             let mut node = guard(&self.node);
             let mine = node.holder.as_ref().is_some_and(|(_, handle)| *handle == self.handle);
             if node.is_locked() && !mine {
@@ -189,7 +198,10 @@ impl File for SimFile {
     }
 
     fn is_locked(&self) -> io::Result<bool> {
-        self.life.perform(OperationClass::Query, |_| Ok(guard(&self.node).is_locked()))
+        self.life.perform(OperationClass::Query, |_| {
+            self.may_lock()?;
+            Ok(guard(&self.node).is_locked())
+        })
     }
 
     fn map(&self) -> Option<Arc<dyn Mapping>> {

@@ -31,6 +31,7 @@ pub(super) struct DiskState {
     pub(super) free_bytes: Option<u64>,
     pub(super) read_only: bool,
     pub(super) failing_syncs: bool,
+    pub(super) without_locks: bool,
     pub(super) writes: u64,
     pub(super) syncs_after_failure: u64,
     pub(super) boot_id_reads: u64,
