@@ -239,6 +239,28 @@ fn artifact_whose_body_cannot_be_stored_refers_to_the_file_under_outbox() {
 }
 
 #[test]
+fn directory_that_cannot_be_stored_is_a_reference_under_outbox_and_an_error_under_raise() {
+    for is_outbox in [true, false] {
+        let machine = Machine::new(10);
+        machine.main.overwrite(Path::new("/model/weights"), CONTENT.to_vec());
+        let options = options(machine.storage());
+        let contexta = if is_outbox { outbox(options) } else { options }.open().unwrap();
+        let run = start(&contexta);
+        machine.main.set_free_bytes(Some(4));
+        let registered = run.register(ArtifactRegistration::output("model_bundle", "/model").key("m"));
+        if is_outbox {
+            let result = registered.unwrap().result();
+            assert_eq!(result.degradation_reasons(), ["artifact_body_not_stored"]);
+            let manifest = artifact(&contexta).unwrap().manifest;
+            assert_eq!((manifest.location_ref.as_str(), manifest.hash_value), ("file:///model", None));
+        } else {
+            assert_eq!(registered.unwrap_err().code(), "storage_full");
+            assert_eq!(artifact(&contexta), None);
+        }
+    }
+}
+
+#[test]
 fn ingest_reports_an_artifact_whose_body_cannot_be_stored() {
     let machine = Machine::new(8);
     let contexta = outbox(options(machine.storage())).open().unwrap();
