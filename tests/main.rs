@@ -20,6 +20,7 @@ mod contract_codes;
 mod end_to_end;
 #[cfg(all(unix, feature = "cli"))]
 mod exec;
+mod failures;
 #[cfg(all(unix, feature = "cli"))]
 mod files;
 mod foreign_domain;

@@ -13,9 +13,13 @@
     reason = "helpers of tests may panic; clippy.toml permits it in test functions only"
 )]
 
+#[path = "processes/code.rs"]
+mod code;
 #[cfg(feature = "cli")]
 #[path = "processes/kills.rs"]
 mod kills;
+#[path = "processes/threads.rs"]
+mod threads;
 
 use contexta::engine::codec::{self, CodecError};
 use contexta::engine::domain::Domain;
@@ -212,14 +216,19 @@ fn role() -> Option<(PathBuf, u8, u32, u64, u64)> {
     Some((PathBuf::from(parts[0]), number(1) as u8, number(2) as u32, number(3), number(4)))
 }
 
-fn spawn(test: &str, dir: &Path, writer: u8, life: u32, least: u64, most: u64) -> Child {
-    Command::new(std::env::current_exe().unwrap())
+/// Returns the command that starts this binary again for one of the tests `child_*`.
+fn child(test: &str, dir: &Path, writer: u8, life: u32, least: u64, most: u64) -> Command {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command
         .args(["--exact", test, "--nocapture", "--test-threads=1"])
         .env(ROLE, format!("{}|{writer}|{life}|{least}|{most}", dir.display()))
         .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .spawn()
-        .unwrap()
+        .stdout(Stdio::null());
+    command
+}
+
+fn spawn(test: &str, dir: &Path, writer: u8, life: u32, least: u64, most: u64) -> Child {
+    child(test, dir, writer, life, least, most).spawn().unwrap()
 }
 
 /// Returns a flag that becomes true when standard input ends.

@@ -21,7 +21,7 @@ use std::time::Duration;
 
 /// A sink that fails on request, and stores the positions of the facts that it accepted.
 #[derive(Debug, Default)]
-struct Flaky {
+pub(crate) struct Flaky {
     name: &'static str,
     /// The number of calls that fail from now on.
     failing: AtomicU32,
@@ -33,15 +33,15 @@ struct Flaky {
 }
 
 impl Flaky {
-    fn named(name: &'static str) -> Arc<Flaky> {
+    pub(crate) fn named(name: &'static str) -> Arc<Flaky> {
         Arc::new(Flaky { name, ..Flaky::default() })
     }
 
-    fn fail(&self, calls: u32) {
+    pub(crate) fn fail(&self, calls: u32) {
         self.failing.store(calls, Ordering::SeqCst);
     }
 
-    fn taken(&self) -> Vec<Position> {
+    pub(crate) fn taken(&self) -> Vec<Position> {
         self.taken.lock().unwrap().clone()
     }
 }
@@ -69,9 +69,9 @@ impl Sink for Flaky {
 
 /// A storage with two disks. Paths below `/outbox` are on the second disk.
 #[derive(Debug)]
-struct TwoDisks {
-    main: Arc<dyn Storage>,
-    other: Arc<dyn Storage>,
+pub(crate) struct TwoDisks {
+    pub(crate) main: Arc<dyn Storage>,
+    pub(crate) other: Arc<dyn Storage>,
 }
 
 impl TwoDisks {
@@ -122,20 +122,20 @@ impl Storage for TwoDisks {
     }
 }
 
-fn options(storage: Arc<dyn Storage>) -> Options {
+pub(crate) fn options(storage: Arc<dyn Storage>) -> Options {
     Options::new("/w").project("wine").storage(storage).detect_code_revision(false)
 }
 
-fn outbox(options: Options) -> Options {
+pub(crate) fn outbox(options: Options) -> Options {
     options.failure_mode(FailureMode::Outbox).outbox_dir("/outbox")
 }
 
-fn start(contexta: &Contexta) -> RunScope {
+pub(crate) fn start(contexta: &Contexta) -> RunScope {
     contexta.run("a").run_id("a").start().unwrap()
 }
 
 /// Returns the positions of all entries, in the order of the streams.
-fn positions(contexta: &Contexta) -> Vec<Position> {
+pub(crate) fn positions(contexta: &Contexta) -> Vec<Position> {
     contexta
         .dump_log(None)
         .unwrap()
@@ -149,7 +149,7 @@ fn positions(contexta: &Contexta) -> Vec<Position> {
         .collect()
 }
 
-fn values(contexta: &Contexta) -> Vec<f64> {
+pub(crate) fn values(contexta: &Contexta) -> Vec<f64> {
     let series = contexta.step_series("a", "loss", None).unwrap();
     series.points.iter().map(|point| point.value.to_string().parse().unwrap()).collect()
 }

@@ -1,6 +1,6 @@
 //! Errors of capture.
 
-use crate::capture::result::BatchCaptureResult;
+use crate::capture::result::{ALL_SINKS_FAILED, BODY_NOT_STORED, BatchCaptureResult, SOME_SINKS_FAILED};
 use crate::contract::{ContractError, RunStatus, StableRef};
 use crate::store;
 
@@ -52,8 +52,8 @@ pub enum Error {
         /// The data that cannot be written.
         what: &'static str,
     },
-    /// A sink did not take facts that the log contains, or the manifest of an artifact is lost. The results name the
-    /// sinks and the errors.
+    /// A sink did not take facts that the log contains; in the problems of an ingest also: the content of an artifact
+    /// could not be stored. The results name the sinks and the errors.
     #[error("{}", undelivered(.0))]
     Delivery(Box<BatchCaptureResult>),
     /// A sink cannot be used.
@@ -88,11 +88,11 @@ fn undelivered(results: &BatchCaptureResult) -> String {
     message.unwrap_or("captured, but not delivered to all sinks").to_owned()
 }
 
-/// Returns the stable code of the first failed result if the code is that of a failed delivery, and `capture_failed`
-/// otherwise.
+/// Returns the stable code of the first failed result if the code is that of a failed delivery or of a body that was
+/// not stored, and `capture_failed` otherwise.
 fn undelivered_code(results: &BatchCaptureResult) -> &'static str {
     let code = results.iter().find_map(|result| result.error_code());
-    let known = [crate::capture::result::ALL_SINKS_FAILED, crate::capture::result::SOME_SINKS_FAILED];
+    let known = [ALL_SINKS_FAILED, SOME_SINKS_FAILED, BODY_NOT_STORED];
     known.into_iter().find(|known| code == Some(*known)).unwrap_or("capture_failed")
 }
 
@@ -150,6 +150,9 @@ impl Error {
             Error::ReadOnly { .. } => {
                 let settings = "`records.read_only` and `artifacts.read_only`";
                 Some(format!("leave out the overlay `readonly`, or set {settings} to false"))
+            }
+            Error::Delivery(results) if undelivered_code(results) == BODY_NOT_STORED => {
+                Some("make space on the disk of the workspace, and register the artifact again".into())
             }
             Error::Delivery(_) => Some(
                 "remove the cause in the sink; with `capture.dispatch_failure_mode = \"outbox\"`, undelivered captures wait for a replay"

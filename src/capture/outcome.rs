@@ -1,7 +1,9 @@
 //! The results of registering artifacts.
 
 use crate::capture::error::{Error, Result};
-use crate::capture::result::{BatchCaptureResult, CaptureResult, PayloadFamily, ResultFailure};
+use crate::capture::result::{
+    BODY_NOT_STORED, BatchCaptureResult, CaptureResult, PayloadFamily, ResultFailure,
+};
 use crate::contract::{ArtifactManifest, ArtifactRef, Canonical, Valid};
 use crate::store::{Durability, Note};
 use std::ops::Deref;
@@ -12,11 +14,13 @@ use std::ops::Deref;
 pub struct RegisteredArtifact {
     /// The recorded manifest, with the artifact's ref, size and SHA-256 digest.
     pub manifest: Valid<ArtifactManifest>,
-    /// The durability of both manifest and body.
-    pub durability: Durability,
+    /// The durability of both manifest and body; `None` if the manifest is lost
+    /// ([`FailureMode::Outbox`](crate::capture::FailureMode)).
+    pub durability: Option<Durability>,
     /// `true` if the file does not exist and only the manifest was recorded.
     pub is_missing: bool,
-    /// Notes on steps that failed although the artifact was recorded, such as the removal of a moved file.
+    /// Notes on steps that failed although the artifact was recorded, such as the removal of a moved file, or the storage
+    /// of the content.
     pub notes: Vec<Note>,
     /// The result of capturing the manifest.
     pub(super) captured: CaptureResult,
@@ -29,7 +33,8 @@ impl RegisteredArtifact {
     }
 
     /// Returns the result of capturing the manifest, with the manifest as the payload. The result is degraded if, for
-    /// example, the file is missing, or the manifest waits for a replay.
+    /// example, the file is missing, its content could not be stored, or the manifest waits for a replay. The result is
+    /// failed if the manifest is lost.
     pub fn result(&self) -> CaptureResult {
         let mut result = self.captured.clone();
         debug_assert_eq!(result.family(), PayloadFamily::Artifact);
@@ -37,6 +42,19 @@ impl RegisteredArtifact {
             result.add_reason("artifact_source_missing");
         }
         result.payload_of(Some(self.manifest.to_value()))
+    }
+
+    /// Returns an error if the content was not stored, or the manifest is lost. With
+    /// [`FailureMode::Outbox`](crate::capture::FailureMode), the registration itself states this only in its result.
+    pub(crate) fn check_stored(&self) -> Result<()> {
+        let mut result = self.result();
+        let unstored = self.notes.iter().find(|note| note.code == BODY_NOT_STORED);
+        match (result.error_code(), unstored) {
+            (None, None) => return Ok(()),
+            (None, Some(note)) => result.fail(ResultFailure::new(note.code, note.message.as_str()), true),
+            (Some(_), _) => {}
+        }
+        Err(Error::Delivery(Box::new(BatchCaptureResult::aggregate(PayloadFamily::Artifact, vec![result]))))
     }
 }
 

@@ -7,7 +7,7 @@ use crate::capture::emission::{ArtifactRegistration, ArtifactRole, IngestMode};
 use crate::capture::error::{Error, Result};
 use crate::capture::intake::Intake;
 use crate::capture::outcome::RegisteredArtifact;
-use crate::capture::result::{BatchCaptureResult, CaptureResult, CapturedAs, PayloadFamily};
+use crate::capture::result::{BODY_NOT_STORED, CaptureResult, CapturedAs, PayloadFamily};
 use crate::capture::scope::Scope;
 use crate::contract::refs::{component_of_id, slug};
 use crate::contract::{
@@ -16,7 +16,7 @@ use crate::contract::{
 use crate::store::journal::file_name_attributes;
 use crate::store::location;
 use crate::store::source::SOURCE_NOT_REMOVED;
-use crate::store::{Durability, Note, Severity, SourceMode, StoredBody};
+use crate::store::{self, Durability, Note, Severity, SourceMode, StoredBody, chain};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError};
@@ -146,7 +146,10 @@ impl Scope {
         mut manifest: ArtifactManifest,
         edge: Fact,
     ) -> Result<RegisteredArtifact> {
-        let tree = self.session.inner.journal.take_tree(&what.path)?;
+        let tree = match self.session.inner.journal.take_tree(&what.path) {
+            Ok(tree) => tree,
+            Err(error) => return self.register_unstored(what, manifest, edge, error),
+        };
         manifest.location_ref = location::of_tree(&tree.body.digest);
         manifest.hash_value = what.compute_hash.then(|| tree.body.sha256.clone());
         manifest.size_bytes = Some(tree.body.size);
@@ -168,20 +171,28 @@ impl Scope {
         edge: Fact,
     ) -> Result<RegisteredArtifact> {
         let journal = &self.session.inner.journal;
-        let source = journal.take_source(&what.path, mode)?;
+        let source = match journal.take_source(&what.path, mode) {
+            Ok(source) => source,
+            Err(error) => return self.register_unstored(what, manifest, edge, error),
+        };
         manifest.location_ref = location::of_body(&source.body.digest);
         manifest.hash_value = what.compute_hash.then(|| source.body.sha256.clone());
         manifest.size_bytes = Some(source.body.size);
         let recorded = self.record(manifest, Some(&source.body), vec![edge]);
         match recorded {
             // The file is removed only if the log has the manifest.
-            Ok(mut recorded) if !recorded.captured.recovered_to_outbox() => {
+            Ok(mut recorded)
+                if !recorded.captured.recovered_to_outbox() && recorded.captured.error_code().is_none() =>
+            {
                 recorded.notes.extend(journal.finish_source(source));
                 Ok(recorded)
             }
             Ok(mut recorded) => {
                 if journal.abandon_source(source) {
-                    let message = "the file stays, because the manifest waits for a replay";
+                    let message = match recorded.captured.error_code() {
+                        None => "the file stays, because the manifest waits for a replay",
+                        Some(_) => "the file stays, because the manifest could not be recorded",
+                    };
                     recorded.notes.push(Note::new(Severity::Warning, SOURCE_NOT_REMOVED, message));
                 }
                 Ok(recorded)
@@ -192,6 +203,41 @@ impl Scope {
                 Err(error)
             }
         }
+    }
+
+    /// Registers an artifact whose content could not be stored because of `error`. The manifest refers to the file where
+    /// it is, and a degraded marker states the error. Returns `error` with [`FailureMode::Raise`], or if the file system
+    /// did not cause it.
+    ///
+    /// [`FailureMode::Raise`]: crate::capture::FailureMode::Raise
+    fn register_unstored(
+        &self,
+        what: &ArtifactRegistration,
+        mut manifest: ArtifactManifest,
+        edge: Fact,
+        error: store::Error,
+    ) -> Result<RegisteredArtifact> {
+        let inner = &self.session.inner;
+        if !inner.dispatcher.is_outbox() || !error.is_storage() {
+            return Err(error.into());
+        }
+        let path = std::path::absolute(&what.path).unwrap_or_else(|_| what.path.clone());
+        manifest.location_ref = location::of_file(&path);
+        // A directory has no digest, and the file may be the cause of the error.
+        if what.compute_hash
+            && let Ok((sha256, size)) = inner.journal.hash_file(&path)
+        {
+            (manifest.hash_value, manifest.size_bytes) = (Some(sha256), Some(size));
+        }
+        let (own, place) = (&manifest.artifact_ref, path.display());
+        let message =
+            format!("the content of {own} was not stored, and the file stays at {place}: {}", chain(&error));
+        let marker = self.marker("artifact.body_not_stored", message.clone(), own.into())?;
+        let mut recorded = self.record(manifest, None, vec![edge, marker])?;
+        recorded.captured.add_reason(BODY_NOT_STORED);
+        recorded.captured.add_warning(message.as_str());
+        recorded.notes.push(Note::new(Severity::Warning, BODY_NOT_STORED, message));
+        Ok(recorded)
     }
 
     /// Appends the manifest of an artifact and other facts. The manifest replaces the last manifest that was recorded
@@ -218,34 +264,25 @@ impl Scope {
         let mut receipt = None;
         let appended = inner.dispatcher.append_with_receipt(commit, &mut receipt);
         *last = receipt.map(|receipt| receipt.first).or(*last);
-        let mut recorded = self.registered(appended?, manifest)?;
+        let mut recorded = self.registered(appended?, manifest);
         intake.into_changes().tell(&mut recorded.captured);
         Ok(recorded)
     }
 
-    /// Returns the result of a registration. Error: the manifest is lost.
-    fn registered(
-        &self,
-        appended: Appended,
-        manifest: Valid<ArtifactManifest>,
-    ) -> Result<RegisteredArtifact> {
+    /// Returns the result of a registration. The result is failed if the manifest is lost.
+    fn registered(&self, appended: Appended, manifest: Valid<ArtifactManifest>) -> RegisteredArtifact {
         let Appended { receipt, results, .. } = appended;
-        let Some(receipt) = receipt else {
-            let results = results.unwrap_or_default();
-            let results = BatchCaptureResult::aggregate(PayloadFamily::Artifact, results);
-            return Err(Error::Delivery(Box::new(results)));
-        };
-        let durability = receipt.durability;
+        let durability = receipt.map(|receipt| receipt.durability);
         let captured = results.and_then(|results| results.into_iter().next()).unwrap_or_else(|| {
             let captured = CapturedAs {
                 context: Some(Arc::clone(&self.context)),
                 record_type: None,
-                position: Some(receipt.first.position()),
-                durability: Some(durability),
+                position: receipt.map(|receipt| receipt.first.position()),
+                durability,
             };
             CaptureResult::captured(PayloadFamily::Artifact, captured)
         });
-        Ok(RegisteredArtifact { manifest, durability, is_missing: false, notes: Vec::new(), captured })
+        RegisteredArtifact { manifest, durability, is_missing: false, notes: Vec::new(), captured }
     }
 
     /// Examines the file of an artifact. Error: the file cannot be registered in this mode.

@@ -97,7 +97,8 @@ impl Dispatcher {
         }
     }
 
-    fn is_outbox(&self) -> bool {
+    /// Returns `true` if the failure mode is [`FailureMode::Outbox`].
+    pub(in crate::capture) fn is_outbox(&self) -> bool {
         self.shared.options.failure_mode == FailureMode::Outbox
     }
 

@@ -15,7 +15,7 @@ pub enum FailureMode {
     Raise,
     /// The capture returns a degraded result. Facts that a sink did not take wait in the log. Facts that the log did
     /// not take wait in the outbox. If the outbox cannot take a fact either, the fact is lost, and the result is
-    /// failed.
+    /// failed. If the content of an artifact cannot be stored, its manifest refers to the file where it is.
     Outbox,
 }
 

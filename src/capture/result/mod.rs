@@ -18,6 +18,8 @@ mod status;
 pub(in crate::capture) const ALL_SINKS_FAILED: &str = "dispatch_all_eligible_sinks_failed";
 /// The failure code of a capture whose payload some sinks did not take.
 pub(in crate::capture) const SOME_SINKS_FAILED: &str = "dispatch_some_sinks_failed";
+/// The reason, the code of the note, and the failure code of an artifact whose content could not be stored.
+pub(in crate::capture) const BODY_NOT_STORED: &str = "artifact_body_not_stored";
 
 pub use batch::{BatchCaptureResult, BatchCounts, MixedFamilies};
 pub use capture_result::CaptureResult;

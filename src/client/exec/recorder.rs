@@ -295,8 +295,8 @@ impl Recording {
         for (kind, path) in files.chain(end.trees.into_iter().map(|path| ("directory", path))) {
             // The files belong to the program. The modes `move` and `adopt` of the settings would remove them.
             let what = ArtifactRegistration::output(kind, path).ingest_mode(IngestMode::Copy);
-            let registered = self.scope.register(what);
-            self.note(registered.map(drop).map_err(Error::from));
+            let registered = self.scope.register(what).and_then(|registered| registered.check_stored());
+            self.note(registered.map_err(Error::from));
         }
         match end.outcome.status() {
             RunStatus::Completed => {

@@ -212,7 +212,7 @@ fn records(line: &mut LineMembers, scope: &AnyScope, now: Timestamp) {
         file.ingest_mode = Some(IngestMode::Copy);
         file.key = line.text("key");
         file.role = line.word::<ArtifactRole>("role").unwrap_or(file.role);
-        keep(line, scope.register(file));
+        keep(line, scope.register(file).and_then(|registered| registered.check_stored()));
     }
 }
 
