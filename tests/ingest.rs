@@ -1,7 +1,7 @@
 //! `contexta ingest`: short lines, interchange objects, acknowledgements, problems and the end of the input.
 
 use crate::support::open_sim;
-use contexta::capture::{Durability, Sink, SinkError, SinkReceipt, SinkRequest};
+use contexta::capture::{Durability, FailureMode, Sink, SinkError, SinkReceipt, SinkRequest};
 use contexta::contract::{AnyRecord, RunStatus, Value};
 use contexta::engine::storage::sim::SimDisk;
 use contexta::{Contexta, IngestCommit, IngestSettings, Options, RunSnapshot};
@@ -270,6 +270,26 @@ fn lines_that_cannot_be_written_are_acknowledged_later() {
     assert_eq!(commits[1].problems.len(), 1);
     let snapshot = contexta.run_snapshot("r").unwrap();
     assert_eq!((snapshot.metrics[0].count, snapshot.run.status), (3, RunStatus::Completed));
+}
+
+#[test]
+fn lost_records_are_reported_with_the_failure_mode_outbox() {
+    let disk = SimDisk::new(12);
+    let options = Options::new("/w").storage(disk.process(1)).detect_code_revision(false);
+    let contexta = options.failure_mode(FailureMode::Outbox).open().unwrap();
+    let unchanged = || {};
+    let (locked, unlocked) = (|| disk.set_read_only(true), || disk.set_read_only(false));
+    // The log buffers fewer bytes than the event has, so it must be written at once.
+    let event = format!("{{\"event\":\"noise\",\"message\":\"{}\"}}\n", "x".repeat(200_000));
+    let parts: Vec<(&dyn Fn(), String)> =
+        vec![(&unchanged, START.to_owned() + METRIC), (&locked, event), (&unlocked, METRIC.to_owned() + END)];
+    let commits = ingest_parts(&contexta, parts);
+    let codes: Vec<(u64, &str)> =
+        commits.iter().flat_map(|commit| &commit.problems).map(|p| (p.line, p.code)).collect();
+    assert!(codes.contains(&(3, "capture_failed")), "{codes:?}");
+    assert_eq!(commits.last().unwrap().refused, 1);
+    let snapshot = contexta.run_snapshot("r").unwrap();
+    assert_eq!((events(&snapshot), snapshot.metrics[0].count), (vec![], 2));
 }
 
 /// Ingests parts, and returns the commits.

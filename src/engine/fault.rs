@@ -13,6 +13,7 @@ pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> Option<&str> {
 
 /// Returns the messages of an error and its sources in one line. A source is left out if the message before it ends
 /// with the same text.
+#[cfg_attr(not(feature = "ml"), expect(dead_code, reason = "only the ML store and its commands ask"))]
 pub(crate) fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();

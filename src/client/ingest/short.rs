@@ -1,5 +1,6 @@
 //! Short lines (docs/INGEST.md): each member that names a fact is recorded in the run or stage that the line belongs to.
 
+use crate::capture::outcome::check_captured;
 use crate::capture::{
     self, AnyScope, ArtifactRegistration, ArtifactRole, Emission, EventEmission, IngestMode, MetricEmission,
     RunScope, ScopeSpec, Session, SpanEmission, StageScope,
@@ -179,7 +180,7 @@ fn records(line: &mut LineMembers, scope: &AnyScope, now: Timestamp) {
         let unit = line.text("unit");
         for (key, value) in metrics {
             let metric = MetricEmission { step, unit: unit.clone(), ..MetricEmission::new(key, value) };
-            keep(line, scope.emit(MetricEmission { tags: tags.clone(), ..metric }));
+            keep(line, scope.emit(MetricEmission { tags: tags.clone(), ..metric }).and_then(check_captured));
         }
     }
     let attributes = match event.is_some() || span.is_some() || artifact.is_some() {
@@ -191,7 +192,7 @@ fn records(line: &mut LineMembers, scope: &AnyScope, now: Timestamp) {
         let level = level(line).unwrap_or(EventLevel::Info);
         let event =
             EventEmission { attributes: attributes.clone(), tags, level, ..EventEmission::new(key, message) };
-        keep(line, scope.emit(Emission::from(event)));
+        keep(line, scope.emit(Emission::from(event)).and_then(check_captured));
     }
     if let Some(name) = span {
         let mut span = SpanEmission { attributes: attributes.clone(), ..SpanEmission::new(name) };
@@ -203,7 +204,7 @@ fn records(line: &mut LineMembers, scope: &AnyScope, now: Timestamp) {
         if artifact.is_none() {
             span.span_kind = line.word("kind").unwrap_or(span.span_kind);
         }
-        keep(line, scope.emit(Emission::from(span)));
+        keep(line, scope.emit(Emission::from(span)).and_then(check_captured));
     }
     if let Some(path) = artifact {
         let kind = line.text("kind").unwrap_or_else(|| FILE.to_owned());
