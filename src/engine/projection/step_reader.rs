@@ -215,23 +215,16 @@ fn are_unchanged(
     cursors: &BTreeMap<StreamId, Cursor>,
     streams: &[StreamId],
 ) -> Vec<(StreamId, bool)> {
+    let (storage, since) = (log.storage.as_ref(), started.saturating_sub(FRESH));
     let is_unchanged = |stream: &StreamId| {
-        let cursor = cursors.get(stream);
-        (*stream, cursor.is_some_and(|cursor| is_unchanged_for_long(log, started, *stream, cursor)))
+        let is_unchanged = |cursor: &Cursor| {
+            !cursor.is_of_another_boot(log.boot)
+                && cursor.is_unchanged_since(storage, log.log, *stream, since)
+        };
+        (*stream, cursors.get(stream).is_some_and(is_unchanged))
     };
     let pieces = parallel::map_pieces(streams, PIECE_STREAMS, |streams| {
         streams.iter().map(is_unchanged).collect::<Vec<_>>()
     });
     pieces.concat()
-}
-
-/// Returns true if a stream is certainly unchanged since the cursor was stored. Returns true only for a stream of one
-/// segment that has not changed for [`FRESH`] nanoseconds. Reads metadata only, and does not list the directory of the
-/// stream.
-fn is_unchanged_for_long(log: LogAccess<'_>, started: u64, stream: StreamId, cursor: &Cursor) -> bool {
-    let since = started.saturating_sub(FRESH);
-    let (storage, segment) = (log.storage.as_ref(), cursor.resume.segment);
-    cursor.is_complete
-        && !cursor.is_of_another_boot(log.boot)
-        && cursor.files.is_single_and_unchanged(storage, log.log, stream, segment, since)
 }
