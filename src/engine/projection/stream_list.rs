@@ -82,6 +82,7 @@ mod tests {
         // The clock of the file system is coarse: this stream does not change the time of the directory again.
         let time = || storage.info(Path::new(LOG)).unwrap().modified;
         let before = time();
+        disk.advance(-1);
         add_stream(&storage, 3);
         assert_eq!(time(), before);
         let again = current(&storage, Some(&again));
