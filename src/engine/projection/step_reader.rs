@@ -121,11 +121,13 @@ impl<'a> StepReader<'a> {
     /// Compares the cursor of a stream with the log, and opens the stream if it may have new entries. Sets
     /// `contradiction` if the log contradicts the cursor. Adds a note if the stream cannot be read.
     fn open_stream(&mut self, stream: StreamId, is_unchanged: bool) -> Result<()> {
-        let cursor = self.cursors.get(&stream).cloned().unwrap_or_else(Cursor::start);
-        if is_unchanged {
-            self.add_stream_notes(stream, &cursor);
+        let cursors = Arc::clone(&self.cursors);
+        let known = cursors.get(&stream);
+        if let (true, Some(cursor)) = (is_unchanged, known) {
+            self.add_stream_notes(stream, cursor);
             return Ok(());
         }
+        let cursor = known.cloned().unwrap_or_else(Cursor::start);
         if let Some(open) = self.open_segment.filter(|open| open.stream == stream)
             && let Some((listing, confirmed, reader)) = self.log.confirm_open(&cursor, open)
         {
