@@ -93,10 +93,13 @@ impl fmt::Debug for Digest {
 
 /// Returns the lower-case hexadecimal text of `bytes`.
 pub fn hex(bytes: &[u8]) -> String {
-    let digit = |nibble: u8| if nibble < 10 { b'0' + nibble } else { b'a' - 10 + nibble };
-    let digits = bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect();
-    // Digits are always text.
-    String::from_utf8(digits).unwrap_or_default()
+    let digit = |nibble: u8| char::from(if nibble < 10 { b'0' + nibble } else { b'a' - 10 + nibble });
+    let mut digits = String::with_capacity(2 * bytes.len());
+    for byte in bytes {
+        digits.push(digit(byte >> 4));
+        digits.push(digit(byte & 15));
+    }
+    digits
 }
 
 /// Parses exactly `2 * N` lower-case hexadecimal digits.

@@ -40,6 +40,19 @@ fn map_pieces_in<T: Sync, R: Send>(
     pool.install(|| items.par_chunks(len).map(f).collect())
 }
 
+/// Applies `f` to every item, on all cores if possible. One core is given at least `len_min` consecutive items. The
+/// results are in the order of the items.
+pub(crate) fn map_owned<T: Send, R: Send>(
+    items: Vec<T>,
+    len_min: usize,
+    f: impl Fn(T) -> R + Send + Sync,
+) -> Vec<R> {
+    match if items.len() < 2 * len_min { None } else { pool() } {
+        Some(pool) => pool.install(|| items.into_par_iter().with_min_len(len_min).map(f).collect()),
+        None => items.into_iter().map(f).collect(),
+    }
+}
+
 /// Runs both functions, at the same time if possible.
 pub(crate) fn both<A: Send, B: Send>(a: impl FnOnce() -> A + Send, b: impl FnOnce() -> B + Send) -> (A, B) {
     match pool() {
@@ -74,6 +87,14 @@ mod tests {
                 assert!(pieces.len() <= threads * PIECES_PER_THREAD);
                 assert_eq!(pieces.concat(), items);
             }
+        }
+    }
+
+    #[test]
+    fn owned_items_are_mapped_in_their_order() {
+        for len in [0, 1, 19, 20, 1000] {
+            let mapped = map_owned((0..len).collect(), 10, |n: usize| n + 1);
+            assert_eq!(mapped, (1..=len).collect::<Vec<_>>());
         }
     }
 

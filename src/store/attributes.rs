@@ -21,6 +21,7 @@ use crate::engine::projection::{Version, current};
 use crate::projections::metadata::{IMPORTED_MARK, METADATA_PREFIX, NOTE_PREFIX, PARAM_PREFIX, TAG_PREFIX};
 use crate::store::writers::Lifecycle;
 use std::collections::{BTreeMap, HashSet};
+use std::ops::Bound;
 
 /// The attributes of one object: the name of each attribute, with all its recorded versions. Each name occurs once.
 #[derive(Debug, Default)]
@@ -243,9 +244,11 @@ impl Attributes {
 
     /// Returns the attributes whose names begin with `prefix`. The keys of the map are the names without the prefix.
     pub(super) fn with_prefix(&self, prefix: &str) -> BTreeMap<String, Value> {
+        // The names are sorted, so the names with the prefix are adjacent.
+        let from = self.values.range::<str, _>((Bound::Included(prefix), Bound::Unbounded));
         let named =
             |(name, value): (&String, &Value)| Some((name.strip_prefix(prefix)?.to_owned(), value.clone()));
-        self.values.iter().filter_map(named).collect()
+        from.map_while(named).collect()
     }
 
     /// Returns the notes that people added, oldest first.

@@ -2,6 +2,7 @@
 
 use crate::contract::nfc::nfc;
 use crate::contract::{Object, ObjectKind, ProjectRef, RunRef, StableRef, StageRef, Value};
+use crate::engine::parallel;
 use crate::engine::projection::{KeyVersions, TableSpec};
 use crate::projections::metadata::METADATA_PREFIX;
 use crate::projections::tables::{FACTS, IMPORTED, RUN_NAMES};
@@ -15,6 +16,9 @@ use crate::store::view::StoreView;
 use crate::store::writers::{Lifecycle, WriterFacts};
 use std::collections::{BTreeMap, BTreeSet, btree_map};
 use std::iter::Peekable;
+
+/// The minimum number of runs whose rows one core derives.
+const PIECE_RUNS: usize = 64;
 
 impl StoreView<'_> {
     /// Derives the lifecycle of a run from its writers, sets the status and the end in `versions`, the attributes of
@@ -168,10 +172,15 @@ impl StoreView<'_> {
     /// run.
     pub fn runs_with_series(&self, project: Option<&ProjectRef>) -> Result<Vec<(RunRow, Vec<SeriesRow>)>> {
         let prefix = prefix_of_runs(project);
-        let writers = self.writer_facts(&prefix)?;
-        let supersedings = |run: &str| writers.get(run).map_or_else(Vec::new, WriterFacts::supersedings);
-        let summaries = self.all_summaries(&prefix, Attempts::Newest, supersedings)?;
-        let mut runs = self.runs_with_facts(&prefix)?;
+        let read_series = || -> Result<_> {
+            let writers = self.writer_facts(&prefix)?;
+            let supersedings = |run: &str| writers.get(run).map_or_else(Vec::new, WriterFacts::supersedings);
+            let summaries = self.all_summaries(&prefix, Attempts::Newest, supersedings)?;
+            Ok((writers, summaries))
+        };
+        // The tables are independent, so they are read at the same time.
+        let (series, runs) = parallel::both(read_series, || self.runs_with_facts(&prefix));
+        let ((writers, summaries), mut runs) = (series?, runs?);
         runs.add_all(|add| {
             summaries.iter().for_each(|(run, _)| add(run));
             Ok(())
@@ -203,25 +212,25 @@ impl StoreView<'_> {
     /// Returns the rows of runs, in the order of their refs. `writers` contains the facts about the writers of these
     /// runs.
     fn run_rows(&self, runs: Runs, writers: &BTreeMap<String, WriterFacts>) -> Result<Vec<RunRow>> {
-        let mut names: BTreeMap<ProjectRef, String> = BTreeMap::new();
-        let mut rows = Vec::with_capacity(runs.0.len());
         let no_writers = WriterFacts::default();
-        for (run_ref, mut versions) in runs.0 {
+        let mut names: BTreeMap<ProjectRef, String> = BTreeMap::new();
+        let mut parts = Vec::with_capacity(runs.0.len());
+        for (run_ref, versions) in runs.0 {
             let Some(project_ref) = project_of(&run_ref) else { continue };
-            let name = match names.get(&project_ref) {
-                Some(name) => name.clone(),
-                None => {
-                    let name = self.project_name(&project_ref)?;
-                    names.entry(project_ref.clone()).or_insert(name).clone()
-                }
-            };
+            if !names.contains_key(&project_ref) {
+                names.insert(project_ref.clone(), self.project_name(&project_ref)?);
+            }
+            parts.push((run_ref, project_ref, versions));
+        }
+        let row = |(run_ref, project_ref, mut versions): (RunRef, ProjectRef, AttributeVersions)| {
             let facts = writers.get(run_ref.as_str()).unwrap_or(&no_writers);
             let lifecycle = self.lifecycle_of(facts, versions.newest_end())?;
             versions.set_lifecycle(&lifecycle);
             let attributes = versions.resolve().ok_or_else(|| self.malformed_row(FACTS.name))?;
-            rows.push(run_row(run_ref, project_ref, name, attributes, &lifecycle));
-        }
-        Ok(rows)
+            let name = names.get(&project_ref).cloned().unwrap_or_default();
+            Ok(run_row(run_ref, project_ref, name, attributes, &lifecycle))
+        };
+        parallel::map_owned(parts, PIECE_RUNS, row).into_iter().collect()
     }
 
     /// Returns the attributes of one object; an empty set if no fact is about the object.

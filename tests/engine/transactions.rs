@@ -217,6 +217,31 @@ fn transaction_performs_seven_operations_if_no_other_process_appends() {
     }
 }
 
+/// A process that opens the tables applies the entries that were not published: at most a tenth of the published ones,
+/// or half of them and at most 4,096.
+#[test]
+fn entries_after_the_published_tables_are_limited() {
+    let disk = SimDisk::new(27);
+    let engine = on(disk.process(1));
+    let generation = || {
+        let is_generation = |path: &PathBuf| path.extension().is_some_and(|e| e == "gen");
+        disk.paths().into_iter().find(is_generation)
+    };
+    let (mut published, mut publications, mut newest) = (0, 0, None);
+    for id in 0..10_000 {
+        engine.append(&added(id)).unwrap();
+        engine.view().unwrap();
+        let entries = id + 1;
+        if generation() != newest {
+            (published, newest) = (entries, generation());
+            publications += 1;
+        }
+        let limit = (published / 10).max((published / 2).min(4096));
+        assert!(entries - published <= limit, "{entries} entries, {published} of them published");
+    }
+    assert!(publications < 30, "{publications} publications");
+}
+
 /// The rows of recent entries are in memory. A view that is kept does not contain later rows.
 #[test]
 fn tables_of_many_small_transactions_equal_rebuilt_tables() {

@@ -14,7 +14,7 @@ use crate::engine::bytes::{Reader, put_varint};
 use crate::engine::checksum::Digest;
 use crate::engine::entry::{Gap, GapCause, Seq, StreamId};
 use crate::engine::error::{Error, Result};
-use crate::engine::log::directory::{ResumePoint, list_segments};
+use crate::engine::log::directory::{ResumePoint, WriterEnd, list_with_writer_end};
 use crate::engine::log::{OpenSegment, names};
 use crate::engine::storage::{FileInfo, Storage};
 use std::cmp::Ordering;
@@ -49,6 +49,9 @@ pub struct Cursor {
     /// that the stream was read to a complete end, and that every later append changes the metadata. `false` for
     /// example after an error, or if the stream ends with an unfinished frame.
     pub is_complete: bool,
+    /// `true` if no writer can append to the stream again without a change of the names in its directory. As long as
+    /// the directory is unchanged, the metadata of the segments is then not read.
+    pub is_final: bool,
     /// The id of the boot during which entries were last read; zeros on platforms without boot ids. `None` if no reboot
     /// can lose an applied entry, for example because a close mark follows the entries.
     pub boot: Option<[u8; 16]>,
@@ -58,8 +61,9 @@ pub struct Cursor {
 /// recorded by itself. The segments before it are combined in a digest, and the segments after it are counted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Files {
-    /// The modification time of the stream's directory, which changes when a name in the directory changes; 0 if
-    /// unknown.
+    /// The change time of the stream's directory, which changes when a name in the directory changes; the modification
+    /// time on platforms without change times, and 0 if both are unknown. Programs that copy directories restore the
+    /// modification time, but cannot set the change time.
     pub names: u64,
     /// The digest over the metadata of all segments before the segment with the resume point. The metadata of a segment
     /// consists of the first sequence number, the length, and both change times ([`CurrentFile`]).
@@ -91,6 +95,8 @@ pub struct Listing {
     stream: StreamId,
     at: u64,
     names: u64,
+    /// The evidence about the end of the writer. It was collected before the metadata of the segments was read.
+    pub(super) writer_end: WriterEnd,
     /// [`Files::earlier`] if the segments before the first one in `segments` were not examined; otherwise `None`.
     earlier: Option<Digest>,
     segments: Vec<(Seq, FileInfo)>,
@@ -110,8 +116,9 @@ impl Listing {
         // After a recent change, another change may follow with the same time.
         let names = Some(names_changed(storage, log, stream)).filter(|t| t.saturating_add(FRESH) < at);
         let names = names.unwrap_or(0);
-        let segments = list_segments(storage, log, stream)?.into_iter().map(info).collect::<Result<_>>()?;
-        Ok(Listing { stream, at, names, earlier: None, segments })
+        let (segments, writer_end) = list_with_writer_end(storage, log, stream)?;
+        let segments = segments.into_iter().map(info).collect::<Result<_>>()?;
+        Ok(Listing { stream, at, names, writer_end, earlier: None, segments })
     }
 
     /// Reads the metadata of the segment that this process appends to, and takes the metadata of the stream's other
@@ -131,6 +138,7 @@ impl Listing {
             stream: open.stream,
             at,
             names: then.names,
+            writer_end: WriterEnd::Unproven,
             earlier: Some(then.earlier),
             segments: vec![(open.base, info)],
         })
@@ -175,9 +183,10 @@ impl Listing {
     }
 }
 
-/// Returns the time of the last change of the names in a stream's directory; 0 if unknown.
+/// Returns the time of the last change of the names in a stream's directory ([`Files::names`]); 0 if unknown.
 fn names_changed(storage: &dyn Storage, log: &Path, stream: StreamId) -> u64 {
-    storage.info(&names::stream_dir(log, stream)).map_or(0, |info| info.modified)
+    let time = |info: FileInfo| if info.changed > 0 { info.changed } else { info.modified };
+    storage.info(&names::stream_dir(log, stream)).map_or(0, time)
 }
 
 impl Files {
@@ -185,16 +194,22 @@ impl Files {
         Files { names: 0, earlier: none_earlier(), current: None, later: 0 }
     }
 
-    /// Returns true if the segments have the same metadata as in `then`, which was read earlier. The modification time
-    /// of the directory is not compared.
+    /// Returns true if the segments have the same metadata as in `then`, which was read earlier. The change time of the
+    /// directory is not compared.
     pub fn is_same(&self, then: &Files) -> bool {
         (self.earlier, self.current, self.later) == (then.earlier, then.current, then.later)
     }
 
-    /// Returns true if the stream has had only one segment since this metadata was read, and the metadata is unchanged.
-    /// `at` is the first sequence number of the segment. Returns false if the segment or the directory was changed
-    /// after the time `since`. Reads the metadata of the segment and of the directory, and does not list the directory.
-    pub fn is_single_and_unchanged(
+    /// Returns true if the names in the stream's directory have not changed since this metadata was read, and the last
+    /// change was at or before the time `since`. Reads the metadata of the directory, and does not list it.
+    fn has_same_names(&self, storage: &dyn Storage, log: &Path, stream: StreamId, since: u64) -> bool {
+        self.names != 0 && self.names <= since && names_changed(storage, log, stream) == self.names
+    }
+
+    /// Returns true if the segment with the resume point is the only segment, and its metadata is unchanged. Returns
+    /// false if the segment was changed after the time `since`. `at` is the first sequence number of the segment. Does
+    /// not list the directory: the names in it must be unchanged.
+    fn is_single_and_unchanged(
         &self,
         storage: &dyn Storage,
         log: &Path,
@@ -203,18 +218,11 @@ impl Files {
         since: u64,
     ) -> bool {
         let Some(file) = &self.current else { return false };
-        let alone = self.later == 0 && self.earlier == none_earlier();
-        if !alone || self.names == 0 || self.names.max(file.newest_change()) > since {
-            return false;
-        }
-        // The path of the directory is extended to that of the segment, because this function is called for every
-        // stream of a log.
-        let mut path = names::stream_dir(log, stream);
-        if storage.info(&path).map_or(0, |info| info.modified) != self.names {
-            return false;
-        }
-        path.push(names::segment_name(at));
-        storage.info(&path).is_ok_and(|now| CurrentFile::of(&now) == *file)
+        let is_single = self.later == 0 && self.earlier == none_earlier();
+        let path = || names::segment_path(log, stream, at);
+        is_single
+            && file.newest_change() <= since
+            && storage.info(&path()).is_ok_and(|now| CurrentFile::of(&now) == *file)
     }
 }
 
@@ -260,8 +268,25 @@ impl Cursor {
             files: Files::none(),
             gaps: Vec::new(),
             is_complete: false,
+            is_final: false,
             boot: None,
         }
+    }
+
+    /// Returns true if the stream is certainly unchanged since the cursor was stored. Returns true only if the names in
+    /// the directory were unchanged since the time `since`, and the stream is final or has one segment, which was
+    /// unchanged since this time too. Reads metadata only, and does not list the directory of the stream.
+    pub(super) fn is_unchanged_since(
+        &self,
+        storage: &dyn Storage,
+        log: &Path,
+        stream: StreamId,
+        since: u64,
+    ) -> bool {
+        let (files, at) = (&self.files, self.resume.segment);
+        self.is_complete
+            && files.has_same_names(storage, log, stream, since)
+            && (self.is_final || files.is_single_and_unchanged(storage, log, stream, at, since))
     }
 
     /// Returns true if entries were read from the log during another boot than `current`. A reboot may have lost such
@@ -279,7 +304,8 @@ impl Cursor {
         put_point(&mut out, &self.frame);
         put_point(&mut out, &self.resume);
         out.extend_from_slice(&self.files.earlier.0);
-        out.extend([u8::from(self.is_complete), u8::from(self.files.current.is_some())]);
+        let state = u8::from(self.is_complete) | u8::from(self.is_final) << 1;
+        out.extend([state, u8::from(self.files.current.is_some())]);
         if let Some(file) = &self.files.current {
             for number in [file.len, file.modified, file.changed, file.inode] {
                 put_varint(&mut out, number);
@@ -309,7 +335,8 @@ impl Cursor {
         let time = reader.varint()?;
         let (frame, resume) = (read_point(&mut reader)?, read_point(&mut reader)?);
         let earlier = Digest(reader.array()?);
-        let (is_complete, has_current) = (reader.u8()? == 1, reader.u8()? == 1);
+        let (state, has_current) = (reader.u8()?, reader.u8()? == 1);
+        let (is_complete, is_final) = (state & 1 == 1, state & 2 == 2);
         let mut file = || {
             Some(CurrentFile {
                 len: reader.varint()?,
@@ -341,6 +368,7 @@ impl Cursor {
             files,
             gaps,
             is_complete,
+            is_final,
             boot,
         })
     }

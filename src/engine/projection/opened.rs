@@ -24,6 +24,21 @@ const SMALL_COMMIT_ENTRIES: u64 = 1000;
 /// The maximum number of successive commits without durability.
 const SMALL_COMMITS_MAX: u32 = 32;
 
+/// The maximum number of new entries that small tables may have before they are published again
+/// ([`Opened::is_worth_publishing`]).
+const UNPUBLISHED_MAX: u64 = 4096;
+/// The number of entries that a new stream counts as: a process that opens the tables has to open each new stream.
+const STREAM_ENTRIES: u64 = 64;
+
+/// The content of tables that were published.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Published {
+    /// The number of entries in the tables.
+    entries: u64,
+    /// The number of streams with a cursor.
+    streams: u64,
+}
+
 /// An open database and the state of its tables. The database was opened with the content of a generation, or empty.
 pub(super) struct Opened {
     /// A read transaction on the current content of the database, which views share. `None` if no read transaction was
@@ -39,9 +54,9 @@ pub(super) struct Opened {
     /// The number of the generation that was opened, or of the generation that a rebuild replaces; 0 if there is none.
     /// The next generation gets a greater number.
     pub(super) number: u64,
-    /// The number of entries in the tables when they were last published, or when publishing was last tried; `None` if
-    /// the tables count as unpublished.
-    pub(super) published: Option<u64>,
+    /// The content of the tables when they were last published, or when publishing was last tried; `None` if the tables
+    /// count as unpublished.
+    pub(super) published: Option<Published>,
     /// The number of entries in the tables.
     pub(super) applied: u64,
     /// The cursors of all streams. The tables contain the entries up to these cursors. Views share the map.
@@ -102,6 +117,23 @@ impl Opened {
         let reading = Arc::new(self.database.begin_read()?);
         self.reading = Some(Arc::clone(&reading));
         Ok(reading)
+    }
+
+    /// Returns the current content, as the content that is published.
+    pub(super) fn content(&self) -> Published {
+        Published { entries: self.applied, streams: self.cursors.len() as u64 }
+    }
+
+    /// Returns true if the tables should be published: they count as unpublished and have an entry, or many entries were
+    /// added since they were published. A process that opens the published tables applies all entries after them. The
+    /// number of these entries is therefore limited to the greater one of two numbers: a tenth of the published
+    /// entries; and half of the published entries, but at most [`UNPUBLISHED_MAX`]. For the second number, each new
+    /// stream counts as [`STREAM_ENTRIES`] further entries.
+    pub(super) fn is_worth_publishing(&self) -> bool {
+        let Some(Published { entries, streams }) = self.published else { return self.applied > 0 };
+        let added = self.applied.saturating_sub(entries);
+        let added_streams = (self.cursors.len() as u64).saturating_sub(streams);
+        added > entries / 10 && added + added_streams * STREAM_ENTRIES > (entries / 2).min(UNPUBLISHED_MAX)
     }
 
     /// Stores the rows of a step. Rows that [`RecentRows::add`] accepts stay in memory, if no view shares the rows in

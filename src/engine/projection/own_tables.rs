@@ -75,16 +75,17 @@ pub(super) fn cursor_count(transaction: &ReadTransaction) -> RowResult<u64> {
 
 /// Returns the cursors of all streams.
 pub(super) fn cursors(transaction: &ReadTransaction) -> RowResult<BTreeMap<StreamId, Cursor>> {
-    let mut cursors = BTreeMap::new();
-    let Some(table) = open(transaction, CURSORS)? else { return Ok(cursors) };
+    let Some(table) = open(transaction, CURSORS)? else { return Ok(BTreeMap::new()) };
+    // The rows are sorted by stream, so creating the map at the end is faster than inserting each cursor.
+    let mut cursors = Vec::with_capacity(usize::try_from(table.len()?).unwrap_or(0));
     for row in table.iter()? {
         let (key, value) = row?;
         let stream = key.value().first_chunk::<16>().map(|id| StreamId(*id));
         let cursor = stream.and_then(|s| Some((s, Cursor::decode(s, value.value())?)));
         let (stream, cursor) = cursor.ok_or("a cursor row is malformed")?;
-        cursors.insert(stream, cursor);
+        cursors.push((stream, cursor));
     }
-    Ok(cursors)
+    Ok(cursors.into_iter().collect())
 }
 
 /// Returns the number of entries applied so far.

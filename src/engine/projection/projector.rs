@@ -48,7 +48,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The version of the engine's own tables and of the rows of the table types. Tables of another version are rebuilt.
-const LAYOUT_VERSION: u32 = 5;
+const LAYOUT_VERSION: u32 = 6;
 
 /// The projector of one log, which maintains the tables of the projections.
 pub struct Projector<E: Event> {
@@ -347,7 +347,7 @@ impl<E: Event> Projector<E> {
             opened.cursors = Arc::new(cursors?);
             opened.streams = Some(list?);
         }
-        opened.published = Some(opened.applied);
+        opened.published = Some(opened.content());
         Ok(opened)
     }
 
@@ -372,21 +372,17 @@ impl<E: Event> Projector<E> {
         self.options.spill.clone().map(|dir| Spill { storage, dir, bytes_max })
     }
 
-    /// Publishes a new generation if the tables count as unpublished, or if many entries were applied since the tables
-    /// were published. Publishes nothing if the options forbid publishing. Returns a database over the new generation,
-    /// or `opened` if no generation was published. Views of the old generation keep the old generation open.
+    /// Publishes a new generation if that is worth it ([`Opened::is_worth_publishing`]). Publishes nothing if the options
+    /// forbid publishing. Returns a database over the new generation, or `opened` if no generation was published. Views
+    /// of the old generation keep the old generation open.
     fn publish(&self, mut opened: Opened, notes: &mut Vec<Note>) -> Result<Opened> {
-        let is_worth_it = match opened.published {
-            None => opened.applied > 0,
-            Some(published) => opened.applied.saturating_sub(published) * 10 > published,
-        };
-        if !is_worth_it || !self.options.publish {
+        if !self.options.publish || !opened.is_worth_publishing() {
             return Ok(opened);
         }
         let is_requested =
             notes.iter().any(|n| matches!(n, Note::Rebuilt { reason: RebuildReason::Requested, .. }));
         // After success or failure, the next attempt is made when there are more entries to publish.
-        opened.published = Some(opened.applied);
+        opened.published = Some(opened.content());
         match publish_generation(&self.site, &opened, self.fingerprint, self.spill()) {
             Ok(Some(base)) => {
                 let number = base.number();

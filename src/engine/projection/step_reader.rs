@@ -121,11 +121,13 @@ impl<'a> StepReader<'a> {
     /// Compares the cursor of a stream with the log, and opens the stream if it may have new entries. Sets
     /// `contradiction` if the log contradicts the cursor. Adds a note if the stream cannot be read.
     fn open_stream(&mut self, stream: StreamId, is_unchanged: bool) -> Result<()> {
-        let cursor = self.cursors.get(&stream).cloned().unwrap_or_else(Cursor::start);
-        if is_unchanged {
-            self.add_stream_notes(stream, &cursor);
+        let cursors = Arc::clone(&self.cursors);
+        let known = cursors.get(&stream);
+        if let (true, Some(cursor)) = (is_unchanged, known) {
+            self.add_stream_notes(stream, cursor);
             return Ok(());
         }
+        let cursor = known.cloned().unwrap_or_else(Cursor::start);
         if let Some(open) = self.open_segment.filter(|open| open.stream == stream)
             && let Some((listing, confirmed, reader)) = self.log.confirm_open(&cursor, open)
         {
@@ -215,23 +217,16 @@ fn are_unchanged(
     cursors: &BTreeMap<StreamId, Cursor>,
     streams: &[StreamId],
 ) -> Vec<(StreamId, bool)> {
+    let (storage, since) = (log.storage.as_ref(), started.saturating_sub(FRESH));
     let is_unchanged = |stream: &StreamId| {
-        let cursor = cursors.get(stream);
-        (*stream, cursor.is_some_and(|cursor| is_unchanged_for_long(log, started, *stream, cursor)))
+        let is_unchanged = |cursor: &Cursor| {
+            !cursor.is_of_another_boot(log.boot)
+                && cursor.is_unchanged_since(storage, log.log, *stream, since)
+        };
+        (*stream, cursors.get(stream).is_some_and(is_unchanged))
     };
     let pieces = parallel::map_pieces(streams, PIECE_STREAMS, |streams| {
         streams.iter().map(is_unchanged).collect::<Vec<_>>()
     });
     pieces.concat()
-}
-
-/// Returns true if a stream is certainly unchanged since the cursor was stored. Returns true only for a stream of one
-/// segment that has not changed for [`FRESH`] nanoseconds. Reads metadata only, and does not list the directory of the
-/// stream.
-fn is_unchanged_for_long(log: LogAccess<'_>, started: u64, stream: StreamId, cursor: &Cursor) -> bool {
-    let since = started.saturating_sub(FRESH);
-    let (storage, segment) = (log.storage.as_ref(), cursor.resume.segment);
-    cursor.is_complete
-        && !cursor.is_of_another_boot(log.boot)
-        && cursor.files.is_single_and_unchanged(storage, log.log, stream, segment, since)
 }

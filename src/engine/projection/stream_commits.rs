@@ -3,7 +3,7 @@
 use crate::engine::entries::EntryRef;
 use crate::engine::entry::{Seq, StreamId};
 use crate::engine::error::Result;
-use crate::engine::log::directory::is_held;
+use crate::engine::log::directory::{WriterEnd, is_held};
 use crate::engine::log::{Commit, FindingKind, Item, StreamReader, Tail};
 use crate::engine::projection::cursor::{Cursor, Listing};
 use crate::engine::projection::log_access::{CommitPlace, LogAccess};
@@ -35,8 +35,8 @@ impl<'a> StreamCommits<'a> {
         reader: Option<Box<StreamReader>>,
         until: Option<Seq>,
     ) -> StreamCommits<'a> {
-        // `is_complete` is set only when the end is reached, so a stream with an error is read again.
-        cursor.is_complete = false;
+        // `is_complete` and `is_final` are set only when the end is reached, so a stream with an error is read again.
+        (cursor.is_complete, cursor.is_final) = (false, false);
         StreamCommits {
             log,
             listing,
@@ -136,8 +136,16 @@ impl<'a> StreamCommits<'a> {
         // An incomplete end is read again every time, until the writer completes or removes it, or later bytes show
         // which entries are missing.
         let shows_appends = self.listing.shows_appends(&cursor.files, cursor.resume.offset);
-        cursor.is_complete = !is_unfinished && !self.has_open_gap && shows_appends;
-        if reader.tail() == Tail::Closed && !reader.is_sealed() {
+        let is_closed = reader.tail() == Tail::Closed && !reader.is_sealed();
+        let is_ended = match self.listing.writer_end {
+            WriterEnd::Released => true,
+            WriterEnd::NoLock => is_closed,
+            WriterEnd::Unproven => false,
+        };
+        let is_whole = !is_unfinished && !self.has_open_gap;
+        cursor.is_final = is_whole && is_ended;
+        cursor.is_complete = is_whole && (shows_appends || is_ended);
+        if is_closed {
             // A close mark is written only after all entries before the mark are durable, so a reboot cannot lose these
             // entries. A seal may be written before its entries are durable.
             cursor.boot = None;

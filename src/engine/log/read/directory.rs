@@ -41,6 +41,41 @@ pub fn list_segments(storage: &dyn Storage, log: &Path, stream: StreamId) -> Res
     Ok(entries.iter().filter_map(|n| names::parse_segment(&n.name)).collect())
 }
 
+/// The evidence in the directory of a stream that no writer can append to the stream again, as long as no name in the
+/// directory changes. A writer continues only a stream whose lock file has the name [`names::LOCK_NAME`]. Merges and
+/// repairs rename files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WriterEnd {
+    /// The writer has renamed the lock file to [`names::ABANDONED_LOCK_NAME`], and no process holds the lock.
+    Released,
+    /// The stream has no lock file. Merges write such streams.
+    NoLock,
+    /// A writer may hold the stream or continue it, or locks cannot be tested.
+    Unproven,
+}
+
+/// Returns the first sequence numbers of the segments of a stream, ascending ([`list_segments`]), and the evidence about
+/// the end of its writer.
+pub fn list_with_writer_end(
+    storage: &dyn Storage,
+    log: &Path,
+    stream: StreamId,
+) -> Result<(Vec<Seq>, WriterEnd)> {
+    let dir = names::stream_dir(log, stream);
+    let entries = storage.list(&dir).map_err(|e| Error::io("list", &dir, e))?;
+    let has = |name: &str| entries.iter().any(|entry| entry.name == name);
+    let is_released = || {
+        let file = storage.open(&dir.join(names::ABANDONED_LOCK_NAME), OpenMode::Read);
+        file.is_ok_and(|file| matches!(file.is_locked(), Ok(false)))
+    };
+    let end = match (has(names::LOCK_NAME), has(names::ABANDONED_LOCK_NAME)) {
+        (false, false) => WriterEnd::NoLock,
+        (false, true) if is_released() => WriterEnd::Released,
+        _ => WriterEnd::Unproven,
+    };
+    Ok((entries.iter().filter_map(|n| names::parse_segment(&n.name)).collect(), end))
+}
+
 /// Returns the total length in bytes of all segments of these streams, for progress reports. Streams that cannot be
 /// listed, and files without readable metadata, count as empty.
 pub fn log_bytes(storage: &dyn Storage, log: &Path, streams: &[StreamId]) -> u64 {
