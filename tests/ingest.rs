@@ -286,7 +286,7 @@ fn lost_records_are_reported_with_the_failure_mode_outbox() {
     let commits = ingest_parts(&contexta, parts);
     let codes: Vec<(u64, &str)> =
         commits.iter().flat_map(|commit| &commit.problems).map(|p| (p.line, p.code)).collect();
-    assert!(codes.contains(&(3, "capture_failed")), "{codes:?}");
+    assert!(codes.contains(&(3, "ingest_lost")), "{codes:?}");
     assert_eq!(commits.last().unwrap().refused, 1);
     let snapshot = contexta.run_snapshot("r").unwrap();
     assert_eq!((events(&snapshot), snapshot.metrics[0].count), (vec![], 2));
@@ -408,6 +408,23 @@ fn line_that_a_sink_does_not_take_is_recorded_and_not_refused() {
     );
     assert_eq!(snapshot.metrics[0].count, 1);
     assert_eq!(contexta.run_snapshot("again").unwrap().run.status, RunStatus::Failed);
+}
+
+#[test]
+fn start_that_a_sink_does_not_take_is_refused_if_the_line_records_more() {
+    let disk = SimDisk::new(13);
+    let sink = Arc::new(FailingSink(AtomicBool::new(true)));
+    let options = Options::new("/w").project("wine").storage(disk.process(1)).detect_code_revision(false);
+    let contexta = options.sink(sink as Arc<dyn Sink>).open().unwrap();
+    let bare = "{\"start\":\"run\",\"run\":\"a\"}\n";
+    let more = "{\"start\":\"run\",\"run\":\"b\",\"params\":{\"lr\":0.1}}\n";
+    let commits = ingest(&contexta, &format!("{bare}{more}"), false);
+    let found: Vec<(u64, bool)> = commits
+        .iter()
+        .flat_map(|commit| &commit.problems)
+        .map(|problem| (problem.line, problem.is_recorded))
+        .collect();
+    assert_eq!((&found[..2], commits.last().unwrap().refused), (&[(1, true), (2, false)][..], 1));
 }
 
 #[test]

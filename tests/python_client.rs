@@ -200,6 +200,12 @@ class Unreadable:
     def __str__(self):
         raise RuntimeError("no text")
 
+class Deleted:
+    shape = ()
+
+    def item(self):
+        raise RuntimeError("the array was deleted")
+
 loop = {"a": 1}
 loop["self"] = [loop, loop]
 deep = []
@@ -216,6 +222,7 @@ with wandb.init(name="r", config=collections.OrderedDict(lr=0.1)) as run:
     run.log({"loss": 2.0, "loop": loop})
     run.log(3)
     run.log({"loss": 1.0})
+    run.metric("deleted", Deleted())
     print(run.config.lr, wandb.config["width"], wandb.run is run)
 print(wandb.run)
 wandb.init(name="s").finish(3)
@@ -227,9 +234,12 @@ print(wandb.run)
     };
     assert_eq!(text(&output.stdout), "0.1 3 True\nNone\nNone\n");
     let errors = text(&output.stderr);
-    let expected =
-        ["the configuration has no members and is not recorded: int", "log() needs values with names"];
-    assert_eq!(errors.lines().count(), 2, "{errors}");
+    let expected = [
+        "the configuration has no members and is not recorded: int",
+        "log() needs values with names",
+        "the metric 'deleted' is not a number",
+    ];
+    assert_eq!(errors.lines().count(), 3, "{errors}");
     assert!(errors.lines().zip(expected).all(|(line, expected)| line.contains(expected)), "{errors}");
     let run = snapshot(dir.path(), "r");
     let number = |key: &str| run.run.params[key].clone();

@@ -94,9 +94,20 @@ fn ended_scope_and_invalid_members_are_refused() {
     series.point(1.0).unwrap();
     assert_eq!(stage.series("a\nb").unwrap_err().code(), "record_invalid_metric_key");
     let different = series.extend(0..3, [1.0, 2.0]).unwrap_err();
-    assert_eq!(different.to_string(), "3 steps were given for 2 values of a metric");
+    assert_eq!(
+        different.to_string(),
+        "the numbers of steps and values of a metric differ: after 2 pairs, there are only steps"
+    );
     let different = series.extend(0..1, [1.0, 2.0, 3.0]).unwrap_err();
-    assert_eq!(different.to_string(), "1 steps were given for 3 values of a metric");
+    assert_eq!(
+        different.to_string(),
+        "the numbers of steps and values of a metric differ: after 1 pairs, there are only values"
+    );
+    // Endless iterators do not hang.
+    let different = series.extend(0.., [1.0, 2.0]).unwrap_err();
+    assert_eq!(different.code(), "metric_steps_and_values_differ");
+    assert!(series.extend([1], std::iter::repeat(1.0)).is_err());
+    assert!(series.extend(254u8.., [1.0, 2.0]).is_err());
     assert!(series.extend(0..0, Vec::<f64>::new()).unwrap().is_empty());
     stage.complete().unwrap();
     assert!(matches!(series.point(1.0), Err(Error::ScopeClosed { .. })));

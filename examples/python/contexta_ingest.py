@@ -41,7 +41,7 @@ __all__ = ["Ingest", "Run", "Stage", "SummaryWriter", "config", "finish", "flush
 
 # The time in seconds for which calls wait until their lines are recorded.
 _WAIT = 60
-# The time for further calls after a call has waited in vain.
+# The time for further calls after a call has timed out.
 _WAIT_AGAIN = 1
 # The greatest depth of nested values.
 _DEPTH_MAX = 48
@@ -63,17 +63,18 @@ def _plain(value, within=()):
         return "(nested too deeply)"
     within += (id(value),)
     if isinstance(value, Mapping):
-        return {str(key): _plain(value[key], within) for key in value}
+        return {_text(key): _plain(value[key], within) for key in value}
     if isinstance(value, (list, tuple, set, frozenset)):
         return [_plain(item, within) for item in value]
     try:
         if getattr(value, "shape", None) == () or getattr(value, "size", None) == 1:
             # A scalar of NumPy, PyTorch, JAX or TensorFlow.
             return _plain(value.item(), within)
-    except (AttributeError, TypeError, ValueError):
+        if hasattr(value, "tolist"):
+            return _plain(value.tolist(), within)
+    except Exception:
+        # For example a deleted array, or an error of the device.
         pass
-    if hasattr(value, "tolist"):
-        return _plain(value.tolist(), within)
     return _text(os.fspath(value) if isinstance(value, os.PathLike) else value)
 
 
@@ -129,7 +130,7 @@ class Ingest:
         self._sent = 0
         self._is_cut = False
         self._recorded = 0
-        # The number of recorded lines for which a call has waited in vain; None if no call has.
+        # The number of recorded lines for which a call has timed out; None if no call has.
         self._stalled = None
         # The open runs by name.
         self._runs = {}
@@ -304,7 +305,7 @@ class _Scope:
             if number is None:
                 Ingest._warn(f"the metric {key!r} is not a number: {_text(value)}")
             else:
-                numbers[str(key)] = number
+                numbers[_text(key)] = number
         if numbers:
             members = {"metrics": numbers}
             if step is not None:

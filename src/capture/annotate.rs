@@ -30,14 +30,16 @@ impl Session {
 
     /// Changes the name, the description or a tag of a run, project or deployment, or adds a note. The change is on
     /// disk when the method returns. The method reads nothing, so a ref without an object is no error. Errors: a text
-    /// is blank, or the workspace is read-only or cannot be written.
+    /// is blank, the workspace is read-only or cannot be written, or a sink failed. After the failure of a sink, the
+    /// change is recorded ([`Error::is_recorded`]).
     pub fn annotate(&self, subject: impl Into<StableRef>, change: Change) -> Result<()> {
         let change = Redaction::new(&self.inner.redactor).of(change);
         self.append_change(Fact::Annotation(Annotation::new(subject.into(), change)?), Vec::new())
     }
 
     /// Ends a run with the reason `ended_by_user`. The end applies to all writers that have joined the run so far.
-    /// Errors: the status is open, or the workspace is read-only or cannot be written.
+    /// Errors: the status is open, the workspace is read-only or cannot be written, or a sink failed. After the failure of
+    /// a sink, the end is recorded ([`Error::is_recorded`]).
     pub fn end_run(&self, run: &RunRef, status: RunStatus, message: &str) -> Result<()> {
         let ended = Ended::new(run.into(), status, self.inner.now())?;
         let message = End::failed(message).redacted(&self.inner.redactor).message();

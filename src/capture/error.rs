@@ -38,13 +38,13 @@ pub enum Error {
         /// The name.
         name: String,
     },
-    /// Steps and values of points are not of the same number.
-    #[error("{steps} steps were given for {values} values of a metric")]
+    /// The numbers of steps and values of a metric differ.
+    #[error("the numbers of steps and values of a metric differ: after {pairs} pairs, there are only {more}")]
     StepsAndValues {
-        /// The number of steps.
-        steps: usize,
-        /// The number of values.
-        values: usize,
+        /// The number of steps that have a value.
+        pairs: usize,
+        /// The items that are left: `steps` or `values`.
+        more: &'static str,
     },
     /// The workspace is read-only.
     #[error("the workspace is read-only: {what} cannot be written")]

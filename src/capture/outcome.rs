@@ -58,18 +58,6 @@ impl RegisteredArtifact {
     }
 }
 
-/// Returns an error if a record is lost or was not delivered to a sink. With
-/// [`FailureMode::Outbox`](crate::capture::FailureMode), the capture itself states this only in its result.
-pub(crate) fn check_captured(result: CaptureResult) -> Result<()> {
-    match result.error_code() {
-        None => Ok(()),
-        Some(_) => {
-            let family = result.family();
-            Err(Error::Delivery(Box::new(BatchCaptureResult::aggregate(family, vec![result]))))
-        }
-    }
-}
-
 /// The results of registering several artifacts, in the order of the registrations. The type dereferences to a slice of
 /// these results.
 #[derive(Debug)]

@@ -10,8 +10,8 @@ use crate::contract::MetricValue;
 use std::sync::Arc;
 
 /// The handle of a series of metric points in a scope. It captures points as [`RunScope::emit`] captures metrics with the
-/// same members, but checks, redacts and encodes the members only once. Capturing a point allocates no memory of its own,
-/// unless sinks receive the points, or members were redacted, which each result states.
+/// same members, but checks, redacts and encodes the members only once. Capturing a point allocates no memory, unless the
+/// session has sinks or members were redacted. Each result names the redacted members.
 ///
 /// A clone is a handle of the same series, and a series is a handle of its scope. A point of a scope that has ended is
 /// refused.
@@ -48,26 +48,24 @@ impl MetricSeries {
     }
 
     /// Captures points in one commit: all of them or none. All points have the same time of observation. Errors: the
-    /// numbers of steps and values differ, or there are more points than fit into one commit.
+    /// numbers of steps and values differ, for example because the steps are an open range, or there are more points than
+    /// fit into one commit.
     pub fn extend<S: Into<Step>, V: Into<MetricValue>>(
         &self,
         steps: impl IntoIterator<Item = S>,
         values: impl IntoIterator<Item = V>,
     ) -> Result<BatchCaptureResult> {
-        let mut values = values.into_iter().map(Into::into);
-        let mut points = Vec::with_capacity(values.size_hint().0);
-        let mut missing = 0;
-        for step in steps {
-            match values.next() {
-                Some(value) => points.push((Some(step.into().0), value)),
-                None => missing += 1,
-            }
-        }
-        match (missing, values.count()) {
-            (0, 0) => self.scope.points(&self.prepared, points),
-            (missing, more) => {
-                let (steps, values) = (points.len() + missing, points.len() + more);
-                Err(Error::StepsAndValues { steps, values })
+        let (mut steps, mut values) = (steps.into_iter(), values.into_iter());
+        let mut points = Vec::new();
+        loop {
+            // The values are asked first, so that an open range of steps with too many steps does not overflow.
+            match (values.next(), steps.next()) {
+                (Some(value), Some(step)) => points.push((Some(step.into().0), value.into())),
+                (None, None) => return self.scope.points(&self.prepared, points),
+                (value, _) => {
+                    let (pairs, more) = (points.len(), if value.is_some() { "values" } else { "steps" });
+                    return Err(Error::StepsAndValues { pairs, more });
+                }
             }
         }
     }

@@ -134,6 +134,11 @@ impl Session {
         self.inner.dispatcher.replay_outbox()
     }
 
+    /// Syncs the facts that this process has written to the outbox to the disk. Errors: the sync failed.
+    pub(crate) fn sync_outbox(&self) -> Result<()> {
+        self.inner.dispatcher.sync_outbox()
+    }
+
     /// Returns the number of deliveries, and the number of facts that the log did not take.
     pub fn dispatch_counts(&self) -> DispatchCounts {
         self.inner.dispatcher.counts()

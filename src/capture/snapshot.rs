@@ -68,7 +68,7 @@ impl SessionInner {
             snapshot.packages.extend(stated.packages.clone());
         }
         snapshot.environment_variables = environment::variables(&self.options.environment_variables);
-        snapshot.devices = devices::of_this_machine().to_vec();
+        snapshot.devices = devices::of_this_machine();
         snapshot.host = Some(host::of_this_machine());
         let mut facts = Vec::new();
         if let Some(code) = code {

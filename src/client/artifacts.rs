@@ -24,7 +24,8 @@ pub struct UsedArtifact {
 impl Contexta {
     /// Gives an artifact a name in the project of this session, such as `model:best`. If the name already points to
     /// another artifact, it is moved to this artifact, and the log keeps the earlier assignment. The alias is on disk
-    /// when the method returns. Errors: the artifact does not exist; the name is blank; the workspace is read-only.
+    /// when the method returns. Errors: the artifact does not exist; the name is blank; the workspace is
+    /// read-only; a sink failed, although the alias is recorded.
     pub fn alias(&self, artifact: &ArtifactRef, name: &str) -> Result<ArtifactAlias> {
         self.check_writes()?;
         let project = self.session.project_ref().clone();

@@ -69,6 +69,11 @@ pub struct SinkReplay {
 }
 
 impl Dispatcher {
+    /// Syncs the facts that this process has written to the outbox to the disk.
+    pub(in crate::capture) fn sync_outbox(&self) -> Result<()> {
+        Ok(self.spill.sync()?)
+    }
+
     /// Copies the facts in the outbox into the log.
     pub(in crate::capture) fn replay_outbox(&self) -> Result<SpillReplay> {
         let sinks = self.lock();

@@ -11,16 +11,29 @@ use std::sync::OnceLock;
 /// The greatest number of devices.
 const DEVICES_MAX: usize = 256;
 
-/// Returns the GPUs of this machine. They are determined once in each process, because `nvidia-smi` can take seconds.
-pub fn of_this_machine() -> &'static [Device] {
-    static DEVICES: OnceLock<Vec<Device>> = OnceLock::new();
-    DEVICES.get_or_init(|| devices(Path::new("/"), Path::new("nvidia-smi"), Limits::default()))
+/// Returns the GPUs of this machine. `nvidia-smi`, which can take seconds, is not executed again after it has succeeded.
+pub fn of_this_machine() -> Vec<Device> {
+    static NVIDIA: OnceLock<Vec<Device>> = OnceLock::new();
+    let ask = || nvidia(Path::new("nvidia-smi"), Limits::default());
+    devices(Path::new("/"), remembered(&NVIDIA, ask))
 }
 
-/// Returns the GPUs. The program `nvidia_smi` reports the NVIDIA GPUs with their memory. If the program fails, files
-/// below `root` list the NVIDIA GPUs. Files below `root` also list the AMD GPUs.
-fn devices(root: &Path, nvidia_smi: &Path, limits: Limits) -> Vec<Device> {
-    let mut devices = nvidia(nvidia_smi, limits).unwrap_or_else(|| nvidia_files(root));
+/// Returns the devices that `ask` has found in this call or before. A failure is not remembered.
+fn remembered(
+    found: &OnceLock<Vec<Device>>,
+    ask: impl FnOnce() -> Option<Vec<Device>>,
+) -> Option<Vec<Device>> {
+    if found.get().is_none() {
+        // Another thread may have found the same devices.
+        let _ = found.set(ask()?);
+    }
+    found.get().cloned()
+}
+
+/// Returns the GPUs. `nvidia` are the NVIDIA GPUs with their memory; if it is `None`, files below `root` list the NVIDIA
+/// GPUs. Files below `root` also list the AMD GPUs.
+fn devices(root: &Path, nvidia: Option<Vec<Device>>) -> Vec<Device> {
+    let mut devices = nvidia.unwrap_or_else(|| nvidia_files(root));
     devices.extend(amd(root));
     devices.truncate(DEVICES_MAX);
     devices
@@ -100,11 +113,6 @@ fn sorted_entries(directory: &Path) -> Vec<PathBuf> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn gpus_are_determined_once() {
-        assert_eq!(of_this_machine().as_ptr(), of_this_machine().as_ptr());
-    }
-
     use crate::capture::environment::packages::tests::Tree;
     use std::os::unix::fs::PermissionsExt;
     use std::time::Duration;
@@ -121,12 +129,21 @@ mod tests {
     }
 
     #[test]
+    fn devices_are_remembered_and_failures_are_not() {
+        let found = OnceLock::new();
+        assert_eq!(remembered(&found, || None), None);
+        let gpu = vec![device("Tesla T4", None, None)];
+        assert_eq!(remembered(&found, || Some(gpu.clone())), Some(gpu.clone()));
+        assert_eq!(remembered(&found, || panic!("asked again")), Some(gpu));
+    }
+
+    #[test]
     fn devices_come_from_the_program_of_the_driver() {
         let tree = Tree::new("nvidia-smi");
         let script =
             "echo 'NVIDIA A100, PCIe, 40536, 535.104.05'; echo 'GRID, [N/A], [N/A]'; echo; echo broken";
         let program = program(&tree, script);
-        let found = devices(tree.path(), &program, Limits::default());
+        let found = devices(tree.path(), nvidia(&program, Limits::default()));
         let first = device("NVIDIA A100, PCIe", Some(40536 << 20), Some("535.104.05"));
         assert_eq!(found, [first, device("GRID", None, None)]);
     }
@@ -148,9 +165,9 @@ mod tests {
         let expected =
             [device("Tesla T4", None, Some("535.104.05")), device("Instinct MI250", Some(64), None)];
         let missing = tree.path().join("missing");
-        assert_eq!(devices(tree.path(), &missing, Limits::default()), expected);
+        assert_eq!(devices(tree.path(), nvidia(&missing, Limits::default())), expected);
         let blocks = program(&tree, "exec tail -f /dev/null");
         let limits = Limits { time: Duration::from_millis(20), ..Limits::default() };
-        assert_eq!(devices(tree.path(), &blocks, limits), expected);
+        assert_eq!(devices(tree.path(), nvidia(&blocks, limits)), expected);
     }
 }

@@ -68,14 +68,20 @@ pub struct IngestCommit {
 }
 
 /// The state of the entries of an ingest.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Entries {
-    /// All entries have the durability of the ingest.
-    Durable,
-    /// Entries are in memory, because they could not be written.
-    Unwritten,
-    /// A sync failed. The entries before the failure may be lost, and no later sync shows that they are not.
-    Unsynced,
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Entries {
+    /// `true` if entries are in memory, because they could not be written.
+    unwritten: bool,
+    /// `true` after a sync has failed. The entries before the failure may be lost, and no later sync shows that they are
+    /// not.
+    unsynced: bool,
+}
+
+impl Entries {
+    /// Returns `true` if all entries have the durability of the ingest.
+    fn are_durable(self) -> bool {
+        !self.unwritten && !self.unsynced
+    }
 }
 
 /// A running ingest. [`Ingest::next_commit`] reads and records lines.
@@ -122,7 +128,7 @@ impl Contexta {
             settings,
             input,
             runs,
-            entries: Entries::Durable,
+            entries: Entries::default(),
             refused: 0,
             has_ended: false,
             failure: None,
@@ -147,7 +153,7 @@ impl Ingest<'_> {
                 }
                 Ok(NextLines::Paused) => {
                     // The failure is reported already, with the commit that could not be written.
-                    if self.entries == Entries::Unwritten && self.write().is_ok() {
+                    if self.entries.unwritten && self.write().is_ok() {
                         return Ok(Some(self.completed(IngestCommit::default())));
                     }
                 }
@@ -168,7 +174,7 @@ impl Ingest<'_> {
         IngestCommit {
             lines: self.input.number(),
             refused: self.refused,
-            is_durable: self.entries == Entries::Durable,
+            is_durable: self.entries.are_durable(),
             ..commit
         }
     }
@@ -223,10 +229,22 @@ impl Ingest<'_> {
             }
         };
         let now = Timestamp::from_nanos(self.contexta.storage.now());
+        let lost_before = self.session.dispatch_counts().lost;
         let recorded = short::record(&mut line, &mut self.runs, &self.session, now, &mut commit.started);
         match recorded {
             Ok(()) => line.refuse_rest(),
-            Err(refusal) => line.refused.push(refusal),
+            Err(mut refusal) => {
+                // Nothing more of the line is recorded, so a recorded start does not suffice.
+                refusal.is_recorded &= !short::records_more(&line);
+                line.refused.push(refusal);
+            }
+        }
+        // With the failure mode `outbox`, the captures themselves do not return this as an error.
+        let lost = self.session.dispatch_counts().lost - lost_before;
+        if lost > 0 && line.refused.iter().all(|refusal| refusal.is_recorded) {
+            let message = format!("neither the log nor the outbox could take {lost} facts of this line");
+            let hint = "make space on the disk of the workspace or of the outbox, and send the line again";
+            line.refused.push(Refusal::new("ingest_lost", message).hint(hint));
         }
         commit.problems.extend(line.refused.into_iter().map(|refusal| refusal.at(number)));
         false
@@ -308,10 +326,7 @@ impl Ingest<'_> {
     fn write_for(&mut self, commit: &mut IngestCommit) {
         if let Err(e) = self.write() {
             let refusal = Refusal::from(e);
-            let refusal = match self.entries {
-                Entries::Unsynced => refusal.hint(UNSYNCED_HINT),
-                _ => refusal,
-            };
+            let refusal = if self.entries.unsynced { refusal.hint(UNSYNCED_HINT) } else { refusal };
             commit.problems.push(refusal.at(self.input.number()));
         }
     }
@@ -319,29 +334,20 @@ impl Ingest<'_> {
     /// Writes the buffered entries to the log with the durability of the ingest.
     fn write(&mut self) -> capture::Result<()> {
         let journal = &self.contexta.journal;
-        if let Err(e) = journal.flush() {
-            self.reach(Entries::Unwritten);
-            return Err(e.into());
+        let flushed = journal.flush();
+        self.entries.unwritten = flushed.is_err();
+        flushed?;
+        if self.durability == Durability::Fsync {
+            let synced =
+                journal.sync().map_err(capture::Error::from).and_then(|()| self.session.sync_outbox());
+            self.entries.unsynced |= synced.is_err();
+            synced?;
         }
-        if self.durability == Durability::Fsync
-            && let Err(e) = journal.sync()
-        {
-            self.reach(Entries::Unsynced);
-            return Err(e.into());
-        }
-        self.reach(Entries::Durable);
         Ok(())
     }
 
-    /// Sets the state of the entries. Entries that a failed sync may have lost stay in this state.
-    fn reach(&mut self, state: Entries) {
-        if self.entries != Entries::Unsynced {
-            self.entries = state;
-        }
-    }
-
-    /// Ends the ingest: closes the open runs, and writes the buffered entries. Returns a final commit if it tells
-    /// something that the commit before did not.
+    /// Ends the ingest: closes the open runs, and writes the buffered entries. Returns a final commit if the state of the
+    /// entries has changed, or if there are new problems.
     fn end(&mut self) -> Result<Option<IngestCommit>> {
         self.has_ended = true;
         let before = self.entries;

@@ -1,6 +1,5 @@
 //! Short lines (docs/INGEST.md): each member that names a fact is recorded in the run or stage that the line belongs to.
 
-use crate::capture::outcome::check_captured;
 use crate::capture::{
     self, AnyScope, ArtifactRegistration, ArtifactRole, Emission, EventEmission, IngestMode, MetricEmission,
     RunScope, ScopeSpec, Session, SpanEmission, StageScope,
@@ -18,6 +17,11 @@ const FILE: &str = "file";
 
 /// The members that record something in a run or stage.
 const RECORDED: [&str; 8] = ["param", "params", "metric", "metrics", "event", "span", "artifact", "end"];
+
+/// Returns `true` if the line has members that record something.
+pub(super) fn records_more(line: &LineMembers) -> bool {
+    RECORDED.iter().any(|member| line.has(member))
+}
 
 /// Records a short line. Adds the run that the line starts to `started`, and the members that cannot be recorded to the
 /// refused members of the line. `now` is the time at which a span without an end has ended. Errors: nothing more of the
@@ -180,7 +184,7 @@ fn records(line: &mut LineMembers, scope: &AnyScope, now: Timestamp) {
         let unit = line.text("unit");
         for (key, value) in metrics {
             let metric = MetricEmission { step, unit: unit.clone(), ..MetricEmission::new(key, value) };
-            keep(line, scope.emit(MetricEmission { tags: tags.clone(), ..metric }).and_then(check_captured));
+            keep(line, scope.emit(MetricEmission { tags: tags.clone(), ..metric }));
         }
     }
     let attributes = match event.is_some() || span.is_some() || artifact.is_some() {
@@ -192,7 +196,7 @@ fn records(line: &mut LineMembers, scope: &AnyScope, now: Timestamp) {
         let level = level(line).unwrap_or(EventLevel::Info);
         let event =
             EventEmission { attributes: attributes.clone(), tags, level, ..EventEmission::new(key, message) };
-        keep(line, scope.emit(Emission::from(event)).and_then(check_captured));
+        keep(line, scope.emit(Emission::from(event)));
     }
     if let Some(name) = span {
         let mut span = SpanEmission { attributes: attributes.clone(), ..SpanEmission::new(name) };
@@ -204,7 +208,7 @@ fn records(line: &mut LineMembers, scope: &AnyScope, now: Timestamp) {
         if artifact.is_none() {
             span.span_kind = line.word("kind").unwrap_or(span.span_kind);
         }
-        keep(line, scope.emit(Emission::from(span)).and_then(check_captured));
+        keep(line, scope.emit(Emission::from(span)));
     }
     if let Some(path) = artifact {
         let kind = line.text("kind").unwrap_or_else(|| FILE.to_owned());

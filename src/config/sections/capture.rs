@@ -23,7 +23,7 @@ sections! {
         retry_attempts: u32 = 0, int(0, 100);
         /// Seconds before the first retry. The time doubles with each retry, up to one hour.
         retry_backoff_seconds: f64 = 0.0, Rule::new(Limit::Float(0.0, 3600.0));
-        /// Seconds after its last entry until a writer counts as dead. Only used on file systems without locks.
+        /// Without file locks, a writer counts as dead if its last entry is older than this many seconds.
         writer_timeout_seconds: f64 = 600.0, Rule::new(Limit::Float(1.0, 2_592_000.0));
         /// Action if a sink or the log cannot take a record: return an error, or keep the record for a replay.
         dispatch_failure_mode: DispatchFailureMode = DispatchFailureMode::Raise, any();

@@ -36,7 +36,7 @@ pub(in crate::projections) struct MetricV2 {
     observed_at: [u8; 8],
 }
 
-/// The fields that are usual for most metrics.
+/// The fields that most metrics have with their default values.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct MoreV2 {
     deployment: Option<String>,

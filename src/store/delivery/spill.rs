@@ -63,6 +63,11 @@ impl Spill {
         append_to(&self.log, facts, durability.max(Durability::Flush), is_end)
     }
 
+    /// Syncs the facts that this process has appended to the disk.
+    pub(crate) fn sync(&self) -> Result<()> {
+        Ok(self.log.sync()?)
+    }
+
     /// Returns the streams of all processes that spilled facts.
     pub(crate) fn streams(&self) -> Result<Vec<StreamId>> {
         let storage = self.log.storage();

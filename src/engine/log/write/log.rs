@@ -103,8 +103,8 @@ impl Log {
         Ok((done, head.ok_or_else(|| self.shared.stream_missing())?))
     }
 
-    /// Appends entries that fit into one frame. `now` is the time of the storage's clock, if the caller has read it. If `room` is [`Room::Reserved`], also returns the head of the stream after
-    /// the last of these entries.
+    /// Appends entries that fit into one frame. `now` is the time of the storage's clock, if the caller has read it. If
+    /// `room` is [`Room::Reserved`], also returns the head of the stream after the last of these entries.
     fn append_entries(
         &self,
         entries: impl NewEntries,
