@@ -58,7 +58,6 @@ impl MetricSeries {
         let (mut steps, mut values) = (steps.into_iter(), values.into_iter());
         let mut points = Vec::new();
         loop {
-            // The values are asked first, so that an open range of steps with too many steps does not overflow.
             match (values.next(), steps.next()) {
                 (Some(value), Some(step)) => points.push((Some(step.into().0), value.into())),
                 (None, None) => return self.scope.points(&self.prepared, points),
