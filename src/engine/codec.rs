@@ -73,7 +73,11 @@ pub fn decode<T: DeserializeOwned>(payload: &[u8]) -> Result<T, CodecError> {
 
 /// Appends a signed integer of two to eight bytes to `out`, as [`encode`] does. The counterpart of [`Fields::signed`].
 #[inline]
-pub fn put_signed(value: i64, out: &mut Vec<u8>) {
+#[cfg_attr(
+    not(any(feature = "ml", test)),
+    expect(dead_code, reason = "only the ML payloads are encoded by hand")
+)]
+pub(crate) fn put_signed(value: i64, out: &mut Vec<u8>) {
     let zigzag = ((value << 1) ^ (value >> 63)) as u64;
     match zigzag {
         0..=250 => out.push(zigzag as u8),
