@@ -1,9 +1,10 @@
 //! `contexta ingest`: short lines, interchange objects, acknowledgements, problems and the end of the input.
 
+use crate::sinks::{TwoDisks, options, outbox};
 use crate::support::open_sim;
 use contexta::capture::{Durability, FailureMode, Sink, SinkError, SinkReceipt, SinkRequest};
 use contexta::contract::{AnyRecord, RunStatus, Value};
-use contexta::engine::storage::sim::SimDisk;
+use contexta::engine::storage::sim::{SimDisk, Survival};
 use contexta::{Contexta, IngestCommit, IngestSettings, Options, RunSnapshot};
 use std::path::Path;
 use std::sync::Arc;
@@ -408,6 +409,27 @@ fn line_that_a_sink_does_not_take_is_recorded_and_not_refused() {
     );
     assert_eq!(snapshot.metrics[0].count, 1);
     assert_eq!(contexta.run_snapshot("again").unwrap().run.status, RunStatus::Failed);
+}
+
+#[test]
+fn acknowledged_lines_in_the_outbox_survive_a_power_cut_with_fsync() {
+    let (main, other) = (SimDisk::new(14), SimDisk::new(15));
+    let two = |n| Arc::new(TwoDisks { main: main.process(n), other: other.process(n) });
+    let contexta = outbox(options(two(1)).durability(Durability::Fsync)).open().unwrap();
+    let unchanged = || {};
+    let locked = || main.set_read_only(true);
+    // The log buffers fewer bytes than the event has, so the event is written at once.
+    let event = format!("{{\"event\":\"noise\",\"message\":\"{}\"}}\n", "x".repeat(200_000));
+    let parts: Vec<(&dyn Fn(), String)> = vec![(&unchanged, START.to_owned() + METRIC), (&locked, event)];
+    let settings = IngestSettings { keep_open: true, ..IngestSettings::default() };
+    let mut ingest = contexta.ingest(Box::new(Parts(parts)), settings).unwrap();
+    let commits: Vec<IngestCommit> = std::iter::from_fn(|| ingest.next_commit().unwrap()).collect();
+    assert_eq!((commits[1].lines, commits[1].is_durable, commits[1].refused), (3, true, 0));
+    other.crash(Survival::Dropped);
+    main.set_read_only(false);
+    let contexta = outbox(options(two(2))).open().unwrap();
+    assert_eq!(contexta.session().replay_outbox().unwrap().added, 1);
+    assert_eq!(events(&contexta.run_snapshot("r").unwrap()).len(), 1);
 }
 
 #[test]
