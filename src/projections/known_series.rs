@@ -160,7 +160,9 @@ mod tests {
             let run = format!("p.r{}", self.run);
             let stage = self.stage.then(|| StageRef::parse(&format!("stage:{run}.s")).unwrap());
             let key = format!("m/{}", self.key);
-            let mut metric = MetricPayload::new(key, self.value.clone(), "float");
+            // Without a type of its own, points of both types can share the beginning of their payloads.
+            let value_type = if self.tag { "float" } else { self.value.type_name() };
+            let mut metric = MetricPayload::new(key, self.value.clone(), value_type);
             metric.step = self.step;
             if self.tag {
                 metric.tags.insert("subset".into(), "val".into());
