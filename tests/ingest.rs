@@ -257,15 +257,12 @@ fn full_disk_refuses_lines_and_loses_no_acknowledged_line() {
 #[test]
 fn lines_that_cannot_be_written_are_acknowledged_later() {
     let (disk, contexta) = memory();
-    let unchanged = || {};
-    let (locked, unlocked) = (|| disk.set_read_only(true), || disk.set_read_only(false));
-    let parts: Vec<(&dyn Fn(), String)> = vec![
-        (&unchanged, START.to_owned() + METRIC),
-        (&locked, METRIC.to_owned()),
-        (&unlocked, METRIC.to_owned() + END),
+    let parts = vec![
+        (None, START.to_owned() + METRIC),
+        (Some(true), METRIC.to_owned()),
+        (Some(false), METRIC.to_owned() + END),
     ];
-    let mut ingest = contexta.ingest(Box::new(Parts(parts)), IngestSettings::default()).unwrap();
-    let commits: Vec<IngestCommit> = std::iter::from_fn(|| ingest.next_commit().unwrap()).collect();
+    let commits = ingest_on(&disk, &contexta, parts);
     let durable: Vec<bool> = commits.iter().map(|commit| commit.is_durable).collect();
     assert_eq!((durable, commits[2].refused), (vec![true, false, true], 0));
     assert_eq!(commits[1].problems.len(), 1);
@@ -278,13 +275,11 @@ fn lost_records_are_reported_with_the_failure_mode_outbox() {
     let disk = SimDisk::new(12);
     let options = Options::new("/w").storage(disk.process(1)).detect_code_revision(false);
     let contexta = options.failure_mode(FailureMode::Outbox).open().unwrap();
-    let unchanged = || {};
-    let (locked, unlocked) = (|| disk.set_read_only(true), || disk.set_read_only(false));
     // The log buffers fewer bytes than the event has, so it must be written at once.
     let event = format!("{{\"event\":\"noise\",\"message\":\"{}\"}}\n", "x".repeat(200_000));
-    let parts: Vec<(&dyn Fn(), String)> =
-        vec![(&unchanged, START.to_owned() + METRIC), (&locked, event), (&unlocked, METRIC.to_owned() + END)];
-    let commits = ingest_parts(&contexta, parts);
+    let parts =
+        vec![(None, START.to_owned() + METRIC), (Some(true), event), (Some(false), METRIC.to_owned() + END)];
+    let commits = ingest_on(&disk, &contexta, parts);
     let codes: Vec<(u64, &str)> =
         commits.iter().flat_map(|commit| &commit.problems).map(|p| (p.line, p.code)).collect();
     assert!(codes.contains(&(3, "ingest_lost")), "{codes:?}");
@@ -299,22 +294,29 @@ fn ingest_parts(contexta: &Contexta, parts: Vec<(&dyn Fn(), String)>) -> Vec<Ing
     std::iter::from_fn(|| ingest.next_commit().unwrap()).collect()
 }
 
+/// Ingests parts, and returns the commits. Before a part with `Some`, the disk becomes read-only or writable.
+fn ingest_on(disk: &SimDisk, contexta: &Contexta, parts: Vec<(Option<bool>, String)>) -> Vec<IngestCommit> {
+    let change =
+        |read_only: Option<bool>| move || read_only.into_iter().for_each(|on| disk.set_read_only(on));
+    let changes: Vec<_> = parts.iter().map(|(read_only, _)| change(*read_only)).collect();
+    let parts = changes.iter().zip(parts).map(|(change, (_, text))| (change as &dyn Fn(), text));
+    ingest_parts(contexta, parts.collect())
+}
+
 #[test]
 fn unwritten_lines_are_written_before_the_next_line_arrives() {
     let (disk, contexta) = memory();
-    let unchanged = || {};
-    let (locked, unlocked) = (|| disk.set_read_only(true), || disk.set_read_only(false));
-    let parts: Vec<(&dyn Fn(), String)> = vec![
+    let parts = vec![
         // The first entry of a stream reserves numbers on the disk, so it would be refused instead of kept in memory.
-        (&unchanged, START.to_owned() + METRIC),
-        (&unchanged, String::new()),
-        (&locked, METRIC.to_owned()),
-        (&unchanged, String::new()),
-        (&unlocked, String::new()),
-        (&unchanged, String::new()),
-        (&unchanged, END.to_owned()),
+        (None, START.to_owned() + METRIC),
+        (None, String::new()),
+        (Some(true), METRIC.to_owned()),
+        (None, String::new()),
+        (Some(false), String::new()),
+        (None, String::new()),
+        (None, END.to_owned()),
     ];
-    let commits = ingest_parts(&contexta, parts);
+    let commits = ingest_on(&disk, &contexta, parts);
     let found: Vec<(u64, bool, usize)> =
         commits.iter().map(|commit| (commit.lines, commit.is_durable, commit.problems.len())).collect();
     assert_eq!(found, [(2, true, 0), (3, false, 1), (3, true, 0), (4, true, 0)]);
@@ -323,14 +325,12 @@ fn unwritten_lines_are_written_before_the_next_line_arrives() {
 #[test]
 fn end_of_the_input_writes_unwritten_lines_in_a_final_commit() {
     let (disk, contexta) = memory();
-    let unchanged = || {};
-    let (locked, unlocked) = (|| disk.set_read_only(true), || disk.set_read_only(false));
-    let parts: Vec<(&dyn Fn(), String)> = vec![
-        (&unchanged, START.to_owned() + METRIC),
-        (&locked, METRIC.to_owned()),
-        (&unlocked, EOF.to_owned()),
+    let parts = vec![
+        (None, START.to_owned() + METRIC),
+        (Some(true), METRIC.to_owned()),
+        (Some(false), EOF.to_owned()),
     ];
-    let commits = ingest_parts(&contexta, parts);
+    let commits = ingest_on(&disk, &contexta, parts);
     let found: Vec<(u64, bool)> = commits.iter().map(|commit| (commit.lines, commit.is_durable)).collect();
     assert_eq!(found, [(2, true), (3, false), (3, true)]);
     assert_eq!(contexta.run_snapshot("r").unwrap().metrics[0].count, 2);

@@ -1,8 +1,8 @@
 //! The current scope of a thread.
 //!
 //! Each thread has a stack of entered scopes and open span guards. The innermost entered scope of a session is the
-//! session's current scope in this thread. No scope is current for a whole process. While a thread destroys its
-//! thread-local values, the thread has no current scope. The destructors of these values can still capture.
+//! current scope of this session in this thread. Other threads do not see it. While a thread destroys its thread-local
+//! values, the thread has no current scope, but the destructors of these values can capture with a handle.
 
 use crate::capture::scope::Scope;
 use crate::capture::session::Session;

@@ -52,7 +52,7 @@ pub enum Error {
         /// The data that cannot be written.
         what: &'static str,
     },
-    /// A sink did not take facts that the log contains; in the problems of an ingest also: the content of an artifact
+    /// A sink did not accept facts that the log contains; in the problems of an ingest also: the content of an artifact
     /// could not be stored. The results name the sinks and the errors.
     #[error("{}", undelivered(.0))]
     Delivery(Box<BatchCaptureResult>),

@@ -8,7 +8,7 @@
 //!
 //! The log takes each fact first. Then the [`Sink`]s of the session receive the fact. A [`CaptureResult`] states the
 //! durability, the deliveries, and the missing parts. [`DispatchOptions`] determines the reaction if a sink fails, or
-//! if the log cannot take a fact.
+//! if the log cannot append a fact.
 //!
 //! Stability: Stable.
 

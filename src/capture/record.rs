@@ -111,7 +111,7 @@ impl Scope {
         Ok(families.into_iter().enumerate().map(result).collect())
     }
 
-    /// Returns the result of the `n`th record of a commit that the log took.
+    /// Returns the result of the `n`th record of a commit that the log contains.
     fn result(&self, record_type: RecordType, receipt: Option<Receipt>, n: usize) -> CaptureResult {
         let captured = CapturedAs {
             context: Some(Arc::clone(&self.context)),

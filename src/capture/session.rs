@@ -120,14 +120,14 @@ impl Session {
         Ok(Session { inner: Arc::new(inner) })
     }
 
-    /// Offers to each sink the facts that wait for it. If the sink does not take a fact, its later facts keep waiting.
-    /// After a sink has taken all its facts, it receives new captures again. Errors: the log or a cursor cannot be read
+    /// Offers to each sink the facts that wait for it. If the sink does not accept a fact, its later facts keep waiting.
+    /// After a sink has accepted all its facts, it receives new captures again. Errors: the log or a cursor cannot be read
     /// or written.
     pub fn replay_sinks(&self, options: ReplayOptions) -> Result<Vec<SinkReplay>> {
         self.inner.dispatcher.replay_sinks(options)
     }
 
-    /// Copies the facts in the outbox into the log. The outbox contains the facts that the log could not take. The log
+    /// Copies the facts in the outbox into the log. The outbox contains the facts that the log could not append. The log
     /// contains each fact once after any number of replays, so an interrupted replay can be repeated. Errors: the log
     /// cannot be written, or another merge is running.
     pub fn replay_outbox(&self) -> Result<SpillReplay> {
@@ -139,7 +139,7 @@ impl Session {
         self.inner.dispatcher.sync_outbox()
     }
 
-    /// Returns the number of deliveries, and the number of facts that the log did not take.
+    /// Returns the number of deliveries, and the number of facts that the log could not append.
     pub fn dispatch_counts(&self) -> DispatchCounts {
         self.inner.dispatcher.counts()
     }

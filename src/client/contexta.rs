@@ -25,6 +25,7 @@ use crate::recovery::{
 use crate::store::{self, Attempts, Head, Journal, Note, Severity, Store};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// An open workspace. It captures runs, answers queries, and checks and recovers the workspace.
 ///
@@ -281,7 +282,8 @@ impl Options {
         dispatch.sinks.extend(self.configured_sinks.iter().map(|sink| sink.open(&storage, paths.root())));
         let session = Session::with_dispatch(Arc::clone(&journal), capture, dispatch)?;
         let mut store = Store::new(projector, blobs);
-        if let Some(timeout) = self.writer_timeout {
+        let timeout = self.opened.config.capture.writer_timeout_seconds;
+        if let Ok(timeout) = Duration::try_from_secs_f64(timeout) {
             store = store.with_writer_timeout(timeout);
         }
         Ok(Contexta {

@@ -33,7 +33,6 @@ pub struct Options {
     pub(super) dispatch: DispatchOptions,
     pub(super) configured_sinks: Vec<ConfiguredSink>,
     pub(super) log: LogOptions,
-    pub(super) writer_timeout: Option<Duration>,
     pub(super) storage: Option<Arc<dyn Storage>>,
     pub(super) opened: OpenedWith,
 }
@@ -67,7 +66,6 @@ impl Options {
             temporary: None,
             capture: CaptureOptions::default(),
             log: LogOptions::new(DOMAIN),
-            writer_timeout: None,
             storage: None,
         }
     }
@@ -133,7 +131,6 @@ impl Options {
             create_tables: config.metadata.auto_create && !config.metadata.read_only,
             capture,
             opened: OpenedWith { config: config.clone(), ..OpenedWith::default() },
-            writer_timeout: Duration::try_from_secs_f64(config.capture.writer_timeout_seconds).ok(),
             log: LogOptions {
                 segment_bytes_max: config.records.max_segment_bytes,
                 ..LogOptions::new(DOMAIN)
@@ -238,7 +235,6 @@ impl Options {
     /// Sets the time after which a writer without new entries counts as dead, on file systems without locks; by default
     /// ten minutes. Its open runs are then shown as `interrupted`. With locks, the death of a process is known at once.
     pub fn writer_timeout(mut self, timeout: Duration) -> Options {
-        self.writer_timeout = Some(timeout);
         self.opened.config.capture.writer_timeout_seconds = timeout.as_secs_f64();
         self
     }

@@ -170,9 +170,11 @@ fn finite(value: f64) -> Option<f64> {
     value.is_finite().then_some(value)
 }
 
-/// Compares the last values of the metrics of two runs. Each side is a run and a stage. `Some(None)` selects the
-/// metrics outside any stage; `None` means that the run does not have the stage, so the side has no metrics. Returns
-/// the metrics whose last values differ, and the metrics that only one side has.
+/// Compares the last values of the metrics of two runs. Returns one entry for each metric with different last values,
+/// and for each metric that exists on one side only.
+///
+/// Each side is a run and a stage. The stage `Some(None)` selects the metrics outside any stage. The stage `None` means
+/// that the run does not have the stage, so the side has no metrics.
 fn metric_deltas(
     (left, left_stage): (&RunSnapshot, Option<Option<&StageRef>>),
     (right, right_stage): (&RunSnapshot, Option<Option<&StageRef>>),

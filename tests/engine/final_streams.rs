@@ -77,19 +77,13 @@ fn merge_that_extends_a_final_stream_is_noticed() {
     assert_eq!(streams, 1, "every merge has extended the same stream");
 }
 
-/// The view begins before the merge, and performs its operations before and after it.
-#[test]
-fn merge_at_any_operation_of_a_view_is_noticed_by_the_next_view() {
-    let base = SimDisk::new(42);
-    append_and_merge(&base, "/s", 1);
-    base.advance(LONG);
-    at("/s", base.spawn(2)).append(&added(2)).unwrap();
+/// Begins a view, and performs a change at each operation of the view, on a new disk each time. The next views of this
+/// process and of a new process contain the jobs 1 and 2. `prepare` returns the disk and the change.
+fn check_change_at_any_operation_of_a_view(prepare: impl Fn() -> (SimDisk, Box<dyn FnOnce() + Send>)) {
     for at in 0.. {
-        let disk = base.fork();
-        let process = disk.spawn(3);
-        let merging = on(disk.process(4));
-        let merge = move || drop(merging.merge("/s", Progress::none()).unwrap());
-        process.plan(Moment::Operation(at), Fault::Meanwhile(Box::new(merge)));
+        let (disk, change) = prepare();
+        let process = disk.spawn(8);
+        process.plan(Moment::Operation(at), Fault::Meanwhile(change));
         let engine = on(process.clone());
         engine.view().unwrap();
         if !process.has_passed_plans() {
@@ -97,8 +91,21 @@ fn merge_at_any_operation_of_a_view_is_noticed_by_the_next_view() {
         }
         disk.advance(LONG);
         assert_eq!(jobs(&engine.view().unwrap()), [1, 2], "operation {at}");
-        assert_eq!(jobs(&on(disk.process(5)).view().unwrap()), [1, 2], "operation {at}");
+        assert_eq!(jobs(&on(disk.process(9)).view().unwrap()), [1, 2], "operation {at}");
     }
+}
+
+#[test]
+fn merge_at_any_operation_of_a_view_is_noticed_by_the_next_view() {
+    let base = SimDisk::new(42);
+    append_and_merge(&base, "/s", 1);
+    base.advance(LONG);
+    at("/s", base.spawn(2)).append(&added(2)).unwrap();
+    check_change_at_any_operation_of_a_view(|| {
+        let disk = base.fork();
+        let merging = on(disk.process(4));
+        (disk, Box::new(move || drop(merging.merge("/s", Progress::none()).unwrap())))
+    });
 }
 
 /// A writer with durability `batched` renames its lock file, and holds it. The stream is final only after its end.
@@ -127,29 +134,20 @@ fn entries_of_a_writer_with_a_renamed_lock_file_are_noticed_until_its_end() {
 /// The writer appends its last entries and is killed while another process reads the stream.
 #[test]
 fn last_entries_of_a_writer_that_is_killed_during_a_view_are_in_the_next_view() {
-    for at in 0.. {
+    check_change_at_any_operation_of_a_view(|| {
         let disk = SimDisk::new(44);
         let writer = on(disk.process(1));
         writer.append_with(&[added(1)], Durability::Batched).unwrap();
         writer.sync().unwrap();
         disk.advance(LONG);
-        let process = disk.spawn(2);
         let same = disk.clone();
         let end = move || {
             writer.append_with(&[added(2)], Durability::Batched).unwrap();
             writer.sync().unwrap();
             same.kill(1);
         };
-        process.plan(Moment::Operation(at), Fault::Meanwhile(Box::new(end)));
-        let engine = on(process.clone());
-        engine.view().unwrap();
-        if !process.has_passed_plans() {
-            break;
-        }
-        disk.advance(LONG);
-        assert_eq!(jobs(&engine.view().unwrap()), [1, 2], "operation {at}");
-        assert_eq!(jobs(&on(disk.process(5)).view().unwrap()), [1, 2], "operation {at}");
-    }
+        (disk, Box::new(end))
+    });
 }
 
 /// An overwrite in place changes no directory: the tables keep their rows, a verification finds the damage, and the

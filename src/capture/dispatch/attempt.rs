@@ -30,8 +30,8 @@ pub(super) fn guarded<T>(call: impl FnOnce() -> Result<T, SinkError>) -> Result<
     })
 }
 
-/// Delivers a payload to a sink. Repeats the attempt until the sink takes the payload, the sink returns a permanent
-/// error, or no attempt is left. `sleep` waits between two attempts.
+/// Delivers a payload to a sink. Repeats a failed delivery, unless the error is permanent or the maximum number of
+/// attempts is reached. Calls `sleep` with the waiting time before each repetition.
 pub(super) fn deliver(
     sink: &dyn Sink,
     request: &SinkRequest<'_>,

@@ -2,14 +2,14 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Counts of a session: the facts that the log did not take, and the deliveries to sinks.
+/// Counts of a session: the facts that the log could not append, and the deliveries to sinks.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DispatchCounts {
-    /// The number of facts that were written to the outbox, because the log could not take them. A replay does not
+    /// The number of facts that were written to the outbox, because the log could not append them. A replay does not
     /// change this number.
     pub spilled: u64,
-    /// The number of facts that neither the log nor the outbox could take.
+    /// The number of facts that neither the log nor the outbox could store.
     pub lost: u64,
     /// The number of deliveries that succeeded.
     pub delivered: u64,

@@ -33,11 +33,11 @@ impl fmt::Debug for Dispatcher {
     }
 }
 
-/// The outcome of an append: the log took the facts, the outbox took the facts, or the facts are lost.
+/// The outcome of an append: the log contains the facts, the outbox contains the facts, or the facts are lost.
 struct Taken {
     receipt: Option<Receipt>,
     head: Option<Head>,
-    /// The error of the log, if the log did not take the facts.
+    /// The error of the log, if the log could not append the facts.
     refused: Option<store::Error>,
     warnings: Vec<String>,
 }
@@ -107,12 +107,12 @@ impl Dispatcher {
     }
 
     /// Appends facts in one commit, and offers the facts to the sinks. Errors: the facts are invalid; with
-    /// [`FailureMode::Raise`], the log cannot take the facts, or a sink failed.
+    /// [`FailureMode::Raise`], the log cannot append the facts, or a sink failed.
     pub(in crate::capture) fn append(&self, commit: Commit<'_>) -> Result<Appended> {
         self.append_with_receipt(commit, &mut None)
     }
 
-    /// Appends facts like [`append`](Dispatcher::append). Sets `receipt` if the log or the outbox took the facts, even
+    /// Appends facts like [`append`](Dispatcher::append). Sets `receipt` if the log or the outbox contains the facts, even
     /// if a sink fails afterwards.
     pub(in crate::capture) fn append_with_receipt(
         &self,
@@ -125,7 +125,8 @@ impl Dispatcher {
             first.replaces = std::mem::take(&mut replaces);
         }
         let mut sinks = (!self.sinks().is_empty() && !InSink::is_entered()).then(|| self.lock());
-        let taken = self.take(&captured, durability, (is_end, needs_log), &mut sinks)?;
+        let may_spill = self.is_outbox() && !needs_log;
+        let taken = self.take(&captured, durability, is_end, may_spill, &mut sinks)?;
         *receipt = taken.receipt;
         if taken.refused.is_none() && sinks.is_none() {
             self.report_refused(context, &mut sinks);
@@ -145,7 +146,7 @@ impl Dispatcher {
     }
 
     /// Appends points of a series in one commit, as [`Dispatcher::append`] appends their facts in a session without
-    /// sinks. `facts` creates the facts of the points, if the log cannot take the points and the outbox needs the facts.
+    /// sinks. `facts` creates the facts of the points, if the log cannot append the points and the outbox needs the facts.
     pub(in crate::capture) fn append_points(
         &self,
         points: Points<'_>,
@@ -166,14 +167,14 @@ impl Dispatcher {
         }
     }
 
-    /// Appends facts to the log, or to the outbox if the log cannot take them. Errors: the facts are invalid; the log
-    /// cannot take them, and the mode is not `Outbox` or `needs_log` is set; ends of scopes are lost, and no stream is
-    /// open.
+    /// Appends facts to the log, or to the outbox if the log cannot append them and `may_spill` is true. Errors: the facts
+    /// are invalid; the log cannot append them, and `may_spill` is false; ends of scopes are lost, and no stream is open.
     fn take(
         &self,
         captured: &[Captured],
         durability: Durability,
-        (is_end, needs_log): (bool, bool),
+        is_end: bool,
+        may_spill: bool,
         sinks: &mut Sinks<'_>,
     ) -> Result<Taken> {
         let mut warnings = Vec::new();
@@ -189,13 +190,13 @@ impl Dispatcher {
             Ok((receipt, head)) => {
                 return Ok(Taken { receipt: Some(receipt), head, refused: None, warnings });
             }
-            Err(error) if self.is_outbox() && !needs_log && error.is_storage() => error,
+            Err(error) if may_spill && error.is_storage() => error,
             Err(error) => return Err(error.into()),
         };
         self.take_refused(captured, durability, is_end, sinks, refused, warnings)
     }
 
-    /// Appends facts that the log could not take to the outbox. `refused` is the error of the log. Errors: the ends of
+    /// Appends facts that the log could not append to the outbox. `refused` is the error of the log. Errors: the ends of
     /// scopes cannot be appended either.
     fn take_refused(
         &self,
@@ -241,7 +242,7 @@ impl Dispatcher {
     ) -> Result<Appended> {
         let Taken { receipt, head, refused, warnings } = taken;
         let mut results = Vec::with_capacity(captured.len());
-        // The names of the sinks that failed, and the position of the first entry that a sink did not take.
+        // The names of the sinks that failed, and the position of the first entry that a sink did not accept.
         let mut failed: Vec<String> = Vec::new();
         let mut first_failed = None;
         let mut has_delivered = false;
@@ -345,7 +346,7 @@ impl Dispatcher {
         Ok(request.payload().clone())
     }
 
-    /// Captures the degraded marker on facts that the log did not take earlier. The caller has just appended facts to
+    /// Captures the degraded marker on facts that the log could not append earlier. The caller has just appended facts to
     /// the log. If the marker cannot be captured, the next append tries again.
     fn report_refused(&self, context: &Arc<Context>, sinks: &mut Sinks<'_>) {
         if !self.counts.has_unreported() || !self.shared.options.degraded_markers || context.run.is_none() {
@@ -373,7 +374,7 @@ fn failure_of(error: &store::Error) -> ResultFailure {
     failure
 }
 
-/// Marks a result as failed if a sink did not take the payload.
+/// Marks a result as failed if a sink did not accept the payload.
 fn fail_undelivered(result: &mut CaptureResult) {
     let status = |status| result.deliveries().iter().filter(move |delivery| delivery.status == status);
     let failed: Vec<_> = status(DeliveryStatus::Failure).collect();

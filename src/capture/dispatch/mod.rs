@@ -1,10 +1,10 @@
-//! Dispatch: the appends of a session, the deliveries to sinks, and the handling of facts that the log could not take.
+//! Dispatch: the appends of a session, the deliveries to sinks, and the handling of facts that the log could not append.
 //!
 //! Invariants:
 //! 1. A fact is appended before it is delivered. A sink receives only facts that the log or the outbox has taken. The
 //!    outbox has the format of the log.
 //! 2. A sink receives the facts of a stream in their order, each at least once. With [`FailureMode::Outbox`], a fact
-//!    that the sink did not take and all later facts wait for a replay. With [`FailureMode::Raise`], the caller
+//!    that the sink did not accept and all later facts wait for a replay. With [`FailureMode::Raise`], the caller
 //!    receives the error, and the sink continues with the next fact.
 //! 3. The position of a sink is saved before the append of the first entry that the sink must receive, and after each
 //!    delivery of a commit.

@@ -13,7 +13,7 @@ pub enum FailureMode {
     /// The capture returns an error. If only a sink failed, the log has the fact, and the error contains the result.
     #[default]
     Raise,
-    /// The capture returns a degraded result. Facts that a sink did not take wait in the log. Facts that the log did
+    /// The capture returns a degraded result. Facts that a sink did not accept wait in the log. Facts that the log did
     /// not take wait in the outbox. If the outbox cannot take a fact either, the fact is lost, and the result is
     /// failed. If the content of an artifact cannot be stored, its manifest refers to the file where it is.
     Outbox,
@@ -33,7 +33,7 @@ pub struct DispatchOptions {
     /// `true` to capture a degraded marker if some but not all deliveries of a commit fail, and another marker when the
     /// log works again after it could not take facts.
     pub degraded_markers: bool,
-    /// The directory for facts that the log could not take, and for dead letters. The directory may be on another disk.
+    /// The directory for facts that the log could not append, and for dead letters. The directory may be on another disk.
     pub outbox: PathBuf,
     /// The directory for the cursors of sinks.
     pub cursors: PathBuf,

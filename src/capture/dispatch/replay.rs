@@ -55,7 +55,7 @@ impl ReplayOptions {
 pub struct SinkReplay {
     /// The name of the sink.
     pub sink: String,
-    /// The number of facts that the sink took.
+    /// The number of facts that the sink accepted.
     pub delivered: u64,
     /// The number of facts that became dead letters.
     pub dead_letters: u64,

@@ -43,7 +43,8 @@ pub(super) struct SinkState {
     pub(super) cursors: BTreeMap<StreamId, SinkCursor>,
     /// The position of the first fact that waits for a replay; `None` if no fact waits.
     pub(super) waiting: Option<Position>,
-    /// The position and the error of an earlier fact of the stream, which the sink must receive before later facts.
+    /// The position and the error of the fact whose delivery failed. Later facts of the stream are not delivered until
+    /// this fact has been delivered. `None` if no delivery failed.
     blocked: Option<(Position, Failed)>,
 }
 
@@ -53,7 +54,7 @@ pub(super) enum Offered {
     Delivered,
     Degraded,
     Skipped,
-    /// The sink did not take the fact, or must receive an earlier fact first.
+    /// The sink did not accept the fact, or must receive an earlier fact first.
     Failed,
     /// The sink was not called, because an earlier fact waits for a replay.
     Waiting,
@@ -81,7 +82,7 @@ impl SinkState {
         })
     }
 
-    /// Returns `true` if the sink takes payloads of this family.
+    /// Returns `true` if the sink accepts payloads of this family.
     pub(super) fn supports(&self, family: PayloadFamily) -> bool {
         self.families.contains(&family)
     }

@@ -1,7 +1,7 @@
 //! Execution of an external program, with limits of time and output.
 //!
 //! The program runs without a shell. Its standard input is empty, and its standard error is discarded. A program that
-//! exceeds a limit is killed. Its child processes may continue to run; capture does not wait for them.
+//! exceeds a limit is killed. Its child processes are not killed, and capture does not wait for them.
 
 use std::io::{self, Read};
 use std::process::{Child, Command, Stdio};

@@ -185,7 +185,7 @@ impl CaptureResult {
         self.captured.record_type
     }
 
-    /// Returns the position of the captured fact in the log, or in the outbox if the log could not take the fact. The
+    /// Returns the position of the captured fact in the log, or in the outbox if the log could not append the fact. The
     /// position identifies the fact, and does not change when the fact is replayed into the log. Returns `None` if no
     /// fact was captured.
     pub fn position(&self) -> Option<Position> {
@@ -223,7 +223,7 @@ impl CaptureResult {
         self.texts(|rare| &rare.degradation_reasons)
     }
 
-    /// Returns the captured object as JSON. Returns `None` if the log took the fact and no sink was called, because the
+    /// Returns the captured object as JSON. Returns `None` if the log contains the fact and no sink was called, because the
     /// result then does not keep the payload.
     pub fn payload(&self) -> Option<&Value> {
         self.rare.as_ref()?.payload.as_ref()

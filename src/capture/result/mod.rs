@@ -14,11 +14,11 @@ mod note;
 mod operation;
 mod status;
 
-/// The failure code of a capture whose payload no sink took.
+/// The failure code if no sink accepted the payload.
 pub(in crate::capture) const ALL_SINKS_FAILED: &str = "dispatch_all_eligible_sinks_failed";
-/// The failure code of a capture whose payload some sinks did not take.
+/// The failure code if some sinks did not accept the payload.
 pub(in crate::capture) const SOME_SINKS_FAILED: &str = "dispatch_some_sinks_failed";
-/// The reason, the code of the note, and the failure code of an artifact whose content could not be stored.
+/// The code if the content of an artifact could not be stored. Reasons, notes and failures use the same code.
 pub(in crate::capture) const BODY_NOT_STORED: &str = "artifact_body_not_stored";
 
 pub use batch::{BatchCaptureResult, BatchCounts, MixedFamilies};

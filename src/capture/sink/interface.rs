@@ -19,7 +19,7 @@ pub trait Sink: Send + Sync {
     /// same name in the same workspace stopped.
     fn name(&self) -> &str;
 
-    /// Returns the families that the sink takes; by default all families.
+    /// Returns the families that the sink accepts; by default all families.
     fn families(&self) -> &[PayloadFamily] {
         PayloadFamily::ALL
     }
@@ -38,12 +38,12 @@ pub struct SinkReceipt {
 }
 
 impl SinkReceipt {
-    /// Creates the receipt of a payload that the sink took completely.
+    /// Creates the receipt of a payload that the sink accepted completely.
     pub fn success() -> SinkReceipt {
         SinkReceipt::default()
     }
 
-    /// Creates the receipt of a payload that the sink took in part. The detail names the part that is missing.
+    /// Creates the receipt of a payload that the sink accepted in part. The detail names the part that is missing.
     pub fn degraded(detail: &str) -> SinkReceipt {
         SinkReceipt { is_degraded: true, ..SinkReceipt::success().detail(detail) }
     }
@@ -62,7 +62,7 @@ impl SinkReceipt {
         self
     }
 
-    /// Returns `true` if the sink took the payload in part.
+    /// Returns `true` if the sink accepted the payload in part.
     pub fn is_degraded(&self) -> bool {
         self.is_degraded
     }

@@ -39,7 +39,7 @@ impl JsonLinesSink {
         self
     }
 
-    /// Sets the families that the sink takes. An empty list selects all families.
+    /// Sets the families that the sink accepts. An empty list selects all families.
     #[must_use]
     pub fn only(mut self, families: &[PayloadFamily]) -> JsonLinesSink {
         self.families = if families.is_empty() { PayloadFamily::ALL } else { families }.to_vec();

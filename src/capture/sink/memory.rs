@@ -41,7 +41,7 @@ pub struct MemorySink {
 #[derive(Debug, Default)]
 struct Kept {
     entries: VecDeque<MemoryEntry>,
-    /// The number of all payloads that the sink took.
+    /// The number of all payloads that the sink accepted.
     taken: u64,
 }
 
@@ -74,7 +74,7 @@ impl MemorySink {
         self.kept().entries.iter().cloned().collect()
     }
 
-    /// Returns the number of all payloads that the sink took, including those that it dropped.
+    /// Returns the number of all payloads that the sink accepted, including those that it dropped.
     pub fn taken(&self) -> u64 {
         self.kept().taken
     }

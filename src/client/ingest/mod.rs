@@ -110,7 +110,7 @@ impl Contexta {
     /// available. Memory use does not depend on the number of lines, except for a small entry for each parameter and
     /// artifact of an open run. Errors: the workspace is read-only.
     ///
-    /// Entries that the disk does not take are written by a later commit. If a read returns
+    /// Entries that the disk does not store are written by a later commit. If a read returns
     /// [`WouldBlock`](std::io::ErrorKind::WouldBlock) or [`TimedOut`](std::io::ErrorKind::TimedOut), they are written
     /// before the next line arrives; [`PolledInput`] gives any input this behaviour. Such a read should wait before it
     /// returns, because the ingest reads again at once.

@@ -25,7 +25,7 @@ sections! {
         retry_backoff_seconds: f64 = 0.0, Rule::new(Limit::Float(0.0, 3600.0));
         /// Without file locks, a writer counts as dead if its last entry is older than this many seconds.
         writer_timeout_seconds: f64 = 600.0, Rule::new(Limit::Float(1.0, 2_592_000.0));
-        /// Action if a sink or the log cannot take a record: return an error, or keep the record for a replay.
+        /// Action if a sink or the log cannot append a record: return an error, or keep the record for a replay.
         dispatch_failure_mode: DispatchFailureMode = DispatchFailureMode::Raise, any();
         /// Capture a degraded record about data that some sinks, or the log, could not take.
         write_degraded_marker_on_partial_failure: bool = true, any();

@@ -1,5 +1,5 @@
-//! Conversion of values of types that implement [`serde::Serialize`] into JSON values, and serialization of JSON values
-//! in any format of serde.
+//! Conversions between Rust values and JSON values. [`Value::from_serialize`] converts any value that can be serialized
+//! with serde, and a JSON value can be serialized in any format of serde.
 
 use crate::contract::error::code::ErrorCode;
 use crate::contract::error::contract_error::{ContractError, Result};

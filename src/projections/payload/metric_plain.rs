@@ -86,8 +86,9 @@ enum PointV2 {
     Big(Option<i64>, String),
 }
 
-/// Returns the value of a ref after the value of `base`, beginning with a dot; the whole value if the ref is not under
-/// `base`. The value of a ref does not begin with a dot.
+/// Returns the value of `inner` relative to `base`. If `inner` is under `base`, the result is the rest of the value from the
+/// dot after the value of `base`. Otherwise the result is the whole value. No value of a ref begins with a dot, so the
+/// two cases cannot be confused.
 fn below(base: &StableRef, inner: &StableRef) -> String {
     let value = inner.value();
     value.strip_prefix(base.value()).filter(|rest| rest.starts_with('.')).unwrap_or(value).to_owned()
