@@ -60,7 +60,7 @@ fn queue(entry: &Applied<'_, Job>, tables: &mut Tables) -> engine::Result<()> {
 
 fn workers(entry: &Applied<'_, Job>, tables: &mut Tables) -> engine::Result<()> {
     if let Job::Leased { worker, .. } = entry.event {
-        let order = PointOrder { time: entry.stamp.time as i64, stamp: entry.stamp };
+        let order = PointOrder::new(entry.stamp.time as i64, entry.stamp);
         WORKERS.add(tables, worker, &Point { order, measure: None, value: () });
     }
     Ok(())

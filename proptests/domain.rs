@@ -147,7 +147,7 @@ impl Projection<Toy> for Measures {
 }
 
 fn point_of(stamp: Stamp, time: i64, measure: Option<f64>) -> Point {
-    Point { order: PointOrder { time, stamp }, measure, value: stamp.seq.0.to_le_bytes().to_vec() }
+    Point { order: PointOrder::new(time, stamp), measure, value: stamp.seq.0.to_le_bytes().to_vec() }
 }
 
 // ---- the oracle

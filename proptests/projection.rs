@@ -1106,7 +1106,7 @@ fn projection_that_writes_to_an_undeclared_table_is_rejected() {
         (|tables, stamp| tables.put_version(FIRST, &[1], stamp, &[], &[]), "declared as Set"),
         (
             |tables, stamp| {
-                let order = PointOrder { time: 1, stamp };
+                let order = PointOrder::new(1, stamp);
                 tables.add_point(SECOND, &[1], Point { order, measure: None, value: Vec::new() });
             },
             "declared as Versions",

@@ -105,7 +105,7 @@ impl Projection<Fact> for Typed {
 }
 
 fn point_of(stamp: Stamp, time: i64, measure: Option<i8>, value: u64) -> Point<u64> {
-    Point { order: PointOrder { time, stamp }, measure: measure.map(f64::from), value }
+    Point { order: PointOrder::new(time, stamp), measure: measure.map(f64::from), value }
 }
 
 // ---- the model

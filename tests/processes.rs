@@ -125,7 +125,7 @@ impl Projection<Piece> for Pieces {
 
     fn apply(&self, entry: &Applied<'_, Piece>, tables: &mut Tables) -> contexta::engine::Result<()> {
         let Piece { writer, life, commit, index, size } = *entry.event;
-        let order = PointOrder { time: i64::from(commit), stamp: entry.stamp };
+        let order = PointOrder::new(i64::from(commit), entry.stamp);
         let point = Point { order, measure: Some(f64::from(size)), value: Vec::new() };
         tables.register(COUNTS, &[writer], &point);
         if index == 0 {

@@ -13,16 +13,12 @@ use crate::engine::projection::digest::TablesDigest;
 use crate::engine::projection::{Projector, ProjectorOptions, ProjectorPaths};
 use crate::engine::storage::os::OsStorage;
 use crate::engine::storage::{Storage, exists};
-use crate::interpretation::{
-    BestRun, BestRunOptions, Direction, LineageTraversal, ProjectList, ReportDocument, RunComparison,
-    RunList, RunSnapshot, StepSeries, compare, lineage, query, report,
-};
 use crate::projections::DOMAIN;
 use crate::recovery::{
     DumpItem, MergeReport, RebuildOptions, RebuildReport, StreamRow, VerifyOptions, VerifyReport, inspect,
     merge, rebuild, verify,
 };
-use crate::store::{self, Attempts, Head, Journal, Note, Severity, Store};
+use crate::store::{self, Head, Journal, Note, Severity, Store};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -101,86 +97,6 @@ impl Contexta {
     pub fn close(&self) -> Result<Option<Head>> {
         self.session.release_sinks();
         Ok(self.journal.close()?)
-    }
-
-    /// Lists all projects.
-    pub fn list_projects(&self) -> Result<ProjectList> {
-        self.ask(query::list_projects)
-    }
-
-    /// Lists all runs, or the runs of the project with this ref or name.
-    pub fn list_runs(&self, project: Option<&str>) -> Result<RunList> {
-        self.ask(|store| query::list_runs(store, project))
-    }
-
-    /// Returns everything known about one run. `run` is the run's ref, its id (the last component of the ref), its
-    /// name, or a prefix of its id or name. An id, name or prefix must match only one run.
-    pub fn run_snapshot(&self, run: impl AsRef<str>) -> Result<RunSnapshot> {
-        self.run_snapshot_of(run, Attempts::Newest)
-    }
-
-    /// Returns everything known about one run like [`run_snapshot`](Contexta::run_snapshot). `attempts` determines
-    /// whether the summaries contain the metric points that a later attempt superseded.
-    pub fn run_snapshot_of(&self, run: impl AsRef<str>, attempts: Attempts) -> Result<RunSnapshot> {
-        self.ask(|store| query::run_snapshot(store, run.as_ref(), attempts))
-    }
-
-    /// Returns the points of one metric of a run. `stage` selects the points of the stage with this name; `None`
-    /// selects the points outside any stage. If there are no points outside any stage, and the metric has only one
-    /// series in the run, `None` selects this series. Errors: there is no such series.
-    pub fn step_series(
-        &self,
-        run: impl AsRef<str>,
-        metric_key: &str,
-        stage: Option<&str>,
-    ) -> Result<StepSeries> {
-        self.step_series_of(run, metric_key, stage, Attempts::Newest)
-    }
-
-    /// Returns the points of one metric of a run like [`step_series`](Contexta::step_series). `attempts` determines
-    /// whether the result contains the points that a later attempt superseded.
-    pub fn step_series_of(
-        &self,
-        run: impl AsRef<str>,
-        metric_key: &str,
-        stage: Option<&str>,
-        attempts: Attempts,
-    ) -> Result<StepSeries> {
-        self.ask(|store| query::step_series(store, run.as_ref(), metric_key, stage, attempts))
-    }
-
-    /// Compares two runs.
-    pub fn compare_runs(&self, left: impl AsRef<str>, right: impl AsRef<str>) -> Result<RunComparison> {
-        self.ask(|store| compare::compare_runs(store, left.as_ref(), right.as_ref()))
-    }
-
-    /// Ranks runs by the last value of a metric, the best first. If the options name no runs, all runs of the project
-    /// in the options are ranked. If the options name neither runs nor a project, all runs of the session's project are
-    /// ranked.
-    pub fn select_best_run(&self, metric_key: &str, options: BestRunOptions) -> Result<BestRun> {
-        let project = options.project.or_else(|| Some(self.session.project_ref().to_string()));
-        let options = BestRunOptions { project, ..options };
-        self.ask(|store| compare::select_best_run(store, metric_key, &options))
-    }
-
-    /// Walks from the ref of a run, stage or artifact to all refs at a distance of at most `depth_max` lineage edges.
-    pub fn traverse_lineage(
-        &self,
-        subject: &str,
-        direction: Direction,
-        depth_max: usize,
-    ) -> Result<LineageTraversal> {
-        self.ask(|store| lineage::traverse_lineage(store, subject, direction, depth_max))
-    }
-
-    /// Builds the report on one run.
-    pub fn build_snapshot_report(&self, run: impl AsRef<str>) -> Result<ReportDocument> {
-        Ok(report::snapshot_report(&self.run_snapshot(run)?))
-    }
-
-    /// Builds the report on two runs.
-    pub fn build_run_report(&self, left: impl AsRef<str>, right: impl AsRef<str>) -> Result<ReportDocument> {
-        Ok(report::comparison_report(&self.compare_runs(left, right)?))
     }
 
     /// Checks log, bodies and projections. Changes nothing if the workspace was opened with [`Options::read_only`].

@@ -13,6 +13,8 @@ mod interchange;
 mod load;
 mod options;
 mod paths;
+mod policies;
+mod queries;
 mod sinks;
 #[cfg(feature = "tracing")]
 mod tracing_layer;

@@ -23,6 +23,56 @@ pub enum Error {
         /// error of a ranking lists only the keys.
         known: Vec<String>,
     },
+    /// A query for runs is invalid.
+    #[error("the query for runs is invalid: {reason}")]
+    InvalidRunListQuery {
+        /// The fault.
+        reason: String,
+    },
+    /// A time range is invalid.
+    #[error("the time range is invalid: {reason}")]
+    InvalidTimeRange {
+        /// The fault.
+        reason: String,
+    },
+    /// A condition on a metric is invalid.
+    #[error("the condition on a metric is invalid: {reason}")]
+    InvalidMetricCondition {
+        /// The fault.
+        reason: String,
+    },
+    /// A run has no stage or batch of this name.
+    #[error("{run} has no {what} {asked:?}")]
+    PartNotFound {
+        /// `stage` or `batch`.
+        what: &'static str,
+        /// The ref of the run.
+        run: String,
+        /// The name that was looked up.
+        asked: String,
+    },
+    /// The run of an artifact is not in the workspace.
+    #[error("the run {run} of {artifact} is not in the workspace")]
+    ArtifactOriginIncomplete {
+        /// The artifact.
+        artifact: String,
+        /// The run.
+        run: String,
+    },
+    /// A comparison needs more runs.
+    #[error("a comparison of several runs needs at least two different runs; given: {}", runs.join(", "))]
+    ComparesTooFewRuns {
+        /// The refs of the given runs.
+        runs: Vec<String>,
+    },
+    /// An alert rule is invalid.
+    #[error("the alert rule is invalid: {reason}")]
+    InvalidAlertRule {
+        /// The code: `alert_invalid_operator`, `alert_invalid_severity` or `alert_invalid_rule`.
+        code: &'static str,
+        /// The fault.
+        reason: String,
+    },
     /// No object has this ref.
     #[error("the workspace has no {subject}")]
     SubjectNotFound {
@@ -37,6 +87,13 @@ impl Error {
         match self {
             Error::Store(e) => e.code(),
             Error::MetricNotFound { .. } => "query_metric_not_found",
+            Error::InvalidRunListQuery { .. } => "query_invalid_run_list_query",
+            Error::InvalidTimeRange { .. } => "query_invalid_time_range",
+            Error::InvalidMetricCondition { .. } => "query_invalid_metric_condition",
+            Error::PartNotFound { .. } => "query_part_not_found",
+            Error::ArtifactOriginIncomplete { .. } => "query_artifact_origin_incomplete",
+            Error::ComparesTooFewRuns { .. } => "compare_requires_multiple_runs",
+            Error::InvalidAlertRule { code, .. } => code,
             Error::SubjectNotFound { .. } => "lineage_subject_not_found",
         }
     }
@@ -47,6 +104,15 @@ impl Error {
             Error::Store(e) => e.hint(),
             Error::MetricNotFound { known, .. } if known.is_empty() => None,
             Error::MetricNotFound { known, .. } => Some(format!("existing metrics: {}", known.join(", "))),
+            Error::InvalidRunListQuery { .. }
+            | Error::InvalidTimeRange { .. }
+            | Error::InvalidMetricCondition { .. }
+            | Error::ComparesTooFewRuns { .. }
+            | Error::InvalidAlertRule { .. } => None,
+            Error::PartNotFound { .. } => Some("`contexta run show` lists the stages of a run".into()),
+            Error::ArtifactOriginIncomplete { .. } => {
+                Some("import or merge the workspace that contains the run".into())
+            }
             Error::SubjectNotFound { .. } => {
                 Some("`contexta run show` lists the refs of a run's artifacts".into())
             }

@@ -4,21 +4,49 @@
 //!
 //! Stability: Stable.
 
+pub mod aggregation;
+pub mod alert;
+pub mod anomaly;
 pub mod compare;
+pub mod diagnostics;
+pub mod direction;
 pub mod error;
+pub mod evidence;
 pub mod lineage;
+pub mod metric;
+mod number;
+pub mod provenance;
 pub mod query;
 pub mod report;
+pub mod trend;
 
 pub use crate::store::{
-    ArtifactRow, Attempts, EnvironmentRow, Note, ProjectRow, RecordRow, RunRow, SeriesPoint, SeriesRow,
-    Severity, StageRow, Store, WriterRow,
+    ArtifactRow, Attempts, EnvironmentRow, Note, ProjectRow, RecordRow, RunRow, SeriesKey, SeriesPoint,
+    SeriesRow, Severity, StageRow, Store, WriterRow,
 };
+pub use aggregation::{MetricAggregate, RunStatusDistribution, RunSummaryTable, StageAggregate};
+pub use alert::{AlertPolicy, AlertReport, AlertResult, AlertRule};
+pub use anomaly::{AnomalyPolicy, AnomalyQuery, AnomalyReport, AnomalyResult, MetricBaseline};
 pub use compare::{
-    ArtifactChange, BestRun, BestRunOptions, Goal, MetricDelta, ParamDelta, RankedRun, RunComparison,
-    StageComparison,
+    ArtifactChange, ArtifactKindCounts, BestRun, BestRunOptions, ComparePolicy, Goal, MetricDelta, MetricRow,
+    MultiRunComparison, ParamDelta, ProvenanceComparison, RankedRun, ReportComparison, RunComparison,
+    SectionDiff, StageComparison,
 };
+pub use diagnostics::{DiagnosticsIssue, DiagnosticsPolicy, DiagnosticsResult};
+pub use direction::Directions;
 pub use error::{Error, Result};
+pub use evidence::{CompletenessNote, EvidenceLink};
 pub use lineage::{Direction, LineageStep, LineageTraversal};
-pub use query::{ProjectList, RunList, RunSnapshot, RunSummary, StepSeries};
+pub use metric::{Measurement, Selection};
+pub use provenance::{EnvironmentDiff, ReproducibilityAudit, ValueChange};
+pub use query::search::SearchPolicy;
+pub use query::{
+    ArtifactHits, ArtifactSearch, BatchList, Comparison, DeploymentList, MetricCondition, ProjectList,
+    RecordPage, RecordQuery, RunColumn, RunList, RunListQuery, RunSearch, RunSnapshot, RunSummary,
+    SampleList, StepPoint, StepSeries, StepSeriesQuery, TimeRange,
+};
 pub use report::{Block, Cell, Excerpt, ReportDocument, ReportSection, Table, TreeItem};
+pub use trend::{
+    ArtifactSizePoint, ArtifactSizeTrend, DurationTrend, MetricTrend, StageDurationPoint, TrendPoint,
+    TrendPolicy,
+};

@@ -3,7 +3,7 @@
 //! first part if and only if it begins with this ref and a zero byte. Names of runs and digests may contain zero bytes.
 
 use crate::contract::nfc::nfc;
-use crate::contract::{RecordRef, RunRef, StableRef, StageRef};
+use crate::contract::{AggregationScope, RecordRef, RunRef, StableRef, StageRef};
 use crate::engine::checksum::Digest;
 
 /// Joins parts with zero bytes between them.
@@ -46,20 +46,31 @@ pub(crate) fn named_run(key: &[u8]) -> Option<(&str, RunRef)> {
     Some((std::str::from_utf8(name).ok()?, RunRef::parse(std::str::from_utf8(run).ok()?).ok()?))
 }
 
-/// Returns the key of the records of one family of a run.
-pub(crate) fn records(run: &RunRef, family: &str) -> Vec<u8> {
-    join(&[run.as_str().as_bytes(), family.as_bytes()])
+/// Returns the key of the records of one family in a stage of a run, or outside any stage.
+pub(crate) fn records(run: &RunRef, family: &str, stage: Option<&StageRef>) -> Vec<u8> {
+    let stage = stage.map_or("", |stage| stage.as_str());
+    join(&[run.as_str().as_bytes(), family.as_bytes(), stage.as_bytes()])
 }
 
-/// Returns the key of a metric series of a run, in a stage or outside any stage.
-pub(crate) fn series(run: &RunRef, stage: Option<&StageRef>, metric_key: &str) -> Vec<u8> {
-    let stage = stage.map_or("", |s| s.as_str());
-    join(&[run.as_str().as_bytes(), stage.as_bytes(), metric_key.as_bytes()])
+/// Returns the prefix of the keys of the records of one family of a run.
+pub(crate) fn records_of_family(run: &RunRef, family: &str) -> Vec<u8> {
+    join(&[run.as_str().as_bytes(), family.as_bytes(), b""])
 }
 
 /// Returns the prefix of the keys of all metric series of a run.
 pub(crate) fn series_of(run: &RunRef) -> Vec<u8> {
     join(&[run.as_str().as_bytes(), b""])
+}
+
+/// Returns the prefix of the keys of the metric series of a run with this metric key.
+pub(crate) fn series_with_key(run: &RunRef, metric_key: &str) -> Vec<u8> {
+    join(&[run.as_str().as_bytes(), metric_key.as_bytes(), b""])
+}
+
+/// Returns the key of the row that states the scope and the unit of points of a series. `series` is the key of the
+/// series.
+pub(crate) fn series_unit(series: &[u8], scope: AggregationScope, unit: Option<&str>) -> Vec<u8> {
+    join(&[series, scope.as_str().as_bytes(), unit.unwrap_or_default().as_bytes()])
 }
 
 /// Returns the key of an imported fact: the ref that the fact is about, and the digest of the fact.

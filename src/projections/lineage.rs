@@ -1,6 +1,6 @@
-//! Lineage edges by ref and by the refs of their ends.
+//! Lineage edges by ref, and edges, deployments and provenance records by the refs that they name.
 
-use crate::contract::{Fact, Object};
+use crate::contract::{Fact, Object, StableRef};
 use crate::engine::Result;
 use crate::engine::entry::Kind;
 use crate::engine::projection::{Applied, Projection, TableSpec, Tables};
@@ -19,7 +19,7 @@ impl Projection<Captured> for LineageProjection {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn tables(&self) -> &'static [TableSpec] {
@@ -27,22 +27,33 @@ impl Projection<Captured> for LineageProjection {
     }
 
     fn wants(&self, kind: Kind) -> bool {
-        kind == kind::RELATION
+        matches!(kind, kind::RELATION | kind::DEPLOYMENT | kind::PROVENANCE)
     }
 
     fn apply(&self, applied: &Applied<'_, Captured>, tables: &mut Tables) -> Result<()> {
-        if let Fact::Object(Object::Relation(edge)) = &applied.event.fact {
-            let relation = edge.relation_ref.as_str().as_bytes();
-            tables.put_version(
-                RELATIONS,
-                relation,
-                applied.stamp,
-                &applied.event.replaces,
-                &entry::row(applied),
-            );
-            for end in [&edge.source_ref, &edge.target_ref] {
-                tables.insert(ENDS, keys::join(&[end.as_str().as_bytes(), relation]));
+        let mut link = |named: Option<&StableRef>, own: &StableRef| {
+            if let Some(named) = named {
+                tables.insert(ENDS, keys::join(&[named.as_str().as_bytes(), own.as_str().as_bytes()]));
             }
+        };
+        match &applied.event.fact {
+            Fact::Object(Object::Relation(edge)) => {
+                link(Some(&edge.source_ref), &edge.relation_ref);
+                link(Some(&edge.target_ref), &edge.relation_ref);
+                let relation = edge.relation_ref.as_str().as_bytes();
+                let row = entry::row(applied);
+                tables.put_version(RELATIONS, relation, applied.stamp, &applied.event.replaces, &row);
+            }
+            Fact::Object(Object::Deployment(deployment)) => {
+                let own = &deployment.deployment_execution_ref;
+                link(deployment.run_ref.as_deref(), own);
+                link(deployment.artifact_ref.as_deref(), own);
+                link(deployment.environment_snapshot_ref.as_deref(), own);
+            }
+            Fact::Object(Object::Provenance(provenance)) => {
+                link(Some(&provenance.relation_ref), &provenance.provenance_ref);
+            }
+            _ => {}
         }
         Ok(())
     }

@@ -21,6 +21,7 @@ mod payload;
 pub(crate) mod records;
 pub(crate) mod runs;
 pub(crate) mod series;
+pub(crate) mod series_key;
 pub(crate) mod tables;
 pub(crate) mod writers;
 

@@ -1,4 +1,4 @@
-//! Positions of events, spans and degraded records in the log, by run. The tables do not contain the records.
+//! Positions of events, spans and degraded records in the log, by run and stage. The tables do not contain the records.
 
 use crate::engine::Result;
 use crate::engine::entry::Kind;
@@ -18,7 +18,7 @@ impl Projection<Captured> for RecordsProjection {
     }
 
     fn version(&self) -> u32 {
-        3
+        4
     }
 
     fn tables(&self) -> &'static [TableSpec] {
@@ -32,8 +32,12 @@ impl Projection<Captured> for RecordsProjection {
     fn apply(&self, applied: &Applied<'_, Captured>, tables: &mut Tables) -> Result<()> {
         let fact = &applied.event.fact;
         if let (Some(family), Some((observation, identity))) = (fact.family(), fact.observation()) {
-            let order = PointOrder { time: observation.observed_at.micros(), stamp: applied.stamp };
-            let key = keys::records(&observation.run_ref, family.as_str());
+            let order = PointOrder::new(observation.observed_at.micros(), applied.stamp);
+            let key = keys::records(
+                &observation.run_ref,
+                family.as_str(),
+                observation.stage_execution_ref.as_ref(),
+            );
             // Two imports may contain the same record. Readers recognise the duplicate by the digest of the ref.
             let value =
                 identity.map_or_else(Vec::new, |(record_ref, _)| keys::ref_digest(record_ref).to_vec());

@@ -1,23 +1,26 @@
-//! Metric series by run, stage and key, and summaries of these series. The points of a series are ordered by time of
-//! observation.
+//! Metric series, and summaries of these series. The points of a series are in the order of training: by step and, without
+//! a step, by time of observation.
 //!
 //! A record that several imports contain has several points. Each of these points contains a digest of the record's
 //! ref, and readers of a series use only one point of each record. The summaries count all points. With
 //! [`IMPORTED_SERIES`] and [`IMPORTED_SUMMARIES`], readers find the summaries that may count a record twice.
 
-use crate::contract::{Fact, MetricValue};
+use crate::contract::{Fact, MetricValue, Timestamp};
 use crate::engine::Result;
 use crate::engine::bytes::Reader;
 use crate::engine::entries::EntryRef;
-use crate::engine::entry::Kind;
+use crate::engine::entry::{Kind, Stamp};
 use crate::engine::projection::{Applied, Point, PointOrder, Projection, TableSpec, Tables};
 use crate::projections::entry::Captured;
 use crate::projections::keys;
 use crate::projections::kind;
 use crate::projections::known_series::KnownSeries;
-use crate::projections::tables::{IMPORTED_SERIES, IMPORTED_SUMMARIES, NON_FINITE, SERIES, SUMMARIES};
+use crate::projections::series_key::SeriesKey;
+use crate::projections::tables::{
+    IMPORTED_SERIES, IMPORTED_SUMMARIES, NON_FINITE, SERIES, SERIES_UNITS, SUMMARIES,
+};
 
-/// The projection that fills [`SERIES`], [`SUMMARIES`], [`NON_FINITE`], [`IMPORTED_SERIES`] and
+/// The projection that fills [`SERIES`], [`SUMMARIES`], [`SERIES_UNITS`], [`NON_FINITE`], [`IMPORTED_SERIES`] and
 /// [`IMPORTED_SUMMARIES`].
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct SeriesProjection;
@@ -29,12 +32,11 @@ const HAS_REF: u8 = 8;
 
 /// Replaces `out` by the value bytes of a point, in this order:
 ///
-/// - a byte of flags, which states the following parts
+/// - a byte of flags, which states the following parts, and if the point has a step
 /// - the digest of the ref, for an imported record
-/// - the step, if a step was recorded
 /// - the value, if it is an integer: 64 bits, or the digits of a longer integer
 ///
-/// A value that is a float is stored in [`Point::measure`] instead.
+/// A value that is a float is stored in [`Point::measure`] instead. The step is stored in [`Point::order`].
 fn encode(imported_ref: Option<[u8; 8]>, step: Option<i64>, value: &MetricValue, out: &mut Vec<u8>) {
     out.clear();
     out.push(0u8);
@@ -43,9 +45,8 @@ fn encode(imported_ref: Option<[u8; 8]>, step: Option<i64>, value: &MetricValue,
         flags |= HAS_REF;
         out.extend_from_slice(&digest);
     }
-    if let Some(step) = step {
+    if step.is_some() {
         flags |= HAS_STEP;
-        out.extend_from_slice(&step.to_le_bytes());
     }
     match value {
         MetricValue::Int(n) => {
@@ -63,9 +64,18 @@ fn encode(imported_ref: Option<[u8; 8]>, step: Option<i64>, value: &MetricValue,
     }
 }
 
-/// The decoded value bytes of a point.
+/// Returns the position of a point in its series. Points without a step come first, ordered by time of observation, then
+/// points with a step, ordered by step and time of observation. The last point is therefore the point with the greatest
+/// step or, if no point has a step, the latest point.
+fn order(step: Option<i64>, observed_at: Timestamp, stamp: Stamp) -> PointOrder {
+    PointOrder { time: step.unwrap_or(i64::MIN), minor: observed_at.micros(), stamp }
+}
+
+/// The decoded content of a point.
 #[derive(Debug)]
 pub(crate) struct Decoded {
+    /// The time of observation.
+    pub(crate) observed_at: Timestamp,
     /// The digest of the ref of an imported record; `None` for a captured record.
     pub(crate) imported_ref: Option<[u8; 8]>,
     /// The step of training; `None` if no step was recorded.
@@ -74,12 +84,12 @@ pub(crate) struct Decoded {
     pub(crate) value: MetricValue,
 }
 
-/// Decodes the value bytes of a point; `None` if the bytes are malformed.
+/// Decodes a point; `None` if the point is malformed.
 pub(crate) fn decode(point: &Point) -> Option<Decoded> {
     let mut reader = Reader::new(&point.value);
     let flags = reader.u8()?;
     let imported_ref = if flags & HAS_REF != 0 { Some(reader.array::<8>()?) } else { None };
-    let step = if flags & HAS_STEP != 0 { Some(reader.u64()? as i64) } else { None };
+    let step = (flags & HAS_STEP != 0).then_some(point.order.time);
     let value = if flags & IS_INT != 0 {
         MetricValue::Int(reader.u64()? as i64)
     } else if flags & IS_BIG != 0 {
@@ -87,7 +97,8 @@ pub(crate) fn decode(point: &Point) -> Option<Decoded> {
     } else {
         MetricValue::Float(point.measure?)
     };
-    Some(Decoded { imported_ref, step, value })
+    let observed_at = Timestamp::from_micros(point.order.minor)?;
+    Some(Decoded { observed_at, imported_ref, step, value })
 }
 
 impl Projection<Captured> for SeriesProjection {
@@ -96,11 +107,11 @@ impl Projection<Captured> for SeriesProjection {
     }
 
     fn version(&self) -> u32 {
-        5
+        6
     }
 
     fn tables(&self) -> &'static [TableSpec] {
-        &[SERIES, SUMMARIES, NON_FINITE, IMPORTED_SERIES, IMPORTED_SUMMARIES]
+        &[SERIES, SUMMARIES, SERIES_UNITS, NON_FINITE, IMPORTED_SERIES, IMPORTED_SUMMARIES]
     }
 
     fn wants(&self, kind: Kind) -> bool {
@@ -112,7 +123,7 @@ impl Projection<Captured> for SeriesProjection {
         let Some((point, (series, register))) = known.point(entry).cloned() else { return Ok(false) };
         let mut value = std::mem::take(&mut known.buffer);
         encode(None, point.step, &point.value, &mut value);
-        let order = PointOrder { time: point.observed_at.micros(), stamp: entry.stamp };
+        let order = order(point.step, point.observed_at, entry.stamp);
         let point = Point { order, measure: Some(point.value.as_f64()), value: value.as_slice() };
         tables.add_to_register(register, point);
         tables.add_to_series(series, point);
@@ -123,19 +134,17 @@ impl Projection<Captured> for SeriesProjection {
     fn apply(&self, applied: &Applied<'_, Captured>, tables: &mut Tables) -> Result<()> {
         if let Fact::Metric(d) = &applied.event.fact {
             let (observation, identity) = (&d.observation, d.identity.as_ref());
-            let key = keys::series(
-                &observation.run_ref,
-                observation.stage_execution_ref.as_ref(),
-                &d.payload.metric_key,
-            );
+            let key = SeriesKey::of(observation, &d.payload).to_bytes();
             let mut value = Vec::new();
             let digest = identity.map(|(record_ref, _)| keys::ref_digest(record_ref));
             encode(digest, d.payload.step, &d.payload.value, &mut value);
             let point = Point {
-                order: PointOrder { time: observation.observed_at.micros(), stamp: applied.stamp },
+                order: order(d.payload.step, observation.observed_at, applied.stamp),
                 measure: Some(d.payload.value.as_f64()),
                 value,
             };
+            let unit = d.payload.unit.as_deref();
+            tables.insert(SERIES_UNITS, keys::series_unit(&key, d.payload.aggregation_scope, unit));
             if identity.is_some() {
                 let import = applied.event.origin.map_or([0; 16], |origin| origin.import);
                 tables.insert(IMPORTED_SERIES, keys::imported_series(&key, &import));

@@ -18,13 +18,16 @@ pub(crate) const PROCESS_STREAMS: TableSpec = TableSpec::new("process_streams", 
 /// Runs by name, and by the last component of the run's ref. Key: the name in composed form (NFC), or the component;
 /// then the ref of the run.
 pub(crate) const RUN_NAMES: TableSpec = TableSpec::new("run_names", TableKind::Set);
-/// The positions of events, spans and degraded records in the log. Key: run and family. Points: time of observation and
+/// The positions of events, spans and degraded records in the log. Key: run, family, and stage or nothing. Points: time of observation and
 /// stamp of the entry.
 pub(crate) const RECORDS: TableSpec = TableSpec::new("records", TableKind::Series);
-/// Metric series. Key: run, stage and metric key. Points: time of observation and stamp of the entry, value and step.
+/// Metric series. Key: [`SeriesKey`](crate::projections::series_key::SeriesKey). Points: step, time of observation and
+/// stamp of the entry, and the value.
 pub(crate) const SERIES: TableSpec = TableSpec::new("series", TableKind::Series);
 /// Summaries of metric series, with the keys of [`SERIES`].
 pub(crate) const SUMMARIES: TableSpec = TableSpec::new("summaries", TableKind::Registers);
+/// Scopes and units of the points of a series. Key: the key of [`SERIES`], the scope, and the unit or nothing.
+pub(crate) const SERIES_UNITS: TableSpec = TableSpec::new("series_units", TableKind::Set);
 /// Summaries of only those points of a series whose values are NaN or infinite, with the keys of [`SERIES`].
 /// [`SUMMARIES`] includes these points too.
 pub(crate) const NON_FINITE: TableSpec = TableSpec::new("non_finite", TableKind::Registers);
@@ -34,7 +37,8 @@ pub(crate) const ARTIFACTS: TableSpec = TableSpec::new("artifacts", TableKind::V
 pub(crate) const BODIES: TableSpec = TableSpec::new("bodies", TableKind::Set);
 /// Lineage edges. Key: ref of the edge. Value: the complete fact.
 pub(crate) const RELATIONS: TableSpec = TableSpec::new("relations", TableKind::Versions);
-/// Lineage edges by the refs that they connect. Key: ref of one end and ref of the edge.
+/// Lineage edges, deployments and provenance records by the refs that they name. Key: the named ref, and the ref of the
+/// object that names it.
 pub(crate) const ENDS: TableSpec = TableSpec::new("ends", TableKind::Set);
 /// Imports. Key: id of the import in hexadecimal digits. Value: the complete fact.
 pub(crate) const IMPORTS: TableSpec = TableSpec::new("imports", TableKind::Versions);

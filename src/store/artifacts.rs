@@ -13,12 +13,19 @@ use crate::store::view::StoreView;
 use std::io::ErrorKind;
 use std::path::PathBuf;
 
+/// The size of a body up to which its SHA-256 digest is computed for an answer.
+const SHA256_BYTES_MAX: u64 = 64 << 20;
+
 /// An artifact: the manifest, and the state of the body.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct ArtifactRow {
     /// The manifest.
     pub manifest: ArtifactManifest,
+    /// The size of the body in bytes; `None` if the body is not in this workspace.
+    pub stored_bytes: Option<u64>,
+    /// The SHA-256 digest of the body, as 64 hexadecimal digits; `None` unless [`StoreView::with_sha256`] computed it.
+    pub stored_sha256: Option<String>,
     /// The BLAKE3 digest of the body; `None` if the body was never stored in this workspace.
     pub body: Option<Digest>,
     /// `true` if the file of the body exists and has the size in the manifest. A manifest without a size allows any
@@ -46,6 +53,11 @@ pub enum ReferenceState {
 }
 
 impl ArtifactRow {
+    /// Returns the size in bytes: that of the body, otherwise that in the manifest.
+    pub fn size_bytes(&self) -> Option<u64> {
+        self.stored_bytes.or(self.manifest.size_bytes)
+    }
+
     /// Returns `true` if the artifact has no body in the workspace, and the location in its manifest is a URI.
     pub fn is_referenced(&self) -> bool {
         self.body.is_none() && location::is_uri(&self.manifest.location_ref)
@@ -105,7 +117,26 @@ impl StoreView<'_> {
             None => (None, None),
         };
         let body_present = size.is_some() && (manifest.size_bytes.is_none() || size == manifest.size_bytes);
-        Ok(Some(ArtifactRow { manifest: manifest.into_inner(), body, body_present, body_error, conflict }))
+        Ok(Some(ArtifactRow {
+            manifest: manifest.into_inner(),
+            stored_bytes: size,
+            stored_sha256: None,
+            body,
+            body_present,
+            body_error,
+            conflict,
+        }))
+    }
+
+    /// Computes the SHA-256 digest of the body of an artifact whose manifest states none. Reads the body; a body of more
+    /// than 64 MiB is not read.
+    pub fn with_sha256(&self, artifact: ArtifactRow) -> ArtifactRow {
+        let is_wanted = artifact.manifest.sha256().is_none() && artifact.body_present;
+        let is_small = artifact.stored_bytes.is_some_and(|bytes| bytes <= SHA256_BYTES_MAX);
+        let path = artifact.body.as_ref().filter(|_| is_wanted && is_small).map(|body| self.blobs.path(body));
+        // A body that cannot be read has an unknown digest; `verify` reports it.
+        let hashed = path.and_then(|path| hash_file(self.blobs.storage().as_ref(), &path).ok());
+        ArtifactRow { stored_sha256: hashed.map(|(sha256, _)| sha256), ..artifact }
     }
 
     /// Compares the manifest of an artifact with the local file outside the workspace to which the manifest refers.

@@ -1,7 +1,8 @@
 //! Lookup of runs by ref, id, name, or a prefix of an id or name.
 
-use crate::contract::RunRef;
 use crate::contract::nfc::nfc;
+use crate::contract::{ArtifactRef, RunRef};
+use crate::store::artifacts::ArtifactRow;
 use crate::store::error::{Error, Result};
 use crate::store::rows::RunRow;
 use crate::store::view::StoreView;
@@ -50,6 +51,26 @@ impl StoreView<'_> {
             }
             (None, _) => Err(self.not_found(asked)?),
         }
+    }
+
+    /// Returns the artifact that `asked` identifies: by its ref with or without `artifact:`, or by the last components of
+    /// its ref if they identify one artifact. `None` if there is none, or several.
+    pub fn find_artifact(&self, asked: &str) -> Result<Option<ArtifactRow>> {
+        let asked = crate::contract::rules::trim(asked);
+        for parsed in [ArtifactRef::parse(asked).ok(), ArtifactRef::of(asked).ok()].into_iter().flatten() {
+            if let Some(artifact) = self.artifact(&parsed)? {
+                return Ok(Some(artifact));
+            }
+        }
+        let end = format!(".{asked}");
+        let mut found = None;
+        for artifact in self.artifacts_with_prefix(b"artifact:")? {
+            let artifact = artifact?;
+            if artifact.manifest.artifact_ref.as_str().ends_with(&end) && found.replace(artifact).is_some() {
+                return Ok(None);
+            }
+        }
+        Ok(found)
     }
 
     /// Returns the error for a run that does not exist, with runs that have similar names.

@@ -218,7 +218,7 @@ impl StoreView<'_> {
         for (run_ref, versions) in runs.0 {
             let Some(project_ref) = project_of(&run_ref) else { continue };
             if !names.contains_key(&project_ref) {
-                names.insert(project_ref.clone(), self.project_name(&project_ref)?);
+                names.insert(project_ref.clone(), self.name_of_project(&project_ref)?);
             }
             parts.push((run_ref, project_ref, versions));
         }
@@ -241,7 +241,7 @@ impl StoreView<'_> {
     /// Returns the name of a project; the last component of the project's ref if no name was recorded. Every process
     /// records its project, so a name can have very many versions. Therefore only the newest version is read, unless an
     /// import has recorded the project too.
-    fn project_name(&self, project: &ProjectRef) -> Result<String> {
+    pub fn name_of_project(&self, project: &ProjectRef) -> Result<String> {
         let imported = self.view.rows(IMPORTED, &keys::of_ref(project))?.next().transpose()?.is_some();
         let attributes = if imported {
             self.attributes(project)?
@@ -261,7 +261,7 @@ impl StoreView<'_> {
         if !self.knows_run(run)? {
             return Ok(None);
         }
-        let project_name = self.project_name(&project_ref)?;
+        let project_name = self.name_of_project(&project_ref)?;
         let mut versions = self.attribute_versions(run)?;
         let lifecycle = self.lifecycle(run, &mut versions)?;
         let attributes = versions.resolve().ok_or_else(|| self.malformed_row(FACTS.name))?;

@@ -1,20 +1,20 @@
 //! Methods of `StoreView` that read events, spans and degraded records. The tables contain only the positions of the
 //! records; the records are read from the log.
 
-use crate::contract::{AnyRecord, RecordType, RunRef, Severity};
-use crate::engine;
+use crate::contract::{AnyRecord, RecordType, RunRef, Severity, StageRef};
 use crate::engine::entry::Stamp;
 use crate::engine::entry::{Entry, Position};
 use crate::engine::projection::Point;
 use crate::projections::entry::Captured;
-use crate::projections::keys;
-use crate::projections::tables::RECORDS;
+use crate::projections::tables::{RECORDS, SERIES};
+use crate::projections::{keys, series};
 use crate::store::duplicates::without_duplicates;
 use crate::store::error::Result;
 use crate::store::note::Note;
 use crate::store::record_ref::record_at;
 use crate::store::view::StoreView;
 use crate::store::writers::WriterRow;
+use std::collections::BTreeMap;
 
 /// A record and its position in the log.
 #[derive(Debug, Clone, PartialEq)]
@@ -45,13 +45,85 @@ impl StoreView<'_> {
     pub fn records(&self, run: &RunRef, writers: &[WriterRow]) -> Result<(Vec<RecordRow>, Vec<Note>)> {
         let mut points = Vec::new();
         for family in [RecordType::Event, RecordType::Span, RecordType::Degraded] {
-            let found = self.view.series(RECORDS, &keys::records(run, family.as_str()))?;
-            let found = found.collect::<engine::Result<Vec<Point>>>()?;
-            let identity = |p: &Point| Some((p.order.stamp, p.value.first_chunk::<8>().copied()));
-            points.extend(without_duplicates(run, family, found, identity)?.unwrap_or_default());
+            points.extend(self.record_points(run, family, |_| true)?);
         }
         points.sort_by_key(|p| p.order);
         let stamps: Vec<Stamp> = points.iter().map(|p| p.order.stamp).collect();
+        self.records_with_stamps(&stamps, writers)
+    }
+
+    /// Returns the positions of the records of one family of a run, without duplicates. `in_stage` selects the stages;
+    /// its parameter is the ref of a stage, or empty for the records outside any stage.
+    fn record_points(
+        &self,
+        run: &RunRef,
+        family: RecordType,
+        in_stage: impl Fn(&str) -> bool,
+    ) -> Result<Vec<Point>> {
+        let (table, prefix) = match family {
+            RecordType::Metric => (SERIES, keys::series_of(run)),
+            _ => (RECORDS, keys::records_of_family(run, family.as_str())),
+        };
+        let mut points = Vec::new();
+        for chunk in self.view.chunks(table, &prefix)? {
+            let chunk = chunk?;
+            // The third part of the keys of both tables is the stage.
+            let [_, _, rest] = keys::split(chunk.key()).ok_or_else(|| self.malformed_row(table.name))?;
+            if in_stage(rest.split('\0').next().unwrap_or_default()) {
+                points.extend(chunk.into_points());
+            }
+        }
+        let identity = |p: &Point| match family {
+            RecordType::Metric => Some((p.order.stamp, series::decode(p)?.imported_ref)),
+            _ => Some((p.order.stamp, p.value.first_chunk::<8>().copied())),
+        };
+        without_duplicates(run, family, points, identity)?.ok_or_else(|| self.malformed_row(table.name))
+    }
+
+    /// Returns the stamps of the records of a run of these families, in the order in which the records were appended. Of
+    /// a record that is in the log several times, one stamp is returned. `stage` restricts the records to a stage.
+    pub fn record_stamps(
+        &self,
+        run: &RunRef,
+        families: &[RecordType],
+        stage: Option<&StageRef>,
+    ) -> Result<Vec<Stamp>> {
+        let mut stamps = Vec::new();
+        for family in families {
+            let points =
+                self.record_points(run, *family, |of| stage.is_none_or(|stage| stage.as_str() == of))?;
+            stamps.extend(points.iter().map(|point| point.order.stamp));
+        }
+        stamps.sort_unstable();
+        Ok(stamps)
+    }
+
+    /// Returns the number of events, spans and degraded records in each stage of a run, and outside any stage. Reads the
+    /// positions of the records, not the records.
+    pub fn record_counts(&self, run: &RunRef) -> Result<BTreeMap<Option<StageRef>, u64>> {
+        let mut counts = BTreeMap::new();
+        for family in [RecordType::Event, RecordType::Span, RecordType::Degraded] {
+            for chunk in self.view.chunks(RECORDS, &keys::records_of_family(run, family.as_str()))? {
+                let chunk = chunk?;
+                let malformed = || self.malformed_row(RECORDS.name);
+                let [_, _, stage] = keys::split(chunk.key()).ok_or_else(malformed)?;
+                let stage = match stage {
+                    "" => None,
+                    stage => Some(StageRef::parse(stage).map_err(|_| malformed())?),
+                };
+                *counts.entry(stage).or_insert(0) += chunk.points().len() as u64;
+            }
+        }
+        Ok(counts)
+    }
+
+    /// Reads the records with these stamps from the log, in the order of `stamps`. Also returns a note for each record
+    /// that cannot be read. `writers` are the writers of the run.
+    pub fn records_with_stamps(
+        &self,
+        stamps: &[Stamp],
+        writers: &[WriterRow],
+    ) -> Result<(Vec<RecordRow>, Vec<Note>)> {
         let positions: Vec<Position> = stamps.iter().map(Stamp::position).collect();
         let mut rows = Vec::new();
         let mut notes = Vec::new();
@@ -59,7 +131,7 @@ impl StoreView<'_> {
             let position = stamp.position();
             match found {
                 Some(record) => {
-                    let process_label = WriterRow::label_at(writers, stamp).map(str::to_owned);
+                    let process_label = WriterRow::label_at(writers, *stamp).map(str::to_owned);
                     rows.push(RecordRow { record, position, process_label });
                 }
                 None => {

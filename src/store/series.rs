@@ -1,10 +1,15 @@
 //! Methods of `StoreView` that read metric series and the summaries of series.
 
 use crate::contract::nfc::nfc;
-use crate::contract::{MetricValue, RecordType, RunRef, StageRef, Timestamp};
+use crate::contract::{AggregationScope, MetricValue, RecordType, RunRef, StageRef, Timestamp};
 use crate::engine;
-use crate::engine::projection::Point;
-use crate::projections::tables::{FACTS, IMPORTED_SERIES, IMPORTED_SUMMARIES, NON_FINITE, SERIES, SUMMARIES};
+use crate::engine::entry::Stamp;
+use crate::engine::projection::{Point, Register};
+use crate::projections::series::Decoded;
+use crate::projections::series_key::SeriesKey;
+use crate::projections::tables::{
+    FACTS, IMPORTED_SERIES, IMPORTED_SUMMARIES, NON_FINITE, SERIES, SERIES_UNITS, SUMMARIES,
+};
 use crate::projections::{keys, series};
 use crate::store::attributes::AttributeVersions;
 use crate::store::duplicates::without_duplicates;
@@ -23,6 +28,8 @@ pub struct SeriesPoint {
     pub step: Option<i64>,
     /// The value.
     pub value: MetricValue,
+    /// The stamp of the point's entry in the log. It states the order in which points were appended.
+    pub stamp: Stamp,
     /// `true` if a later attempt of the run resumed at the step of this point or at an earlier step. An answer contains
     /// such a point only if the caller requested all attempts.
     pub is_superseded: bool,
@@ -32,34 +39,39 @@ pub struct SeriesPoint {
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct SeriesRow {
-    /// The stage; `None` for a series outside any stage.
-    pub stage_ref: Option<StageRef>,
+    /// The identity of the series.
+    pub key: SeriesKey,
     /// The name of the stage, or the last component of the stage's ref if no name was recorded. `None` for a series
     /// outside any stage.
     pub stage_name: Option<String>,
-    /// The key of the metric.
-    pub metric_key: String,
+    /// The units of the points, without duplicates. Usually one; empty if no point has a unit.
+    pub units: Vec<String>,
+    /// `true` if some points have a unit and others do not.
+    pub has_points_without_unit: bool,
+    /// The scopes that the points describe, without duplicates. Usually one.
+    pub scopes: Vec<AggregationScope>,
     /// The number of points.
     pub count: u64,
     /// The number of points whose values are NaN or infinite.
     pub non_finite: u64,
-    /// The first point.
+    /// The first point in the order of training.
     pub first: SeriesPoint,
-    /// The last point.
+    /// The last point in the order of training: of the points with a step, the point with the greatest step, and of
+    /// several such points the latest. If no point has a step, the latest point.
     pub last: SeriesPoint,
-    /// The smallest value; NaN if every value is NaN.
-    pub min: f64,
-    /// The greatest value; NaN if every value is NaN.
-    pub max: f64,
+    /// The smallest finite value; `None` if no value is finite.
+    pub min: Option<MetricValue>,
+    /// The greatest finite value; `None` if no value is finite.
+    pub max: Option<MetricValue>,
 }
 
 impl SeriesRow {
-    /// Returns `stage/key`, or `key` for a series outside any stage.
+    /// Returns `stage/key{tag=value}`. Parts that the series does not have are omitted.
     #[must_use]
     pub fn label(&self) -> String {
         match &self.stage_name {
-            Some(stage) => format!("{stage}/{}", self.metric_key),
-            None => self.metric_key.clone(),
+            Some(stage) => format!("{stage}/{}", self.key.metric()),
+            None => self.key.metric(),
         }
     }
 
@@ -67,12 +79,25 @@ impl SeriesRow {
     /// `stage` is `None`, returns `true` if the series belongs to no stage.
     #[must_use]
     pub fn is_of_stage(&self, stage: Option<&str>) -> bool {
-        match (stage, &self.stage_ref, &self.stage_name) {
+        match (stage, &self.key.stage_ref, &self.stage_name) {
             (None, own, _) => own.is_none(),
             (Some(stage), Some(own), name) => {
                 own.last_component() == stage || name.as_deref().is_some_and(|name| nfc(name) == nfc(stage))
             }
             (Some(_), None, _) => false,
+        }
+    }
+
+    /// Replaces the numbers of the summary by those of `points`, which are in the order of training.
+    fn summarize(&mut self, points: &[SeriesPoint]) {
+        let finite = || points.iter().map(|point| &point.value).filter(|value| value.is_finite());
+        self.count = points.len() as u64;
+        self.non_finite = self.count - finite().count() as u64;
+        self.min = finite().min_by(|a, b| a.compare(b)).cloned();
+        // Of equal values the first is used, as for the smallest value.
+        self.max = finite().rev().max_by(|a, b| a.compare(b)).cloned();
+        if let (Some(first), Some(last)) = (points.first(), points.last()) {
+            (self.first, self.last) = (first.clone(), last.clone());
         }
     }
 }
@@ -89,10 +114,17 @@ pub enum Attempts {
 }
 
 fn point(p: &Point) -> Option<SeriesPoint> {
-    let decoded = series::decode(p)?;
-    let observed_at = Timestamp::from_micros(p.order.time)?;
-    Some(SeriesPoint { observed_at, step: decoded.step, value: decoded.value, is_superseded: false })
+    let Decoded { observed_at, step, value, .. } = series::decode(p)?;
+    Some(SeriesPoint { observed_at, step, value, stamp: p.order.stamp, is_superseded: false })
 }
+
+/// Returns `true` if other values of a series may have the same float as this extreme value.
+fn may_be_rounded(extreme: &Point) -> bool {
+    extreme.measure.is_some_and(|measure| measure.abs() >= 2f64.powi(53))
+}
+
+/// The counts of imported points, by the key of the series: the number of points, and the imports that contain them.
+type ImportedCounts = HashMap<Vec<u8>, (u64, Vec<[u8; 16]>)>;
 
 impl StoreView<'_> {
     /// Returns the summaries of the metric series of a run, ordered by stage and key. Series outside any stage come
@@ -104,8 +136,28 @@ impl StoreView<'_> {
     /// Returns the summaries of the metric series of a run in the order of [`series_of`](StoreView::series_of).
     /// `attempts` selects the points.
     pub fn summaries(&self, run: &RunRef, attempts: Attempts) -> Result<Vec<SeriesRow>> {
+        self.summaries_with_prefix(run, &keys::series_of(run), attempts)
+    }
+
+    /// Returns the summaries of the series of a run with this metric key, like [`summaries`](StoreView::summaries).
+    /// Reads only these series.
+    pub fn summaries_of_metric(
+        &self,
+        run: &RunRef,
+        metric_key: &str,
+        attempts: Attempts,
+    ) -> Result<Vec<SeriesRow>> {
+        self.summaries_with_prefix(run, &keys::series_with_key(run, metric_key), attempts)
+    }
+
+    fn summaries_with_prefix(
+        &self,
+        run: &RunRef,
+        prefix: &[u8],
+        attempts: Attempts,
+    ) -> Result<Vec<SeriesRow>> {
         let supersedings = if attempts == Attempts::Newest { self.supersedings(run)? } else { Vec::new() };
-        let mut runs = self.all_summaries(&keys::series_of(run), attempts, |_| supersedings.clone())?;
+        let mut runs = self.all_summaries(prefix, attempts, |_| supersedings.clone())?;
         Ok(runs.pop().map_or_else(Vec::new, |(_, series)| series))
     }
 
@@ -118,7 +170,71 @@ impl StoreView<'_> {
         attempts: Attempts,
         supersedings: impl Fn(&str) -> Vec<Superseding>,
     ) -> Result<Vec<(String, Vec<SeriesRow>)>> {
-        let mut imported: HashMap<Vec<u8>, (u64, Vec<[u8; 16]>)> = HashMap::new();
+        let imported = self.imported_counts(prefix)?;
+        let mut non_finite: HashMap<Vec<u8>, u64> = HashMap::new();
+        for row in self.view.registers(NON_FINITE, prefix)? {
+            let row = row?;
+            non_finite.insert(row.key().to_vec(), row.register.count);
+        }
+        let mut units = self.view.keys(SERIES_UNITS, prefix)?.peekable();
+        let mut runs: Vec<(String, Vec<SeriesRow>)> = Vec::new();
+        // The resumes of the last run in `runs`.
+        let mut resumes: Vec<Superseding> = Vec::new();
+        for summary in self.view.registers(SUMMARIES, prefix)? {
+            let summary = summary?;
+            let (key, register) = (summary.key(), &summary.register);
+            let Some(mut row) = summary_row(key, register) else {
+                return Err(self.malformed_row(SUMMARIES.name));
+            };
+            row.non_finite = non_finite.get(key).copied().unwrap_or(0);
+            // The rows of both tables are in the order of the keys of the series.
+            let fenced = [key, &[0]].concat();
+            while let Some(unit) = units.next_if(|unit| {
+                unit.as_ref()
+                    .is_ok_and(|unit| unit.key() < fenced.as_slice() || unit.key().starts_with(&fenced))
+            }) {
+                if let Some(unit) = unit?.key().strip_prefix(fenced.as_slice()) {
+                    row.add_unit(unit).ok_or_else(|| self.malformed_row(SERIES_UNITS.name))?;
+                }
+            }
+            let run = row.key.run_ref.as_str();
+            if runs.last().is_none_or(|(last, _)| last != run) {
+                resumes = supersedings(run);
+                runs.push((run.to_owned(), Vec::new()));
+            }
+            // One import contains each record once. The record may also have been captured here, or be in another
+            // import.
+            let may_repeat = imported.get(key).is_some_and(|(count, imports)| {
+                *count != register.count || imports.len() != 1 || imports.contains(&[0; 16])
+            });
+            let extremes = [&register.min, &register.max];
+            let is_rounded = register.count > 1 && extremes.into_iter().flatten().any(may_be_rounded);
+            // The stored summary includes superseded points, and its extremes are those of the rounded values, including
+            // infinite values.
+            if may_repeat || is_rounded || row.non_finite > 0 || !resumes.is_empty() {
+                let points = self.points_of(&row.key, attempts, &resumes)?;
+                row.summarize(&points);
+            }
+            if let Some((_, series)) = runs.last_mut().filter(|_| row.count > 0) {
+                series.push(row);
+            }
+        }
+        if let Some(unit) = units.next() {
+            unit?;
+        }
+        self.add_stage_names(runs.iter_mut().flat_map(|(_, series)| series))?;
+        for (_, series) in &mut runs {
+            series.sort_by(|a, b| {
+                let order = |row: &SeriesRow| (row.key.stage_ref.clone(), row.key.clone());
+                order(a).cmp(&order(b))
+            });
+        }
+        Ok(runs)
+    }
+
+    /// Returns the numbers of imported points of the series whose keys begin with `prefix`.
+    fn imported_counts(&self, prefix: &[u8]) -> Result<ImportedCounts> {
+        let mut imported = ImportedCounts::new();
         for row in self.view.registers(IMPORTED_SUMMARIES, prefix)? {
             let row = row?;
             imported.insert(row.key().to_vec(), (row.register.count, Vec::new()));
@@ -133,72 +249,14 @@ impl StoreView<'_> {
                 }
             }
         }
-        let mut non_finite: HashMap<Vec<u8>, u64> = HashMap::new();
-        for row in self.view.registers(NON_FINITE, prefix)? {
-            let row = row?;
-            non_finite.insert(row.key().to_vec(), row.register.count);
-        }
-        let mut runs: Vec<(String, Vec<SeriesRow>)> = Vec::new();
-        // The index of the run and the index of the series of each row whose points must be read.
-        // The resumes of each run in `runs`.
-        let mut resumes: Vec<Vec<Superseding>> = Vec::new();
-        let mut uncertain = Vec::new();
-        for summary in self.view.registers(SUMMARIES, prefix)? {
-            let summary = summary?;
-            let (key, register) = (summary.key(), &summary.register);
-            let row = keys::split::<3>(key).and_then(|[run, stage, metric_key]| {
-                let first = point(&register.first)?;
-                let value = |p: &Option<Point>| p.as_ref().and_then(|p| p.measure).unwrap_or(f64::NAN);
-                let row = SeriesRow {
-                    stage_ref: if stage.is_empty() { None } else { Some(StageRef::parse(stage).ok()?) },
-                    stage_name: None,
-                    metric_key: metric_key.to_owned(),
-                    count: register.count,
-                    non_finite: non_finite.get(key).copied().unwrap_or(0),
-                    first,
-                    last: point(&register.last)?,
-                    min: value(&register.min),
-                    max: value(&register.max),
-                };
-                Some((run, row))
-            });
-            let Some((run, row)) = row else { return Err(self.malformed_row(SUMMARIES.name)) };
-            if runs.last().is_none_or(|(last, _)| last != run) {
-                runs.push((run.to_owned(), Vec::new()));
-                resumes.push(supersedings(run));
-            }
-            // One import contains each record once. The record may also have been captured here, or be in another
-            // import.
-            let may_repeat = imported.get(key).is_some_and(|(count, imports)| {
-                *count != register.count || imports.len() != 1 || imports.contains(&[0; 16])
-            });
-            let at = runs.len() - 1;
-            if let Some((_, series)) = runs.last_mut() {
-                // The stored summary includes superseded points.
-                if may_repeat || resumes.last().is_some_and(|resumes| !resumes.is_empty()) {
-                    uncertain.push((at, series.len()));
-                }
-                series.push(row);
-            }
-        }
-        for (at, n) in uncertain {
-            if let (Some((run, series)), Some(resumes)) = (runs.get_mut(at), resumes.get(at))
-                && let (Ok(run), Some(row)) = (RunRef::parse(run), series.get_mut(n))
-            {
-                let stage = row.stage_ref.as_ref();
-                let points = self.points_of(&run, stage, &row.metric_key, attempts, resumes)?;
-                let values = || points.iter().map(|p| p.value.as_f64());
-                row.count = points.len() as u64;
-                row.non_finite = points.iter().filter(|p| !p.value.is_finite()).count() as u64;
-                (row.min, row.max) = (values().fold(f64::NAN, f64::min), values().fold(f64::NAN, f64::max));
-                if let (Some(first), Some(last)) = (points.first(), points.last()) {
-                    (row.first, row.last) = (first.clone(), last.clone());
-                }
-            }
-        }
+        Ok(imported)
+    }
+
+    /// Sets the names of the stages of these series. Each name is read once.
+    fn add_stage_names<'r>(&self, rows: impl Iterator<Item = &'r mut SeriesRow>) -> Result<()> {
         let mut names: HashMap<StageRef, String> = HashMap::new();
-        for row in runs.iter_mut().flat_map(|(_, series)| series) {
-            let Some(stage) = &row.stage_ref else { continue };
+        for row in rows {
+            let Some(stage) = &row.key.stage_ref else { continue };
             row.stage_name = Some(match names.get(stage) {
                 Some(name) => name.clone(),
                 None => {
@@ -208,8 +266,7 @@ impl StoreView<'_> {
                 }
             });
         }
-        runs.iter_mut().for_each(|(_, series)| series.retain(|row| row.count > 0));
-        Ok(runs)
+        Ok(())
     }
 
     /// Returns the name of a stage; the last component of the ref if no name was recorded. Reads one attribute only.
@@ -220,40 +277,23 @@ impl StoreView<'_> {
         Ok(attributes.text("stage_name").unwrap_or_else(|| stage.last_component().to_owned()))
     }
 
-    /// Returns the points of one series that are not superseded, ordered by time of observation.
-    pub fn series(
-        &self,
-        run: &RunRef,
-        stage: Option<&StageRef>,
-        metric_key: &str,
-    ) -> Result<Vec<SeriesPoint>> {
-        self.points(run, stage, metric_key, Attempts::Newest)
-    }
-
-    /// Returns the points of one series that `attempts` selects, ordered by time of observation.
-    pub fn points(
-        &self,
-        run: &RunRef,
-        stage: Option<&StageRef>,
-        metric_key: &str,
-        attempts: Attempts,
-    ) -> Result<Vec<SeriesPoint>> {
-        self.points_of(run, stage, metric_key, attempts, &self.supersedings(run)?)
+    /// Returns the points of one series that `attempts` selects, in the order of training: points without a step by time
+    /// of observation, then points with a step by step and time of observation.
+    pub fn points(&self, series: &SeriesKey, attempts: Attempts) -> Result<Vec<SeriesPoint>> {
+        self.points_of(series, attempts, &self.supersedings(&series.run_ref)?)
     }
 
     /// Returns the points of one series like [`points`](StoreView::points). `supersedings` are those of the run.
     fn points_of(
         &self,
-        run: &RunRef,
-        stage: Option<&StageRef>,
-        metric_key: &str,
+        series: &SeriesKey,
         attempts: Attempts,
         supersedings: &[Superseding],
     ) -> Result<Vec<SeriesPoint>> {
-        let points = self.view.series(SERIES, &keys::series(run, stage, metric_key))?;
+        let points = self.view.series(SERIES, &series.to_bytes())?;
         let points = points.collect::<engine::Result<Vec<Point>>>()?;
         let identity = |p: &Point| Some((p.order.stamp, series::decode(p)?.imported_ref));
-        let points = without_duplicates(run, RecordType::Metric, points, identity)?;
+        let points = without_duplicates(&series.run_ref, RecordType::Metric, points, identity)?;
         let read_one = |p: &Point| {
             let point = point(p)?;
             let covers = |by: &Superseding| by.covers(p.order.stamp, point.step);
@@ -263,5 +303,44 @@ impl StoreView<'_> {
         let mut points = read.ok_or_else(|| self.malformed_row(SERIES.name))?;
         points.retain(|point| attempts == Attempts::All || !point.is_superseded);
         Ok(points)
+    }
+}
+
+/// Returns the stored summary of a series, without the units and the number of non-finite values; `None` if the summary
+/// is malformed.
+fn summary_row(key: &[u8], register: &Register) -> Option<SeriesRow> {
+    let value = |extreme: &Option<Point>| match extreme {
+        Some(extreme) => Some(Some(series::decode(extreme)?.value)),
+        None => Some(None),
+    };
+    Some(SeriesRow {
+        key: SeriesKey::from_bytes(key)?,
+        stage_name: None,
+        units: Vec::new(),
+        has_points_without_unit: false,
+        scopes: Vec::new(),
+        count: register.count,
+        non_finite: 0,
+        first: point(&register.first)?,
+        last: point(&register.last)?,
+        min: value(&register.min)?,
+        max: value(&register.max)?,
+    })
+}
+
+impl SeriesRow {
+    /// Adds the scope and the unit of points: a part of a key of [`SERIES_UNITS`]. Returns `None` if it is malformed.
+    fn add_unit(&mut self, scope_and_unit: &[u8]) -> Option<()> {
+        let [scope, unit] = keys::split(scope_and_unit)?;
+        let scope = scope.parse().ok()?;
+        if !self.scopes.contains(&scope) {
+            self.scopes.push(scope);
+        }
+        if unit.is_empty() {
+            self.has_points_without_unit = true;
+        } else if !self.units.iter().any(|known| known == unit) {
+            self.units.push(unit.to_owned());
+        }
+        Some(())
     }
 }

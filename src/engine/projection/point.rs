@@ -1,9 +1,9 @@
-//! Points of a series, ordered by event time and then by stamp.
+//! Points of a series, ordered by event time, then by a second number, then by stamp.
 
 use crate::engine::bytes::{Reader, put_length_prefixed};
 use crate::engine::entry::{STAMP_LEN, Stamp};
 
-/// The sort key of a point within its series: event time, then stamp.
+/// The sort key of a point within its series: event time, then `minor`, then stamp.
 ///
 /// The time is independent of [`Stamp::time`], which is the time of the append in nanoseconds. To sort by the time of
 /// the append, use `entry.stamp.time as i64`.
@@ -11,14 +11,16 @@ use crate::engine::entry::{STAMP_LEN, Stamp};
 pub struct PointOrder {
     /// The time of the event, in a unit that the embedder chooses.
     pub time: i64,
+    /// The order of points with the same time; 0 if only the stamp determines their order.
+    pub minor: i64,
     /// The stamp of the entry that added the point.
     pub stamp: Stamp,
 }
 
-/// The length of a point's time in bytes.
+/// The length in bytes of a point's time, and of its minor number.
 const TIME_LEN: usize = 8;
 /// The length of a point's order in bytes.
-pub(super) const ORDER_LEN: usize = TIME_LEN + STAMP_LEN;
+pub(super) const ORDER_LEN: usize = 2 * TIME_LEN + STAMP_LEN;
 
 /// Encodes a time. The bytes of two times compare like the times.
 pub(super) fn time_bytes(time: i64) -> [u8; TIME_LEN] {
@@ -26,19 +28,28 @@ pub(super) fn time_bytes(time: i64) -> [u8; TIME_LEN] {
 }
 
 impl PointOrder {
+    /// Creates the sort key of a point whose minor number is 0.
+    pub const fn new(time: i64, stamp: Stamp) -> PointOrder {
+        PointOrder { time, minor: 0, stamp }
+    }
+
     /// Encodes the order. The bytes of two orders compare like the orders.
     pub(super) fn to_bytes(self) -> [u8; ORDER_LEN] {
         let mut out = [0u8; ORDER_LEN];
-        if let Some((time, stamp)) = out.split_first_chunk_mut::<TIME_LEN>() {
+        if let Some((time, rest)) = out.split_first_chunk_mut::<TIME_LEN>()
+            && let Some((minor, stamp)) = rest.split_first_chunk_mut::<TIME_LEN>()
+        {
             *time = time_bytes(self.time);
+            *minor = time_bytes(self.minor);
             stamp.copy_from_slice(&self.stamp.to_bytes());
         }
         out
     }
 
     fn read(reader: &mut Reader<'_>) -> Option<PointOrder> {
-        let time = (u64::from_be_bytes(reader.array()?) ^ (1 << 63)) as i64;
-        Some(PointOrder { time, stamp: Stamp::from_bytes(&reader.array()?) })
+        let mut number = || Some((u64::from_be_bytes(reader.array()?) ^ (1 << 63)) as i64);
+        let (time, minor) = (number()?, number()?);
+        Some(PointOrder { time, minor, stamp: Stamp::from_bytes(&reader.array()?) })
     }
 }
 
@@ -51,7 +62,7 @@ impl PointOrder {
 /// use contexta::engine::projection::{Point, PointOrder};
 ///
 /// fn point(at: i64, stamp: Stamp, minutes: f64) -> Point<()> {
-///     Point { order: PointOrder { time: at, stamp }, measure: Some(minutes), value: () }
+///     Point { order: PointOrder::new(at, stamp), measure: Some(minutes), value: () }
 /// }
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -119,7 +119,7 @@ mod tests {
     use crate::engine::projection::point::PointOrder;
 
     fn order(time: i64) -> PointOrder {
-        PointOrder { time, stamp: Stamp { time: 1, stream: StreamId([2; 16]), seq: Seq(3) } }
+        PointOrder::new(time, Stamp { time: 1, stream: StreamId([2; 16]), seq: Seq(3) })
     }
 
     fn buffer(times: &[i64]) -> PointBuffer {

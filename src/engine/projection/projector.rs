@@ -48,7 +48,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The version of the engine's own tables and of the rows of the table types. Tables of another version are rebuilt.
-const LAYOUT_VERSION: u32 = 6;
+const LAYOUT_VERSION: u32 = 7;
 
 /// The projector of one log, which maintains the tables of the projections.
 pub struct Projector<E: Event> {

@@ -9,9 +9,9 @@ use std::cmp::Ordering;
 pub struct Register<V = Vec<u8>> {
     /// Number of points.
     pub count: u64,
-    /// The first point of the series, by event time and stamp.
+    /// The first point of the series in the order of [`PointOrder`](crate::engine::projection::PointOrder).
     pub first: Point<V>,
-    /// The last point of the series, by event time and stamp.
+    /// The last point of the series in this order.
     pub last: Point<V>,
     /// The point with the smallest measure, or the earliest of several such points. A NaN counts as no measure; `None`
     /// if no point has a measure.

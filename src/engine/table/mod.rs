@@ -48,7 +48,7 @@
 //!         let (job, stamp) = (entry.event, entry.stamp);
 //!         JOBS.put(tables, &(&job.queue, job.number), stamp, &[], job);
 //!         QUEUES.insert(tables, &job.queue);
-//!         let order = PointOrder { time: job.number as i64, stamp };
+//!         let order = PointOrder::new(job.number as i64, stamp);
 //!         let point = Point { order, measure: Some(job.minutes), value: () };
 //!         MINUTES.add(tables, &job.queue, &point);
 //!         SUMMARIES.add(tables, &job.queue, &point);

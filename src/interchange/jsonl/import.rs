@@ -325,6 +325,8 @@ impl Importer<'_> {
                 if !is_unchanged {
                     // A later line about this artifact is compared with this row.
                     existing.artifact = Some(ArtifactRow {
+                        stored_bytes: None,
+                        stored_sha256: None,
                         manifest: manifest.into_inner(),
                         body: body.map(Digest),
                         body_present: body.is_some(),

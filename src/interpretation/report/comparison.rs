@@ -1,6 +1,6 @@
 //! The report on two runs.
 
-use crate::contract::{RunStatus, StageRef, Value};
+use crate::contract::{MetricValue, StageRef, Value};
 use crate::interpretation::compare::{MetricDelta, RunComparison};
 use crate::interpretation::report::model::{Block, Cell, ReportDocument, ReportSection, Table};
 use crate::interpretation::report::snapshot::{NO_STAGE, notes_section};
@@ -35,21 +35,26 @@ fn parameters(comparison: &RunComparison) -> ReportSection {
     ReportSection::table("Parameters", Table::new(&columns, rows.collect()), "No parameter differs.")
 }
 
+fn value(value: Option<&MetricValue>) -> Cell {
+    value.map_or(Cell::Missing, Cell::measured)
+}
+
 fn delta_rows<'a>(stage: &'a str, deltas: &'a [MetricDelta]) -> impl Iterator<Item = Vec<Cell>> + 'a {
     deltas.iter().map(move |delta| {
         vec![
             Cell::text(stage),
             Cell::text(&delta.metric_key),
-            Cell::number(delta.left_value),
-            Cell::number(delta.right_value),
-            Cell::number(delta.delta),
+            value(delta.left.as_ref().map(|left| &left.value)),
+            value(delta.right.as_ref().map(|right| &right.value)),
+            value(delta.delta.as_ref()),
             Cell::optional(delta.change_ratio.map(|ratio| format!("{ratio:.4}"))),
         ]
     })
 }
 
 fn metric_deltas(comparison: &RunComparison) -> ReportSection {
-    let in_stages = comparison.stages.iter().flat_map(|s| delta_rows(&s.stage_name, &s.metric_deltas));
+    let in_stages =
+        comparison.stage_comparisons.iter().flat_map(|s| delta_rows(&s.stage_name, &s.metric_deltas));
     let rows = delta_rows(NO_STAGE, &comparison.metric_deltas).chain(in_stages);
     let columns = with_runs(comparison, &["Stage", "Metric"], &["Delta", "Ratio"]);
     ReportSection::table("Metric Deltas", Table::new(&columns, rows.collect()), "No metric differs.")
@@ -57,9 +62,11 @@ fn metric_deltas(comparison: &RunComparison) -> ReportSection {
 
 fn stages(comparison: &RunComparison) -> ReportSection {
     let status =
-        |side: &Option<(StageRef, RunStatus)>| Cell::optional(side.as_ref().map(|(_, status)| status));
-    let rows =
-        comparison.stages.iter().map(|s| vec![Cell::text(&s.stage_name), status(&s.left), status(&s.right)]);
+        |side: &Option<(StageRef, &'static str)>| Cell::optional(side.as_ref().map(|(_, status)| status));
+    let rows = comparison
+        .stage_comparisons
+        .iter()
+        .map(|s| vec![Cell::text(&s.stage_name), status(&s.left), status(&s.right)]);
     let columns = with_runs(comparison, &["Stage"], &[]);
     ReportSection::table("Stages", Table::new(&columns, rows.collect()), "No stages.")
 }

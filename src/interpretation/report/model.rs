@@ -2,6 +2,7 @@
 
 use crate::contract::json::write::float;
 use crate::contract::{MetricValue, Timestamp, Value};
+use crate::interpretation::evidence::EvidenceLink;
 use crate::store::Note;
 use std::fmt;
 
@@ -21,6 +22,10 @@ pub struct ReportSection {
     pub title: String,
     /// The blocks, in order.
     pub blocks: Vec<Block>,
+    /// The content of the section as lines of plain text.
+    pub lines: Vec<String>,
+    /// Links to the objects on which the section is based.
+    pub evidence_links: Vec<EvidenceLink>,
 }
 
 /// A block of a section.
@@ -175,7 +180,13 @@ impl Table {
 impl ReportSection {
     /// Returns a section with one block.
     pub fn new(title: &str, block: Block) -> ReportSection {
-        ReportSection { title: title.to_owned(), blocks: vec![block] }
+        ReportSection { title: title.to_owned(), blocks: vec![block], ..ReportSection::default() }
+    }
+
+    /// Returns the content of the section as plain text.
+    #[must_use]
+    pub fn body(&self) -> String {
+        self.lines.join("\n")
     }
 
     /// Returns a section with a table, or with the text `otherwise` if the table has no row.

@@ -109,12 +109,12 @@ fn metrics(snapshot: &RunSnapshot) -> ReportSection {
     let rows = snapshot.metrics.iter().map(|series| {
         vec![
             Cell::text(stage_name(series)),
-            Cell::text(&series.metric_key),
+            Cell::text(series.key.metric()),
             Cell::Count(series.count),
             Cell::measured(&series.first.value),
             Cell::measured(&series.last.value),
-            Cell::number(Some(series.min).filter(|min| !min.is_nan())),
-            Cell::number(Some(series.max).filter(|max| !max.is_nan())),
+            series.min.as_ref().map_or(Cell::Missing, Cell::measured),
+            series.max.as_ref().map_or(Cell::Missing, Cell::measured),
         ]
     });
     let columns = ["Stage", "Metric", "Points", "First", "Last", "Min", "Max"];
@@ -151,7 +151,7 @@ fn lineage(snapshot: &RunSnapshot) -> ReportSection {
 }
 
 fn events(snapshot: &RunSnapshot) -> ReportSection {
-    let rows = snapshot.records.iter().map(|row| {
+    let rows = snapshot.events.iter().map(|row| {
         let line = record_line(&row.record);
         vec![
             Cell::Time(line.observed_at),

@@ -1,18 +1,26 @@
 //! The JSON form of every answer. Keys are sorted. Absent values are null, with one exception: a lineage step without
 //! an edge has only the type and the two refs of an edge. New versions add members, but never remove them.
 
+mod comparisons;
 mod interchange;
+mod lineage;
 mod parts;
+mod queries;
 mod recovery;
 mod report;
-mod runs;
+mod rows;
+mod services;
+mod to_json;
 
 use crate::client::{ExportReport, ImportReport};
 use crate::contract::json::write::pretty;
-use crate::contract::{Result, Value};
+use crate::contract::{ProvenanceRecord, Result, RunRef, Value};
 use crate::interpretation::{
-    BestRun, LineageTraversal, Note, ProjectList, ReportDocument, RunComparison, RunList, RunSnapshot,
-    StepSeries,
+    AlertReport, AnomalyReport, AnomalyResult, ArtifactHits, ArtifactSizeTrend, BatchList, BestRun,
+    DeploymentList, DiagnosticsResult, DurationTrend, EnvironmentDiff, LineageTraversal, MetricAggregate,
+    MetricBaseline, MetricTrend, MultiRunComparison, Note, ProjectList, RecordPage, ReportComparison,
+    ReportDocument, ReproducibilityAudit, RunComparison, RunList, RunSnapshot, RunStatusDistribution,
+    RunSummaryTable, SampleList, StepSeries,
 };
 use crate::recovery::{DumpedEntry, MergeReport, RebuildReport, StreamRow, VerifyReport};
 use crate::surfaces::escape;
@@ -42,20 +50,41 @@ macro_rules! json_forms {
 }
 
 json_forms! {
-    BestRun => runs::best_run,
+    (ProvenanceRecord, RunRef) => services::provenance,
+    AlertReport => services::alerts,
+    AnomalyReport => services::anomalies,
+    AnomalyResult => services::anomaly,
+    ArtifactHits => queries::artifact_hits,
+    ArtifactSizeTrend => services::artifact_size_trend,
+    BatchList => queries::batch_list,
+    BestRun => comparisons::best_run,
+    DeploymentList => queries::deployment_list,
+    DiagnosticsResult => services::diagnosis,
     DumpedEntry => recovery::dumped,
+    DurationTrend => services::duration_trend,
+    EnvironmentDiff => services::environment_diff,
     ExportReport => interchange::export,
     ImportReport => interchange::import,
-    LineageTraversal => runs::lineage,
+    LineageTraversal => lineage::lineage,
     MergeReport => recovery::merge,
+    MetricAggregate => services::aggregate,
+    MetricBaseline => services::baseline,
+    MetricTrend => services::metric_trend,
+    MultiRunComparison => comparisons::many,
     Note => parts::note,
-    ProjectList => runs::project_list,
+    ProjectList => queries::project_list,
     RebuildReport => recovery::rebuild,
+    RecordPage => queries::record_page,
+    ReportComparison => comparisons::reports,
     ReportDocument => report::report,
-    RunComparison => runs::comparison,
-    RunList => runs::run_list,
-    RunSnapshot => runs::run_snapshot,
-    StepSeries => runs::step_series,
+    ReproducibilityAudit => services::audit,
+    RunComparison => comparisons::comparison,
+    RunList => queries::run_list,
+    RunSnapshot => queries::run_snapshot,
+    RunStatusDistribution => services::status_distribution,
+    RunSummaryTable => services::summary_table,
+    SampleList => queries::sample_list,
+    StepSeries => queries::step_series,
     StreamRow => recovery::stream,
     VerifyReport => recovery::verify,
 }

@@ -3,6 +3,7 @@
 use crate::contract::Value;
 use crate::interpretation::{Block, ReportDocument, ReportSection, Table};
 use crate::surfaces::answer::parts::list;
+use crate::surfaces::answer::to_json::ToJson;
 use crate::surfaces::markdown::{NO_NOTES, note_line};
 
 pub(super) fn report(document: &ReportDocument) -> Value {
@@ -10,7 +11,12 @@ pub(super) fn report(document: &ReportDocument) -> Value {
 }
 
 fn section(s: &ReportSection) -> Value {
-    Value::map([("title", Value::text(&s.title)), ("blocks", list(&s.blocks, block))])
+    Value::map([
+        ("title", Value::text(&s.title)),
+        ("body", Value::text(s.body())),
+        ("evidence_links", s.evidence_links.json()),
+        ("blocks", list(&s.blocks, block)),
+    ])
 }
 
 fn block(b: &Block) -> Value {

@@ -7,6 +7,10 @@ use crate::contract::json::non_finite;
 use crate::contract::json::value::Value;
 use crate::contract::json::write;
 use crate::contract::model::field::Field;
+use std::cmp::Ordering;
+
+/// The float 2^53. Smaller whole numbers are equal if and only if their floats are equal.
+const EXACT_BELOW: f64 = 9_007_199_254_740_992.0;
 
 /// A measured number.
 #[derive(Debug, Clone)]
@@ -34,6 +38,32 @@ impl MetricValue {
         match self {
             MetricValue::Float(f) => f.is_finite(),
             MetricValue::Int(_) | MetricValue::Big(_) => true,
+        }
+    }
+
+    /// Compares two values as numbers, without rounding: 2^53 + 1 is greater than 2^53, and 1 equals 1.0. NaN is greater
+    /// than every other value and equals NaN.
+    pub fn compare(&self, other: &MetricValue) -> Ordering {
+        let (a, b) = (self.as_f64(), other.as_f64());
+        match a.partial_cmp(&b) {
+            None => a.is_nan().cmp(&b.is_nan()),
+            // Larger whole numbers with equal floats can differ.
+            Some(Ordering::Equal) if a.is_finite() && a.abs() >= EXACT_BELOW => {
+                let (a, b) = (self.whole_digits(), other.whole_digits());
+                let magnitude = |digits: &str| (digits.trim_start_matches('-').len(), digits.to_owned());
+                let order = magnitude(&a).cmp(&magnitude(&b));
+                if a.starts_with('-') { order.reverse() } else { order }
+            }
+            Some(order) => order,
+        }
+    }
+
+    /// Returns the digits of a value that is a whole number, with a minus sign if it is negative.
+    fn whole_digits(&self) -> String {
+        match self {
+            MetricValue::Int(n) => n.to_string(),
+            MetricValue::Float(f) => format!("{f:.0}"),
+            MetricValue::Big(digits) => digits.as_ref().to_owned(),
         }
     }
 
@@ -179,5 +209,35 @@ mod tests {
             assert!(!read.is_finite());
         }
         assert_eq!(MetricValue::from(u64::MAX).to_string(), u64::MAX.to_string());
+    }
+
+    #[test]
+    fn values_are_compared_without_rounding() {
+        let exact = 1i64 << 53;
+        let big = |digits: &str| MetricValue::Big(digits.into());
+        let ascending = [
+            MetricValue::Float(f64::NEG_INFINITY),
+            big("-100000000000000000001"),
+            MetricValue::Float(-1e20),
+            MetricValue::Int(-exact - 1),
+            MetricValue::Float(-(exact as f64)),
+            MetricValue::Float(-0.5),
+            MetricValue::Int(0),
+            MetricValue::Int(exact),
+            MetricValue::Int(exact + 1),
+            MetricValue::Float(1e20),
+            big("100000000000000000001"),
+            MetricValue::Float(f64::INFINITY),
+            MetricValue::Float(f64::NAN),
+        ];
+        for (i, a) in ascending.iter().enumerate() {
+            for (j, b) in ascending.iter().enumerate() {
+                assert_eq!(a.compare(b), i.cmp(&j), "{a} {b}");
+            }
+        }
+        for (a, b) in [(MetricValue::Int(1), MetricValue::Float(1.0)), (0.0.into(), (-0.0).into())] {
+            assert_eq!(a.compare(&b), Ordering::Equal);
+        }
+        assert_eq!(big("100000000000000000000").compare(&MetricValue::Float(1e20)), Ordering::Equal);
     }
 }

@@ -1,0 +1,75 @@
+//! The settings of the interpretation, in the form in which its services accept them.
+
+use crate::config::{InterpretationConfig, MetricSelection, SeverityLevel};
+use crate::interpretation::{
+    AlertPolicy, AnomalyPolicy, ComparePolicy, DiagnosticsPolicy, SearchPolicy, Selection, Severity,
+    TrendPolicy,
+};
+
+fn selection(setting: MetricSelection) -> Selection {
+    match setting {
+        MetricSelection::Latest => Selection::Latest,
+        MetricSelection::Max => Selection::Max,
+        MetricSelection::Min => Selection::Min,
+        MetricSelection::Mean => Selection::Mean,
+    }
+}
+
+fn severity(setting: SeverityLevel) -> Severity {
+    match setting {
+        SeverityLevel::Info => Severity::Info,
+        SeverityLevel::Warning => Severity::Warning,
+        SeverityLevel::Error => Severity::Error,
+    }
+}
+
+fn count(setting: u64) -> usize {
+    usize::try_from(setting).unwrap_or(usize::MAX)
+}
+
+/// The policies of all services, from the settings of a workspace.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Policies {
+    pub(super) comparison: ComparePolicy,
+    pub(super) diagnostics: DiagnosticsPolicy,
+    pub(super) search: SearchPolicy,
+    pub(super) trend: TrendPolicy,
+    pub(super) anomaly: AnomalyPolicy,
+    pub(super) alert: AlertPolicy,
+}
+
+impl From<&InterpretationConfig> for Policies {
+    fn from(config: &InterpretationConfig) -> Policies {
+        let aggregation = selection(config.trend.metric_aggregation);
+        let mut policies = Policies {
+            comparison: ComparePolicy::default(),
+            diagnostics: DiagnosticsPolicy::default(),
+            search: SearchPolicy::default(),
+            trend: TrendPolicy::default(),
+            anomaly: AnomalyPolicy::default(),
+            alert: AlertPolicy::default(),
+        };
+        policies.comparison.metric_selection = selection(config.comparison.metric_selection);
+        policies.comparison.include_unchanged_metrics = config.comparison.include_unchanged_metrics;
+        policies.comparison.missing_stage_severity = severity(config.comparison.missing_stage_severity);
+        let diagnostics = &config.diagnostics;
+        policies.diagnostics.require_metrics_for_completed_stages =
+            diagnostics.require_metrics_for_completed_stages;
+        policies.diagnostics.detect_degraded_records = diagnostics.detect_degraded_records;
+        policies.diagnostics.expected_terminal_stage_names =
+            diagnostics.expected_terminal_stage_names.clone();
+        policies.search.default_limit = count(config.search.default_limit);
+        policies.search.text_match_fields = config.search.text_match_fields.clone();
+        policies.search.case_sensitive = config.search.case_sensitive;
+        policies.trend.window_runs = count(config.trend.default_window_runs);
+        policies.trend.metric_aggregation = aggregation;
+        policies.anomaly.z_score_threshold = config.anomaly.z_score_threshold;
+        policies.anomaly.min_baseline_runs = count(config.anomaly.min_baseline_runs);
+        policies.anomaly.monitored_metrics = config.anomaly.monitored_metrics.clone();
+        policies.anomaly.metric_aggregation = aggregation;
+        policies.alert.stop_on_first_trigger = config.alert.stop_on_first_trigger;
+        policies.alert.default_severity = severity(config.alert.default_severity);
+        policies.alert.metric_aggregation = aggregation;
+        policies
+    }
+}

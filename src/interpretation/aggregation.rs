@@ -1,0 +1,230 @@
+//! Statistics of metrics and statuses over a population of runs.
+
+use crate::contract::Value;
+use crate::interpretation::error::Result;
+use crate::interpretation::evidence::CompletenessNote;
+use crate::interpretation::metric::MetricName;
+use crate::interpretation::number::{Sum, deviation, quantile};
+use crate::interpretation::query::RunListQuery;
+use crate::interpretation::query::run_list::{page_of, project_of};
+use crate::interpretation::trend::TrendPolicy;
+use crate::interpretation::trend::metric_trend::{about, value_of};
+use crate::store::{Attempts, Note, RunRow, Severity, Store, StoreView};
+use std::collections::BTreeMap;
+
+/// The stage name of metrics outside any stage.
+const NO_STAGE: &str = "_unassigned";
+
+/// Statistics of a metric: one value of each run. All numbers are 0 without values.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct MetricAggregate {
+    /// The metric.
+    pub metric_key: String,
+    /// The project of the runs.
+    pub project_name: Option<String>,
+    /// The number of values. Values that are NaN or infinite are not counted; a note names them.
+    pub count: usize,
+    /// The mean.
+    pub mean: f64,
+    /// The standard deviation of the population.
+    pub std: f64,
+    /// The smallest value.
+    pub min: f64,
+    /// The quantiles 0.25, 0.5, 0.75, 0.9, 0.95 and 0.99, with linear interpolation.
+    pub quantiles: [f64; 6],
+    /// The greatest value.
+    pub max: f64,
+    /// Notes on runs without the metric, and on an empty population.
+    pub completeness_notes: Vec<CompletenessNote>,
+    /// Notes on missing data.
+    pub notes: Vec<Note>,
+}
+
+/// The names of [`MetricAggregate::quantiles`], and the quantiles.
+pub const QUANTILES: [(&str, f64); 6] =
+    [("p25", 0.25), ("p50", 0.5), ("p75", 0.75), ("p90", 0.9), ("p95", 0.95), ("p99", 0.99)];
+
+/// Statistics of all metrics by stage.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct RunSummaryTable {
+    /// The project of the runs.
+    pub project_name: Option<String>,
+    /// The number of runs.
+    pub total_runs: usize,
+    /// The statistics, ordered by stage and metric.
+    pub by_stage: Vec<StageAggregate>,
+    /// Notes on missing data.
+    pub notes: Vec<Note>,
+}
+
+/// Statistics of all points of a metric in a stage.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct StageAggregate {
+    /// The name of the stage; `_unassigned` outside any stage.
+    pub stage_name: String,
+    /// The metric.
+    pub metric_key: String,
+    /// The number of points.
+    pub count: u64,
+    /// The mean of all points.
+    pub mean: f64,
+    /// The smallest value.
+    pub min: f64,
+    /// The greatest value.
+    pub max: f64,
+}
+
+/// The number of runs with each status.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct RunStatusDistribution {
+    /// The project of the runs.
+    pub project_name: Option<String>,
+    /// The number of runs.
+    pub total: usize,
+    /// The statuses that occur, ordered by name, with the number of runs.
+    pub by_status: Vec<(String, usize)>,
+    /// Notes on missing data.
+    pub notes: Vec<Note>,
+}
+
+impl RunStatusDistribution {
+    /// Returns the share of completed runs; 0 without runs.
+    #[must_use]
+    pub fn pass_rate(&self) -> f64 {
+        let completed =
+            self.by_status.iter().find(|(status, _)| status == "completed").map_or(0, |(_, n)| *n);
+        if self.total == 0 { 0.0 } else { completed as f64 / self.total as f64 }
+    }
+}
+
+/// The values of a metric in the runs of a population.
+pub(super) struct Population {
+    /// The runs with a value that is finite.
+    pub(super) values: Vec<f64>,
+    pub(super) project_name: Option<String>,
+    pub(super) without: Vec<RunRow>,
+    pub(super) notes: Vec<Note>,
+}
+
+/// Reads the value of a metric in each run that a query selects.
+pub(super) fn population(
+    view: &StoreView<'_>,
+    metric_key: &str,
+    stage: Option<&str>,
+    query: &RunListQuery,
+    policy: &TrendPolicy,
+) -> Result<Population> {
+    let (runs, _) = page_of(view, query)?;
+    let mut population = Population {
+        values: Vec::new(),
+        project_name: project_of(&runs, query.project.as_ref()),
+        without: Vec::new(),
+        notes: Vec::new(),
+    };
+    let name = MetricName::parse(metric_key);
+    for run in runs {
+        match value_of(view, &run, &name, stage, policy, &mut population.notes)? {
+            Some(measured) if measured.value.is_finite() => population.values.push(measured.value.as_f64()),
+            Some(measured) => {
+                let message = format!(
+                    "the value of {metric_key} in {} is {}; it is not part of the statistics",
+                    run.run_ref, measured.value
+                );
+                let note = Note::new(Severity::Warning, "metric_not_finite", message);
+                population.notes.push(note.with("run", &run.run_ref).with("metric", metric_key));
+            }
+            None => population.without.push(run),
+        }
+    }
+    Ok(population)
+}
+
+/// Returns statistics of one value of each run that a query selects.
+pub fn aggregate_metric(
+    store: &Store,
+    metric_key: &str,
+    stage: Option<&str>,
+    query: &RunListQuery,
+    policy: &TrendPolicy,
+) -> Result<MetricAggregate> {
+    store.read(|view| {
+        let found = population(view, metric_key, stage, query, policy)?;
+        let missing = |run: &RunRow| {
+            about(CompletenessNote::warning(format!("missing_metric_for_aggregate:{metric_key}")), run, stage)
+        };
+        let mut completeness_notes: Vec<CompletenessNote> = found.without.iter().map(missing).collect();
+        let mut values = found.values;
+        if values.is_empty() {
+            let note = CompletenessNote::warning(format!("aggregate_population_empty:{metric_key}"));
+            let note = note.with("project_name", found.project_name.clone());
+            completeness_notes.push(note.with("stage_name", stage.map_or(Value::Null, Value::text)));
+        }
+        values.sort_by(f64::total_cmp);
+        let mean = Sum::of_floats(values.iter().copied()).mean().unwrap_or(0.0);
+        Ok(MetricAggregate {
+            metric_key: metric_key.to_owned(),
+            project_name: found.project_name,
+            count: values.len(),
+            mean,
+            std: deviation(&values, mean),
+            min: values.first().copied().unwrap_or(0.0),
+            quantiles: QUANTILES.map(|(_, q)| quantile(&values, q)),
+            max: values.last().copied().unwrap_or(0.0),
+            completeness_notes,
+            notes: [view.notes(), found.notes].concat(),
+        })
+    })
+}
+
+/// Returns statistics of all metric points of the runs that a query selects, by stage and metric. Reads all these points.
+pub fn aggregate_by_stage(store: &Store, query: &RunListQuery) -> Result<RunSummaryTable> {
+    store.read(|view| {
+        let (runs, total_runs) = page_of(view, query)?;
+        let mut groups: BTreeMap<(String, String), (Sum, f64, f64)> = BTreeMap::new();
+        for run in &runs {
+            for row in view.summaries(&run.run_ref, Attempts::Newest)? {
+                let stage = row.stage_name.clone().unwrap_or_else(|| NO_STAGE.to_owned());
+                let (sum, min, max) = groups
+                    .entry((stage, row.key.metric()))
+                    .or_insert_with(|| (Sum::default(), f64::INFINITY, f64::NEG_INFINITY));
+                for point in view.points(&row.key, Attempts::Newest)? {
+                    sum.add(&point.value);
+                    // NaN is ignored by `min` and `max`.
+                    let value = point.value.as_f64();
+                    (*min, *max) = (min.min(value), max.max(value));
+                }
+            }
+        }
+        let aggregate = |((stage_name, metric_key), (sum, min, max)): ((String, String), (Sum, f64, f64))| {
+            let mean = sum.mean().unwrap_or(0.0);
+            StageAggregate { stage_name, metric_key, count: sum.count(), mean, min, max }
+        };
+        Ok(RunSummaryTable {
+            project_name: project_of(&runs, query.project.as_ref()),
+            total_runs: total_runs.min(runs.len()),
+            by_stage: groups.into_iter().map(aggregate).collect(),
+            notes: view.notes(),
+        })
+    })
+}
+
+/// Returns the number of runs with each status.
+pub fn run_status_distribution(store: &Store, query: &RunListQuery) -> Result<RunStatusDistribution> {
+    store.read(|view| {
+        let (runs, _) = page_of(view, query)?;
+        let mut by_status: BTreeMap<String, usize> = BTreeMap::new();
+        for run in &runs {
+            *by_status.entry(run.shown_status().to_owned()).or_default() += 1;
+        }
+        Ok(RunStatusDistribution {
+            project_name: project_of(&runs, query.project.as_ref()),
+            total: runs.len(),
+            by_status: by_status.into_iter().collect(),
+            notes: view.notes(),
+        })
+    })
+}

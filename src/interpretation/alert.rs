@@ -1,0 +1,237 @@
+//! Alerts: rules that compare a metric with a threshold.
+
+use crate::contract::{MetricValue, RunRef, Value};
+use crate::interpretation::error::{Error, Result};
+use crate::interpretation::evidence::{CompletenessNote, EvidenceLink};
+use crate::interpretation::metric::{MetricName, Selection};
+use crate::interpretation::query::run_list::page_of;
+use crate::interpretation::query::{Comparison, RunListQuery};
+use crate::interpretation::trend::TrendPolicy;
+use crate::interpretation::trend::metric_trend::{about, value_of};
+use crate::store::{Note, RunRow, Severity, Store, StoreView};
+
+/// The settings of alerts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct AlertPolicy {
+    /// `true` to stop at the first rule that is triggered.
+    pub stop_on_first_trigger: bool,
+    /// The severity of rules that do not specify one.
+    pub default_severity: Severity,
+    /// The value that represents the metric of a run.
+    pub metric_aggregation: Selection,
+}
+
+impl Default for AlertPolicy {
+    fn default() -> AlertPolicy {
+        AlertPolicy {
+            stop_on_first_trigger: false,
+            default_severity: Severity::Warning,
+            metric_aggregation: Selection::Latest,
+        }
+    }
+}
+
+/// A rule. It is triggered if the comparison of the metric with the threshold holds.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct AlertRule {
+    /// The metric: a key, possibly with tags.
+    pub metric_key: String,
+    /// The comparison.
+    pub operator: Comparison,
+    /// The threshold.
+    pub threshold: MetricValue,
+    /// The stage whose value is compared; `None` for the latest value of all stages.
+    pub stage_name: Option<String>,
+    /// The severity; `None` for the severity of the policy.
+    pub severity: Option<Severity>,
+    /// The name; `None` for a name made from the rule.
+    pub name: Option<String>,
+}
+
+impl AlertRule {
+    /// Creates a rule for the latest value of all stages.
+    pub fn new(
+        metric_key: impl Into<String>,
+        operator: Comparison,
+        threshold: impl Into<MetricValue>,
+    ) -> AlertRule {
+        AlertRule {
+            metric_key: metric_key.into(),
+            operator,
+            threshold: threshold.into(),
+            stage_name: None,
+            severity: None,
+            name: None,
+        }
+    }
+
+    /// Creates a rule from texts. Errors: an operator other than `gt`, `lt`, `gte`, `lte`, `eq`, `ne`; a severity other
+    /// than `info`, `warning`, `error`.
+    pub fn parse(
+        metric_key: &str,
+        operator: &str,
+        threshold: MetricValue,
+        severity: Option<&str>,
+    ) -> Result<AlertRule> {
+        let invalid = |code, reason| Error::InvalidAlertRule { code, reason };
+        let comparison = operator.parse().map_err(|_| {
+            let reason = format!("the operator {operator:?} is not one of gt, lt, gte, lte, eq, ne");
+            invalid("alert_invalid_operator", reason)
+        })?;
+        let severity = severity.map(|text| match text {
+            "info" => Ok(Severity::Info),
+            "warning" => Ok(Severity::Warning),
+            "error" => Ok(Severity::Error),
+            other => {
+                let reason = format!("the severity {other:?} is not one of info, warning, error");
+                Err(invalid("alert_invalid_severity", reason))
+            }
+        });
+        let severity = severity.transpose()?;
+        Ok(AlertRule { severity, ..AlertRule::new(metric_key, comparison, threshold) })
+    }
+
+    /// Restricts the rule to a stage.
+    #[must_use]
+    pub fn in_stage(mut self, stage: impl Into<String>) -> AlertRule {
+        self.stage_name = Some(stage.into());
+        self
+    }
+
+    /// Names the rule.
+    #[must_use]
+    pub fn named(mut self, name: impl Into<String>) -> AlertRule {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// Returns the name of the rule: `loss@train:gt:0.5` unless another name was given.
+    #[must_use]
+    pub fn rule_name(&self) -> String {
+        if let Some(name) = self.name.as_ref().filter(|name| !name.is_empty()) {
+            return name.clone();
+        }
+        let stage = self.stage_name.as_ref().map_or_else(String::new, |stage| format!("@{stage}"));
+        format!("{}{stage}:{}:{}", self.metric_key, self.operator.as_str(), self.threshold)
+    }
+}
+
+/// The result of a rule for one run.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct AlertResult {
+    /// The rule.
+    pub rule: AlertRule,
+    /// The run.
+    pub run_ref: RunRef,
+    /// The value; `None` if the run does not have the metric.
+    pub actual_value: Option<MetricValue>,
+    /// `true` if the comparison holds.
+    pub triggered: bool,
+    /// The severity.
+    pub severity: Severity,
+    /// A link to the run.
+    pub evidence_links: Vec<EvidenceLink>,
+    /// A note if the run does not have the metric.
+    pub completeness_notes: Vec<CompletenessNote>,
+}
+
+/// The results of rules for several runs.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct AlertReport {
+    /// The runs.
+    pub runs: Vec<RunRef>,
+    /// The results, run by run, in the order of the rules.
+    pub results: Vec<AlertResult>,
+    /// A note if there are no runs.
+    pub completeness_notes: Vec<CompletenessNote>,
+    /// Notes on missing data.
+    pub notes: Vec<Note>,
+}
+
+/// Evaluates rules for one run.
+pub fn evaluate_alerts(
+    store: &Store,
+    run: &str,
+    rules: &[AlertRule],
+    policy: &AlertPolicy,
+) -> Result<AlertReport> {
+    store.read(|view| {
+        let run = view.find_run(run)?;
+        evaluate(view, vec![run], rules, policy)
+    })
+}
+
+/// Evaluates rules for all runs that a query selects.
+pub fn evaluate_fleet(
+    store: &Store,
+    rules: &[AlertRule],
+    query: &RunListQuery,
+    policy: &AlertPolicy,
+) -> Result<AlertReport> {
+    store.read(|view| {
+        let (runs, _) = page_of(view, query)?;
+        let is_empty = runs.is_empty();
+        let mut report = evaluate(view, runs, rules, policy)?;
+        if is_empty {
+            let note = CompletenessNote::new(Severity::Info, "alert_population_empty");
+            report.completeness_notes.push(note.with("project_name", query.project.clone()));
+        }
+        Ok(report)
+    })
+}
+
+fn evaluate(
+    view: &StoreView<'_>,
+    runs: Vec<RunRow>,
+    rules: &[AlertRule],
+    policy: &AlertPolicy,
+) -> Result<AlertReport> {
+    let trend = TrendPolicy { metric_aggregation: policy.metric_aggregation, ..TrendPolicy::default() };
+    let mut report = AlertReport {
+        runs: runs.iter().map(|run| run.run_ref.clone()).collect(),
+        results: Vec::new(),
+        completeness_notes: Vec::new(),
+        notes: view.notes(),
+    };
+    for run in &runs {
+        for rule in rules {
+            let (name, stage) = (MetricName::parse(&rule.metric_key), rule.stage_name.as_deref());
+            let actual = value_of(view, run, &name, stage, &trend, &mut report.notes)?;
+            let actual_value = actual.map(|measured| measured.value);
+            let triggered =
+                actual_value.as_ref().is_some_and(|actual| rule.operator.holds(actual, &rule.threshold));
+            let missing = || {
+                about(
+                    CompletenessNote::warning(format!("alert_metric_missing:{}", rule.metric_key)),
+                    run,
+                    stage,
+                )
+            };
+            report.results.push(AlertResult {
+                run_ref: run.run_ref.clone(),
+                triggered,
+                severity: rule.severity.unwrap_or(policy.default_severity),
+                evidence_links: vec![EvidenceLink::new("run", &run.run_ref, &run.name)],
+                completeness_notes: if actual_value.is_none() { vec![missing()] } else { Vec::new() },
+                actual_value,
+                rule: rule.clone(),
+            });
+            if triggered && policy.stop_on_first_trigger {
+                return Ok(report);
+            }
+        }
+    }
+    Ok(report)
+}
+
+impl AlertResult {
+    /// Returns the threshold of the rule as a JSON value.
+    #[must_use]
+    pub fn threshold(&self) -> Value {
+        self.rule.threshold.clone().into()
+    }
+}

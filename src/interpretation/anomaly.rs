@@ -1,0 +1,305 @@
+//! Detection of unusual metric values, compared with earlier runs.
+//!
+//! The z-score of a value is its distance from the mean of the baseline in standard deviations. The robust z-score uses
+//! the median and the median absolute deviation (MAD), scaled by 0.6745 so that both scores agree for normally
+//! distributed values (Iglewicz and Hoaglin, "How to Detect and Handle Outliers", 1993).
+
+use crate::contract::{MetricValue, RunRef};
+use crate::interpretation::aggregation::population;
+use crate::interpretation::error::Result;
+use crate::interpretation::evidence::{CompletenessNote, EvidenceLink};
+use crate::interpretation::metric::{MetricName, Selection, of_places};
+use crate::interpretation::number::{Sum, deviation, quantile};
+use crate::interpretation::query::run_list::page_of;
+use crate::interpretation::query::{RunListQuery, TimeRange};
+use crate::interpretation::trend::TrendPolicy;
+use crate::interpretation::trend::metric_trend::value_of;
+use crate::store::{Note, RunRow, SeriesRow, Severity, Store, StoreView};
+use std::collections::BTreeSet;
+
+/// The factor between the MAD and the standard deviation of a normal distribution.
+const MAD_FACTOR: f64 = 0.6745;
+
+/// The settings of the detection of anomalies.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct AnomalyPolicy {
+    /// The least z-score of an anomaly.
+    pub z_score_threshold: f64,
+    /// The least number of runs of a baseline.
+    pub min_baseline_runs: usize,
+    /// The metrics in which anomalies are searched; empty for all metrics of a run.
+    pub monitored_metrics: Vec<String>,
+    /// The value that represents the metric of a run.
+    pub metric_aggregation: Selection,
+}
+
+impl Default for AnomalyPolicy {
+    fn default() -> AnomalyPolicy {
+        AnomalyPolicy {
+            z_score_threshold: 2.5,
+            min_baseline_runs: 3,
+            monitored_metrics: Vec::new(),
+            metric_aggregation: Selection::Latest,
+        }
+    }
+}
+
+impl AnomalyPolicy {
+    fn trend(&self) -> TrendPolicy {
+        TrendPolicy { metric_aggregation: self.metric_aggregation, ..TrendPolicy::default() }
+    }
+}
+
+/// Statistics of a metric with which values are compared. All numbers are 0 without runs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MetricBaseline {
+    /// The metric.
+    pub metric_key: String,
+    /// The mean.
+    pub mean: f64,
+    /// The standard deviation of the population.
+    pub std: f64,
+    /// The quantile 0.05.
+    pub p5: f64,
+    /// The quantile 0.95.
+    pub p95: f64,
+    /// The number of runs.
+    pub computed_from_n_runs: usize,
+    /// The median; `None` if it is not known.
+    pub median: Option<f64>,
+    /// The median distance from the median; `None` if it is not known.
+    pub mad: Option<f64>,
+}
+
+/// The comparison of a value with a baseline.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct AnomalyResult {
+    /// The metric.
+    pub metric_key: String,
+    /// The run.
+    pub run_ref: RunRef,
+    /// The value.
+    pub actual_value: MetricValue,
+    /// The range of expected values: the mean minus and plus the threshold times the standard deviation.
+    pub expected_range: [f64; 2],
+    /// The z-score. It is infinite, with the sign of the difference, if all values of the baseline are equal and the
+    /// value differs; NaN if the value is NaN.
+    pub z_score: f64,
+    /// The robust z-score; `None` if the baseline has no median.
+    pub robust_z_score: Option<f64>,
+    /// `info`: not an anomaly. `warning`: the z-score reaches the threshold. `error`: the z-score reaches 1.5 times the
+    /// threshold, or the value is not finite.
+    pub severity: Severity,
+    /// A link to the run.
+    pub evidence_links: Vec<EvidenceLink>,
+    /// A note if the baseline has few runs.
+    pub completeness_notes: Vec<CompletenessNote>,
+}
+
+impl AnomalyResult {
+    /// Returns `true` if the value is an anomaly.
+    #[must_use]
+    pub fn is_anomaly(&self) -> bool {
+        self.severity != Severity::Info
+    }
+}
+
+/// The results of the detection in one run.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct AnomalyReport {
+    /// The run.
+    pub run_ref: RunRef,
+    /// A result for each metric that has a baseline, in the order in which the metrics were first recorded, or in the
+    /// requested order.
+    pub anomalies: Vec<AnomalyResult>,
+    /// Notes on missing data, and on metrics without a baseline.
+    pub notes: Vec<Note>,
+}
+
+/// Computes the baseline of a metric over the runs that a query selects.
+pub fn compute_baseline(
+    store: &Store,
+    metric_key: &str,
+    stage: Option<&str>,
+    query: &RunListQuery,
+    policy: &AnomalyPolicy,
+) -> Result<MetricBaseline> {
+    store.read(|view| {
+        let found = population(view, metric_key, stage, query, &policy.trend())?;
+        Ok(baseline_of(metric_key, found.values))
+    })
+}
+
+fn baseline_of(metric_key: &str, mut values: Vec<f64>) -> MetricBaseline {
+    values.sort_by(f64::total_cmp);
+    let mean = Sum::of_floats(values.iter().copied()).mean().unwrap_or(0.0);
+    let median = quantile(&values, 0.5);
+    let mut distances: Vec<f64> = values.iter().map(|value| (value - median).abs()).collect();
+    distances.sort_by(f64::total_cmp);
+    MetricBaseline {
+        metric_key: metric_key.to_owned(),
+        mean,
+        std: deviation(&values, mean),
+        p5: quantile(&values, 0.05),
+        p95: quantile(&values, 0.95),
+        computed_from_n_runs: values.len(),
+        median: Some(median),
+        mad: Some(quantile(&distances, 0.5)),
+    }
+}
+
+/// Compares the value of a run with a baseline; `None` if the run does not have the metric.
+pub fn detect_anomaly(
+    store: &Store,
+    run: &str,
+    baseline: &MetricBaseline,
+    stage: Option<&str>,
+    policy: &AnomalyPolicy,
+) -> Result<Option<AnomalyResult>> {
+    store.read(|view| {
+        let run = view.find_run(run)?;
+        let name = MetricName::parse(&baseline.metric_key);
+        let value = value_of(view, &run, &name, stage, &policy.trend(), &mut Vec::new())?;
+        Ok(value.map(|measured| judge(&run, measured.value, baseline, policy)))
+    })
+}
+
+/// Returns the z-score of a value; 0 for a value equal to `center` even if `spread` is 0.
+fn score(value: f64, center: f64, spread: f64) -> f64 {
+    let distance = value - center;
+    if distance == 0.0 { 0.0 } else { distance / spread }
+}
+
+fn judge(
+    run: &RunRow,
+    value: MetricValue,
+    baseline: &MetricBaseline,
+    policy: &AnomalyPolicy,
+) -> AnomalyResult {
+    let actual = value.as_f64();
+    let threshold = policy.z_score_threshold;
+    // A division by a spread of 0 gives an infinity with the sign of the distance.
+    let z_score = score(actual, baseline.mean, baseline.std);
+    let robust = baseline.median.zip(baseline.mad);
+    let severity = match z_score.abs() {
+        _ if !actual.is_finite() => Severity::Error,
+        z if z < threshold => Severity::Info,
+        z if z < 1.5 * threshold => Severity::Warning,
+        _ => Severity::Error,
+    };
+    let mut completeness_notes = Vec::new();
+    if baseline.computed_from_n_runs < policy.min_baseline_runs {
+        let note = CompletenessNote::warning(format!("baseline_population_small:{}", baseline.metric_key));
+        completeness_notes.push(note.with("computed_from_n_runs", baseline.computed_from_n_runs));
+    }
+    let margin = threshold * baseline.std;
+    AnomalyResult {
+        metric_key: baseline.metric_key.clone(),
+        run_ref: run.run_ref.clone(),
+        actual_value: value,
+        expected_range: [baseline.mean - margin, baseline.mean + margin],
+        z_score,
+        robust_z_score: robust.map(|(median, mad)| score(actual, median, mad / MAD_FACTOR)),
+        severity,
+        evidence_links: vec![EvidenceLink::new("run", &run.run_ref, &run.name)],
+        completeness_notes,
+    }
+}
+
+/// A question for anomalies in a run.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct AnomalyQuery {
+    /// The metrics; empty for those of the policy or, if the policy names none, all metrics of the run.
+    pub metric_keys: Vec<String>,
+    /// The stage whose values are compared; `None` for all stages.
+    pub stage: Option<String>,
+    /// The runs of the baseline; by default the runs of the same project. The run itself, and runs that started after
+    /// it, are not part of the baseline.
+    pub baseline: Option<RunListQuery>,
+}
+
+/// Compares the metrics of a run with those of earlier runs. A metric with fewer than two values in the baseline gives no
+/// result.
+pub fn detect_anomalies_in_run(
+    store: &Store,
+    run: &str,
+    query: &AnomalyQuery,
+    policy: &AnomalyPolicy,
+) -> Result<AnomalyReport> {
+    store.read(|view| {
+        let run = view.find_run(run)?;
+        let stage = query.stage.as_deref();
+        let baseline_runs = baseline_runs(view, &run, query)?;
+        let mut report =
+            AnomalyReport { run_ref: run.run_ref.clone(), anomalies: Vec::new(), notes: view.notes() };
+        for metric_key in metrics_of(view, &run, query, policy)? {
+            let name = MetricName::parse(&metric_key);
+            let actual = value_of(view, &run, &name, stage, &policy.trend(), &mut report.notes)?;
+            let Some(actual) = actual else { continue };
+            let found = population(view, &metric_key, stage, &baseline_runs, &policy.trend())?;
+            report.notes.extend(found.notes);
+            if found.values.len() < 2 {
+                let message = format!(
+                    "{metric_key} has too few earlier values to be compared with: {}",
+                    found.values.len()
+                );
+                let note = Note::new(Severity::Info, "baseline_missing", message);
+                report.notes.push(note.with("metric", &metric_key));
+                continue;
+            }
+            let baseline = baseline_of(&metric_key, found.values);
+            report.anomalies.push(judge(&run, actual.value, &baseline, policy));
+        }
+        Ok(report)
+    })
+}
+
+/// Returns the query for the runs of the baseline of a run.
+fn baseline_runs(view: &StoreView<'_>, run: &RunRow, query: &AnomalyQuery) -> Result<RunListQuery> {
+    let asked = query.baseline.clone().unwrap_or_default();
+    let asked = RunListQuery {
+        project: asked.project.clone().or_else(|| Some(run.project_ref.to_string())),
+        ..asked
+    };
+    let (mut runs, _) = page_of(view, &asked)?;
+    runs.retain(|other| other.run_ref != run.run_ref && other.started_at <= run.started_at);
+    let only: BTreeSet<RunRef> = runs.into_iter().map(|other| other.run_ref).collect();
+    // The page was cut already.
+    Ok(RunListQuery {
+        only: Some(only),
+        project: asked.project,
+        time_range: TimeRange::default(),
+        ..RunListQuery::oldest_first()
+    })
+}
+
+/// Returns the metrics of a run in which anomalies are searched.
+fn metrics_of(
+    view: &StoreView<'_>,
+    run: &RunRow,
+    query: &AnomalyQuery,
+    policy: &AnomalyPolicy,
+) -> Result<Vec<String>> {
+    if !query.metric_keys.is_empty() {
+        return Ok(query.metric_keys.clone());
+    }
+    let rows = view.series_of(&run.run_ref)?;
+    let mut found: Vec<&SeriesRow> = of_places(&rows);
+    found.retain(|row| query.stage.is_none() || row.is_of_stage(query.stage.as_deref()));
+    if !policy.monitored_metrics.is_empty() {
+        let is_found = |key: &&String| found.iter().any(|row| row.key.metric_key == **key);
+        return Ok(policy.monitored_metrics.iter().filter(is_found).cloned().collect());
+    }
+    found.sort_by_key(|row| row.first.stamp);
+    let mut names = Vec::new();
+    for row in found {
+        let name = crate::store::SeriesKey { slice: None, ..row.key.clone() }.metric();
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    Ok(names)
+}

@@ -1,0 +1,152 @@
+//! The best run by a metric.
+
+use crate::contract::RunRef;
+use crate::interpretation::error::Result;
+use crate::interpretation::metric::{self, Measurement, MetricName, Selection};
+use crate::store::{Attempts, Note, RunRow, Severity, Store, StoreView};
+
+/// The direction in which the values of a metric improve.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum Goal {
+    /// A greater value is better, such as an accuracy.
+    #[default]
+    Maximize,
+    /// A smaller value is better, such as a loss.
+    Minimize,
+}
+
+impl Goal {
+    /// Returns the stable lower-case name.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Goal::Maximize => "maximize",
+            Goal::Minimize => "minimize",
+        }
+    }
+}
+
+/// Options of a ranking of runs.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct BestRunOptions {
+    /// The runs to rank, each given by its ref, its id, its name, or a prefix of its id or name. If empty, all runs of
+    /// `project` are ranked.
+    pub runs: Vec<String>,
+    /// The ref or name of the project whose runs are ranked if `runs` is empty. If `None`, [`select_best_run`] ranks
+    /// the runs of all projects, and `Contexta::select_best_run` ranks the runs of the session's project.
+    pub project: Option<String>,
+    /// The name of the metric's stage; `None` for every stage and for metrics outside any stage.
+    pub stage_name: Option<String>,
+    /// The direction in which the values improve.
+    pub goal: Goal,
+    /// The value that represents a metric of a run.
+    pub selection: Selection,
+}
+
+/// Runs ranked by a metric.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct BestRun {
+    /// The metric.
+    pub metric_key: String,
+    /// The stage of the metric; `None` for every stage.
+    pub stage_name: Option<String>,
+    /// The direction in which the values improve.
+    pub goal: Goal,
+    /// The runs that have the metric, the best first. Runs whose value is infinite come after the runs with finite
+    /// values. Runs whose value is NaN come last. Runs with equal values are in the given order; if no runs were given,
+    /// in the order of their starts.
+    pub ranking: Vec<RankedRun>,
+    /// The runs that do not have this metric in this stage.
+    pub without: Vec<RunRef>,
+    /// Notes on missing data.
+    pub notes: Vec<Note>,
+}
+
+/// A run and the value by which it is ranked.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct RankedRun {
+    /// The run.
+    pub run: RunRow,
+    /// The value of the metric.
+    pub measured: Measurement,
+}
+
+impl BestRun {
+    /// Returns the best run; `None` if no run has the metric.
+    #[must_use]
+    pub fn best(&self) -> Option<&RankedRun> {
+        self.ranking.first()
+    }
+}
+
+/// Ranks runs by a metric, the best first.
+pub fn select_best_run(store: &Store, metric_key: &str, options: &BestRunOptions) -> Result<BestRun> {
+    store.read(|view| rank(view, metric_key, options))
+}
+
+fn candidates(view: &StoreView<'_>, options: &BestRunOptions) -> Result<Vec<RunRow>> {
+    if options.runs.is_empty() {
+        let project = options.project.as_deref().map(|asked| view.find_project(asked)).transpose()?;
+        let mut runs = view.runs(project.as_ref())?;
+        runs.sort_by(|a, b| (a.started_at, &a.run_ref).cmp(&(b.started_at, &b.run_ref)));
+        return Ok(runs);
+    }
+    let mut runs: Vec<RunRow> = Vec::new();
+    for asked in &options.runs {
+        let run = view.find_run(asked)?;
+        if !runs.iter().any(|known| known.run_ref == run.run_ref) {
+            runs.push(run);
+        }
+    }
+    Ok(runs)
+}
+
+fn rank(view: &StoreView<'_>, metric_key: &str, options: &BestRunOptions) -> Result<BestRun> {
+    let name = MetricName::parse(metric_key);
+    let (mut ranking, mut without, mut notes) = (Vec::new(), Vec::new(), view.notes());
+    for run in candidates(view, options)? {
+        let rows = metric::rows_of(view, &run.run_ref, &name, Attempts::Newest)?;
+        let answering = metric::answering(&rows, &name, options.stage_name.as_deref());
+        match metric::measure(view, &answering, options.selection, Attempts::Newest)? {
+            Some(measured) => {
+                notes.extend(metric::mixture_notes(metric_key, run.run_ref.as_str(), &answering));
+                ranking.push(RankedRun { run, measured });
+            }
+            None => without.push(run.run_ref),
+        }
+    }
+    let is_higher_better = options.goal == Goal::Maximize;
+    ranking.sort_by(|a, b| metric::rank(&a.measured.value, &b.measured.value, is_higher_better));
+    notes.extend(ranking_notes(metric_key, &ranking));
+    Ok(BestRun {
+        metric_key: metric_key.to_owned(),
+        stage_name: options.stage_name.clone(),
+        goal: options.goal,
+        ranking,
+        without,
+        notes,
+    })
+}
+
+/// Returns notes on runs that are ranked last because their value is not finite, and on runs that share the best value.
+fn ranking_notes(metric_key: &str, ranking: &[RankedRun]) -> Vec<Note> {
+    let doubtful = ranking.iter().filter(|ranked| !ranked.measured.value.is_finite());
+    let mut notes: Vec<Note> = doubtful
+        .map(|ranked| {
+            let (run, value) = (&ranked.run.run_ref, &ranked.measured.value);
+            let message = format!("the value of {metric_key} in {run} is {value}; the run is ranked last");
+            let note = Note::new(Severity::Warning, "metric_not_finite", message);
+            note.with("run", run).with("metric", metric_key)
+        })
+        .collect();
+    let best = ranking.first().map(|best| &best.measured.value);
+    let is_best = |ranked: &&RankedRun| best.is_some_and(|best| ranked.measured.value.compare(best).is_eq());
+    let shared: Vec<&str> = ranking.iter().filter(is_best).map(|r| r.run.run_ref.as_str()).collect();
+    if shared.len() > 1 {
+        let message = format!("several runs have the best value of {metric_key}: {}", shared.join(", "));
+        notes.push(Note::new(Severity::Info, "best_run_tied", message).with("metric", metric_key));
+    }
+    notes
+}

@@ -1,0 +1,150 @@
+//! Comparison of several runs.
+
+use crate::contract::{MetricValue, RunRef};
+use crate::interpretation::compare::metrics::{Metrics, metrics_of};
+use crate::interpretation::compare::two::ComparePolicy;
+use crate::interpretation::direction::Directions;
+use crate::interpretation::error::{Error, Result};
+use crate::interpretation::evidence::{CompletenessNote, EvidenceLink, unique};
+use crate::interpretation::metric;
+use crate::interpretation::query::snapshot::{Outline, outline};
+use crate::store::{Attempts, Note, RunRow, Store, StoreView};
+use std::collections::BTreeSet;
+
+/// The comparison of several runs.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct MultiRunComparison {
+    /// The runs, in the order in which they were given. A run that was given twice is listed once.
+    pub runs: Vec<RunRow>,
+    /// The metrics, ordered by stage and key. Metrics outside any stage come first.
+    pub metric_table: Vec<MetricRow>,
+    /// The numbers of artifacts, ordered by kind.
+    pub artifact_kind_counts: Vec<ArtifactKindCounts>,
+    /// Notes of the comparison.
+    pub completeness_notes: Vec<CompletenessNote>,
+    /// Links to the runs and their parts.
+    pub evidence_links: Vec<EvidenceLink>,
+    /// A summary in one line.
+    pub summary: String,
+    /// Notes on missing data, and on assumed directions of metrics.
+    pub notes: Vec<Note>,
+}
+
+/// The values of one metric in several runs.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct MetricRow {
+    /// The metric: a key, possibly with tags.
+    pub metric_key: String,
+    /// The name of the stage; `None` outside any stage.
+    pub stage_name: Option<String>,
+    /// The value in each run, in the order of the runs; `None` if a run does not have the metric.
+    pub values: Vec<Option<MetricValue>>,
+    /// The run with the best value, or the first of several such runs.
+    pub best_run: Option<RunRef>,
+    /// `true` if a higher value of the metric is better.
+    pub is_higher_better: bool,
+}
+
+/// The number of artifacts of one kind in several runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ArtifactKindCounts {
+    /// The kind.
+    pub artifact_kind: String,
+    /// The number of artifacts in each run, in the order of the runs.
+    pub counts: Vec<usize>,
+}
+
+/// Compares several runs. Each is given by its ref, its id, its name, or a prefix of its id or name. Error: fewer than
+/// two different runs.
+pub fn compare_many(
+    store: &Store,
+    runs: &[String],
+    policy: &ComparePolicy,
+    directions: &Directions,
+) -> Result<MultiRunComparison> {
+    store.read(|view| compare(view, runs, policy, directions))
+}
+
+pub(in crate::interpretation) fn compare(
+    view: &StoreView<'_>,
+    asked: &[String],
+    policy: &ComparePolicy,
+    directions: &Directions,
+) -> Result<MultiRunComparison> {
+    let mut outlines: Vec<Outline> = Vec::new();
+    for asked in asked {
+        let found = outline(view, asked, Attempts::Newest)?;
+        if !outlines.iter().any(|known| known.run.run_ref == found.run.run_ref) {
+            outlines.push(found);
+        }
+    }
+    if outlines.len() < 2 {
+        return Err(Error::ComparesTooFewRuns { runs: asked.to_vec() });
+    }
+    let metrics = outlines.iter().map(|outline| metrics_of(view, outline, policy.metric_selection));
+    let metrics: Vec<Metrics> = metrics.collect::<Result<_>>()?;
+    let keys: BTreeSet<&(Option<String>, String)> = metrics.iter().flat_map(Metrics::keys).collect();
+    let row = |(stage_name, metric_key): &(Option<String>, String)| {
+        let key = (stage_name.clone(), metric_key.clone());
+        let values: Vec<_> = metrics.iter().map(|of| of.get(&key).map(|m| m.value.clone())).collect();
+        let is_higher_better = directions.is_higher_better(metric_key);
+        let present =
+            values.iter().zip(&outlines).filter_map(|(value, outline)| Some((value.as_ref()?, outline)));
+        // The first of several equal values is the least.
+        let best = present.min_by(|(a, _), (b, _)| metric::rank(a, b, is_higher_better));
+        let best_run = best.map(|(_, outline)| outline.run.run_ref.clone());
+        MetricRow {
+            metric_key: metric_key.clone(),
+            stage_name: stage_name.clone(),
+            values,
+            best_run,
+            is_higher_better,
+        }
+    };
+    let metric_table: Vec<MetricRow> = keys.into_iter().map(row).collect();
+    let kind = |outline: &Outline| -> BTreeSet<String> {
+        outline.artifacts.iter().map(|a| a.manifest.artifact_kind.clone()).collect()
+    };
+    let kinds: BTreeSet<String> = outlines.iter().flat_map(kind).collect();
+    let counts = |artifact_kind: String| {
+        let of_kind =
+            |o: &Outline| o.artifacts.iter().filter(|a| a.manifest.artifact_kind == artifact_kind).count();
+        ArtifactKindCounts { counts: outlines.iter().map(of_kind).collect(), artifact_kind }
+    };
+    let artifact_kind_counts: Vec<ArtifactKindCounts> = kinds.into_iter().map(counts).collect();
+    let mut completeness_notes: Vec<CompletenessNote> = Vec::new();
+    for outline in &outlines {
+        for code in &outline.completeness_notes {
+            if !completeness_notes.iter().any(|note| note.summary == *code) {
+                let note = CompletenessNote::warning(code.clone());
+                completeness_notes.push(note.with("run_id", outline.run.run_ref.as_str()));
+            }
+        }
+    }
+    let links = outlines.iter().flat_map(|outline| outline.evidence_links.iter().cloned());
+    let assumed = metric_table.iter().filter_map(|row| directions.assumption(&row.metric_key));
+    let mut notes = view.notes();
+    notes.extend(outlines.iter().flat_map(|outline| outline.notes.iter().cloned()));
+    for note in assumed {
+        if !notes.contains(&note) {
+            notes.push(note);
+        }
+    }
+    Ok(MultiRunComparison {
+        summary: format!(
+            "Compared {} runs: {} metric rows and {} artifact kind summaries.",
+            outlines.len(),
+            metric_table.len(),
+            artifact_kind_counts.len()
+        ),
+        metric_table,
+        artifact_kind_counts,
+        completeness_notes,
+        evidence_links: unique(links),
+        notes,
+        runs: outlines.into_iter().map(|outline| outline.run).collect(),
+    })
+}

@@ -1,0 +1,64 @@
+//! Parts that the answers of all services share: links to evidence, and notes on incomplete data.
+
+use crate::contract::Value;
+use crate::store::Severity;
+use std::collections::{BTreeMap, HashSet};
+
+/// A link to an object on which an answer is based.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct EvidenceLink {
+    /// The kind of the object, such as `run`, `stage` or `record`.
+    pub kind: String,
+    /// The ref of the object.
+    pub subject: String,
+    /// A name for the object, such as the name of a run, the kind of an artifact or the key of a record.
+    pub label: String,
+}
+
+impl EvidenceLink {
+    /// Creates a link.
+    pub fn new(kind: &str, subject: impl ToString, label: impl Into<String>) -> EvidenceLink {
+        EvidenceLink { kind: kind.to_owned(), subject: subject.to_string(), label: label.into() }
+    }
+}
+
+/// Returns the links without repetitions. Of equal links the first is kept.
+pub(super) fn unique(links: impl IntoIterator<Item = EvidenceLink>) -> Vec<EvidenceLink> {
+    let mut seen = HashSet::new();
+    links.into_iter().filter(|link| seen.insert(link.clone())).collect()
+}
+
+/// A note of a service on data that a run, a stage or a population does not have.
+///
+/// It states which part of an answer is missing and why. A [`Note`](crate::store::Note) reports data that was captured
+/// and cannot be read.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct CompletenessNote {
+    /// The severity.
+    pub severity: Severity,
+    /// A stable code, often followed by a colon and the subject: `missing_metric_for_run:loss`.
+    pub summary: String,
+    /// Further values, by name.
+    pub details: BTreeMap<String, Value>,
+}
+
+impl CompletenessNote {
+    /// Creates a note.
+    pub fn new(severity: Severity, summary: impl Into<String>) -> CompletenessNote {
+        CompletenessNote { severity, summary: summary.into(), details: BTreeMap::new() }
+    }
+
+    /// Creates a warning.
+    pub fn warning(summary: impl Into<String>) -> CompletenessNote {
+        CompletenessNote::new(Severity::Warning, summary)
+    }
+
+    /// Adds a detail.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl Into<Value>) -> CompletenessNote {
+        self.details.insert(name.to_owned(), value.into());
+        self
+    }
+}

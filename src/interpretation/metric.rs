@@ -1,0 +1,246 @@
+//! The value of a metric: the series of a run that a question is about, and the one value that represents them.
+//!
+//! Every service uses this module, so all answers agree on the value of a metric:
+//!
+//! - Series with different tags are different metrics. `acc{subset=val}` names the series of `acc` with this tag. `acc`
+//!   names the series without tags or, if there is none, all series of `acc`.
+//! - A stage is represented by its own series. The series of its batches, samples and slices are used only if the stage
+//!   has no series of its own.
+//! - The last value of a series is the value with the greatest step or, without steps, the latest value. Of several
+//!   series, the series whose last value was observed latest is used.
+//! - NaN and infinite values are values: they can be the last value. They are ignored for the smallest and the greatest
+//!   value, unless there is no other value.
+
+use crate::contract::{MetricValue, Timestamp};
+use crate::interpretation::number::Sum;
+use crate::store::{Attempts, Note, Result, SeriesKey, SeriesPoint, SeriesRow, Severity, StoreView};
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The value that represents a series.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Selection {
+    /// The last value.
+    #[default]
+    Latest,
+    /// The greatest finite value.
+    Max,
+    /// The smallest finite value.
+    Min,
+    /// The mean of all values; NaN if a value is NaN.
+    Mean,
+}
+
+impl Selection {
+    /// Returns the stable lower-case name.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Selection::Latest => "latest",
+            Selection::Max => "max",
+            Selection::Min => "min",
+            Selection::Mean => "mean",
+        }
+    }
+}
+
+/// The name of a metric as the user gives it: a key, and possibly tags.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct MetricName {
+    /// The name as it was given.
+    pub(super) text: String,
+    key: String,
+    labels: Option<BTreeMap<String, String>>,
+}
+
+impl MetricName {
+    /// Parses a name such as `acc` or `acc{subset=val,split=a}`. A text with other braces is a key.
+    pub(super) fn parse(text: &str) -> MetricName {
+        let labelled =
+            text.strip_suffix('}').and_then(|text| text.split_once('{')).and_then(|(key, labels)| {
+                let pairs = labels.split(',').map(|pair| {
+                    let (name, value) = pair.split_once('=')?;
+                    Some((name.trim().to_owned(), value.trim().to_owned()))
+                });
+                Some((key.to_owned(), pairs.collect::<Option<_>>()?))
+            });
+        match labelled {
+            Some((key, labels)) => MetricName { text: text.to_owned(), key, labels: Some(labels) },
+            None => MetricName { text: text.to_owned(), key: text.to_owned(), labels: None },
+        }
+    }
+
+    /// Returns `true` if a series has this name.
+    fn names(&self, series: &SeriesKey) -> bool {
+        if series.metric_key == self.text {
+            return true;
+        }
+        let Some(labels) = &self.labels else { return false };
+        let slice = series.slice.iter().map(|slice| ("slice", slice));
+        let tags = series.tags.iter().map(|(name, value)| (name.as_str(), value));
+        let all: BTreeMap<&str, &String> = slice.chain(tags).collect();
+        series.metric_key == self.key
+            && all.len() == labels.len()
+            && labels.iter().all(|(name, value)| all.get(name.as_str()) == Some(&value))
+    }
+}
+
+/// Reads the summaries of the series of a run with this name.
+pub(super) fn rows_of(
+    view: &StoreView<'_>,
+    run: &crate::contract::RunRef,
+    name: &MetricName,
+    attempts: Attempts,
+) -> Result<Vec<SeriesRow>> {
+    let mut rows = view.summaries_of_metric(run, &name.text, attempts)?;
+    if name.labels.is_some() {
+        rows.extend(view.summaries_of_metric(run, &name.key, attempts)?);
+    }
+    rows.retain(|row| name.names(&row.key));
+    Ok(rows)
+}
+
+/// Returns the series that stand for their stage, their deployment or the run: the series of the place itself or, if it
+/// has none, the series of its batches, samples and slices. Series with different keys or tags are independent.
+pub(super) fn of_places<'r>(rows: impl IntoIterator<Item = &'r SeriesRow>) -> Vec<&'r SeriesRow> {
+    let rows: Vec<&SeriesRow> = rows.into_iter().collect();
+    let place = |row: &SeriesRow| {
+        let key = &row.key;
+        (key.stage_ref.clone(), key.deployment_ref.clone(), key.metric_key.clone(), key.tags.clone())
+    };
+    let is_own = |row: &SeriesRow| row.key.within.is_none() && row.key.slice.is_none();
+    let own: BTreeSet<_> = rows.iter().filter(|row| is_own(row)).map(|row| place(row)).collect();
+    rows.into_iter().filter(|row| is_own(row) || !own.contains(&place(row))).collect()
+}
+
+/// Returns the series of `rows` that answer a question on the metric `name` in a stage. `stage` is the name or the id of
+/// a stage; `None` selects all stages, and the series outside any stage.
+pub(super) fn answering<'r>(
+    rows: &'r [SeriesRow],
+    name: &MetricName,
+    stage: Option<&str>,
+) -> Vec<&'r SeriesRow> {
+    let in_stage =
+        rows.iter().filter(|row| name.names(&row.key) && (stage.is_none() || row.is_of_stage(stage)));
+    let in_stage: Vec<&SeriesRow> = in_stage.collect();
+    let is_plain = |row: &SeriesRow| row.key.tags.is_empty();
+    if name.labels.is_none() && in_stage.iter().any(|row| is_plain(row)) {
+        return of_places(in_stage.into_iter().filter(|row| is_plain(row)));
+    }
+    if name.labels.as_ref().is_some_and(|labels| labels.contains_key("slice")) {
+        return in_stage;
+    }
+    of_places(in_stage)
+}
+
+/// One value that represents one or several series.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Measurement {
+    /// The value.
+    pub value: MetricValue,
+    /// The time of observation of the last point.
+    pub observed_at: Timestamp,
+    /// The step of the last point, if it has one.
+    pub step: Option<i64>,
+    /// The unit of the points; `None` if no point has a unit, or if there are several units.
+    pub unit: Option<String>,
+}
+
+/// Returns the value that represents these series; `None` without series. Reads points only for a mean.
+pub(super) fn measure(
+    view: &StoreView<'_>,
+    rows: &[&SeriesRow],
+    selection: Selection,
+    attempts: Attempts,
+) -> Result<Option<Measurement>> {
+    let Some(latest) = rows.iter().map(|row| &row.last).max_by_key(|last| (last.observed_at, last.stamp))
+    else {
+        return Ok(None);
+    };
+    let finite = |of: fn(&SeriesRow) -> Option<&MetricValue>| rows.iter().filter_map(move |row| of(row));
+    let value = match selection {
+        Selection::Latest => Some(latest.value.clone()),
+        Selection::Max => finite(|row| row.max.as_ref()).max_by(|a, b| a.compare(b)).cloned(),
+        Selection::Min => finite(|row| row.min.as_ref()).min_by(|a, b| a.compare(b)).cloned(),
+        Selection::Mean => {
+            let mut sum = Sum::default();
+            for row in rows {
+                // A series of one point needs no read.
+                if row.count == 1 {
+                    sum.add(&row.last.value);
+                    continue;
+                }
+                view.points(&row.key, attempts)?.iter().for_each(|point| sum.add(&point.value));
+            }
+            sum.mean().map(MetricValue::from)
+        }
+    };
+    Ok(Some(Measurement {
+        value: value.unwrap_or_else(|| latest.value.clone()),
+        observed_at: latest.observed_at,
+        step: latest.step,
+        unit: unit(rows),
+    }))
+}
+
+/// Returns the unit of these series; `None` if there is none, or if there are several.
+pub(super) fn unit(rows: &[&SeriesRow]) -> Option<String> {
+    let units: BTreeSet<&String> = rows.iter().flat_map(|row| &row.units).collect();
+    units.first().filter(|_| units.len() == 1).map(|unit| (*unit).clone())
+}
+
+/// Returns notes on series that one value represents although they measure different things: different units, different
+/// tags, or batches, samples and slices instead of a stage.
+pub(super) fn mixture_notes(name: &str, run: &str, rows: &[&SeriesRow]) -> Vec<Note> {
+    let mut notes = Vec::new();
+    let mut add = |code: &'static str, message: String| {
+        let note = Note::new(Severity::Warning, code, message);
+        notes.push(note.with("metric", name).with("run", run));
+    };
+    let units: BTreeSet<&String> = rows.iter().flat_map(|row| &row.units).collect();
+    if units.len() > 1 {
+        let units = Vec::from_iter(units.into_iter().map(String::as_str)).join(", ");
+        add("metric_units_mixed", format!("{name} in {run} has points with different units: {units}"));
+    }
+    let tags: BTreeSet<String> = rows.iter().map(|row| row.key.metric()).collect();
+    if tags.len() > 1 {
+        let tags = Vec::from_iter(tags).join(", ");
+        add(
+            "metric_tags_mixed",
+            format!("{name} in {run} has several series, of which the latest is used: {tags}"),
+        );
+    }
+    if rows.iter().any(|row| row.key.within.is_some() || row.key.slice.is_some()) {
+        let message = format!("{name} in {run} is measured for batches, samples or slices only");
+        add("metric_of_parts", message);
+    }
+    notes
+}
+
+/// Compares two values for a ranking in which the better value is less. NaN comes after infinite values, and infinite
+/// values come after finite values.
+pub(super) fn rank(a: &MetricValue, b: &MetricValue, is_higher_better: bool) -> Ordering {
+    let class = |value: &MetricValue| (value.as_f64().is_nan(), !value.is_finite());
+    let by_value = if is_higher_better { b.compare(a) } else { a.compare(b) };
+    class(a).cmp(&class(b)).then(by_value)
+}
+
+/// Returns the points of several series, in the order of observation. The points of one series are in the order of
+/// training.
+pub(super) fn points_of(
+    view: &StoreView<'_>,
+    rows: &[&SeriesRow],
+    attempts: Attempts,
+) -> Result<Vec<SeriesPoint>> {
+    if let [row] = rows {
+        return view.points(&row.key, attempts);
+    }
+    let mut points = Vec::new();
+    for row in rows {
+        points.extend(view.points(&row.key, attempts)?);
+    }
+    points.sort_by_key(|point| (point.observed_at, point.stamp));
+    Ok(points)
+}

@@ -1,0 +1,125 @@
+//! The reproducibility of a run: the members that are needed to repeat it.
+
+use crate::contract::{EnvironmentRef, ProvenanceRecord, RunRef, Severity};
+use crate::interpretation::error::Result;
+use crate::interpretation::evidence::{CompletenessNote, EvidenceLink};
+use crate::interpretation::provenance::environment::link;
+use crate::interpretation::query::snapshot::outline;
+use crate::store::{Attempts, Note, Store};
+
+/// The result of a check of the reproducibility of a run.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct ReproducibilityAudit {
+    /// The run.
+    pub run_ref: RunRef,
+    /// The provenance of the run.
+    pub provenance: Option<ProvenanceRecord>,
+    /// The newest environment of the run.
+    pub environment: Option<EnvironmentRef>,
+    /// The version of Python.
+    pub python_version: Option<String>,
+    /// The platform.
+    pub platform: Option<String>,
+    /// The number of packages in the environment.
+    pub package_count: usize,
+    /// The number of environment variables in the environment.
+    pub environment_variable_count: usize,
+    /// `complete` if the run has provenance and an environment, `partial` if it has one of them, otherwise `missing`.
+    pub status: &'static str,
+    /// The members that are needed to repeat the run, each with `true` if it was recorded: code revision, uncommitted
+    /// changes, environment, packages, parameters, data set and command.
+    pub checks: Vec<(&'static str, bool)>,
+    /// Notes of the check.
+    pub completeness_notes: Vec<CompletenessNote>,
+    /// Links to the run, its provenance and its environment.
+    pub evidence_links: Vec<EvidenceLink>,
+    /// Notes on missing data.
+    pub notes: Vec<Note>,
+}
+
+impl ReproducibilityAudit {
+    /// Returns the share of the checks that the run passes, from 0 to 1.
+    #[must_use]
+    pub fn score(&self) -> f64 {
+        let passed = self.checks.iter().filter(|(_, passed)| *passed).count();
+        if self.checks.is_empty() { 0.0 } else { passed as f64 / self.checks.len() as f64 }
+    }
+}
+
+/// Returns the newest provenance record of the lineage edges of a run.
+pub fn provenance(store: &Store, run: &str) -> Result<Option<(ProvenanceRecord, RunRef)>> {
+    store.read(|view| {
+        let outline = outline(view, run, Attempts::Newest)?;
+        Ok(outline.provenance.map(|record| (record, outline.run.run_ref)))
+    })
+}
+
+/// Checks the reproducibility of a run.
+pub fn audit_reproducibility(store: &Store, run: &str) -> Result<ReproducibilityAudit> {
+    store.read(|view| {
+        let outline = outline(view, run, Attempts::Newest)?;
+        let run = outline.run;
+        let own = run.run_ref.as_str();
+        let environment = view.environments(&run.run_ref)?.pop().map(|row| row.snapshot);
+        let mut completeness_notes = Vec::new();
+        if outline.provenance.is_none() {
+            completeness_notes.push(CompletenessNote::warning("provenance_missing").with("run_id", own));
+        }
+        match &environment {
+            None => {
+                let note = CompletenessNote::warning("environment_snapshot_missing");
+                completeness_notes.push(note.with("run_id", own));
+            }
+            Some(environment) if environment.packages.is_empty() => {
+                let note = CompletenessNote::new(Severity::Info, "environment_packages_empty");
+                let own_ref = environment.environment_snapshot_ref.as_str();
+                completeness_notes.push(note.with("environment_ref", own_ref).with("run_id", own));
+            }
+            Some(_) => {}
+        }
+        if let Some(record) =
+            outline.provenance.as_ref().filter(|record| record.evidence_bundle_ref.is_none())
+        {
+            let note = CompletenessNote::new(Severity::Info, "provenance_evidence_bundle_missing");
+            let note = note.with("provenance_ref", record.provenance_ref.as_str());
+            completeness_notes.push(note.with("run_id", own));
+        }
+        let mut evidence_links = vec![EvidenceLink::new("run", &run.run_ref, &run.name)];
+        evidence_links.extend(outline.provenance.iter().map(|record| {
+            EvidenceLink::new("provenance", &record.provenance_ref, record.assertion_mode.as_str())
+        }));
+        evidence_links.extend(environment.iter().map(link));
+        let status = match (&outline.provenance, &environment) {
+            (Some(_), Some(_)) => "complete",
+            (None, None) => "missing",
+            _ => "partial",
+        };
+        let code = environment.as_ref().and_then(|environment| environment.code.as_ref());
+        let is_dirty = code.and_then(|code| code.dirty);
+        let has_diff = outline.artifacts.iter().any(|a| a.manifest.artifact_kind == "code_diff");
+        let checks = vec![
+            ("code_revision", run.code_revision.is_some()),
+            ("code_changes", is_dirty == Some(false) || has_diff),
+            ("environment", environment.is_some()),
+            ("packages", environment.as_ref().is_some_and(|environment| !environment.packages.is_empty())),
+            ("params", !run.params.is_empty()),
+            ("dataset", run.dataset_ref.is_some()),
+            ("command", run.command.is_some()),
+        ];
+        Ok(ReproducibilityAudit {
+            provenance: outline.provenance,
+            environment: environment.as_ref().map(|e| e.environment_snapshot_ref.clone()),
+            python_version: environment.as_ref().and_then(|e| e.python_version.clone()),
+            platform: environment.as_ref().map(|e| e.platform.clone()),
+            package_count: environment.as_ref().map_or(0, |e| e.packages.len()),
+            environment_variable_count: environment.as_ref().map_or(0, |e| e.environment_variables.len()),
+            status,
+            checks,
+            completeness_notes,
+            evidence_links,
+            notes: [view.notes(), outline.notes].concat(),
+            run_ref: run.run_ref,
+        })
+    })
+}

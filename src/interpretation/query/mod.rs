@@ -1,0 +1,21 @@
+//! Queries on projects, runs, and the content of one run.
+
+pub mod condition;
+pub mod line;
+pub mod listing;
+pub mod record_page;
+pub mod run_list;
+pub mod search;
+pub mod series;
+pub mod snapshot;
+pub mod time_range;
+
+pub use condition::{Comparison, MetricCondition};
+pub use line::{RecordLine, record_line};
+pub use listing::{BatchList, DeploymentList, ProjectList, SampleList};
+pub use record_page::{RecordPage, RecordQuery};
+pub use run_list::{RunColumn, RunList, RunListQuery, RunSummary};
+pub use search::{ArtifactHits, ArtifactSearch, RunSearch};
+pub use series::{StepPoint, StepSeries, StepSeriesQuery};
+pub use snapshot::RunSnapshot;
+pub use time_range::TimeRange;

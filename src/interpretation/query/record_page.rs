@@ -1,0 +1,76 @@
+//! Pages of the records of a run.
+
+use crate::contract::{RecordType, RunRef, StageRef};
+use crate::interpretation::error::Result;
+use crate::interpretation::query::listing::find_stage;
+use crate::store::{Note, RecordRow, Store, StoreView, WriterRow};
+
+/// All families of records.
+pub(super) const FAMILIES: [RecordType; 4] =
+    [RecordType::Event, RecordType::Metric, RecordType::Span, RecordType::Degraded];
+
+/// The families of records except metrics.
+pub(in crate::interpretation) const WITHOUT_METRICS: [RecordType; 3] =
+    [RecordType::Event, RecordType::Span, RecordType::Degraded];
+
+/// A question for records of a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RecordQuery {
+    /// The name, the id or the ref of a stage; `None` for the records of all stages and outside any stage.
+    pub stage: Option<String>,
+    /// The family of the records; `None` for all families.
+    pub family: Option<RecordType>,
+    /// The number of records to skip.
+    pub offset: usize,
+    /// The greatest number of records to return.
+    pub limit: usize,
+}
+
+impl Default for RecordQuery {
+    fn default() -> RecordQuery {
+        RecordQuery { stage: None, family: None, offset: 0, limit: 1000 }
+    }
+}
+
+/// A page of the records of a run.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct RecordPage {
+    /// The records, in the order in which they were appended to the log.
+    pub records: Vec<RecordRow>,
+    /// The number of records of all pages, including records that cannot be read.
+    pub total: usize,
+    /// The offset of the next page; `None` if this is the last page.
+    pub next_offset: Option<usize>,
+    /// Notes on missing data.
+    pub notes: Vec<Note>,
+}
+
+/// Returns a page of the records of a run.
+pub fn list_records(store: &Store, run: &str, query: &RecordQuery) -> Result<RecordPage> {
+    store.read(|view| {
+        let run = view.find_run(run)?;
+        let writers = view.writers(&run.run_ref)?;
+        let stage = query.stage.as_deref().map(|stage| find_stage(view, &run, stage)).transpose()?;
+        let mut page = page_of(view, &run.run_ref, &writers, stage.as_ref(), query)?;
+        page.notes.splice(0..0, view.notes());
+        Ok(page)
+    })
+}
+
+/// Returns a page of the records of a run, without the notes of the view.
+pub(super) fn page_of(
+    view: &StoreView<'_>,
+    run: &RunRef,
+    writers: &[WriterRow],
+    stage: Option<&StageRef>,
+    query: &RecordQuery,
+) -> Result<RecordPage> {
+    let families = query.family.map_or_else(|| FAMILIES.to_vec(), |family| vec![family]);
+    let stamps = view.record_stamps(run, &families, stage)?;
+    let end = query.offset.saturating_add(query.limit).min(stamps.len());
+    let (records, notes) =
+        view.records_with_stamps(stamps.get(query.offset..end).unwrap_or_default(), writers)?;
+    Ok(RecordPage { records, total: stamps.len(), next_offset: (end < stamps.len()).then_some(end), notes })
+}

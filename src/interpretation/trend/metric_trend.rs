@@ -1,0 +1,117 @@
+//! The value of a metric over runs.
+
+use crate::contract::{RunRef, Value};
+use crate::interpretation::error::Result;
+use crate::interpretation::evidence::CompletenessNote;
+use crate::interpretation::metric::{self, Measurement, MetricName};
+use crate::interpretation::query::RunListQuery;
+use crate::interpretation::trend::population::{TrendPolicy, window};
+use crate::store::{Attempts, Note, RunRow, Severity, Store, StoreView};
+use std::collections::BTreeSet;
+
+/// The value of a metric over runs.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct MetricTrend {
+    /// The metric.
+    pub metric_key: String,
+    /// The project of the runs.
+    pub project_name: Option<String>,
+    /// A point for each run that has the metric, in the order of the query.
+    pub points: Vec<TrendPoint>,
+    /// Notes on runs without the metric.
+    pub completeness_notes: Vec<CompletenessNote>,
+    /// Notes on missing data.
+    pub notes: Vec<Note>,
+}
+
+/// The value of a metric in one run.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct TrendPoint {
+    /// The run.
+    pub run_ref: RunRef,
+    /// The name of the run.
+    pub run_name: String,
+    /// The value, and the time of observation of the last point.
+    pub measured: Measurement,
+    /// The stage, as it was asked for.
+    pub stage_name: Option<String>,
+}
+
+/// Returns the value of a metric in each run of a population. With a stage, only the points of this stage are used;
+/// without, those of all stages and outside any stage.
+pub fn metric_trend(
+    store: &Store,
+    metric_key: &str,
+    stage: Option<&str>,
+    query: &RunListQuery,
+    policy: &TrendPolicy,
+) -> Result<MetricTrend> {
+    store.read(|view| trend_in(view, metric_key, stage, query, policy))
+}
+
+pub(in crate::interpretation) fn trend_in(
+    view: &StoreView<'_>,
+    metric_key: &str,
+    stage: Option<&str>,
+    query: &RunListQuery,
+    policy: &TrendPolicy,
+) -> Result<MetricTrend> {
+    let (runs, project_name) = window(view, query, policy)?;
+    let mut trend = MetricTrend {
+        metric_key: metric_key.to_owned(),
+        project_name,
+        points: Vec::new(),
+        completeness_notes: Vec::new(),
+        notes: view.notes(),
+    };
+    let name = MetricName::parse(metric_key);
+    for run in runs {
+        match value_of(view, &run, &name, stage, policy, &mut trend.notes)? {
+            Some(measured) => trend.points.push(TrendPoint {
+                run_ref: run.run_ref,
+                run_name: run.name,
+                measured,
+                stage_name: stage.map(str::to_owned),
+            }),
+            None => {
+                let note = CompletenessNote::warning(format!("missing_metric_for_run:{metric_key}"));
+                trend.completeness_notes.push(about(note, &run, stage));
+            }
+        }
+    }
+    let units: BTreeSet<&String> = trend.points.iter().filter_map(|p| p.measured.unit.as_ref()).collect();
+    if units.len() > 1 {
+        let units = Vec::from_iter(units.into_iter().map(String::as_str)).join(", ");
+        let message = format!("the runs measured {metric_key} in different units: {units}");
+        trend
+            .notes
+            .push(Note::new(Severity::Warning, "metric_units_differ", message).with("metric", metric_key));
+    }
+    Ok(trend)
+}
+
+/// Returns the value that represents a metric of a run. Adds notes on series that the value mixes.
+pub(in crate::interpretation) fn value_of(
+    view: &StoreView<'_>,
+    run: &RunRow,
+    name: &MetricName,
+    stage: Option<&str>,
+    policy: &TrendPolicy,
+    notes: &mut Vec<Note>,
+) -> Result<Option<Measurement>> {
+    let rows = metric::rows_of(view, &run.run_ref, name, Attempts::Newest)?;
+    let answering = metric::answering(&rows, name, stage);
+    notes.extend(metric::mixture_notes(&name.text, run.run_ref.as_str(), &answering));
+    Ok(metric::measure(view, &answering, policy.metric_aggregation, Attempts::Newest)?)
+}
+
+/// Adds the run and the stage to a note.
+pub(in crate::interpretation) fn about(
+    note: CompletenessNote,
+    run: &RunRow,
+    stage: Option<&str>,
+) -> CompletenessNote {
+    note.with("run_id", run.run_ref.as_str()).with("stage_name", stage.map_or(Value::Null, Value::text))
+}

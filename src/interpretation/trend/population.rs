@@ -1,0 +1,43 @@
+//! The runs of a trend.
+
+use crate::interpretation::error::Result;
+use crate::interpretation::metric::Selection;
+use crate::interpretation::query::RunListQuery;
+use crate::interpretation::query::run_list::{page_of, project_of};
+use crate::store::{RunRow, StoreView};
+use std::collections::BTreeSet;
+
+/// The settings of trends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TrendPolicy {
+    /// The number of runs of a trend: the most recently started runs that the query selects.
+    pub window_runs: usize,
+    /// The value that represents the metric of a run.
+    pub metric_aggregation: Selection,
+}
+
+impl Default for TrendPolicy {
+    fn default() -> TrendPolicy {
+        TrendPolicy { window_runs: 20, metric_aggregation: Selection::Latest }
+    }
+}
+
+/// Returns the runs that a query selects, restricted to the most recently started ones, in the order of the query, and
+/// the project of the answer.
+pub(super) fn window(
+    view: &StoreView<'_>,
+    query: &RunListQuery,
+    policy: &TrendPolicy,
+) -> Result<(Vec<RunRow>, Option<String>)> {
+    let (mut runs, _) = page_of(view, query)?;
+    if runs.len() > policy.window_runs {
+        let mut by_start: Vec<_> = runs.iter().map(|run| (run.started_at, run.run_ref.clone())).collect();
+        by_start.sort();
+        let recent = by_start.into_iter().rev().take(policy.window_runs).map(|(_, run)| run);
+        let recent: BTreeSet<_> = recent.collect();
+        runs.retain(|run| recent.contains(&run.run_ref));
+    }
+    let project = project_of(&runs, query.project.as_ref());
+    Ok((runs, project))
+}

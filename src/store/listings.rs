@@ -1,0 +1,150 @@
+//! Methods of `StoreView` that list deployments, batches and samples, and the provenance of lineage edges.
+
+use crate::contract::{
+    BatchExecution, BatchRef, DeploymentExecution, Object, ObjectKind, ProjectRef, ProvenanceRecord,
+    ProvenanceRef, RelationRef, RunRef, SampleObservation, StableRef, StageRef,
+};
+use crate::projections::keys;
+use crate::projections::tables::ENDS;
+use crate::store::error::Result;
+use crate::store::note::Note;
+use crate::store::objects::ListedObject;
+use crate::store::view::StoreView;
+
+/// Objects of one kind, and notes on objects that are not listed because their attributes are incomplete or
+/// contradictory.
+pub type Listed<T> = (Vec<T>, Vec<Note>);
+
+/// Orders objects with a position before objects without one.
+fn by_index(index: Option<u64>) -> u64 {
+    index.unwrap_or(u64::MAX)
+}
+
+impl StoreView<'_> {
+    /// Returns the objects of a kind whose refs begin with `prefix`.
+    fn listed<T>(
+        &self,
+        kind: ObjectKind,
+        prefix: &[u8],
+        of: impl Fn(Object) -> Option<T>,
+    ) -> Result<Listed<T>> {
+        let (mut found, mut notes) = (Vec::new(), Vec::new());
+        for item in self.objects(kind, &String::from_utf8_lossy(prefix))? {
+            match item? {
+                ListedObject::Object(object) => found.extend(of(object)),
+                ListedObject::Incomplete(note) => notes.push(note),
+            }
+        }
+        Ok((found, notes))
+    }
+
+    /// Returns the batches of a run, or of one stage of the run, ordered by stage, position, start and ref.
+    pub fn batches(&self, run: &RunRef, stage: Option<&StageRef>) -> Result<Listed<BatchExecution>> {
+        let prefix = stage.map_or_else(|| keys::under("batch", run), |stage| keys::under("batch", stage));
+        let batch = |object| match object {
+            Object::Batch(batch) => Some(batch.into_inner()),
+            _ => None,
+        };
+        let (mut batches, notes) = self.listed(ObjectKind::Batch, &prefix, batch)?;
+        batches.sort_by(|a, b| {
+            let order = |batch: &BatchExecution| {
+                (batch.stage_execution_ref.clone(), by_index(batch.order_index), batch.started_at)
+            };
+            order(a).cmp(&order(b)).then_with(|| a.batch_execution_ref.cmp(&b.batch_execution_ref))
+        });
+        Ok((batches, notes))
+    }
+
+    /// Returns the samples of a run, ordered by stage, batch, time of observation and ref. `stage` and `batch` restrict
+    /// the samples. Samples without a batch come last in their stage.
+    pub fn samples(
+        &self,
+        run: &RunRef,
+        stage: Option<&StageRef>,
+        batch: Option<&BatchRef>,
+    ) -> Result<Listed<SampleObservation>> {
+        let parent: &StableRef = match (batch, stage) {
+            (Some(batch), _) => batch,
+            (None, Some(stage)) => stage,
+            (None, None) => run,
+        };
+        let sample = |object| match object {
+            Object::Sample(sample) => Some(sample.into_inner()),
+            _ => None,
+        };
+        let (mut samples, notes) = self.listed(ObjectKind::Sample, &keys::under("sample", parent), sample)?;
+        samples.retain(|sample| batch.is_none() || sample.batch_execution_ref.as_ref() == batch);
+        samples.sort_by(|a, b| {
+            let order = |sample: &SampleObservation| {
+                let batch = sample.batch_execution_ref.clone();
+                (sample.stage_execution_ref.clone(), batch.is_none(), batch, sample.observed_at)
+            };
+            order(a).cmp(&order(b)).then_with(|| a.sample_observation_ref.cmp(&b.sample_observation_ref))
+        });
+        Ok((samples, notes))
+    }
+
+    /// Returns all deployments, or the deployments of a project, ordered by project, name, position, start and ref.
+    pub fn deployments(&self, project: Option<&ProjectRef>) -> Result<Listed<DeploymentExecution>> {
+        let prefix = project.map_or_else(|| b"deployment:".to_vec(), |p| keys::under("deployment", p));
+        let (mut deployments, notes) = self.listed(ObjectKind::Deployment, &prefix, deployment)?;
+        deployments.sort_by(|a, b| {
+            let order = |d: &DeploymentExecution| {
+                (d.project_ref.clone(), d.deployment_name.clone(), by_index(d.order_index), d.started_at)
+            };
+            order(a).cmp(&order(b)).then_with(|| a.deployment_execution_ref.cmp(&b.deployment_execution_ref))
+        });
+        Ok((deployments, notes))
+    }
+
+    /// Returns the deployments that name `subject` as their run, artifact or environment, ordered by position, start and
+    /// ref. Reads only these deployments.
+    pub fn deployments_of(&self, subject: &StableRef) -> Result<Vec<DeploymentExecution>> {
+        let mut found = Vec::new();
+        for own in self.naming(subject, "deployment")? {
+            let object = self.object(ObjectKind::Deployment, &own)?;
+            found.extend(object.and_then(deployment).filter(|d| {
+                let named =
+                    [d.run_ref.as_deref(), d.artifact_ref.as_deref(), d.environment_snapshot_ref.as_deref()];
+                // A later fact about the deployment may name another object.
+                named.contains(&Some(subject))
+            }));
+        }
+        found.sort_by(|a, b| {
+            let order = |d: &DeploymentExecution| (by_index(d.order_index), d.started_at);
+            order(a).cmp(&order(b)).then_with(|| a.deployment_execution_ref.cmp(&b.deployment_execution_ref))
+        });
+        Ok(found)
+    }
+
+    /// Returns the provenance records of a lineage edge, ordered by time of the assertion and ref.
+    pub fn provenance_of(&self, relation: &RelationRef) -> Result<Vec<ProvenanceRecord>> {
+        let mut found = Vec::new();
+        for own in self.naming(relation, ProvenanceRef::KIND)? {
+            if let Some(Object::Provenance(record)) = self.object(ObjectKind::Provenance, &own)? {
+                found.extend(Some(record.into_inner()).filter(|record| record.relation_ref == *relation));
+            }
+        }
+        found.sort_by(|a: &ProvenanceRecord, b| {
+            (a.asserted_at, &a.provenance_ref).cmp(&(b.asserted_at, &b.provenance_ref))
+        });
+        Ok(found)
+    }
+
+    /// Returns the refs of the objects of one kind that name `subject`.
+    fn naming(&self, subject: &StableRef, kind: &str) -> Result<Vec<StableRef>> {
+        let mut refs = Vec::new();
+        for row in self.view.keys(ENDS, &keys::of_ref(subject))? {
+            let own = keys::split::<2>(row?.key()).and_then(|[_, own]| StableRef::parse(own).ok());
+            refs.extend(own.filter(|own| own.kind() == kind));
+        }
+        Ok(refs)
+    }
+}
+
+fn deployment(object: Object) -> Option<DeploymentExecution> {
+    match object {
+        Object::Deployment(deployment) => Some(deployment.into_inner()),
+        _ => None,
+    }
+}
