@@ -103,4 +103,4 @@ pub use projections::entry::rewritten;
 
 #[cfg(feature = "cli")]
 #[doc(hidden)]
-pub use surfaces::cli::run as run_cli;
+pub use surfaces::cli::{CapturedOutput, run as run_cli, run_captured as run_cli_captured};

@@ -26,6 +26,8 @@ mod files;
 mod foreign_domain;
 mod fuzz_corpus;
 mod golden;
+#[cfg(feature = "cli")]
+mod golden_answers;
 mod ingest;
 mod interchange;
 #[cfg(unix)]

@@ -50,6 +50,40 @@ fn workspace(name: &str) -> TempDir {
 }
 
 #[test]
+fn captured_output_equals_output_of_process() {
+    let dir = workspace("captured-output");
+    let root = dir.path().join(".contexta");
+    // The first command rebuilds the projections and notes it.
+    assert_eq!(code(&contexta(dir.path(), &["runs"])), 0);
+    for args in [
+        &["runs"][..],
+        &["runs", "--format", "json"],
+        &["run", "show", "good"],
+        &["run", "show", "none"],
+        &["run", "show", "none", "--format", "json"],
+        &["log", "dump"],
+        &["export", "jsonl"],
+        &["export", "jsonl", "--format", "json"],
+        &["config", "show", "--set", "surfaces.cli.nothing=1"],
+        &["--version"],
+        &["unknown"],
+        &["unknown", "--format", "json"],
+    ] {
+        let args = [&["--workspace", root.to_str().unwrap()], args].concat();
+        let captured =
+            contexta::run_cli_captured(["contexta"].iter().chain(&args).map(std::ffi::OsString::from));
+        let output = contexta(dir.path(), &args);
+        let (stdout, stderr) = (text(&captured.stdout), text(&captured.stderr));
+        assert!(!stdout.is_empty() || !stderr.is_empty(), "{args:?}");
+        assert_eq!(
+            (i32::from(captured.exit_code), stdout, stderr),
+            (code(&output), text(&output.stdout), text(&output.stderr)),
+            "{args:?}"
+        );
+    }
+}
+
+#[test]
 fn commands_answer_from_a_workspace() {
     let dir = workspace("commands");
     let path = dir.path();

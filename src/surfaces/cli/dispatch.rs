@@ -7,12 +7,14 @@ use crate::surfaces::cli::args::{
 };
 use crate::surfaces::cli::commands;
 use crate::surfaces::cli::failure::{Failure, Outcome};
-use crate::surfaces::cli::output::Output;
+use crate::surfaces::cli::output::{Output, Streams};
 use crate::surfaces::cli::settings;
 use clap::Parser;
 use clap::error::ErrorKind;
+use std::cell::RefCell;
 use std::ffi::OsString;
 use std::process::ExitCode;
+use std::rc::Rc;
 
 /// Runs the command line and returns the exit code.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
@@ -21,28 +23,51 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(args) => args,
         Err(code) => return code,
     };
+    ExitCode::from(execute(args, &Streams::Standard))
+}
+
+/// The exit code and the output of a command that ran in this process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CapturedOutput {
+    /// The exit code.
+    pub exit_code: u8,
+    /// The bytes for standard output.
+    pub stdout: Vec<u8>,
+    /// The bytes for standard error.
+    pub stderr: Vec<u8>,
+}
+
+/// Runs the command line and returns the exit code and the output. A program under `contexta exec` still writes to
+/// standard output, and `-` as an input still means standard input.
+pub fn run_captured(args: impl IntoIterator<Item = OsString>) -> CapturedOutput {
+    let (stdout, stderr) = (Rc::new(RefCell::default()), Rc::new(RefCell::default()));
+    let exit_code = execute(args, &Streams::Captured(Rc::clone(&stdout), Rc::clone(&stderr)));
+    CapturedOutput { exit_code, stdout: stdout.take(), stderr: stderr.take() }
+}
+
+fn execute(args: impl IntoIterator<Item = OsString>, streams: &Streams) -> u8 {
     let args = gathered(args);
     let mut cli = match Cli::try_parse_from(&args) {
         Ok(cli) => cli,
-        Err(e) => return usage(&e, &args),
+        Err(e) => return usage(&e, &args, streams),
     };
-    let (out, error) = settings::load(&mut cli);
+    let (out, error) = settings::load(&mut cli, streams);
     if let Some(error) = error {
         let failure = Failure::Client(error.into());
         #[cfg(unix)]
         if let Command::Exec(args) = &cli.command {
-            return ExitCode::from(commands::exec::without_capture(args, &failure, &out));
+            return commands::exec::without_capture(args, &failure, &out);
         }
         out.failure(&failure);
         // `verify` cannot check the workspace if the settings are unusable, so it exits with 3.
-        return ExitCode::from(if matches!(cli.command, Command::Verify(_)) { 3 } else { 1 });
+        return if matches!(cli.command, Command::Verify(_)) { 3 } else { 1 };
     }
     match dispatch(&cli, &out) {
-        Ok(code) => ExitCode::from(code),
-        Err(failure) if failure.is_closed_pipe() => ExitCode::SUCCESS,
+        Ok(code) => code,
+        Err(failure) if failure.is_closed_pipe() => 0,
         Err(failure) => {
             out.failure(&failure);
-            ExitCode::FAILURE
+            1
         }
     }
 }
@@ -54,7 +79,7 @@ fn in_terminal(args: impl IntoIterator<Item = OsString>) -> Result<Vec<OsString>
     let args = Vec::from_iter(args);
     match args.get(1..) {
         Some([first, command @ ..]) if first == IN_TERMINAL => {
-            let out = Output::new(Format::Text, false, false);
+            let out = Output::new(&Streams::Standard, Format::Text, false, false);
             Err(ExitCode::from(commands::exec::in_terminal(command, &out)))
         }
         _ => Ok(args),
@@ -121,10 +146,10 @@ fn dispatch(cli: &Cli, out: &Output) -> Outcome {
 }
 
 /// Prints help or version, or reports wrong usage.
-fn usage(e: &clap::Error, args: &[OsString]) -> ExitCode {
+fn usage(e: &clap::Error, args: &[OsString], streams: &Streams) -> u8 {
     if matches!(e.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
-        let _ = e.print();
-        return ExitCode::SUCCESS;
+        streams.usage(e);
+        return 0;
     }
     let words: Vec<String> = args.iter().map(|a| a.to_string_lossy().into_owned()).collect();
     let json =
@@ -132,13 +157,13 @@ fn usage(e: &clap::Error, args: &[OsString]) -> ExitCode {
     if json {
         let message = e.to_string();
         let first = message.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
-        Output::new(Format::Json, false, false).error(
+        Output::new(streams, Format::Json, false, false).error(
             "usage",
             &first,
             Some("`contexta --help` lists all commands"),
         );
     } else {
-        let _ = e.print();
+        streams.usage(e);
     }
-    ExitCode::from(2)
+    2
 }

@@ -13,4 +13,4 @@ mod output;
 mod settings;
 mod workspace;
 
-pub use dispatch::run;
+pub use dispatch::{CapturedOutput, run, run_captured};

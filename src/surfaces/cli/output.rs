@@ -1,4 +1,5 @@
-//! The output of the command: results to standard output; notes, progress and errors to standard error.
+//! The output of the command: results to standard output; notes, progress and errors to standard error. A caller in the
+//! same process can capture both ([`Streams`]).
 
 use crate::client::write_file;
 use crate::config::ConfigWarning;
@@ -11,15 +12,74 @@ use crate::surfaces::cli::failure::Failure;
 use crate::surfaces::escape;
 use crate::surfaces::terminal::{Paint, Style, render};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::cell::RefCell;
 use std::io::{self, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use terminal_size::terminal_size;
 
 /// The greatest number of settings without an effect that are named individually.
 const NO_EFFECT_MAX: usize = 5;
 
+/// The destinations of results and messages.
+#[derive(Clone)]
+pub(super) enum Streams {
+    /// Standard output and standard error of this process.
+    Standard,
+    /// Memory of the caller: first the results, then the messages.
+    Captured(Rc<RefCell<Vec<u8>>>, Rc<RefCell<Vec<u8>>>),
+}
+
+impl Streams {
+    fn results(&self) -> Box<dyn Write> {
+        match self {
+            Streams::Standard => Box::new(io::stdout().lock()),
+            Streams::Captured(results, _) => Box::new(Captured(Rc::clone(results))),
+        }
+    }
+
+    fn messages(&self) -> Box<dyn Write> {
+        match self {
+            Streams::Standard => Box::new(io::stderr()),
+            Streams::Captured(_, messages) => Box::new(Captured(Rc::clone(messages))),
+        }
+    }
+
+    fn is_terminal(&self) -> bool {
+        matches!(self, Streams::Standard) && io::stdout().is_terminal()
+    }
+
+    fn messages_are_terminal(&self) -> bool {
+        matches!(self, Streams::Standard) && io::stderr().is_terminal()
+    }
+
+    /// Writes help, version or an error of the parser to the stream that the parser intends.
+    pub(super) fn usage(&self, e: &clap::Error) {
+        let _ = match self {
+            Streams::Standard => e.print(),
+            Streams::Captured(..) if e.use_stderr() => write!(self.messages(), "{}", e.render()),
+            Streams::Captured(..) => write!(self.results(), "{}", e.render()),
+        };
+    }
+}
+
+/// A writer that appends to memory of the caller.
+struct Captured(Rc<RefCell<Vec<u8>>>);
+
+impl Write for Captured {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.borrow_mut().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 /// The destination and the form of the output.
 pub(super) struct Output {
+    streams: Streams,
     format: Format,
     quiet: bool,
     results: Style,
@@ -27,17 +87,23 @@ pub(super) struct Output {
 }
 
 impl Output {
-    pub(super) fn new(format: Format, quiet: bool, color: bool) -> Output {
+    pub(super) fn new(streams: &Streams, format: Format, quiet: bool, color: bool) -> Output {
         let color = color && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
-        let is_terminal = io::stdout().is_terminal();
+        let is_terminal = streams.is_terminal();
         // Lines in a pipe or file may have any length, because programs read them.
         let width = terminal_size().filter(|_| is_terminal).map(|(width, _)| usize::from(width.0));
         Output {
+            streams: streams.clone(),
             format,
             quiet,
             results: Style { width, color: color && is_terminal },
-            messages: Style { width: None, color: color && io::stderr().is_terminal() },
+            messages: Style { width: None, color: color && streams.messages_are_terminal() },
         }
+    }
+
+    /// Returns the writer of results. It is not buffered, and it locks standard output while it exists.
+    pub(super) fn results(&self) -> Box<dyn Write> {
+        self.streams.results()
     }
 
     /// Returns the directory for temporary files of long operations.
@@ -82,7 +148,7 @@ impl Output {
     /// reader.
     pub(super) fn text(&self, text: &str) -> io::Result<()> {
         let end = if text.ends_with('\n') { "" } else { "\n" };
-        let mut out = io::stdout().lock();
+        let mut out = self.results();
         let written = out.write_all(text.as_bytes()).and_then(|()| out.write_all(end.as_bytes()));
         match written.and_then(|()| out.flush()) {
             Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Ok(()),
@@ -120,7 +186,7 @@ impl Output {
                 Severity::Error => ("missing", Paint::Red),
             };
             let label = self.messages.paint(paint, label);
-            let _ = writeln!(io::stderr(), "{label}: {} [{}]", plain(&note.message), note.code);
+            let _ = writeln!(self.streams.messages(), "{label}: {} [{}]", plain(&note.message), note.code);
         }
     }
 
@@ -148,7 +214,7 @@ impl Output {
 
     fn warning(&self, message: &str, code: &str) {
         let label = self.messages.paint(Paint::Yellow, "warning");
-        let _ = writeln!(io::stderr(), "{label}: {} [{code}]", plain(message));
+        let _ = writeln!(self.streams.messages(), "{label}: {} [{code}]", plain(message));
     }
 
     /// Writes an error that does not end the command to standard error, as a warning.
@@ -167,7 +233,7 @@ impl Output {
     /// Writes a message about a completed step to standard error, unless the output is quiet or JSON.
     pub(super) fn done(&self, message: &str) {
         if !self.quiet && !self.is_json() {
-            let _ = writeln!(io::stderr(), "{}", plain(message));
+            let _ = writeln!(self.streams.messages(), "{}", plain(message));
         }
     }
 
@@ -183,7 +249,7 @@ impl Output {
         }
         let hint = hint.map(|h| format!(" (hint: {h})")).unwrap_or_default();
         let label = self.messages.paint(Paint::Red, "ERROR");
-        let _ = writeln!(io::stderr(), "{label} [{code}]: {}{}", plain(message), plain(&hint));
+        let _ = writeln!(self.streams.messages(), "{label} [{code}]: {}{}", plain(message), plain(&hint));
     }
 
     /// Writes the error that ended a command.
@@ -194,7 +260,7 @@ impl Output {
     /// Returns a progress bar of bytes. It is visible on a terminal only.
     pub(super) fn bar(&self, operation: &'static str) -> ProgressBar {
         let bar = ProgressBar::new(0);
-        let shown = !self.quiet && io::stderr().is_terminal();
+        let shown = !self.quiet && self.streams.messages_are_terminal();
         bar.set_draw_target(if shown { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() });
         if let Ok(style) = ProgressStyle::with_template("{msg} {bar:40} {bytes}/{total_bytes} ({eta})") {
             bar.set_style(style);
@@ -269,7 +335,7 @@ impl Output {
     }
 
     fn write_aside(&self, value: &Value) {
-        let _ = writeln!(io::stderr(), "{}", self.json_text(value).unwrap_or_default());
+        let _ = writeln!(self.streams.messages(), "{}", self.json_text(value).unwrap_or_default());
     }
 
     /// Writes a file, completely or not at all. `-` is standard output. A device or pipe is written to directly.

@@ -2,12 +2,12 @@
 
 use crate::config::{CliVerbosity, ConfigError, LoadInputs, OutputFormat, load_config};
 use crate::surfaces::cli::args::{Cli, Command, ConfigCommand, Format};
-use crate::surfaces::cli::output::Output;
+use crate::surfaces::cli::output::{Output, Streams};
 use std::path::Path;
 
 /// Loads the settings into `cli` and writes warnings about the settings. Returns the output that the settings describe.
 /// Also returns the error if the settings cannot be used. The command `config check` loads its settings itself.
-pub(super) fn load(cli: &mut Cli) -> (Output, Option<ConfigError>) {
+pub(super) fn load(cli: &mut Cli, streams: &Streams) -> (Output, Option<ConfigError>) {
     let checks = matches!(cli.command, Command::Config(ConfigCommand::Check(_)));
     let loaded = load_config(&inputs(cli, None));
     let error = match loaded {
@@ -24,7 +24,7 @@ pub(super) fn load(cli: &mut Cli) -> (Output, Option<ConfigError>) {
         OutputFormat::Json => Format::Json,
     });
     let quiet = cli.quiet || config.surfaces.cli.verbosity == CliVerbosity::Quiet;
-    let out = Output::new(format, quiet, config.surfaces.cli.color);
+    let out = Output::new(streams, format, quiet, config.surfaces.cli.color);
     // The answer of `config` contains the warnings.
     if !matches!(cli.command, Command::Config(_)) {
         out.warnings(&cli.loaded.warnings);

@@ -31,7 +31,7 @@ pub(in crate::surfaces::cli) fn jsonl(cli: &Cli, args: &ExportJsonlArgs, out: &O
     let report = match (to_file, &mut stream) {
         (_, Some(stream)) => contexta.export_jsonl(stream.as_mut(), settings),
         (Some(path), None) => contexta.export_jsonl_file(path, settings),
-        (None, None) => contexta.export_jsonl(&mut std::io::stdout().lock(), settings),
+        (None, None) => contexta.export_jsonl(out.results().as_mut(), settings),
     };
     bar.finish_and_clear();
     let report = match report {

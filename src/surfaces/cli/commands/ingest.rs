@@ -75,7 +75,7 @@ fn acknowledge(commit: &IngestCommit, out: &Output) -> Result<bool, Failure> {
         let runs = commit.started.iter().map(|(name, run)| (name.clone(), Value::text(run)));
         members.push(("runs".to_owned(), Value::Map(runs.collect())));
     }
-    let mut stdout = io::stdout().lock();
+    let mut stdout = out.results();
     let line = Value::Map(members.into_iter().collect());
     match out.json_line(&mut stdout, &line).and_then(|()| stdout.flush()) {
         Ok(()) => Ok(true),

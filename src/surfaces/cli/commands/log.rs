@@ -46,7 +46,7 @@ pub(in crate::surfaces::cli) fn heads(cli: &Cli, out: &Output) -> Outcome {
 pub(in crate::surfaces::cli) fn dump(cli: &Cli, args: &DumpArgs, out: &Output) -> Outcome {
     let contexta = existing(cli)?;
     let mut remaining = args.limit.unwrap_or(u64::MAX);
-    let mut stdout = io::BufWriter::new(io::stdout().lock());
+    let mut stdout = io::BufWriter::new(out.results());
     let mut items = contexta.dump_log(args.stream.as_deref())?;
     while remaining > 0
         && let Some(item) = items.next()

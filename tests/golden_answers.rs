@@ -1,0 +1,143 @@
+//! Answers of the Python package contexta 1.0.0 ("the reference"), compared with the answers of contexta.
+//!
+//! `tests/golden/reference` contains workspaces, questions and the answers of the reference. The test imports each
+//! workspace, asks its questions through methods and in-process command lines, and compares the answers:
+//!
+//! - JSON, field by field. Objects of contexta may have additional members. Arrays have the same length and order. Two
+//!   integers are equal exactly; other numbers may differ by 1e-12, relative to the greater one. `5` equals `5.0`.
+//!   `<ingested-at>` and `<appended-at>` stand for any time.
+//! - CSV, cell by cell. Tables of contexta may have additional columns at the end.
+//! - Text, Markdown and HTML: each value in the text of the reference must occur in the text of contexta. A text is
+//!   split into words at white space and at the characters `=,|()[]{}`, and punctuation around a word is removed. A
+//!   word is a value if it contains a digit or `:`, or if it belongs to a name of the workspace in the text. So the values
+//!   are refs, numbers, times and names. A number must occur as a word with an equal number. Hidden characters separate
+//!   words. Labels, order and layout are not compared.
+//! - Errors: the codes are equal. The messages are not compared.
+//! - Exit codes are equal.
+//!
+//! `deviations.rs` lists the questions with another expected answer, because the reference has a gap.
+//!
+//! Environment variables for development:
+//!
+//! - `CONTEXTA_GOLDEN_GROUP=GROUP` asks the questions of one group only, and requires that all of them pass.
+//! - `CONTEXTA_GOLDEN_REPORT=FILE` writes one line of JSON for each question that does not pass.
+
+mod command;
+mod compare;
+mod csv;
+mod deviations;
+mod methods;
+mod outcome;
+mod question;
+mod report;
+mod text;
+mod workspace;
+
+use compare::{Difference, outcomes};
+use deviations::{Expected, deviation};
+use outcome::{Answer, Outcome};
+use question::{Call, Question, questions};
+use report::{Class, Report};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Mutex;
+use workspace::{WORKSPACES, Workspace, reference};
+
+/// The groups whose questions must all pass: `api METHOD`, or `cli COMMAND FORM`.
+const ANSWERED: &[&str] = &["api list_projects"];
+
+/// The number of questions in all workspaces.
+const QUESTIONS: usize = 12_621;
+
+/// The number of workspaces that are asked at the same time.
+const THREADS: usize = 2;
+
+/// The greatest number of failures that are shown.
+const SHOWN_MAX: usize = 10;
+
+#[test]
+fn questions_are_answered_like_the_reference() {
+    let group = std::env::var("CONTEXTA_GOLDEN_GROUP").ok();
+    let report = ask_all(group.as_deref());
+    println!("{report}");
+    if let Some(path) = std::env::var_os("CONTEXTA_GOLDEN_REPORT") {
+        std::fs::write(path, report.lines()).unwrap();
+    }
+    let required = match &group {
+        Some(group) => vec![group.as_str()],
+        None => ANSWERED.to_vec(),
+    };
+    for group in &required {
+        assert!(report.groups().any(|known| known == *group), "no questions of the group {group:?}");
+        let failures = report.failures(group);
+        let shown = failures.iter().take(SHOWN_MAX).copied().collect::<Vec<_>>().join("\n");
+        assert!(failures.is_empty(), "{group}: {} questions fail:\n{shown}", failures.len());
+    }
+    assert!(group.is_some() || report.questions() == QUESTIONS, "{} questions", report.questions());
+}
+
+/// Asks the questions of one group or of all groups in all workspaces.
+fn ask_all(group: Option<&str>) -> Report {
+    let waiting = Mutex::new(WORKSPACES.iter());
+    let work = || {
+        let mut report = Report::default();
+        loop {
+            let next = waiting.lock().unwrap().next();
+            let Some(name) = next else { return report };
+            let mut questions = questions(&reference(), name);
+            questions.retain(|question| group.is_none_or(|group| question.group() == group));
+            if !questions.is_empty() {
+                ask_workspace(&Workspace::import(name), &questions, &mut report);
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..THREADS).map(|_| scope.spawn(work)).collect();
+        let mut report = Report::default();
+        threads.into_iter().for_each(|thread| report.merge(thread.join().unwrap()));
+        report
+    })
+}
+
+fn ask_workspace(workspace: &Workspace, asked: &[Question], report: &mut Report) {
+    let contexta = workspace.open();
+    for question in asked {
+        if let Call::Method(method, args) = &question.call {
+            let got = caught(|| methods::ask(&contexta, method, args));
+            judge(workspace, question, &got, report);
+        }
+    }
+    contexta.close().unwrap();
+    drop(contexta);
+    for question in asked {
+        if let Call::Command(argv) = &question.call {
+            let expected = question.with_spans.as_ref().unwrap_or(&question.reference);
+            let got = caught(|| command::ask(workspace.path(), argv, question.form, expected.exit));
+            judge(workspace, question, &got, report);
+        }
+    }
+}
+
+/// Returns the outcome of `ask`. A panic is an outcome too, so that the other questions are asked.
+fn caught(ask: impl FnOnce() -> Outcome) -> Outcome {
+    catch_unwind(AssertUnwindSafe(ask)).unwrap_or_else(|panic| {
+        let message = panic.downcast_ref::<String>().cloned();
+        let message = message.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
+        Outcome { exit: 101, answer: Answer::Panic(message.unwrap_or_default()) }
+    })
+}
+
+/// Compares an outcome with the expected one, and adds the result to the report.
+fn judge(workspace: &Workspace, question: &Question, got: &Outcome, report: &mut Report) {
+    let names = &workspace.names;
+    let deviation = deviation(question);
+    let expected = match deviation.as_ref().map(|deviation| &deviation.expected) {
+        None => Some(&question.reference),
+        Some(Expected::Outcome(expected)) => Some(expected),
+        Some(Expected::Check(_)) => None,
+    };
+    let result: Result<Class, Difference> = match &deviation {
+        None => outcomes(&question.reference, got, question.form, names).map(|()| Class::Equal),
+        Some(deviation) => deviation.check(question, got, names).map(|()| Class::Deviates(deviation.gap)),
+    };
+    report.add(question, expected, got, result);
+}

@@ -1,0 +1,126 @@
+//! Recorded questions, with the answers of the Python package contexta 1.0.0.
+
+use crate::golden_answers::outcome::{Answer, Form, Outcome, error_code, error_code_of};
+use contexta::contract::Value;
+use contexta::contract::json::read::parse;
+use flate2::read::GzDecoder;
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+/// A call: a method with arguments by name, or a command line without the option `--workspace`.
+#[derive(Debug, Clone)]
+pub(super) enum Call {
+    Method(String, Value),
+    Command(Vec<String>),
+}
+
+/// A recorded question.
+#[derive(Debug, Clone)]
+pub(super) struct Question {
+    pub(super) workspace: String,
+    /// The id, such as `cli.compare.004`. It is unique in a workspace.
+    pub(super) id: String,
+    pub(super) call: Call,
+    /// The form of the answer.
+    pub(super) form: Form,
+    /// The outcome in the reference.
+    pub(super) reference: Outcome,
+    /// The outcome in the reference if it could read spans; `None` if this changes nothing.
+    pub(super) with_spans: Option<Outcome>,
+}
+
+impl Question {
+    fn read(workspace: &str, line: &str) -> Question {
+        let line = parse(line).unwrap();
+        let text_of = |value: &Value, key: &str| value.get(key).and_then(Value::as_str).unwrap().to_owned();
+        let question = line.get("question").unwrap();
+        let (call, form) = if text_of(&line, "via") == "api" {
+            let method = text_of(question, "method");
+            let form = Form::of_method(&method);
+            (Call::Method(method, question.get("args").unwrap().clone()), form)
+        } else {
+            let words = question.get("argv").and_then(Value::as_list).unwrap();
+            let argv: Vec<String> = words.iter().map(|word| word.as_str().unwrap().to_owned()).collect();
+            let form = Form::of_command(&argv);
+            (Call::Command(argv), form)
+        };
+        let reference = outcome(&line, form);
+        Question {
+            workspace: workspace.to_owned(),
+            id: text_of(&line, "id"),
+            call,
+            form,
+            reference,
+            with_spans: None,
+        }
+    }
+
+    /// Returns the group: `api METHOD`, or `cli COMMAND FORM`.
+    pub(super) fn group(&self) -> String {
+        match &self.call {
+            Call::Method(method, _) => format!("api {method}"),
+            Call::Command(_) => {
+                let command = self.id.split('.').nth(1).unwrap();
+                format!("cli {command} {}", self.form.name())
+            }
+        }
+    }
+
+    /// Returns the call as a value, for the report of the differences.
+    pub(super) fn call_value(&self) -> Value {
+        match &self.call {
+            Call::Method(method, args) => {
+                Value::map([("method", Value::text(method)), ("args", args.clone())])
+            }
+            Call::Command(argv) => Value::list(argv.iter().map(String::as_str)),
+        }
+    }
+}
+
+/// Returns the outcome that a line records.
+fn outcome(line: &Value, form: Form) -> Outcome {
+    let Some(Value::Int(exit)) = line.get("exit") else { panic!("a line without exit code: {line:?}") };
+    let recorded = line.get("answer").unwrap();
+    let code = match recorded {
+        _ if *exit == 0 => None,
+        Value::Text(text) => error_code(text),
+        value => error_code_of(value),
+    };
+    let answer = match (code, recorded) {
+        (Some(code), _) => Answer::Error(code),
+        // Standard output that is JSON without `--format json`, and the texts of the other forms.
+        (None, Value::Text(text)) if form != Form::Json || text.starts_with(['{', '[']) => {
+            Answer::of_text(form, text.clone())
+        }
+        (None, value) => Answer::Json(value.clone()),
+    };
+    Outcome { exit: *exit, answer }
+}
+
+/// Returns the text of a compressed file.
+pub(super) fn gunzip(path: &Path) -> String {
+    let mut text = String::new();
+    GzDecoder::new(File::open(path).unwrap()).read_to_string(&mut text).unwrap();
+    text
+}
+
+/// Returns the questions of a workspace, in the order of the file.
+pub(super) fn questions(dir: &Path, workspace: &str) -> Vec<Question> {
+    let read = |name: &str| -> Vec<Question> {
+        let path = dir.join(workspace).join(name);
+        if !path.exists() {
+            return Vec::new();
+        }
+        gunzip(&path).lines().map(|line| Question::read(workspace, line)).collect()
+    };
+    let mut questions = read("answers.jsonl.gz");
+    let patched = read("answers.spans-patched.jsonl.gz").into_iter();
+    let mut patched: BTreeMap<_, _> = patched.map(|question| (question.id, question.reference)).collect();
+    for question in &mut questions {
+        question.with_spans = patched.remove(&question.id);
+    }
+    assert!(patched.is_empty(), "{workspace}: answers without a question: {:?}", patched.keys());
+    questions
+}

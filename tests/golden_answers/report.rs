@@ -1,0 +1,124 @@
+//! The result of all questions: counts by group, and the differences.
+
+use crate::golden_answers::compare::Difference;
+use crate::golden_answers::outcome::{Answer, Outcome, one_line};
+use crate::golden_answers::question::Question;
+use contexta::contract::Value;
+use std::collections::BTreeMap;
+use std::fmt::{self, Write as _};
+
+/// The result of a question.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Class {
+    /// The answer of the reference.
+    Equal,
+    /// The answer that a gap of the reference requires, with the id of the gap.
+    Deviates(&'static str),
+    /// Another answer.
+    Different,
+    /// contexta does not have the method, the command or the option.
+    Unanswered,
+}
+
+impl fmt::Display for Class {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Class::Equal => f.write_str("equal"),
+            Class::Deviates(gap) => write!(f, "deviates by gap {gap}"),
+            Class::Different => f.write_str("different"),
+            Class::Unanswered => f.write_str("unanswered"),
+        }
+    }
+}
+
+/// The results of questions.
+#[derive(Debug, Default)]
+pub(super) struct Report {
+    groups: BTreeMap<String, BTreeMap<Class, usize>>,
+    /// One line of JSON for each question that is different or unanswered, with its group.
+    failures: Vec<(String, String)>,
+}
+
+impl Report {
+    /// Adds the result of a question. `expected` is the outcome that was compared, if it is known.
+    pub(super) fn add(
+        &mut self,
+        question: &Question,
+        expected: Option<&Outcome>,
+        got: &Outcome,
+        result: Result<Class, Difference>,
+    ) {
+        let group = question.group();
+        let class = match (&result, &got.answer) {
+            (Ok(class), _) => *class,
+            (Err(_), Answer::Missing) => Class::Unanswered,
+            (Err(_), _) => Class::Different,
+        };
+        *self.groups.entry(group.clone()).or_default().entry(class).or_default() += 1;
+        let Err(difference) = result else { return };
+        let line = Value::map([
+            ("workspace", Value::text(&question.workspace)),
+            ("id", Value::text(&question.id)),
+            ("group", Value::text(&group)),
+            ("class", Value::text(class)),
+            ("question", question.call_value()),
+            ("expected", expected.map_or(Value::Null, |expected| expected.answer.to_value())),
+            ("expected_exit", expected.map_or(Value::Null, |expected| Value::Int(expected.exit))),
+            ("got", got.answer.to_value()),
+            ("exit", Value::Int(got.exit)),
+            ("path", Value::text(difference.path)),
+            ("difference", Value::text(difference.message)),
+        ]);
+        self.failures.push((group, one_line(&line)));
+    }
+
+    /// Adds the results of another report.
+    pub(super) fn merge(&mut self, other: Report) {
+        for (group, counts) in other.groups {
+            let own = self.groups.entry(group).or_default();
+            for (class, count) in counts {
+                *own.entry(class).or_default() += count;
+            }
+        }
+        self.failures.extend(other.failures);
+    }
+
+    /// Returns the number of questions.
+    pub(super) fn questions(&self) -> usize {
+        self.groups.values().flat_map(BTreeMap::values).sum()
+    }
+
+    /// Returns the groups that have questions.
+    pub(super) fn groups(&self) -> impl Iterator<Item = &str> {
+        self.groups.keys().map(String::as_str)
+    }
+
+    /// Returns the lines about the questions of a group that are different or unanswered.
+    pub(super) fn failures(&self, group: &str) -> Vec<&str> {
+        let of_group = self.failures.iter().filter(|(other, _)| other == group);
+        of_group.map(|(_, line)| line.as_str()).collect()
+    }
+
+    /// Returns one line of JSON for each question that is different or unanswered.
+    pub(super) fn lines(&self) -> String {
+        let mut lines: Vec<&str> = self.failures.iter().map(|(_, line)| line.as_str()).collect();
+        lines.sort_unstable();
+        lines.iter().flat_map(|line| [line, "\n"]).collect()
+    }
+}
+
+impl fmt::Display for Report {
+    /// Writes the counts of each group, and one line for each class.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut totals = BTreeMap::<Class, usize>::new();
+        for (group, counts) in &self.groups {
+            let mut line = String::new();
+            for (class, count) in counts {
+                *totals.entry(*class).or_default() += count;
+                write!(line, "  {class} {count}")?;
+            }
+            writeln!(f, "{group:<48}{line}")?;
+        }
+        totals.iter().try_for_each(|(class, count)| writeln!(f, "{class}: {count}"))
+    }
+}
