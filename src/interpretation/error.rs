@@ -65,6 +65,12 @@ pub enum Error {
         /// The refs of the given runs.
         runs: Vec<String>,
     },
+    /// The depth of a walk over the lineage graph is invalid.
+    #[error("the depth of the lineage is invalid: {reason}")]
+    InvalidDepth {
+        /// The fault.
+        reason: String,
+    },
     /// An alert rule is invalid.
     #[error("the alert rule is invalid: {reason}")]
     InvalidAlertRule {
@@ -93,6 +99,7 @@ impl Error {
             Error::PartNotFound { .. } => "query_part_not_found",
             Error::ArtifactOriginIncomplete { .. } => "query_artifact_origin_incomplete",
             Error::ComparesTooFewRuns { .. } => "compare_requires_multiple_runs",
+            Error::InvalidDepth { .. } => "lineage_invalid_max_depth",
             Error::InvalidAlertRule { code, .. } => code,
             Error::SubjectNotFound { .. } => "lineage_subject_not_found",
         }
@@ -108,6 +115,7 @@ impl Error {
             | Error::InvalidTimeRange { .. }
             | Error::InvalidMetricCondition { .. }
             | Error::ComparesTooFewRuns { .. }
+            | Error::InvalidDepth { .. }
             | Error::InvalidAlertRule { .. } => None,
             Error::PartNotFound { .. } => Some("`contexta run show` lists the stages of a run".into()),
             Error::ArtifactOriginIncomplete { .. } => {

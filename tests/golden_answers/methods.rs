@@ -146,9 +146,9 @@ fn run_query(args: &Value, descending: bool) -> std::result::Result<RunListQuery
     query.limit = size(args, "limit");
     query.offset = size(args, "offset").unwrap_or(0);
     if let Some(column) = text(args, "sort_by") {
-        query.sort_by = column.parse().map_err(|e: contexta::interpretation::Error| {
-            Failure::Code(e.code().to_owned())
-        })?;
+        query.sort_by = column
+            .parse()
+            .map_err(|e: contexta::interpretation::Error| Failure::Code(e.code().to_owned()))?;
     }
     if let Some(Value::Bool(descending)) = args.get("sort_desc") {
         query.descending = *descending;
@@ -195,9 +195,9 @@ fn list_records(contexta: &Contexta, args: &Value) -> Result {
     query.limit = usize::MAX;
     query.stage = text(args, "stage_id").map(str::to_owned);
     query.family = match text(args, "record_type") {
-        Some(family) => Some(family.parse().map_err(|_| {
-            Failure::Code("record_store_invalid_record_type".to_owned())
-        })?),
+        Some(family) => {
+            Some(family.parse().map_err(|_| Failure::Code("record_store_invalid_record_type".to_owned()))?)
+        }
         None => None,
     };
     let run = text(args, "run_id").unwrap_or_default();
@@ -294,7 +294,8 @@ pub(super) fn rules(args: &Value) -> std::result::Result<Vec<AlertRule>, Failure
         let metric_key = text(rule, "metric_key").unwrap_or_default();
         let operator = text(rule, "operator").unwrap_or_default();
         let threshold = number(rule.get("threshold").unwrap_or(&Value::Null))?;
-        let mut read = AlertRule::parse(metric_key, operator, threshold, text(rule, "severity")).map_err(code)?;
+        let mut read =
+            AlertRule::parse(metric_key, operator, threshold, text(rule, "severity")).map_err(code)?;
         if let Some(stage) = text(rule, "stage_name") {
             read = read.in_stage(stage);
         }

@@ -4,6 +4,10 @@ use crate::config::LoadedConfig;
 use crate::contract::Timestamp;
 use crate::interchange::jsonl;
 use crate::recovery::Head;
+use crate::surfaces::cli::query_args::{
+    AlertArgs, AnomalyArgs, CompareManyArgs, CsvCommand, DiagnosticsArgs, ExportHtmlArgs, MetricArgs,
+    ProvenanceCommand, RenderArgs, RunListArgs, SearchCommand,
+};
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 #[cfg(unix)]
@@ -56,12 +60,31 @@ pub(super) enum Command {
     /// Create an empty workspace
     Init,
     /// List runs with their parameters and the last value of each metric
-    Runs(RunsArgs),
+    Runs(RunListArgs),
     /// List, show or compare runs
     #[command(subcommand)]
     Run(RunCommand),
     /// Compare two runs
     Compare(CompareArgs),
+    /// Compare several runs, and name the best run for each metric
+    #[command(name = "compare-multi")]
+    CompareMulti(CompareManyArgs),
+    /// Report problems of a run
+    Diagnostics(DiagnosticsArgs),
+    /// Find runs or artifacts by text
+    #[command(subcommand)]
+    Search(SearchCommand),
+    /// Show a metric over runs
+    Trend(MetricArgs),
+    /// Show statistics of a metric over runs
+    Aggregate(MetricArgs),
+    /// Compare the metrics of a run with earlier runs
+    Anomaly(AnomalyArgs),
+    /// Compare a metric of a run with a threshold
+    Alert(AlertArgs),
+    /// Check what is needed to repeat a run, or compare environments
+    #[command(subcommand)]
+    Provenance(ProvenanceCommand),
     /// Show what a run, stage or artifact was made from, and what was made from it
     Lineage(LineageArgs),
     /// Write a report as Markdown
@@ -103,11 +126,16 @@ pub(super) enum Command {
 #[derive(Debug, Subcommand)]
 pub(super) enum RunCommand {
     /// List runs. Same as `contexta runs`
-    List(RunsArgs),
+    List(RunListArgs),
     /// Show everything about one run
     Show(RunShowArgs),
     /// Compare two runs. Same as `contexta compare`
     Compare(CompareArgs),
+    /// Compare several runs. Same as `contexta compare-multi`
+    #[command(name = "compare-many")]
+    CompareMany(CompareManyArgs),
+    /// Report problems of a run. Same as `contexta diagnostics`
+    Diagnose(DiagnosticsArgs),
     /// Set or remove tags of a run
     Tag(RunTagArgs),
     /// Add a note to a run
@@ -138,6 +166,11 @@ pub(super) enum ImportCommand {
 pub(super) enum ExportCommand {
     /// Export JSON lines: one canonical object per line, in the form that `import jsonl` reads
     Jsonl(ExportJsonlArgs),
+    /// Export a table as CSV
+    #[command(subcommand)]
+    Csv(CsvCommand),
+    /// Export the report on a run, or on two runs, as HTML
+    Html(ExportHtmlArgs),
 }
 
 #[derive(Debug, Args)]
@@ -273,13 +306,6 @@ pub(super) struct ConfigCheckArgs {
 }
 
 #[derive(Debug, Args)]
-pub(super) struct RunsArgs {
-    /// List only the runs of this project
-    #[arg(long, value_name = "NAME")]
-    pub(super) project: Option<String>,
-}
-
-#[derive(Debug, Args)]
 pub(super) struct RunArgs {
     /// Run: its ref, its id, its name, or the beginning of its id or name. If several runs match, the command fails
     #[arg(value_name = "RUN")]
@@ -308,7 +334,7 @@ pub(super) struct RunTagArgs {
 }
 
 /// Parses `KEY=VALUE`.
-fn pair(text: &str) -> Result<(String, String), String> {
+pub(super) fn pair(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((key, value)) if !key.trim().is_empty() => Ok((key.to_owned(), value.to_owned())),
         _ => Err(format!("expected KEY=VALUE, found {text:?}")),
@@ -375,8 +401,8 @@ pub(super) struct LineageArgs {
     #[arg(long, value_enum, default_value_t = Way::Both)]
     pub(super) direction: Way,
     /// Greatest number of edges to follow from REF
-    #[arg(long, value_name = "N", default_value_t = 5)]
-    pub(super) depth: usize,
+    #[arg(long, value_name = "N", default_value_t = 3, allow_negative_numbers = true)]
+    pub(super) depth: i64,
 }
 
 /// The direction in which lineage is followed.
@@ -396,18 +422,16 @@ pub(super) enum Way {
 pub(super) struct ReportSnapshotArgs {
     #[command(flatten)]
     pub(super) run: RunArgs,
-    /// Output file [default: standard output]
-    #[arg(long, short, value_name = "PATH")]
-    pub(super) output: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) render: RenderArgs,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct ReportCompareArgs {
     #[command(flatten)]
     pub(super) runs: CompareArgs,
-    /// Output file [default: standard output]
-    #[arg(long, short, value_name = "PATH")]
-    pub(super) output: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) render: RenderArgs,
 }
 
 #[derive(Debug, Args)]

@@ -8,6 +8,7 @@ use crate::surfaces::cli::args::{
 use crate::surfaces::cli::commands;
 use crate::surfaces::cli::failure::{Failure, Outcome};
 use crate::surfaces::cli::output::{Output, Streams};
+use crate::surfaces::cli::query_args::{ProvenanceCommand, SearchCommand};
 use crate::surfaces::cli::settings;
 use clap::Parser;
 use clap::error::ErrorKind;
@@ -124,6 +125,20 @@ fn dispatch(cli: &Cli, out: &Output) -> Outcome {
         Command::Compare(args) | Command::Run(RunCommand::Compare(args)) => {
             commands::compare::run(cli, args, out)
         }
+        Command::CompareMulti(args) | Command::Run(RunCommand::CompareMany(args)) => {
+            commands::compare_multi::run(cli, args, out)
+        }
+        Command::Diagnostics(args) | Command::Run(RunCommand::Diagnose(args)) => {
+            commands::diagnostics::run(cli, args, out)
+        }
+        Command::Search(SearchCommand::Runs(args)) => commands::search::runs(cli, args, out),
+        Command::Search(SearchCommand::Artifacts(args)) => commands::search::artifacts(cli, args, out),
+        Command::Trend(args) => commands::trend::run(cli, args, out),
+        Command::Aggregate(args) => commands::aggregate::run(cli, args, out),
+        Command::Anomaly(args) => commands::anomaly::run(cli, args, out),
+        Command::Alert(args) => commands::alert::run(cli, args, out),
+        Command::Provenance(ProvenanceCommand::Audit(args)) => commands::provenance::audit(cli, args, out),
+        Command::Provenance(ProvenanceCommand::Diff(args)) => commands::provenance::diff(cli, args, out),
         Command::Lineage(args) => commands::lineage::run(cli, args, out),
         Command::Report(ReportCommand::Snapshot(args)) => commands::report::snapshot(cli, args, out),
         Command::Report(ReportCommand::Compare(args)) => commands::report::compare(cli, args, out),
@@ -134,6 +149,7 @@ fn dispatch(cli: &Cli, out: &Output) -> Outcome {
         Command::Exec(args) => commands::exec::run(cli, args, out),
         Command::Ingest(args) => commands::ingest::run(cli, args, out),
         Command::Export(ExportCommand::Jsonl(args)) => commands::export::jsonl(cli, args, out),
+        Command::Export(ExportCommand::Csv(_) | ExportCommand::Html(_)) => unimplemented!(),
         Command::Rebuild => commands::rebuild::run(cli, out),
         Command::Digest => commands::digest::run(cli, out),
         Command::Log(LogCommand::Heads) => commands::log::heads(cli, out),

@@ -28,6 +28,12 @@ impl From<crate::client::Error> for Failure {
     }
 }
 
+impl From<crate::interpretation::Error> for Failure {
+    fn from(e: crate::interpretation::Error) -> Failure {
+        Failure::Client(e.into())
+    }
+}
+
 impl From<io::Error> for Failure {
     fn from(e: io::Error) -> Failure {
         Failure::Write(e)

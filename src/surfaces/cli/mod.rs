@@ -10,6 +10,7 @@ mod commands;
 mod dispatch;
 mod failure;
 mod output;
+mod query_args;
 mod settings;
 mod workspace;
 

@@ -7,6 +7,7 @@ mod lineage;
 mod merge;
 mod rebuild;
 mod run_list;
+mod services;
 mod settings;
 mod streams;
 mod verify;
@@ -17,6 +18,9 @@ pub(crate) use lineage::lineage;
 pub(crate) use merge::merge;
 pub(crate) use rebuild::rebuild;
 pub(crate) use run_list::run_list;
+pub(crate) use services::{
+    aggregate, alerts, anomalies, artifacts, audit, compare_many, diagnosis, environment_diff, trend,
+};
 pub(crate) use settings::{paths, settings};
 pub(crate) use streams::streams;
 pub(crate) use verify::verify;

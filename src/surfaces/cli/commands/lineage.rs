@@ -1,6 +1,6 @@
 //! The command `contexta lineage`.
 
-use crate::interpretation::Direction;
+use crate::interpretation::{Direction, Error};
 use crate::surfaces::cli::args::{Cli, LineageArgs, Way};
 use crate::surfaces::cli::failure::Outcome;
 use crate::surfaces::cli::output::Output;
@@ -13,7 +13,9 @@ pub(in crate::surfaces::cli) fn run(cli: &Cli, args: &LineageArgs, out: &Output)
         Way::Downstream => Direction::Downstream,
         Way::Both => Direction::Both,
     };
-    let traversal = existing(cli)?.traverse_lineage(&args.subject, direction, args.depth)?;
+    let depth = usize::try_from(args.depth)
+        .map_err(|_| Error::InvalidDepth { reason: format!("the depth {} is negative", args.depth) })?;
+    let traversal = existing(cli)?.traverse_lineage(&args.subject, direction, depth)?;
     out.answer(&traversal, || document::lineage(&traversal))?;
     Ok(0)
 }

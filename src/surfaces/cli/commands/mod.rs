@@ -1,7 +1,12 @@
 //! The commands, one file each.
 
+pub(super) mod aggregate;
+pub(super) mod alert;
+pub(super) mod anomaly;
 pub(super) mod compare;
+pub(super) mod compare_multi;
 pub(super) mod config;
+pub(super) mod diagnostics;
 pub(super) mod digest;
 #[cfg(unix)]
 pub(super) mod exec;
@@ -12,9 +17,12 @@ pub(super) mod init;
 pub(super) mod lineage;
 pub(super) mod log;
 pub(super) mod merge;
+pub(super) mod provenance;
 pub(super) mod rebuild;
 pub(super) mod report;
 pub(super) mod run_change;
 pub(super) mod run_show;
 pub(super) mod runs;
+pub(super) mod search;
+pub(super) mod trend;
 pub(super) mod verify;

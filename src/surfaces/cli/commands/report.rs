@@ -13,13 +13,13 @@ use std::path::Path;
 pub(in crate::surfaces::cli) fn snapshot(cli: &Cli, args: &ReportSnapshotArgs, out: &Output) -> Outcome {
     let snapshot = existing(cli)?.run_snapshot(&args.run.run)?;
     out.notes(&snapshot.notes);
-    write(out, &snapshot_report(&snapshot), args.output.as_deref())
+    write(out, &snapshot_report(&snapshot), args.render.output.as_deref())
 }
 
 pub(in crate::surfaces::cli) fn compare(cli: &Cli, args: &ReportCompareArgs, out: &Output) -> Outcome {
     let comparison = existing(cli)?.compare_runs(&args.runs.left, &args.runs.right)?;
     out.notes(&comparison.notes);
-    write(out, &comparison_report(&comparison), args.output.as_deref())
+    write(out, &comparison_report(&comparison), args.render.output.as_deref())
 }
 
 /// Writes the document as Markdown or JSON, to a file or to standard output.

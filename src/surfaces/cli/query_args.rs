@@ -1,0 +1,300 @@
+//! The arguments of the commands that answer questions.
+
+use crate::interpretation::{RunColumn, RunListQuery, TimeRange};
+use crate::surfaces::cli::args::{CompareArgs, RunArgs};
+use crate::surfaces::cli::failure::Failure;
+use clap::{Args, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// The options that select and order runs.
+#[derive(Debug, Args)]
+pub(super) struct RunListArgs {
+    /// Only the runs of this project
+    #[arg(long, value_name = "NAME")]
+    pub(super) project: Option<String>,
+    #[command(flatten)]
+    pub(super) selection: SelectionArgs,
+}
+
+/// The options that select and order the runs of a project.
+#[derive(Debug, Args)]
+pub(super) struct SelectionArgs {
+    /// Only runs with this status: open, completed, failed, cancelled, interrupted
+    #[arg(long, value_name = "STATUS")]
+    status: Option<String>,
+    /// Only runs with this tag. May be repeated
+    #[arg(long, value_name = "KEY=VALUE", value_parser = super::args::pair)]
+    tag: Vec<(String, String)>,
+    /// Only runs that started at this time or later: 2026-11-01, or 2026-11-01T08:00:00Z
+    #[arg(long, value_name = "TIME")]
+    after: Option<String>,
+    /// Only runs that started at this time or earlier. A date includes the whole day
+    #[arg(long, value_name = "TIME")]
+    before: Option<String>,
+    /// Column to sort by: started_at, ended_at, name, status, duration, metrics.KEY, params.NAME
+    #[arg(long, value_name = "COLUMN", default_value = "started_at")]
+    sort: RunColumn,
+    /// Greatest value first [default: greatest value last, so that the newest run is next to the prompt]
+    #[arg(long)]
+    desc: bool,
+    /// At most this many runs. Sorted by start, these are the newest runs
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    limit: Option<i64>,
+    /// Number of runs to skip
+    #[arg(long, value_name = "N", default_value_t = 0, allow_negative_numbers = true)]
+    offset: i64,
+}
+
+impl RunListArgs {
+    /// Returns the query. Errors: invalid times or numbers.
+    pub(super) fn query(&self) -> Result<RunListQuery, Failure> {
+        self.selection.query(self.project.as_deref())
+    }
+}
+
+impl SelectionArgs {
+    /// Returns the query for runs of a project. Errors: invalid times or numbers.
+    pub(super) fn query(&self, project: Option<&str>) -> Result<RunListQuery, Failure> {
+        let mut query = RunListQuery::oldest_first();
+        query.project = project.map(str::to_owned);
+        query.status = self.status.clone();
+        query.tags = self.tag.iter().cloned().collect();
+        query.time_range = TimeRange::parse(self.after.as_deref(), self.before.as_deref())?;
+        query.sort_by = self.sort.clone();
+        query.descending = self.desc;
+        query.limit = self.limit.map(|limit| count("limit", limit)).transpose()?;
+        query.offset = count("offset", self.offset)?;
+        Ok(query)
+    }
+
+    /// Returns `true` if the runs are listed oldest first, and only the newest of them.
+    pub(super) fn is_newest_last(&self) -> bool {
+        self.sort == RunColumn::StartedAt && !self.desc && self.limit.is_some()
+    }
+}
+
+/// Returns a number of runs. Error: a negative number.
+fn count(name: &str, number: i64) -> Result<usize, Failure> {
+    usize::try_from(number).map_err(|_| {
+        let reason = format!("the {name} is {number}; it must not be negative");
+        crate::interpretation::Error::InvalidRunListQuery { reason }.into()
+    })
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CompareManyArgs {
+    /// Runs to compare
+    #[arg(value_name = "RUN", required = true)]
+    pub(super) runs: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct DiagnosticsArgs {
+    #[command(flatten)]
+    pub(super) run: RunArgs,
+    /// Exit with code 1 if there is a problem of this severity or a higher one
+    #[arg(long, value_enum, value_name = "SEVERITY")]
+    pub(super) fail_on: Option<Level>,
+}
+
+/// A severity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Level {
+    /// Information
+    Info,
+    /// Possibly a problem
+    Warning,
+    /// A problem
+    Error,
+}
+
+impl From<Level> for crate::interpretation::Severity {
+    fn from(level: Level) -> crate::interpretation::Severity {
+        match level {
+            Level::Info => crate::interpretation::Severity::Info,
+            Level::Warning => crate::interpretation::Severity::Warning,
+            Level::Error => crate::interpretation::Severity::Error,
+        }
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum SearchCommand {
+    /// Find runs by name, tags and status
+    Runs(SearchRunsArgs),
+    /// Find artifacts by ref, kind and location
+    Artifacts(SearchArtifactsArgs),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct SearchRunsArgs {
+    /// Text to look for
+    #[arg(value_name = "TEXT")]
+    pub(super) text: String,
+    /// Only the runs of this project
+    #[arg(long, value_name = "NAME")]
+    pub(super) project: Option<String>,
+    /// Only runs with this status
+    #[arg(long, value_name = "STATUS")]
+    pub(super) status: Option<String>,
+    /// At most this many runs [default: setting interpretation.search.default_limit]
+    #[arg(long, value_name = "N")]
+    pub(super) limit: Option<usize>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct SearchArtifactsArgs {
+    /// Text to look for
+    #[arg(value_name = "TEXT")]
+    pub(super) text: String,
+    /// Only artifacts of this kind
+    #[arg(long, value_name = "KIND")]
+    pub(super) kind: Option<String>,
+    /// At most this many artifacts [default: setting interpretation.search.default_limit]
+    #[arg(long, value_name = "N")]
+    pub(super) limit: Option<usize>,
+}
+
+/// A metric, and the runs whose values are used.
+#[derive(Debug, Args)]
+pub(super) struct MetricArgs {
+    /// Metric: a key, possibly with tags, such as acc{subset=val}
+    #[arg(value_name = "METRIC")]
+    pub(super) metric_key: String,
+    /// Only the values of this stage [default: all stages]
+    #[arg(long, value_name = "NAME")]
+    pub(super) stage: Option<String>,
+    #[command(flatten)]
+    pub(super) runs: RunListArgs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct AnomalyArgs {
+    #[command(flatten)]
+    pub(super) run: RunArgs,
+    /// Only this metric [default: setting interpretation.anomaly.monitored_metrics, or all]. May be repeated
+    #[arg(long, value_name = "KEY")]
+    pub(super) metric: Vec<String>,
+    /// Compare with runs of this project [default: the project of the run]
+    #[arg(long, value_name = "NAME")]
+    pub(super) project: Option<String>,
+    /// Only the values of this stage [default: all stages]
+    #[arg(long, value_name = "NAME")]
+    pub(super) stage: Option<String>,
+    /// Exit with code 1 if there is an anomaly of this severity or a higher one
+    #[arg(long, value_enum, value_name = "SEVERITY")]
+    pub(super) fail_on: Option<Level>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct AlertArgs {
+    #[command(flatten)]
+    pub(super) run: RunArgs,
+    /// Metric: a key, possibly with tags
+    #[arg(long, value_name = "KEY")]
+    pub(super) metric: String,
+    /// Comparison: gt, lt, gte, lte, eq, ne
+    #[arg(long, value_name = "OP", value_parser = ["gt", "lt", "gte", "lte", "eq", "ne"])]
+    pub(super) operator: String,
+    /// Number to compare with
+    #[arg(long, value_name = "X", allow_hyphen_values = true, value_parser = number)]
+    pub(super) threshold: crate::contract::MetricValue,
+    /// Only the values of this stage [default: all stages]
+    #[arg(long, value_name = "NAME")]
+    pub(super) stage: Option<String>,
+    /// Severity of the alert: info, warning, error [default: setting interpretation.alert.default_severity]
+    #[arg(long, value_name = "SEVERITY")]
+    pub(super) severity: Option<String>,
+    /// Exit with code 1 if the alert is triggered
+    #[arg(long)]
+    pub(super) fail_on_trigger: bool,
+}
+
+/// Parses a number. A whole number stays whole.
+fn number(text: &str) -> Result<crate::contract::MetricValue, String> {
+    let whole = text.parse::<i64>().map(crate::contract::MetricValue::from);
+    whole.or_else(|_| text.parse::<f64>().map(crate::contract::MetricValue::from)).map_err(|e| e.to_string())
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ProvenanceCommand {
+    /// Check that everything that is needed to repeat a run was recorded
+    Audit(RunArgs),
+    /// Compare the environments of two runs
+    Diff(CompareArgs),
+}
+
+/// The form of a report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Render {
+    /// Markdown
+    Markdown,
+    /// JSON
+    Json,
+    /// HTML without a page around it
+    Html,
+    /// A table of the titles and texts of the sections
+    Csv,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RenderArgs {
+    /// Form of the report
+    #[arg(long, value_enum, default_value_t = Render::Markdown)]
+    pub(super) render: Render,
+    /// Output file [default: standard output]
+    #[arg(long, short, value_name = "PATH")]
+    pub(super) output: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum CsvCommand {
+    /// One row for each run
+    Runs {
+        #[command(flatten)]
+        runs: RunListArgs,
+        /// Output file [default: standard output]
+        #[arg(long, short, value_name = "PATH")]
+        output: Option<PathBuf>,
+    },
+    /// One row for each metric that differs between two runs
+    Compare {
+        #[command(flatten)]
+        runs: CompareArgs,
+        /// Output file [default: standard output]
+        #[arg(long, short, value_name = "PATH")]
+        output: Option<PathBuf>,
+    },
+    /// One row for each run with a metric
+    Trend {
+        #[command(flatten)]
+        metric: MetricArgs,
+        /// Output file [default: standard output]
+        #[arg(long, short, value_name = "PATH")]
+        output: Option<PathBuf>,
+    },
+    /// One row for each metric of a run that is compared with earlier runs
+    Anomaly {
+        #[command(flatten)]
+        anomaly: AnomalyArgs,
+        /// Output file [default: standard output]
+        #[arg(long, short, value_name = "PATH")]
+        output: Option<PathBuf>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ExportHtmlArgs {
+    /// Run whose report is written
+    #[arg(long, value_name = "RUN", required_unless_present = "left")]
+    pub(super) run: Option<String>,
+    /// Left run of a comparison
+    #[arg(long, value_name = "RUN", requires = "right")]
+    pub(super) left: Option<String>,
+    /// Right run of a comparison
+    #[arg(long, value_name = "RUN", requires = "left")]
+    pub(super) right: Option<String>,
+    /// Output file [default: standard output]
+    #[arg(long, short, value_name = "PATH")]
+    pub(super) output: Option<PathBuf>,
+}
