@@ -17,6 +17,9 @@
 //!
 //! `deviations.rs` lists the questions with another expected answer, because the reference has a gap.
 //!
+//! A new method needs a function in `methods.rs` and a line in its table. When all questions of a group pass, the group
+//! is added to [`ANSWERED`]. With `--nocapture`, the test prints the counts of all groups, and the groups to add.
+//!
 //! Environment variables for development:
 //!
 //! - `CONTEXTA_GOLDEN_GROUP=GROUP` asks the questions of one group only, and requires that all of them pass.

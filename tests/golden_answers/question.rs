@@ -100,14 +100,14 @@ fn outcome(line: &Value, form: Form) -> Outcome {
         Value::Text(text) => error_code(text),
         value => error_code_of(value),
     };
+    let is_command = line.get("via").and_then(Value::as_str) == Some("cli");
     let answer = match (code, recorded) {
         (Some(code), _) => Answer::Error(code),
-        // Standard output that is JSON without `--format json`, and the texts of the other forms.
-        (None, Value::Text(text)) if form != Form::Json || text.starts_with(['{', '[']) => {
-            Answer::of_text(form, text.clone())
-        }
+        // Standard output, which is also a text if it is JSON and the option `--format json` is missing.
+        (None, Value::Text(text)) if is_command || form != Form::Json => Answer::of_text(form, text.clone()),
         (None, value) => Answer::Json(value.clone()),
     };
+    assert!(form != Form::Json || !matches!(answer, Answer::Text(_)), "an answer that is not JSON: {line:?}");
     Outcome { exit: *exit, answer }
 }
 
