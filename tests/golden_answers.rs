@@ -17,6 +17,9 @@
 //!
 //! `deviations.rs` lists the questions with another expected answer, because the reference has a gap.
 //!
+//! A new method needs a function in `methods.rs` and a line in its table. When all questions of a group pass, the group
+//! is added to [`ANSWERED`]. With `--nocapture`, the test prints the counts of all groups, and the groups to add.
+//!
 //! Environment variables for development:
 //!
 //! - `CONTEXTA_GOLDEN_GROUP=GROUP` asks the questions of one group only, and requires that all of them pass.
@@ -27,6 +30,7 @@ mod compare;
 mod csv;
 mod deviations;
 mod methods;
+mod metrics;
 mod outcome;
 mod question;
 mod report;
@@ -34,15 +38,17 @@ mod text;
 mod workspace;
 
 use compare::{Difference, outcomes};
-use deviations::{Expected, deviation};
+use deviations::{Asked, Expected, deviation};
 use outcome::{Answer, Outcome};
 use question::{Call, Question, questions};
 use report::{Class, Report};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
+use text::Names;
 use workspace::{WORKSPACES, Workspace, reference};
 
-/// The groups whose questions must all pass: `api METHOD`, or `cli COMMAND FORM`.
+/// The groups whose questions must all pass: `api METHOD`, or `cli COMMAND FORM`. The questions of the other groups are
+/// only counted.
 const ANSWERED: &[&str] = &["api list_projects"];
 
 /// The number of questions in all workspaces.
@@ -59,6 +65,8 @@ fn questions_are_answered_like_the_reference() {
     let group = std::env::var("CONTEXTA_GOLDEN_GROUP").ok();
     let report = ask_all(group.as_deref());
     println!("{report}");
+    let whole = report.whole_groups().into_iter().filter(|group| !ANSWERED.contains(group));
+    println!("whole groups that ANSWERED does not contain: {:?}", Vec::from_iter(whole));
     if let Some(path) = std::env::var_os("CONTEXTA_GOLDEN_REPORT") {
         std::fs::write(path, report.lines()).unwrap();
     }
@@ -83,10 +91,16 @@ fn ask_all(group: Option<&str>) -> Report {
         loop {
             let next = waiting.lock().unwrap().next();
             let Some(name) = next else { return report };
-            let mut questions = questions(&reference(), name);
-            questions.retain(|question| group.is_none_or(|group| question.group() == group));
-            if !questions.is_empty() {
-                ask_workspace(&Workspace::import(name), &questions, &mut report);
+            let questions = questions(&reference(), name);
+            let is_asked = |question: &&Question| group.is_none_or(|group| question.group() == group);
+            let asked: Vec<&Question> = questions.iter().filter(is_asked).collect();
+            if !asked.is_empty() {
+                let workspace = Workspace::import(name);
+                let context =
+                    Asked { questions: &questions, runs: &workspace.runs, metrics: &workspace.metrics };
+                ask_workspace(&workspace, &asked, |question, got| {
+                    judge(question, got, &context, &workspace.names, &mut report);
+                });
             }
         }
     };
@@ -98,21 +112,21 @@ fn ask_all(group: Option<&str>) -> Report {
     })
 }
 
-fn ask_workspace(workspace: &Workspace, asked: &[Question], report: &mut Report) {
+/// Asks questions, and calls `judge` with each question and its outcome. The methods come first, because a command
+/// opens the workspace itself.
+fn ask_workspace(workspace: &Workspace, asked: &[&Question], mut judge: impl FnMut(&Question, &Outcome)) {
     let contexta = workspace.open();
     for question in asked {
         if let Call::Method(method, args) = &question.call {
-            let got = caught(|| methods::ask(&contexta, method, args));
-            judge(workspace, question, &got, report);
+            judge(question, &caught(|| methods::ask(&contexta, method, args)));
         }
     }
     contexta.close().unwrap();
     drop(contexta);
     for question in asked {
         if let Call::Command(argv) = &question.call {
-            let expected = question.with_spans.as_ref().unwrap_or(&question.reference);
-            let got = caught(|| command::ask(workspace.path(), argv, question.form, expected.exit));
-            judge(workspace, question, &got, report);
+            let got = caught(|| command::ask(workspace.path(), argv, question.form, question.reference.exit));
+            judge(question, &got);
         }
     }
 }
@@ -127,9 +141,8 @@ fn caught(ask: impl FnOnce() -> Outcome) -> Outcome {
 }
 
 /// Compares an outcome with the expected one, and adds the result to the report.
-fn judge(workspace: &Workspace, question: &Question, got: &Outcome, report: &mut Report) {
-    let names = &workspace.names;
-    let deviation = deviation(question);
+fn judge(question: &Question, got: &Outcome, asked: &Asked<'_>, names: &Names, report: &mut Report) {
+    let deviation = deviation(question, asked);
     let expected = match deviation.as_ref().map(|deviation| &deviation.expected) {
         None => Some(&question.reference),
         Some(Expected::Outcome(expected)) => Some(expected),

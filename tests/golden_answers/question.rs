@@ -27,12 +27,15 @@ pub(super) struct Question {
     pub(super) form: Form,
     /// The outcome in the reference.
     pub(super) reference: Outcome,
+    /// The message of the error in the reference; empty for an answer.
+    pub(super) message: String,
     /// The outcome in the reference if it could read spans; `None` if this changes nothing.
     pub(super) with_spans: Option<Outcome>,
 }
 
 impl Question {
-    fn read(workspace: &str, line: &str) -> Question {
+    /// Reads a line of an answers file.
+    pub(super) fn read(workspace: &str, line: &str) -> Question {
         let line = parse(line).unwrap();
         let text_of = |value: &Value, key: &str| value.get(key).and_then(Value::as_str).unwrap().to_owned();
         let question = line.get("question").unwrap();
@@ -53,7 +56,16 @@ impl Question {
             call,
             form,
             reference,
+            message: message(&line),
             with_spans: None,
+        }
+    }
+
+    /// Returns the code of the error in the reference; `None` for an answer.
+    pub(super) fn error_code(&self) -> Option<&str> {
+        match &self.reference.answer {
+            Answer::Error(code) => Some(code),
+            _ => None,
         }
     }
 
@@ -88,15 +100,27 @@ fn outcome(line: &Value, form: Form) -> Outcome {
         Value::Text(text) => error_code(text),
         value => error_code_of(value),
     };
+    let is_command = line.get("via").and_then(Value::as_str) == Some("cli");
     let answer = match (code, recorded) {
         (Some(code), _) => Answer::Error(code),
-        // Standard output that is JSON without `--format json`, and the texts of the other forms.
-        (None, Value::Text(text)) if form != Form::Json || text.starts_with(['{', '[']) => {
-            Answer::of_text(form, text.clone())
-        }
+        // Standard output, which is also a text if it is JSON and the option `--format json` is missing.
+        (None, Value::Text(text)) if is_command || form != Form::Json => Answer::of_text(form, text.clone()),
         (None, value) => Answer::Json(value.clone()),
     };
+    assert!(form != Form::Json || !matches!(answer, Answer::Text(_)), "an answer that is not JSON: {line:?}");
     Outcome { exit: *exit, answer }
+}
+
+/// Returns the message of the error that a line records.
+fn message(line: &Value) -> String {
+    let message = match line.get("answer") {
+        Some(Value::Text(text)) => {
+            text.strip_prefix("ERROR [").and_then(|text| text.split_once("]: ")?.1.into())
+        }
+        Some(answer) => answer.get("error").and_then(|error| error.get("message")).and_then(Value::as_str),
+        None => None,
+    };
+    message.unwrap_or_default().to_owned()
 }
 
 /// Returns the text of a compressed file.
@@ -123,4 +147,45 @@ pub(super) fn questions(dir: &Path, workspace: &str) -> Vec<Question> {
     }
     assert!(patched.is_empty(), "{workspace}: answers without a question: {:?}", patched.keys());
     questions
+}
+
+#[test]
+fn questions_are_read_with_group_form_and_outcome() {
+    let read = |question: &str, exit: i64, answer: &str| {
+        let via = if question.contains("argv") { "cli" } else { "api" };
+        let id = format!("{via}.run-show.001");
+        Question::read(
+            "w",
+            &format!(
+                r#"{{"id": "{id}", "via": "{via}", "question": {question}, "exit": {exit}, "answer": {answer}}}"#
+            ),
+        )
+    };
+    let command =
+        |words: &str, exit: i64, answer: &str| read(&format!(r#"{{"argv": [{words}]}}"#), exit, answer);
+
+    let method = read(r#"{"method": "m.to_csv", "args": {}}"#, 0, r#""a,b""#);
+    assert_eq!((method.group().as_str(), method.form), ("api m.to_csv", Form::Csv));
+    assert_eq!(method.reference.answer, Answer::Text("a,b".to_owned()));
+    let method = read(r#"{"method": "m", "args": {}}"#, 0, r#""run:a.b""#);
+    assert_eq!(method.reference.answer, Answer::Json(Value::text("run:a.b")));
+    let method =
+        read(r#"{"method": "m", "args": {}}"#, 1, r#"{"error": {"type": "LookupError", "message": "no"}}"#);
+    assert_eq!((method.error_code(), method.message.as_str()), (Some("LookupError"), "no"));
+
+    let json = command(
+        r#""--format", "json", "run", "show", "r""#,
+        1,
+        r#"{"error": {"code": "c", "message": "m"}}"#,
+    );
+    assert_eq!((json.group().as_str(), json.error_code()), ("cli run-show json", Some("c")));
+    let text = command(r#""run", "show", "r""#, 1, r#""ERROR [c]: m\n""#);
+    assert_eq!((text.group().as_str(), text.error_code()), ("cli run-show text", Some("c")));
+    let failing = command(r#""diagnostics", "r", "--fail-on", "error""#, 1, r#""Issues: 1""#);
+    assert_eq!(failing.reference, Outcome { exit: 1, answer: Answer::Text("Issues: 1".to_owned()) });
+    let rendered = command(r#""report", "snapshot", "r", "--render", "json""#, 0, r#""[1]""#);
+    assert_eq!(rendered.reference.answer, Answer::Json(Value::list([1i64])));
+    assert_eq!(command(r#""report", "snapshot", "r""#, 0, r##""# R""##).form, Form::Markdown);
+    assert_eq!(command(r#""export", "csv", "runs""#, 0, r#""a""#).form, Form::Csv);
+    assert_eq!(command(r#""export", "html", "--run", "r""#, 0, r#""a""#).form, Form::Html);
 }

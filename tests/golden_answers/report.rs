@@ -93,6 +93,11 @@ impl Report {
         self.groups.keys().map(String::as_str)
     }
 
+    /// Returns the groups in which no question is different or unanswered.
+    pub(super) fn whole_groups(&self) -> Vec<&str> {
+        self.groups().filter(|group| self.failures(group).is_empty()).collect()
+    }
+
     /// Returns the lines about the questions of a group that are different or unanswered.
     pub(super) fn failures(&self, group: &str) -> Vec<&str> {
         let of_group = self.failures.iter().filter(|(other, _)| other == group);
@@ -120,5 +125,34 @@ impl fmt::Display for Report {
             writeln!(f, "{group:<48}{line}")?;
         }
         totals.iter().try_for_each(|(class, count)| writeln!(f, "{class}: {count}"))
+    }
+}
+
+#[test]
+fn questions_are_counted_and_failures_listed() {
+    let question = |id: &str| {
+        let line = r#"{"id": "ID", "via": "cli", "question": {"argv": ["runs"]}, "exit": 0, "answer": "a"}"#;
+        Question::read("w", &line.replace("ID", id))
+    };
+    let got = Outcome { exit: 0, answer: Answer::Text("b".to_owned()) };
+    let missing = Outcome { exit: 2, answer: Answer::Missing };
+    let failure = || Err(Difference::new("line 1", "no"));
+    let (mut report, mut other) = (Report::default(), Report::default());
+    let runs = question("cli.runs.001");
+    report.add(&runs, Some(&runs.reference), &got, Ok(Class::Equal));
+    report.add(&runs, Some(&runs.reference), &got, failure());
+    report.add(&runs, None, &missing, failure());
+    other.add(&question("cli.trend.001"), None, &got, Ok(Class::Deviates("G1")));
+    report.merge(other);
+    assert_eq!((report.questions(), report.whole_groups()), (4, vec!["cli trend text"]));
+    assert_eq!(report.failures("cli runs text").len(), 2);
+    let lines = report.lines();
+    let classes: Vec<Value> =
+        lines.lines().map(|line| contexta::contract::json::read::parse(line).unwrap()).collect();
+    let class_of = |value: &Value| value.get("class").and_then(Value::as_str).unwrap().to_owned();
+    assert_eq!(classes.iter().map(class_of).collect::<Vec<_>>(), ["different", "unanswered"]);
+    let text = report.to_string();
+    for line in ["equal: 1", "deviates by gap G1: 1", "different: 1", "unanswered: 1"] {
+        assert!(text.lines().any(|other| other == line), "{text}");
     }
 }
