@@ -1,7 +1,7 @@
 //! The best run by a metric.
 
 use crate::contract::RunRef;
-use crate::interpretation::error::Result;
+use crate::interpretation::error::{Error, Result};
 use crate::interpretation::metric::{self, Measurement, MetricName, Selection};
 use crate::store::{Attempts, Note, RunRow, Severity, Store, StoreView};
 
@@ -81,7 +81,7 @@ impl BestRun {
     }
 }
 
-/// Ranks runs by a metric, the best first.
+/// Ranks runs by a metric, the best first. Error: only one run is given.
 pub fn select_best_run(store: &Store, metric_key: &str, options: &BestRunOptions) -> Result<BestRun> {
     store.read(|view| rank(view, metric_key, options))
 }
@@ -99,6 +99,9 @@ fn candidates(view: &StoreView<'_>, options: &BestRunOptions) -> Result<Vec<RunR
         if !runs.iter().any(|known| known.run_ref == run.run_ref) {
             runs.push(run);
         }
+    }
+    if runs.len() < 2 {
+        return Err(Error::ComparesTooFewRuns { runs: options.runs.clone() });
     }
     Ok(runs)
 }
