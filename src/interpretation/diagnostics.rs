@@ -4,7 +4,6 @@ use crate::contract::{RunStatus, Severity, Value};
 use crate::interpretation::error::Result;
 use crate::interpretation::evidence::{CompletenessNote, EvidenceLink, unique};
 use crate::interpretation::query::line::record_line;
-use crate::interpretation::query::record_page::WITHOUT_METRICS;
 use crate::interpretation::query::snapshot::{Outline, outline};
 use crate::store::{Attempts, Note, RecordRow, RunRow, Store, StoreView};
 use std::collections::BTreeMap;
@@ -105,7 +104,7 @@ pub(in crate::interpretation) fn diagnose(
     policy: &DiagnosticsPolicy,
 ) -> Result<DiagnosticsResult> {
     let outline = outline(view, run, Attempts::Newest)?;
-    let stamps = view.record_stamps(&outline.run.run_ref, &WITHOUT_METRICS, None)?;
+    let stamps = view.marked_stamps(&outline.run.run_ref)?;
     let (records, record_notes) = view.records_with_stamps(&stamps, &[])?;
     let mut issues = Vec::new();
     if policy.detect_degraded_records {

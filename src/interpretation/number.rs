@@ -58,6 +58,7 @@ impl Default for Sum {
 
 impl Sum {
     /// Returns the sum of these values.
+    #[cfg(test)]
     pub(super) fn of<'v>(values: impl IntoIterator<Item = &'v MetricValue>) -> Sum {
         let mut sum = Sum::default();
         values.into_iter().for_each(|value| sum.add(value));

@@ -3,7 +3,7 @@
 //! first part if and only if it begins with this ref and a zero byte. Names of runs and digests may contain zero bytes.
 
 use crate::contract::nfc::nfc;
-use crate::contract::{AggregationScope, RecordRef, RunRef, StableRef, StageRef};
+use crate::contract::{AggregationScope, RecordRef, RecordType, RunRef, StableRef, StageRef};
 use crate::engine::checksum::Digest;
 
 /// Joins parts with zero bytes between them.
@@ -50,6 +50,11 @@ pub(crate) fn named_run(key: &[u8]) -> Option<(&str, RunRef)> {
 pub(crate) fn records(run: &RunRef, family: &str, stage: Option<&StageRef>) -> Vec<u8> {
     let stage = stage.map_or("", |stage| stage.as_str());
     join(&[run.as_str().as_bytes(), family.as_bytes(), stage.as_bytes()])
+}
+
+/// Returns the name under which the records of a family with a degradation marker are listed once more.
+pub(crate) fn marked(family: RecordType) -> String {
+    format!("marked-{}", family.as_str())
 }
 
 /// Returns the prefix of the keys of the records of one family of a run.

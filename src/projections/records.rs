@@ -1,11 +1,14 @@
 //! Positions of events, spans and degraded records in the log, by run and stage. The tables do not contain the records.
 
+use crate::contract::{Degradation, RecordType};
 use crate::engine::Result;
+use crate::engine::entries::EntryRef;
 use crate::engine::entry::Kind;
 use crate::engine::projection::{Applied, Point, PointOrder, Projection, TableSpec, Tables};
 use crate::projections::entry::Captured;
 use crate::projections::keys;
 use crate::projections::kind;
+use crate::projections::known_series::KnownSeries;
 use crate::projections::tables::RECORDS;
 
 /// The projection that fills [`RECORDS`].
@@ -18,7 +21,7 @@ impl Projection<Captured> for RecordsProjection {
     }
 
     fn version(&self) -> u32 {
-        4
+        5
     }
 
     fn tables(&self) -> &'static [TableSpec] {
@@ -26,22 +29,32 @@ impl Projection<Captured> for RecordsProjection {
     }
 
     fn wants(&self, kind: Kind) -> bool {
-        matches!(kind, kind::EVENT | kind::SPAN | kind::DEGRADED)
+        matches!(kind, kind::EVENT | kind::SPAN | kind::DEGRADED | kind::METRIC)
+    }
+
+    fn apply_encoded(&self, entry: EntryRef<'_>, tables: &mut Tables) -> Result<bool> {
+        // A metric of a known series has no marker: a metric with a marker is never remembered.
+        Ok(entry.kind == kind::METRIC && tables.scratch::<KnownSeries>().point(entry).is_some())
     }
 
     fn apply(&self, applied: &Applied<'_, Captured>, tables: &mut Tables) -> Result<()> {
         let fact = &applied.event.fact;
-        if let (Some(family), Some((observation, identity))) = (fact.family(), fact.observation()) {
+        let (Some(family), Some((observation, identity))) = (fact.family(), fact.observation()) else {
+            return Ok(());
+        };
+        // Two imports may contain the same record. Readers recognise the duplicate by the digest of the ref.
+        let value = identity.map_or_else(Vec::new, |(record_ref, _)| keys::ref_digest(record_ref).to_vec());
+        let mut add = |name: &str| {
+            let stage = observation.stage_execution_ref.as_ref();
             let order = PointOrder::new(observation.observed_at.micros(), applied.stamp);
-            let key = keys::records(
-                &observation.run_ref,
-                family.as_str(),
-                observation.stage_execution_ref.as_ref(),
-            );
-            // Two imports may contain the same record. Readers recognise the duplicate by the digest of the ref.
-            let value =
-                identity.map_or_else(Vec::new, |(record_ref, _)| keys::ref_digest(record_ref).to_vec());
-            tables.add_point(RECORDS, &key, Point { order, measure: None, value });
+            let point = Point { order, measure: None, value: value.clone() };
+            tables.add_point(RECORDS, &keys::records(&observation.run_ref, name, stage), point);
+        };
+        if family != RecordType::Metric {
+            add(family.as_str());
+        }
+        if observation.degradation_marker != Degradation::None {
+            add(&keys::marked(family));
         }
         Ok(())
     }

@@ -5,7 +5,7 @@
 //! ref, and readers of a series use only one point of each record. The summaries count all points. With
 //! [`IMPORTED_SERIES`] and [`IMPORTED_SUMMARIES`], readers find the summaries that may count a record twice.
 
-use crate::contract::{Fact, MetricValue, Timestamp};
+use crate::contract::{Degradation, Fact, MetricValue, Timestamp};
 use crate::engine::Result;
 use crate::engine::bytes::Reader;
 use crate::engine::entries::EntryRef;
@@ -157,7 +157,10 @@ impl Projection<Captured> for SeriesProjection {
             if let Some((series, register)) = places {
                 tables.add_to_register(register, point.borrowed());
                 tables.add_to_series(series, point.borrowed());
-                tables.scratch::<KnownSeries>().learn(applied.entry, (series, register));
+                // A metric with a degradation marker is decoded, because other projections list it.
+                if observation.degradation_marker == Degradation::None {
+                    tables.scratch::<KnownSeries>().learn(applied.entry, (series, register));
+                }
             }
         }
         Ok(())

@@ -71,10 +71,13 @@ impl ArtifactRow {
 }
 
 impl StoreView<'_> {
-    /// Returns the artifacts of a run, or of all runs, ordered by ref.
+    /// Returns the artifacts of a run, or of all runs, ordered by the texts of their refs followed by a dot: `model-b`
+    /// comes before `model`, as in the Python package contexta 1.0.0.
     pub fn artifacts(&self, run: Option<&RunRef>) -> Result<Vec<ArtifactRow>> {
         let prefix = run.map_or_else(|| b"artifact:".to_vec(), |r| keys::under("artifact", r));
-        self.artifacts_with_prefix(&prefix)?.collect()
+        let mut rows = self.artifacts_with_prefix(&prefix)?.collect::<Result<Vec<ArtifactRow>>>()?;
+        rows.sort_by_cached_key(|row| format!("{}.", row.manifest.artifact_ref));
+        Ok(rows)
     }
 
     /// Returns the artifact with this ref; `None` if no artifact has the ref.

@@ -98,6 +98,23 @@ impl StoreView<'_> {
         Ok(stamps)
     }
 
+    /// Returns the stamps of the records of a run with a degradation marker, in the order in which they were appended.
+    pub fn marked_stamps(&self, run: &RunRef) -> Result<Vec<Stamp>> {
+        let families = [RecordType::Event, RecordType::Metric, RecordType::Span, RecordType::Degraded];
+        let mut stamps = Vec::new();
+        for family in families {
+            let mut points = Vec::new();
+            for chunk in self.view.chunks(RECORDS, &keys::records_of_family(run, &keys::marked(family)))? {
+                points.extend(chunk?.into_points());
+            }
+            let identity = |p: &Point| Some((p.order.stamp, p.value.first_chunk::<8>().copied()));
+            let points = without_duplicates(run, family, points, identity)?.unwrap_or_default();
+            stamps.extend(points.iter().map(|point| point.order.stamp));
+        }
+        stamps.sort_unstable();
+        Ok(stamps)
+    }
+
     /// Returns the number of events, spans and degraded records in each stage of a run, and outside any stage. Reads the
     /// positions of the records, not the records.
     pub fn record_counts(&self, run: &RunRef) -> Result<BTreeMap<Option<StageRef>, u64>> {

@@ -146,9 +146,12 @@ fn run_query(args: &Value, descending: bool) -> std::result::Result<RunListQuery
     query.limit = size(args, "limit");
     query.offset = size(args, "offset").unwrap_or(0);
     if let Some(column) = text(args, "sort_by") {
-        query.sort_by = column
-            .parse()
-            .map_err(|e: contexta::interpretation::Error| Failure::Code(e.code().to_owned()))?;
+        let code = |e: contexta::interpretation::Error| Failure::Code(e.code().to_owned());
+        query.sort_by = Some(column.parse().map_err(code)?);
+    }
+    // A query object of the reference always sorts.
+    if args.get("sort_by").is_some() {
+        query.sort_by = query.sort_by.or(Some(contexta::interpretation::RunColumn::StartedAt));
     }
     if let Some(Value::Bool(descending)) = args.get("sort_desc") {
         query.descending = *descending;

@@ -10,7 +10,7 @@ pub(super) const FAMILIES: [RecordType; 4] =
     [RecordType::Event, RecordType::Metric, RecordType::Span, RecordType::Degraded];
 
 /// The families of records except metrics.
-pub(in crate::interpretation) const WITHOUT_METRICS: [RecordType; 3] =
+pub(super) const WITHOUT_METRICS: [RecordType; 3] =
     [RecordType::Event, RecordType::Span, RecordType::Degraded];
 
 /// A question for records of a run.

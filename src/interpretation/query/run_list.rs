@@ -73,9 +73,9 @@ pub struct RunListQuery {
     pub metric_conditions: Vec<MetricCondition>,
     /// The runs that the list is restricted to; `None` for no restriction.
     pub only: Option<BTreeSet<RunRef>>,
-    /// The column by which the runs are sorted. Runs without a value in this column come last. Runs with equal values
-    /// are ordered by ref.
-    pub sort_by: RunColumn,
+    /// The column by which the runs are sorted; `None` for the order of project, start and ref. Runs with equal values
+    /// stay in this order. Runs without a start or an end count as the least. Runs without another value come last.
+    pub sort_by: Option<RunColumn>,
     /// `true` to list the greatest value first, such as the newest start.
     pub descending: bool,
     /// The number of runs to skip.
@@ -93,7 +93,7 @@ impl Default for RunListQuery {
             time_range: TimeRange::default(),
             metric_conditions: Vec::new(),
             only: None,
-            sort_by: RunColumn::default(),
+            sort_by: Some(RunColumn::StartedAt),
             descending: true,
             offset: 0,
             limit: None,
@@ -102,10 +102,10 @@ impl Default for RunListQuery {
 }
 
 impl RunListQuery {
-    /// Creates a query for all runs, oldest first.
+    /// Creates a query for all runs, project by project, and oldest first in each project.
     #[must_use]
     pub fn oldest_first() -> RunListQuery {
-        RunListQuery { descending: false, ..RunListQuery::default() }
+        RunListQuery { sort_by: None, descending: false, ..RunListQuery::default() }
     }
 
     /// Restricts the query to a project, given by its name or ref.
@@ -126,6 +126,13 @@ impl RunListQuery {
             return Ok(());
         };
         Err(Error::InvalidRunListQuery { reason: reason.to_owned() })
+    }
+}
+
+/// Creates a query for the runs of a project, newest first.
+impl From<&str> for RunListQuery {
+    fn from(project: &str) -> RunListQuery {
+        RunListQuery::from(Some(project))
     }
 }
 
@@ -231,7 +238,11 @@ fn page_of_rows(
         }
         rows = fulfilling;
     }
-    sort(view, &mut rows, &query.sort_by, query.descending)?;
+    match &query.sort_by {
+        Some(column) => sort(view, &mut rows, column, query.descending)?,
+        None if query.descending => rows.reverse(),
+        None => {}
+    }
     let total = rows.len();
     let page = rows.into_iter().skip(query.offset).take(query.limit.unwrap_or(usize::MAX)).collect();
     Ok((page, total))
@@ -263,9 +274,7 @@ pub(in crate::interpretation) fn last_of(
 fn sort(view: &StoreView<'_>, rows: &mut Rows, column: &RunColumn, descending: bool) -> Result<()> {
     let directed = |order: Ordering| if descending { order.reverse() } else { order };
     let by_time = |time: fn(&RunRow) -> Option<Timestamp>| {
-        move |(a, _): &(RunRow, _), (b, _): &(RunRow, _)| {
-            present_first(time(a), time(b), |a, b| directed(a.cmp(b)))
-        }
+        move |(a, _): &(RunRow, _), (b, _): &(RunRow, _)| directed(time(a).cmp(&time(b)))
     };
     match column {
         RunColumn::StartedAt => rows.sort_by(by_time(|run| run.started_at)),

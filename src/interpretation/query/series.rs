@@ -1,9 +1,10 @@
 //! The points of one metric of a run.
 
-use crate::contract::{MetricValue, RunRef, Timestamp};
+use crate::contract::{MetricValue, RunRef, StageRef, Timestamp};
 use crate::interpretation::error::Result;
 use crate::interpretation::evidence::CompletenessNote;
 use crate::interpretation::metric::{self, MetricName};
+use crate::interpretation::query::listing::find_stage;
 use crate::store::{Attempts, Note, SeriesPoint, SeriesRow, Severity, Store, StoreView};
 
 /// A question for the points of a metric.
@@ -37,8 +38,8 @@ pub struct StepSeries {
     pub run_ref: RunRef,
     /// The metric, as it was asked for.
     pub metric_key: String,
-    /// The stage, as it was asked for; `None` for all stages.
-    pub stage: Option<String>,
+    /// The stage; `None` for all stages, and for an unknown stage.
+    pub stage_ref: Option<StageRef>,
     /// The points. The points of one series are ordered by step, and of equal steps by time of observation. If several
     /// series answer the question, all points are ordered by time of observation.
     pub points: Vec<StepPoint>,
@@ -78,6 +79,9 @@ fn step_series_in(
         Some(value) => value.rsplit('.').next().unwrap_or(value),
         None => stage,
     });
+    let stage_ref = query.stage.as_deref().map(|stage| find_stage(view, &run, stage)).transpose();
+    // An unknown stage has no points.
+    let stage_ref = stage_ref.unwrap_or_default();
     let answering = metric::answering(&rows, &name, stage);
     let points = metric::points_of(view, &answering, query.attempts)?;
     let has_steps = points.iter().any(|point| point.step.is_some());
@@ -97,7 +101,9 @@ fn step_series_in(
     let mut completeness_notes = Vec::new();
     if points.is_empty() {
         let empty = CompletenessNote::new(Severity::Info, format!("step_series_empty:{metric_key}"));
-        let empty = empty.with("run_id", run.run_ref.as_str()).with("stage_id", query.stage.clone());
+        let empty = empty
+            .with("run_id", run.run_ref.as_str())
+            .with("stage_id", stage_ref.as_ref().map(ToString::to_string));
         completeness_notes.push(empty);
         let known = view.series_of(&run.run_ref)?;
         if !known.is_empty() {
@@ -108,7 +114,7 @@ fn step_series_in(
     }
     Ok(StepSeries {
         metric_key: metric_key.to_owned(),
-        stage: query.stage.clone(),
+        stage_ref,
         points: points.iter().enumerate().map(step_point).collect(),
         has_steps,
         unit: metric::unit(&answering),

@@ -62,6 +62,6 @@ impl ToJson for StepPoint {
 
 pub(super) fn step_series(s: &StepSeries) -> Value {
     object!(s;
-        run_id: s.run_ref, metric_key, stage_id: s.stage, points, has_steps, unit, series, completeness_notes, notes
+        run_id: s.run_ref, metric_key, stage_id: s.stage_ref, points, has_steps, unit, series, completeness_notes, notes
     )
 }

@@ -1,5 +1,6 @@
 //! The arguments of the commands that answer questions.
 
+use crate::contract::MetricValue;
 use crate::interpretation::{RunColumn, RunListQuery, TimeRange};
 use crate::surfaces::cli::args::{CompareArgs, RunArgs};
 use crate::surfaces::cli::failure::Failure;
@@ -31,9 +32,10 @@ pub(super) struct SelectionArgs {
     /// Only runs that started at this time or earlier. A date includes the whole day
     #[arg(long, value_name = "TIME")]
     before: Option<String>,
-    /// Column to sort by: started_at, ended_at, name, status, duration, metrics.KEY, params.NAME
-    #[arg(long, value_name = "COLUMN", default_value = "started_at")]
-    sort: RunColumn,
+    /// Column to sort by: started_at, ended_at, name, status, duration, metrics.KEY, params.NAME [default: started_at;
+    /// without any option the runs are listed project by project]
+    #[arg(long, value_name = "COLUMN")]
+    sort: Option<RunColumn>,
     /// Greatest value first [default: greatest value last, so that the newest run is next to the prompt]
     #[arg(long)]
     desc: bool,
@@ -60,16 +62,19 @@ impl SelectionArgs {
         query.status = self.status.clone();
         query.tags = self.tag.iter().cloned().collect();
         query.time_range = TimeRange::parse(self.after.as_deref(), self.before.as_deref())?;
-        query.sort_by = self.sort.clone();
         query.descending = self.desc;
         query.limit = self.limit.map(|limit| count("limit", limit)).transpose()?;
         query.offset = count("offset", self.offset)?;
+        let is_plain = query == RunListQuery::oldest_first();
+        query.sort_by = self.sort.clone().or_else(|| (!is_plain).then_some(RunColumn::StartedAt));
         Ok(query)
     }
 
     /// Returns `true` if the runs are listed oldest first, and only the newest of them.
     pub(super) fn is_newest_last(&self) -> bool {
-        self.sort == RunColumn::StartedAt && !self.desc && self.limit.is_some()
+        self.sort.as_ref().is_none_or(|column| *column == RunColumn::StartedAt)
+            && !self.desc
+            && self.limit.is_some()
     }
 }
 
@@ -198,7 +203,7 @@ pub(super) struct AlertArgs {
     pub(super) operator: String,
     /// Number to compare with
     #[arg(long, value_name = "X", allow_hyphen_values = true, value_parser = number)]
-    pub(super) threshold: crate::contract::MetricValue,
+    pub(super) threshold: MetricValue,
     /// Only the values of this stage [default: all stages]
     #[arg(long, value_name = "NAME")]
     pub(super) stage: Option<String>,
@@ -210,10 +215,11 @@ pub(super) struct AlertArgs {
     pub(super) fail_on_trigger: bool,
 }
 
-/// Parses a number. A whole number stays whole.
-fn number(text: &str) -> Result<crate::contract::MetricValue, String> {
-    let whole = text.parse::<i64>().map(crate::contract::MetricValue::from);
-    whole.or_else(|_| text.parse::<f64>().map(crate::contract::MetricValue::from)).map_err(|e| e.to_string())
+/// Parses a number: a float, unless it is a whole number that a float would round.
+fn number(text: &str) -> Result<MetricValue, String> {
+    let float = text.parse::<f64>().map(MetricValue::from).map_err(|e| e.to_string())?;
+    let whole = text.parse::<i64>().map(MetricValue::from);
+    Ok(whole.ok().filter(|whole| whole.compare(&float).is_ne()).unwrap_or(float))
 }
 
 #[derive(Debug, Subcommand)]

@@ -1,5 +1,6 @@
 //! Documents of diagnoses, trends, statistics, anomalies, alerts, provenance, and lists of artifacts.
 
+use crate::contract::MetricValue;
 use crate::interpretation::aggregation::QUANTILES;
 use crate::interpretation::provenance::environment::Changes;
 use crate::interpretation::{
@@ -24,6 +25,11 @@ fn notes(completeness: &[CompletenessNote], notes: &[Note]) -> Vec<ReportSection
     sections
 }
 
+/// Returns a number with all its digits.
+fn exact(number: f64) -> Cell {
+    Cell::text(MetricValue::from(number))
+}
+
 fn document(title: String, sections: Vec<ReportSection>, more: Vec<ReportSection>) -> ReportDocument {
     ReportDocument { title, sections: sections.into_iter().chain(more).collect() }
 }
@@ -35,7 +41,7 @@ pub(crate) fn compare_many(answer: &MultiRunComparison) -> ReportDocument {
     columns.push("Best".to_owned());
     let rows = answer.metric_table.iter().map(|row| {
         let mut cells = vec![Cell::optional(row.stage_name.as_ref()), Cell::text(&row.metric_key)];
-        cells.extend(row.values.iter().map(|value| value.as_ref().map_or(Cell::Missing, Cell::measured)));
+        cells.extend(row.values.iter().map(|value| value.as_ref().map_or(Cell::Missing, Cell::text)));
         cells.push(Cell::optional(row.best_run.as_ref().map(|run| run.last_component().to_owned())));
         cells
     });
@@ -106,7 +112,7 @@ pub(crate) fn trend(answer: &MetricTrend) -> ReportDocument {
         vec![
             Cell::text(&point.run_ref),
             Cell::optional(point.stage_name.as_ref()),
-            Cell::measured(&point.measured.value),
+            Cell::text(&point.measured.value),
             Cell::optional(point.measured.step),
             Cell::Time(point.measured.observed_at),
         ]
@@ -130,13 +136,13 @@ pub(crate) fn aggregate(answer: &MetricAggregate) -> ReportDocument {
     let mut pairs = vec![
         ("Metric".to_owned(), Cell::text(&answer.metric_key)),
         ("Count".to_owned(), Cell::Count(answer.count as u64)),
-        ("Mean".to_owned(), Cell::Number(answer.mean)),
-        ("Std".to_owned(), Cell::Number(answer.std)),
-        ("Min".to_owned(), Cell::Number(answer.min)),
-        ("Max".to_owned(), Cell::Number(answer.max)),
+        ("Mean".to_owned(), exact(answer.mean)),
+        ("Std".to_owned(), exact(answer.std)),
+        ("Min".to_owned(), exact(answer.min)),
+        ("Max".to_owned(), exact(answer.max)),
     ];
     let quantiles = QUANTILES.iter().zip(&answer.quantiles);
-    pairs.extend(quantiles.map(|((name, _), value)| ((*name).to_owned(), Cell::Number(*value))));
+    pairs.extend(quantiles.map(|((name, _), value)| ((*name).to_owned(), exact(*value))));
     let sections = vec![ReportSection::new("", Block::Pairs(pairs))];
     let title = format!("Statistics of {}", answer.metric_key);
     document(title, sections, notes(&answer.completeness_notes, &answer.notes))
@@ -148,17 +154,17 @@ pub(crate) fn anomalies(answer: &AnomalyReport) -> ReportDocument {
         let [low, high] = result.expected_range;
         vec![
             Cell::text(&result.metric_key),
-            Cell::measured(&result.actual_value),
-            Cell::Number(low),
-            Cell::Number(high),
-            Cell::Number(result.z_score),
+            Cell::text(&result.actual_value),
+            exact(low),
+            exact(high),
+            exact(result.z_score),
             Cell::text(result.severity.as_str()),
         ]
     });
     let columns = ["Metric", "Value", "From", "To", "z-score", "Severity"];
     let counts = vec![
         ("Run".to_owned(), Cell::text(&answer.run_ref)),
-        ("Compared".to_owned(), Cell::Count(answer.anomalies.len() as u64)),
+        ("Count".to_owned(), Cell::Count(answer.anomalies.len() as u64)),
         (
             "Anomalies".to_owned(),
             Cell::Count(answer.anomalies.iter().filter(|result| result.is_anomaly()).count() as u64),
@@ -179,8 +185,8 @@ pub(crate) fn alerts(answer: &AlertReport) -> ReportDocument {
         vec![
             Cell::text(&result.run_ref),
             Cell::text(result.rule.rule_name()),
-            result.actual_value.as_ref().map_or(Cell::Missing, Cell::measured),
-            Cell::measured(&result.rule.threshold),
+            result.actual_value.as_ref().map_or(Cell::Missing, Cell::text),
+            Cell::text(&result.rule.threshold),
             Cell::text(if result.triggered { "yes" } else { "no" }),
             Cell::text(result.severity.as_str()),
         ]
