@@ -94,6 +94,17 @@ fn point(p: &Point) -> Option<SeriesPoint> {
     Some(SeriesPoint { observed_at, step: decoded.step, value: decoded.value, is_superseded: false })
 }
 
+/// The stored summaries of the metric series of one run. They include superseded points.
+#[derive(Debug)]
+pub(super) struct StoredSummaries {
+    /// The text of the run's ref.
+    run: String,
+    /// The summaries, ordered by stage and key.
+    series: Vec<SeriesRow>,
+    /// The indices of the series that may contain points of one record twice.
+    repeated: Vec<usize>,
+}
+
 impl StoreView<'_> {
     /// Returns the summaries of the metric series of a run, ordered by stage and key. Series outside any stage come
     /// first. The summaries do not include superseded points.
@@ -105,19 +116,13 @@ impl StoreView<'_> {
     /// `attempts` selects the points.
     pub fn summaries(&self, run: &RunRef, attempts: Attempts) -> Result<Vec<SeriesRow>> {
         let supersedings = if attempts == Attempts::Newest { self.supersedings(run)? } else { Vec::new() };
-        let mut runs = self.all_summaries(&keys::series_of(run), attempts, |_| supersedings.clone())?;
+        let stored = self.stored_summaries(&keys::series_of(run))?;
+        let mut runs = self.effective_summaries(stored, attempts, |_| supersedings.clone())?;
         Ok(runs.pop().map_or_else(Vec::new, |(_, series)| series))
     }
 
-    /// Returns the summaries of the metric series whose keys begin with `prefix`. Each item is the text of a run's ref,
-    /// with the summaries of this run. Runs are ordered by ref, and the series of a run by stage and key.
-    /// `supersedings` returns the resumes of a run that superseded points which the summaries must not include.
-    pub(super) fn all_summaries(
-        &self,
-        prefix: &[u8],
-        attempts: Attempts,
-        supersedings: impl Fn(&str) -> Vec<Superseding>,
-    ) -> Result<Vec<(String, Vec<SeriesRow>)>> {
+    /// Returns the stored summaries of the metric series whose keys begin with `prefix`, ordered by run, stage and key.
+    pub(super) fn stored_summaries(&self, prefix: &[u8]) -> Result<Vec<StoredSummaries>> {
         let mut imported: HashMap<Vec<u8>, (u64, Vec<[u8; 16]>)> = HashMap::new();
         for row in self.view.registers(IMPORTED_SUMMARIES, prefix)? {
             let row = row?;
@@ -138,11 +143,7 @@ impl StoreView<'_> {
             let row = row?;
             non_finite.insert(row.key().to_vec(), row.register.count);
         }
-        let mut runs: Vec<(String, Vec<SeriesRow>)> = Vec::new();
-        // The index of the run and the index of the series of each row whose points must be read.
-        // The resumes of each run in `runs`.
-        let mut resumes: Vec<Vec<Superseding>> = Vec::new();
-        let mut uncertain = Vec::new();
+        let mut runs: Vec<StoredSummaries> = Vec::new();
         for summary in self.view.registers(SUMMARIES, prefix)? {
             let summary = summary?;
             let (key, register) = (summary.key(), &summary.register);
@@ -163,38 +164,44 @@ impl StoreView<'_> {
                 Some((run, row))
             });
             let Some((run, row)) = row else { return Err(self.malformed_row(SUMMARIES.name)) };
-            if runs.last().is_none_or(|(last, _)| last != run) {
-                runs.push((run.to_owned(), Vec::new()));
-                resumes.push(supersedings(run));
+            if runs.last().is_none_or(|last| last.run != run) {
+                runs.push(StoredSummaries { run: run.to_owned(), series: Vec::new(), repeated: Vec::new() });
             }
             // One import contains each record once. The record may also have been captured here, or be in another
             // import.
             let may_repeat = imported.get(key).is_some_and(|(count, imports)| {
                 *count != register.count || imports.len() != 1 || imports.contains(&[0; 16])
             });
-            let at = runs.len() - 1;
-            if let Some((_, series)) = runs.last_mut() {
-                // The stored summary includes superseded points.
-                if may_repeat || resumes.last().is_some_and(|resumes| !resumes.is_empty()) {
-                    uncertain.push((at, series.len()));
-                }
+            if let Some(StoredSummaries { series, repeated, .. }) = runs.last_mut() {
+                repeated.extend(may_repeat.then_some(series.len()));
+                // Many runs have only a few series.
+                series.reserve_exact(usize::from(series.is_empty()));
                 series.push(row);
             }
         }
-        for (at, n) in uncertain {
-            if let (Some((run, series)), Some(resumes)) = (runs.get_mut(at), resumes.get(at))
-                && let (Ok(run), Some(row)) = (RunRef::parse(run), series.get_mut(n))
-            {
-                let stage = row.stage_ref.as_ref();
-                let points = self.points_of(&run, stage, &row.metric_key, attempts, resumes)?;
-                let values = || points.iter().map(|p| p.value.as_f64());
-                row.count = points.len() as u64;
-                row.non_finite = points.iter().filter(|p| !p.value.is_finite()).count() as u64;
-                (row.min, row.max) = (values().fold(f64::NAN, f64::min), values().fold(f64::NAN, f64::max));
-                if let (Some(first), Some(last)) = (points.first(), points.last()) {
-                    (row.first, row.last) = (first.clone(), last.clone());
+        Ok(runs)
+    }
+
+    /// Returns the effective summaries of metric series. Each item is the text of a run's ref, with the summaries of
+    /// this run. `attempts` selects the points, and `supersedings` returns the resumes of a run that superseded points
+    /// which the summaries must not include.
+    pub(super) fn effective_summaries(
+        &self,
+        stored: Vec<StoredSummaries>,
+        attempts: Attempts,
+        supersedings: impl Fn(&str) -> Vec<Superseding>,
+    ) -> Result<Vec<(String, Vec<SeriesRow>)>> {
+        let mut runs = Vec::with_capacity(stored.len());
+        for StoredSummaries { run, mut series, repeated } in stored {
+            let resumes = supersedings(&run);
+            // The stored summaries include superseded points.
+            let uncertain = if resumes.is_empty() { repeated } else { (0..series.len()).collect() };
+            for n in uncertain {
+                if let (Ok(run), Some(row)) = (RunRef::parse(&run), series.get_mut(n)) {
+                    self.recompute(&run, row, attempts, &resumes)?;
                 }
             }
+            runs.push((run, series));
         }
         let mut names: HashMap<StageRef, String> = HashMap::new();
         for row in runs.iter_mut().flat_map(|(_, series)| series) {
@@ -212,12 +219,33 @@ impl StoreView<'_> {
         Ok(runs)
     }
 
+    /// Computes the summary of a series from its points.
+    fn recompute(
+        &self,
+        run: &RunRef,
+        row: &mut SeriesRow,
+        attempts: Attempts,
+        resumes: &[Superseding],
+    ) -> Result<()> {
+        let points = self.points_of(run, row.stage_ref.as_ref(), &row.metric_key, attempts, resumes)?;
+        let values = || points.iter().map(|p| p.value.as_f64());
+        row.count = points.len() as u64;
+        row.non_finite = points.iter().filter(|p| !p.value.is_finite()).count() as u64;
+        (row.min, row.max) = (values().fold(f64::NAN, f64::min), values().fold(f64::NAN, f64::max));
+        if let (Some(first), Some(last)) = (points.first(), points.last()) {
+            (row.first, row.last) = (first.clone(), last.clone());
+        }
+        Ok(())
+    }
+
     /// Returns the name of a stage; the last component of the ref if no name was recorded. Reads one attribute only.
     fn stage_name(&self, stage: &StageRef) -> Result<String> {
         let mut name = AttributeVersions::default();
-        name.add("stage_name", self.view.versions_of(FACTS, &keys::attribute(stage, "stage_name"))?);
-        let attributes = name.resolve().ok_or_else(|| self.malformed_row(FACTS.name))?;
-        Ok(attributes.text("stage_name").unwrap_or_else(|| stage.last_component().to_owned()))
+        for version in self.view.versions_of(FACTS, &keys::attribute(stage, "stage_name"))? {
+            name.add("stage_name", version);
+        }
+        let mut attributes = name.resolve().ok_or_else(|| self.malformed_row(FACTS.name))?;
+        Ok(attributes.take_text("stage_name").unwrap_or_else(|| stage.last_component().to_owned()))
     }
 
     /// Returns the points of one series that are not superseded, ordered by time of observation.

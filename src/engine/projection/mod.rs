@@ -91,5 +91,7 @@ pub use series_rows::{Chunk, Chunks, Series};
 pub use table::{TableKind, TableSpec};
 pub use tables::{RegisterSlot, SeriesSlot, Tables};
 pub use version::{Current, Version, current};
+#[cfg(feature = "ml")]
+pub(crate) use version_rows::VersionRow;
 pub use version_rows::{KeyVersions, VersionsByKey};
 pub use view::View;

@@ -21,6 +21,8 @@ use crate::engine::projection::series_rows::{Chunks, PointFilter, Series};
 use crate::engine::projection::site::Site;
 use crate::engine::projection::table::{Definition, TableKind, TableSpec, declaration, fenced};
 use crate::engine::projection::version::{Version, is_version_row, split_version_row};
+#[cfg(feature = "ml")]
+use crate::engine::projection::version_rows::VersionRows;
 use crate::engine::projection::version_rows::VersionsByKey;
 use redb::ReadTransaction;
 use std::collections::BTreeMap;
@@ -242,6 +244,13 @@ impl View {
         bounds: &KeyBounds,
     ) -> Result<VersionsByKey<'_>> {
         Ok(VersionsByKey::new(self.rows_of_kind(table, TableKind::Versions, bounds)?))
+    }
+
+    /// Returns the rows of a versions table whose keys begin with `prefix`. In contrast to [`View::versions`], the keys
+    /// and values are not copied, and the versions of a key are not collected.
+    #[cfg(feature = "ml")]
+    pub(crate) fn version_rows(&self, table: TableSpec, prefix: &[u8]) -> Result<VersionRows<'_>> {
+        Ok(VersionRows::new(self.rows_of_kind(table, TableKind::Versions, &KeyBounds::prefix(prefix))?))
     }
 
     /// Returns all versions of one key of a versions table, oldest first.
