@@ -95,9 +95,12 @@ fn number(digits: impl Iterator<Item = u8>) -> u32 {
     digits.fold(0, |number, digit| number * 10 + u32::from(digit & 0x0f))
 }
 
-/// Appends the two digits of a number below 100.
-fn push_two_digits(text: &mut String, number: u32) {
-    text.extend([number / 10, number % 10].into_iter().filter_map(|digit| char::from_digit(digit, 10)));
+/// Writes the two digits of a number below 100 to `text` at the index `at`.
+fn put_two_digits(text: &mut [u8], at: usize, number: u32) {
+    let digits = [number / 10, number % 10].map(|digit| b'0' + (digit % 10) as u8);
+    if let Some(slot) = text.get_mut(at..at + 2) {
+        slot.copy_from_slice(&digits);
+    }
 }
 
 /// Parses `Z`, `z`, `+hh:mm` or `-hh:mm`. Returns the number of seconds by which local time is ahead of UTC; `None` for
@@ -125,24 +128,19 @@ impl fmt::Display for Timestamp {
         let time = DateTime::UNIX_EPOCH + TimeDelta::microseconds(self.0);
         let year = time.year().unsigned_abs();
         let micros = time.nanosecond() / 1000;
-        let mut text = String::with_capacity("YYYY-MM-DDTHH:MM:SS.ffffffZ".len());
-        push_two_digits(&mut text, year / 100);
-        let fields = [
-            ("", year % 100),
-            ("-", time.month()),
-            ("-", time.day()),
-            ("T", time.hour()),
-            (":", time.minute()),
-            (":", time.second()),
-        ];
-        let fraction = [(".", micros / 10_000), ("", micros / 100 % 100), ("", micros % 100)];
-        let fraction = fraction.into_iter().filter(|_| micros != 0);
-        for (separator, number) in fields.into_iter().chain(fraction) {
-            text.push_str(separator);
-            push_two_digits(&mut text, number);
+        let mut text = *b"YYYY-MM-DDTHH:MM:SS.ffffffZ";
+        let fields =
+            [year / 100, year % 100, time.month(), time.day(), time.hour(), time.minute(), time.second()];
+        let fraction = [micros / 10_000, micros / 100 % 100, micros % 100];
+        for (number, at) in fields.into_iter().chain(fraction).zip([0, 2, 5, 8, 11, 14, 17, 20, 22, 24]) {
+            put_two_digits(&mut text, at, number);
         }
-        text.push('Z');
-        f.write_str(&text)
+        let text = std::str::from_utf8(&text).map_err(|_| fmt::Error)?;
+        if micros != 0 {
+            return f.write_str(text);
+        }
+        f.write_str(text.get(..19).unwrap_or_default())?;
+        f.write_str("Z")
     }
 }
 

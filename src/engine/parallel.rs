@@ -54,11 +54,17 @@ pub(crate) fn map_owned<T: Send, R: Send>(
     }
 }
 
-/// Runs both functions, at the same time if possible.
+/// Runs both functions, at the same time if possible. `a` runs on the calling thread.
 pub(crate) fn both<A: Send, B: Send>(a: impl FnOnce() -> A + Send, b: impl FnOnce() -> B + Send) -> (A, B) {
-    match pool() {
-        Some(pool) => pool.join(a, b),
-        None => (a(), b()),
+    let Some(pool) = pool() else { return (a(), b()) };
+    let mut of_b = None;
+    let of_a = pool.in_place_scope(|scope| {
+        scope.spawn(|_| of_b = Some(b()));
+        a()
+    });
+    match of_b {
+        Some(of_b) => (of_a, of_b),
+        None => unreachable!("the scope waits for its task"),
     }
 }
 
@@ -102,5 +108,13 @@ mod tests {
     #[test]
     fn results_of_both_functions_are_returned() {
         assert_eq!(both(|| 1, || "b"), (1, "b"));
+        // A function may divide its work again.
+        assert_eq!(both(|| both(|| 1, || 2), || both(|| 3, || 4)), ((1, 2), (3, 4)));
+    }
+
+    #[test]
+    fn first_of_both_functions_runs_on_the_calling_thread() {
+        let caller = thread::current().id();
+        assert_eq!(both(|| thread::current().id(), || ()).0, caller);
     }
 }

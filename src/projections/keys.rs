@@ -21,6 +21,11 @@ pub(crate) fn of_ref(subject: &StableRef) -> Vec<u8> {
     join(&[subject.as_str().as_bytes(), b""])
 }
 
+/// Returns the parts of a key after its first part. Returns `None` if the first part is not this ref.
+pub(crate) fn after_ref<'k>(key: &'k [u8], subject: &StableRef) -> Option<&'k [u8]> {
+    key.strip_prefix(subject.as_str().as_bytes())?.strip_prefix(&[0])
+}
+
 /// Returns the bytes with which the refs of one kind under a parent begin, such as the refs of the stages of a run.
 pub(crate) fn under(kind: &str, parent: &StableRef) -> Vec<u8> {
     format!("{kind}:{}.", parent.value()).into_bytes()

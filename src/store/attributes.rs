@@ -21,15 +21,39 @@ use crate::engine::projection::{Version, current};
 use crate::projections::metadata::{IMPORTED_MARK, METADATA_PREFIX, NOTE_PREFIX, PARAM_PREFIX, TAG_PREFIX};
 use crate::store::writers::Lifecycle;
 use std::collections::{BTreeMap, HashSet};
-use std::ops::Bound;
+use std::ops::Range;
 
-/// The attributes of one object: the name of each attribute, with all its recorded versions. Each name occurs once.
+/// All recorded versions of the attributes of one object. The names and the values are stored one after the other, so
+/// that a query of many objects does not allocate memory for each version.
 #[derive(Debug, Default)]
-pub(super) struct AttributeVersions(Vec<(String, Vec<Version>)>);
+pub(super) struct AttributeVersions {
+    versions: Vec<AttributeVersion>,
+    names: String,
+    values: Vec<u8>,
+}
 
-/// Returns `true` for a version that an import recorded.
-fn is_imported(version: &Version) -> bool {
-    version.value.first() == Some(&IMPORTED_MARK)
+/// A version of one attribute. The ranges are parts of the names and the values in [`AttributeVersions`].
+#[derive(Debug)]
+struct AttributeVersion {
+    name: Range<usize>,
+    value: Range<usize>,
+    stamp: Stamp,
+    replaces: Vec<Stamp>,
+}
+
+/// Returns a part of the names in [`AttributeVersions`].
+fn name_at<'n>(names: &'n str, at: &Range<usize>) -> &'n str {
+    names.get(at.clone()).unwrap_or_default()
+}
+
+/// Returns a part of the values in [`AttributeVersions`].
+fn value_at<'v>(values: &'v [u8], at: &Range<usize>) -> &'v [u8] {
+    values.get(at.clone()).unwrap_or_default()
+}
+
+/// Returns `true` for a value that an import recorded.
+fn is_imported(value: &[u8]) -> bool {
+    value.first() == Some(&IMPORTED_MARK)
 }
 
 /// Returns `true` for an attribute that is a time.
@@ -37,96 +61,142 @@ fn is_time(name: &str) -> bool {
     matches!(name, "created_at" | "started_at" | "ended_at")
 }
 
-/// Returns the value of a version; `None` if the version is malformed.
-fn value_of(version: &Version) -> Option<Value> {
-    std::str::from_utf8(&version.value).ok().and_then(|text| read::parse(text).ok())
+/// Parses a recorded value; `None` if it is malformed.
+fn parse_value(value: &[u8]) -> Option<Value> {
+    std::str::from_utf8(value).ok().and_then(|text| read::parse(text).ok())
 }
 
 impl AttributeVersions {
-    /// Adds the versions of one attribute. The caller adds each attribute once.
-    pub(super) fn add(&mut self, name: &str, versions: Vec<Version>) {
-        self.0.push((name.to_owned(), versions));
+    /// Adds a version of an attribute.
+    pub(super) fn add<V: AsRef<[u8]>>(&mut self, name: &str, version: Version<V>) {
+        /// The number of attributes for which memory is reserved, and the length of their names and of their values.
+        const TYPICAL: (usize, usize, usize) = (8, 96, 192);
+        if self.versions.is_empty() {
+            self.versions.reserve(TYPICAL.0);
+            self.names.reserve(TYPICAL.1);
+            self.values.reserve(TYPICAL.2);
+        }
+        let (name_start, value_start) = (self.names.len(), self.values.len());
+        self.names.push_str(name);
+        self.values.extend_from_slice(version.value.as_ref());
+        self.versions.push(AttributeVersion {
+            name: name_start..self.names.len(),
+            value: value_start..self.values.len(),
+            stamp: version.stamp,
+            replaces: version.replaces,
+        });
+    }
+
+    fn name_of(&self, version: &AttributeVersion) -> &str {
+        name_at(&self.names, &version.name)
+    }
+
+    fn value_of(&self, version: &AttributeVersion) -> &[u8] {
+        value_at(&self.values, &version.value)
     }
 
     /// Returns the stamps of the entries that imports replace. A line of an import describes a whole object, so all
     /// attributes of a replaced entry are ignored, including attributes that the line does not contain.
     fn replaced_by_imports(&self) -> HashSet<Stamp> {
-        let all = self.0.iter().flat_map(|(_, versions)| versions);
-        let imported = all.filter(|version| is_imported(version));
+        let imported = self.versions.iter().filter(|version| is_imported(self.value_of(version)));
         imported.flat_map(|version| version.replaces.iter().copied()).collect()
     }
 
     /// Returns the stamp of the newest captured status if this status is terminal. The object ended at this stamp.
     pub(super) fn newest_end(&self) -> Option<Stamp> {
         let newest = self.newest_status()?;
-        let open = format!("\"{}\"", RunStatus::Open);
-        (newest.value != open.as_bytes()).then_some(newest.stamp)
+        let open = RunStatus::Open.as_str().as_bytes();
+        let text = self.value_of(newest).strip_prefix(b"\"").and_then(|text| text.strip_suffix(b"\""));
+        (text != Some(open)).then_some(newest.stamp)
     }
 
     /// Returns the newest captured version of the status.
-    fn newest_status(&self) -> Option<&Version> {
-        let (_, statuses) = self.0.iter().find(|(name, _)| name == "status")?;
-        let statuses = statuses.iter().filter(|version| !is_imported(version));
-        statuses.max_by_key(|version| version.stamp)
+    fn newest_status(&self) -> Option<&AttributeVersion> {
+        let statuses = self.versions.iter().filter(|version| self.name_of(version) == "status");
+        let captured = statuses.filter(|version| !is_imported(self.value_of(version)));
+        captured.max_by_key(|version| version.stamp)
     }
 
     /// Replaces the captured versions of the status and of the end by the values in `lifecycle`, which was derived from
     /// the writers of the run.
     pub(super) fn set_lifecycle(&mut self, lifecycle: &Lifecycle) {
         let Some((status, stamp)) = lifecycle.status else { return };
-        let texts = [
-            ("status", Some(status.to_string())),
-            ("ended_at", lifecycle.ended_at.map(|at| at.to_string())),
-            ("end_message", lifecycle.end_message.clone()),
-            ("end_reason", lifecycle.end_reason.clone()),
-        ];
-        for (name, text) in texts {
-            let at = self.0.iter().position(|(other, _)| other == name);
-            let mut versions = at.map_or_else(Vec::new, |at| self.0.swap_remove(at).1);
-            versions.retain(is_imported);
-            if let Some(Ok(value)) = text.map(|text| canonical(&Value::Text(text))) {
-                versions.push(Version { stamp, replaces: Vec::new(), value: value.into_bytes() });
-            }
-            if !versions.is_empty() {
-                self.add(name, versions);
+        let is_of_lifecycle =
+            |name: &str| matches!(name, "status" | "ended_at" | "end_message" | "end_reason");
+        let (names, values) = (&self.names, &self.values);
+        self.versions.retain(|version| {
+            !is_of_lifecycle(name_at(names, &version.name)) || is_imported(value_at(values, &version.value))
+        });
+        // A status and a time need no escapes in JSON.
+        let mut add = |name: &str, value: String| {
+            self.add(name, Version { stamp, replaces: Vec::new(), value });
+        };
+        add("status", format!("\"{}\"", status.as_str()));
+        if let Some(at) = lifecycle.ended_at {
+            add("ended_at", format!("\"{at}\""));
+        }
+        for (name, text) in [("end_message", &lifecycle.end_message), ("end_reason", &lifecycle.end_reason)] {
+            if let Some(Ok(value)) = text.as_ref().map(|text| canonical(&Value::Text(text.clone()))) {
+                add(name, value);
             }
         }
     }
 
     /// Returns the effective value of each attribute; `None` if a version is malformed.
-    pub(super) fn resolve(mut self) -> Option<Attributes> {
-        // Conflicts are listed by name.
-        self.0.sort_by(|(a, _), (b, _)| a.cmp(b));
+    pub(super) fn resolve(self) -> Option<Attributes> {
         let replaced = self.replaced_by_imports();
         let ended_by = self.newest_status().map(|status| status.stamp);
         let mut attributes = Attributes::default();
-        for (name, mut versions) in self.0 {
+        attributes.values.reserve(self.versions.len());
+        self.for_each_attribute(|name, mut versions| {
             versions.retain(|version| !replaced.contains(&version.stamp));
-            if matches!(name.as_str(), "end_message" | "end_reason") {
+            if matches!(name, "end_message" | "end_reason") {
                 // The message and the reason must come from the same entry as the effective status.
-                versions.retain(|version| is_imported(version) || Some(version.stamp) == ended_by);
+                versions.retain(|version| is_imported(version.value) || Some(version.stamp) == ended_by);
             }
-            if !versions.is_empty() {
-                attributes.add(name, versions)?;
-            }
-        }
+            if versions.is_empty() { Some(()) } else { attributes.add(name, versions) }
+        })?;
         if attributes.status() == RunStatus::Open {
             // An object whose effective status is open has no end, even if an earlier entry ended it.
-            for name in ["ended_at", "end_message", "end_reason"] {
-                attributes.values.remove(name);
-            }
+            let is_of_end = |name: &str| matches!(name, "ended_at" | "end_message" | "end_reason");
+            attributes.values.retain(|(name, _)| !is_of_end(name));
         }
         Some(attributes)
+    }
+
+    /// Calls `f` with the name and all versions of each attribute, in the order of the names, until `f` returns `None`.
+    fn for_each_attribute(self, mut f: impl FnMut(&str, Vec<Version<&[u8]>>) -> Option<()>) -> Option<()> {
+        let AttributeVersions { mut versions, names, values } = self;
+        versions.sort_by(|a, b| name_at(&names, &a.name).cmp(name_at(&names, &b.name)));
+        let mut versions = versions.into_iter().peekable();
+        while let Some(first) = versions.next() {
+            let name = name_at(&names, &first.name);
+            let borrowed = |AttributeVersion { value, stamp, replaces, .. }| Version {
+                stamp,
+                replaces,
+                value: value_at(&values, &value),
+            };
+            let mut of_attribute = Vec::with_capacity(1);
+            of_attribute.push(borrowed(first));
+            while let Some(next) = versions.next_if(|next| name_at(&names, &next.name) == name) {
+                of_attribute.push(borrowed(next));
+            }
+            f(name, of_attribute)?;
+        }
+        Some(())
     }
 
     /// Returns the stamps of the entries that recorded versions of the attributes, without the entries that were
     /// replaced.
     pub(super) fn stamps(self) -> Vec<Stamp> {
         let replaced = self.replaced_by_imports();
-        let unreplaced = self.0.into_iter().filter_map(|(_, versions)| current(versions));
-        let stamps =
-            unreplaced.flat_map(|c| c.rivals.into_iter().chain([c.version])).map(|version| version.stamp);
-        stamps.filter(|stamp| !replaced.contains(stamp)).collect()
+        let mut stamps = Vec::new();
+        self.for_each_attribute(|_, versions| {
+            let unreplaced = current(versions).into_iter().flat_map(|current| current.stamps());
+            stamps.extend(unreplaced.filter(|stamp| !replaced.contains(stamp)));
+            Some(())
+        });
+        stamps
     }
 }
 
@@ -137,60 +207,79 @@ fn replaces_silently(name: &str) -> bool {
         || matches!(name, "name" | "description" | "end_message" | "end_reason")
 }
 
+/// The effective value of an attribute.
+#[derive(Debug, Clone, PartialEq)]
+enum Effective {
+    Value(Value),
+    /// The value of an attribute that is a time ([`is_time`]).
+    Time(Timestamp),
+}
+
+impl From<Effective> for Value {
+    fn from(effective: Effective) -> Value {
+        match effective {
+            Effective::Value(value) => value,
+            Effective::Time(time) => Value::text(time),
+        }
+    }
+}
+
 /// The effective attributes of one object.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Attributes {
-    values: BTreeMap<String, Value>,
+    /// The names and values, ordered by name.
+    values: Vec<(String, Effective)>,
     /// The names of the attributes with a conflict: different values, between which only the stamp decides, or an
     /// imported value that differs from all captured values.
     pub conflicts: Vec<String>,
 }
 
 impl Attributes {
-    /// Returns the effective value of each attribute, by name.
-    pub(super) fn into_values(self) -> BTreeMap<String, Value> {
-        self.values
+    /// Returns the names and effective values of the attributes, ordered by name.
+    pub(super) fn into_values(self) -> impl Iterator<Item = (String, Value)> {
+        self.values.into_iter().map(|(name, value)| (name, value.into()))
     }
 
-    /// Returns the effective value of an attribute; `None` if no version was recorded.
-    pub(super) fn value(&self, name: &str) -> Option<&Value> {
-        self.values.get(name)
+    fn value(&self, name: &str) -> Option<&Effective> {
+        let at = self.values.binary_search_by(|(other, _)| other.as_str().cmp(name)).ok()?;
+        self.values.get(at).map(|(_, value)| value)
     }
 
     /// Chooses the effective value of one attribute among its recorded versions and adds it. Adds the name to the
-    /// conflicts if the versions are in conflict. Returns `None` if a version is malformed.
-    fn add(&mut self, name: String, versions: Vec<Version>) -> Option<()> {
+    /// conflicts if the versions are in conflict. Returns `None` if a version is malformed. The caller adds the
+    /// attributes in the order of their names.
+    fn add(&mut self, name: &str, versions: Vec<Version<&[u8]>>) -> Option<()> {
         let value = match versions.as_slice() {
             // Most attributes have one version.
-            [version] if is_time(&name) => {
-                Value::text(value_of(version)?.as_str()?.parse::<Timestamp>().ok()?)
+            [version] if is_time(name) => {
+                Effective::Time(parse_value(version.value)?.as_str()?.parse::<Timestamp>().ok()?)
             }
-            [version] => value_of(version)?,
-            _ => self.choose(&name, versions)?,
+            [version] => Effective::Value(parse_value(version.value)?),
+            _ => self.choose(name, versions)?,
         };
         // The value null marks a tag that was removed.
-        if !(value == Value::Null && name.starts_with(TAG_PREFIX)) {
-            self.values.insert(name, value);
+        if !(value == Effective::Value(Value::Null) && name.starts_with(TAG_PREFIX)) {
+            self.values.push((name.to_owned(), value));
         }
         Some(())
     }
 
     /// Returns the effective value of one attribute among its recorded versions, like [`Attributes::add`].
-    fn choose(&mut self, name: &str, versions: Vec<Version>) -> Option<Value> {
+    fn choose(&mut self, name: &str, versions: Vec<Version<&[u8]>>) -> Option<Effective> {
         let chosen = current(versions)?;
         // Captured versions come before imported versions. Within each group, newer versions come before older
         // versions.
-        let mut ranked: Vec<&Version> =
-            [&chosen.version].into_iter().chain(chosen.rivals.iter().rev()).collect();
-        ranked.sort_by_key(|version| is_imported(version));
+        let versions = [&chosen.version].into_iter().chain(chosen.rivals.iter().rev());
+        let mut ranked: Vec<&[u8]> = versions.map(|version| version.value).collect();
+        ranked.sort_by_key(|value| is_imported(value));
         // Thousands of processes may have recorded the same value, so equal values are parsed once.
         let mut seen: HashSet<&[u8]> = HashSet::new();
         let mut distinct: Vec<Value> = Vec::new();
         let mut captured = 0;
-        for version in ranked {
-            if seen.insert(version.value.strip_prefix(&[IMPORTED_MARK]).unwrap_or(&version.value)) {
-                distinct.push(value_of(version)?);
-                captured += usize::from(!is_imported(version));
+        for value in ranked {
+            if seen.insert(value.strip_prefix(&[IMPORTED_MARK]).unwrap_or(value)) {
+                distinct.push(parse_value(value)?);
+                captured += usize::from(!is_imported(value));
             }
         }
         // The rules below choose among captured values. A different imported value is only reported as a conflict.
@@ -217,7 +306,7 @@ impl Attributes {
         if is_time(name) {
             let times = distinct.iter().filter_map(|v| v.as_str()?.parse::<Timestamp>().ok());
             let time = if name == "ended_at" { times.max() } else { times.min() };
-            return Some(Value::text(time?));
+            return time.map(Effective::Time);
         }
         // Programs with different versions of the schema may record one object. The values are valid in the newest
         // minor version.
@@ -229,47 +318,74 @@ impl Attributes {
         if distinct.len() > 1 && self.conflicts.last().is_none_or(|last| last != name) {
             self.conflicts.push(name.to_owned());
         }
-        distinct.into_iter().next()
+        distinct.into_iter().next().map(Effective::Value)
     }
 
-    /// Returns the value of an attribute that is a text; `None` if the attribute is missing or is not a text.
-    pub(super) fn text(&self, name: &str) -> Option<String> {
-        self.values.get(name)?.as_str().map(str::to_owned)
+    /// Removes the value of an attribute that is a text, and returns it. Returns `None` if the attribute is missing or
+    /// is not a text.
+    pub(super) fn take_text(&mut self, name: &str) -> Option<String> {
+        let at = self.values.binary_search_by(|(other, _)| other.as_str().cmp(name)).ok()?;
+        match self.values.get_mut(at)? {
+            (_, Effective::Value(Value::Text(text))) => Some(std::mem::take(text)),
+            _ => None,
+        }
     }
 
     /// Returns the value of an attribute that is a time; `None` if the attribute is missing or is not a time.
     pub(super) fn time(&self, name: &str) -> Option<Timestamp> {
-        self.values.get(name)?.as_str()?.parse().ok()
+        match self.value(name)? {
+            Effective::Time(time) => Some(*time),
+            Effective::Value(value) => value.as_str()?.parse().ok(),
+        }
     }
 
-    /// Returns the attributes whose names begin with `prefix`. The keys of the map are the names without the prefix.
-    pub(super) fn with_prefix(&self, prefix: &str) -> BTreeMap<String, Value> {
+    /// Returns the value of an attribute that is an integer of 64 bits; `None` if the attribute is missing or is no
+    /// such integer.
+    pub(super) fn integer(&self, name: &str) -> Option<i64> {
+        match self.value(name)? {
+            Effective::Value(Value::Int(n)) => Some(*n),
+            _ => None,
+        }
+    }
+
+    /// Removes the attributes whose names begin with `prefix`, and returns them. The keys of the map are the names
+    /// without the prefix.
+    pub(super) fn take_with_prefix(&mut self, prefix: &str) -> BTreeMap<String, Value> {
         // The names are sorted, so the names with the prefix are adjacent.
-        let from = self.values.range::<str, _>((Bound::Included(prefix), Bound::Unbounded));
-        let named =
-            |(name, value): (&String, &Value)| Some((name.strip_prefix(prefix)?.to_owned(), value.clone()));
-        from.map_while(named).collect()
+        let from = self.values.partition_point(|(name, _)| name.as_str() < prefix);
+        let count = self.values.iter().skip(from).take_while(|(name, _)| name.starts_with(prefix)).count();
+        if count == 0 {
+            return BTreeMap::new();
+        }
+        let taken = self.values.drain(from..from + count);
+        taken
+            .map(|(name, value)| (name.get(prefix.len()..).unwrap_or_default().to_owned(), value.into()))
+            .collect()
     }
 
-    /// Returns the notes that people added, oldest first.
-    pub(super) fn notes(&self) -> Vec<(Timestamp, String)> {
+    /// Removes the notes that people added, and returns them, oldest first.
+    pub(super) fn take_notes(&mut self) -> Vec<(Timestamp, String)> {
         let note = |(_, note): (String, Value)| {
             let at = note.get("at")?.as_str()?.parse().ok()?;
             Some((at, note.get("text")?.as_str()?.to_owned()))
         };
-        let mut notes: Vec<_> = self.with_prefix(NOTE_PREFIX).into_iter().filter_map(note).collect();
+        let mut notes: Vec<_> = self.take_with_prefix(NOTE_PREFIX).into_iter().filter_map(note).collect();
         notes.sort();
         notes
     }
 
-    /// Returns the tags.
-    pub(super) fn tags(&self) -> BTreeMap<String, String> {
-        let text = |(name, value): (String, Value)| Some((name, value.as_str()?.to_owned()));
-        self.with_prefix(TAG_PREFIX).into_iter().filter_map(text).collect()
+    /// Removes the tags, and returns them.
+    pub(super) fn take_tags(&mut self) -> BTreeMap<String, String> {
+        let text = |(name, value): (String, Value)| match value {
+            Value::Text(text) => Some((name, text)),
+            _ => None,
+        };
+        self.take_with_prefix(TAG_PREFIX).into_iter().filter_map(text).collect()
     }
 
     /// Returns the status; `open` if no status was recorded.
     pub(super) fn status(&self) -> RunStatus {
-        self.text("status").and_then(|s| s.parse().ok()).unwrap_or(RunStatus::Open)
+        let Some(Effective::Value(status)) = self.value("status") else { return RunStatus::Open };
+        status.as_str().and_then(|s| s.parse().ok()).unwrap_or(RunStatus::Open)
     }
 }

@@ -1,9 +1,9 @@
 //! Methods of `StoreView` that read projects, runs, stages and environments.
 
 use crate::contract::nfc::nfc;
-use crate::contract::{Object, ObjectKind, ProjectRef, RunRef, StableRef, StageRef, Value};
+use crate::contract::{Object, ObjectKind, ProjectRef, RunRef, StableRef, StageRef};
 use crate::engine::parallel;
-use crate::engine::projection::{KeyVersions, TableSpec};
+use crate::engine::projection::{TableSpec, VersionRow};
 use crate::projections::metadata::METADATA_PREFIX;
 use crate::projections::tables::{FACTS, IMPORTED, RUN_NAMES};
 use crate::projections::{keys, tables};
@@ -13,7 +13,7 @@ use crate::store::objects::ListedObject;
 use crate::store::rows::{EnvironmentRow, ProjectRow, RunRow, StageRow, project_of, project_row, run_row};
 use crate::store::series::{Attempts, SeriesRow};
 use crate::store::view::StoreView;
-use crate::store::writers::{Lifecycle, WriterFacts};
+use crate::store::writers::{Lifecycle, RunWriters};
 use std::collections::{BTreeMap, BTreeSet, btree_map};
 use std::iter::Peekable;
 
@@ -24,9 +24,7 @@ impl StoreView<'_> {
     /// Derives the lifecycle of a run from its writers, sets the status and the end in `versions`, the attributes of
     /// the run, and returns the lifecycle.
     pub(super) fn lifecycle(&self, run: &RunRef, versions: &mut AttributeVersions) -> Result<Lifecycle> {
-        let facts = self.writer_facts(&keys::of_ref(run))?;
-        let none = WriterFacts::default();
-        let lifecycle = self.lifecycle_of(facts.get(run.as_str()).unwrap_or(&none), versions.newest_end())?;
+        let lifecycle = self.lifecycle_of(self.writers_of(run)?, versions.newest_end())?;
         versions.set_lifecycle(&lifecycle);
         Ok(lifecycle)
     }
@@ -34,19 +32,21 @@ impl StoreView<'_> {
     /// Returns the objects whose refs begin with `prefix`, ordered by ref, with all versions of their attributes.
     fn versions_with_prefix(&self, prefix: &[u8]) -> Result<Vec<(StableRef, AttributeVersions)>> {
         let mut objects: Vec<(StableRef, AttributeVersions)> = Vec::new();
-        for fact in self.view.versions(FACTS, prefix)? {
-            let KeyVersions { key, versions, .. } = fact?;
+        self.view.version_rows(FACTS, prefix)?.try_for_each(|VersionRow { key, version }| {
             let malformed = || self.malformed_row(FACTS.name);
-            let [subject, name] = keys::split(&key).ok_or_else(malformed)?;
             // The rows of an object are adjacent, so its ref is parsed once.
-            if objects.last().is_none_or(|(last, _)| last.as_str() != subject) {
-                let subject = StableRef::parse(subject).map_err(|_| malformed())?;
-                objects.push((subject, AttributeVersions::default()));
+            if let Some((last, attributes)) = objects.last_mut()
+                && let Some(name) = keys::after_ref(key, last)
+            {
+                attributes.add(std::str::from_utf8(name).map_err(|_| malformed())?, version);
+                return Ok::<_, Error>(());
             }
-            if let Some((_, attributes)) = objects.last_mut() {
-                attributes.add(name, versions);
-            }
-        }
+            let [subject, name] = keys::split(key).ok_or_else(malformed)?;
+            let mut attributes = AttributeVersions::default();
+            attributes.add(name, version);
+            objects.push((StableRef::parse(subject).map_err(|_| malformed())?, attributes));
+            Ok(())
+        })?;
         Ok(objects)
     }
 
@@ -60,15 +60,14 @@ impl StoreView<'_> {
     /// Returns all versions of the attributes of one object.
     pub(super) fn attribute_versions(&self, subject: &StableRef) -> Result<AttributeVersions> {
         let mut attributes = AttributeVersions::default();
-        let mut malformed = false;
-        for fact in self.view.versions(FACTS, &keys::of_ref(subject))? {
-            let KeyVersions { key, versions, .. } = fact?;
-            match keys::split::<2>(&key) {
-                Some([_, name]) => attributes.add(name, versions),
-                None => malformed = true,
-            }
-        }
-        if malformed { Err(self.malformed_row(FACTS.name)) } else { Ok(attributes) }
+        self.view.version_rows(FACTS, &keys::of_ref(subject))?.try_for_each(
+            |VersionRow { key, version }| {
+                let [_, name] = keys::split(key).ok_or_else(|| self.malformed_row(FACTS.name))?;
+                attributes.add(name, version);
+                Ok::<_, Error>(())
+            },
+        )?;
+        Ok(attributes)
     }
 
     /// Returns all projects, ordered by ref, including projects that occur only in the refs of runs.
@@ -76,12 +75,12 @@ impl StoreView<'_> {
         let mut rows = BTreeMap::new();
         for (subject, attributes) in self.objects_with_prefix(b"project:")? {
             let Ok(project_ref) = ProjectRef::try_from(subject) else { continue };
-            rows.insert(project_ref.clone(), project_row(project_ref, &attributes));
+            rows.insert(project_ref.clone(), project_row(project_ref, attributes));
         }
         for run in self.run_refs(b"run:")? {
             if let Some(project_ref) = project_of(&run) {
                 rows.entry(project_ref.clone())
-                    .or_insert_with(|| project_row(project_ref, &Attributes::default()));
+                    .or_insert_with(|| project_row(project_ref, Attributes::default()));
             }
         }
         Ok(rows.into_values().collect())
@@ -162,7 +161,7 @@ impl StoreView<'_> {
         let mut runs = self.runs_with_facts(&prefix)?;
         runs.add_all(|add| self.for_each_run(tables::SUMMARIES, &prefix, add))?;
         runs.add_all(|add| self.for_each_run(tables::RECORDS, &prefix, add))?;
-        let mut rows = self.run_rows(runs, &self.writer_facts(&prefix)?)?;
+        let mut rows = self.run_rows(runs, self.run_writers(&prefix)?)?;
         rows.sort_by(in_listing_order);
         Ok(rows)
     }
@@ -172,15 +171,13 @@ impl StoreView<'_> {
     /// run.
     pub fn runs_with_series(&self, project: Option<&ProjectRef>) -> Result<Vec<(RunRow, Vec<SeriesRow>)>> {
         let prefix = prefix_of_runs(project);
-        let read_series = || -> Result<_> {
-            let writers = self.writer_facts(&prefix)?;
-            let supersedings = |run: &str| writers.get(run).map_or_else(Vec::new, WriterFacts::supersedings);
-            let summaries = self.all_summaries(&prefix, Attempts::Newest, supersedings)?;
-            Ok((writers, summaries))
-        };
+        let read_runs =
+            || -> Result<_> { Ok((self.runs_with_facts(&prefix)?, self.stored_summaries(&prefix)?)) };
         // The tables are independent, so they are read at the same time.
-        let (series, runs) = parallel::both(read_series, || self.runs_with_facts(&prefix));
-        let ((writers, summaries), mut runs) = (series?, runs?);
+        let (runs, writers) = parallel::both(read_runs, || self.run_writers(&prefix));
+        let ((mut runs, stored), writers) = (runs?, writers?);
+        let supersedings = |run: &str| writers.get(run).map_or_else(Vec::new, RunWriters::supersedings);
+        let summaries = self.effective_summaries(stored, Attempts::Newest, supersedings)?;
         runs.add_all(|add| {
             summaries.iter().for_each(|(run, _)| add(run));
             Ok(())
@@ -192,13 +189,14 @@ impl StoreView<'_> {
             while summaries.next_if(|(other, _)| other.as_str() < run).is_some() {}
             summaries.next_if(|(other, _)| other == run).map_or_else(Vec::new, |(_, series)| series)
         };
-        let rows = self.run_rows(runs, &writers)?.into_iter();
+        let rows = self.run_rows(runs, writers)?.into_iter();
         let with_series = |row: RunRow| {
             let series = series_of(row.run_ref.as_str());
             (row, series)
         };
         let mut rows: Vec<_> = rows.map(with_series).collect();
-        rows.sort_by(|(a, _), (b, _)| in_listing_order(a, b));
+        // The sort is stable, and the rows are ordered by ref. Sorting the keys moves each row only once.
+        rows.sort_by_cached_key(|(row, _)| (row.project_ref.clone(), row.started_at));
         Ok(rows)
     }
 
@@ -209,22 +207,23 @@ impl StoreView<'_> {
         Ok(Runs(runs.collect()))
     }
 
-    /// Returns the rows of runs, in the order of their refs. `writers` contains the facts about the writers of these
-    /// runs.
-    fn run_rows(&self, runs: Runs, writers: &BTreeMap<String, WriterFacts>) -> Result<Vec<RunRow>> {
-        let no_writers = WriterFacts::default();
+    /// Returns the rows of runs, in the order of their refs. `writers` contains the writers of these runs.
+    fn run_rows(&self, runs: Runs, writers: BTreeMap<String, RunWriters>) -> Result<Vec<RunRow>> {
         let mut names: BTreeMap<ProjectRef, String> = BTreeMap::new();
+        // Both maps are ordered by ref.
+        let mut writers = writers.into_iter().peekable();
         let mut parts = Vec::with_capacity(runs.0.len());
         for (run_ref, versions) in runs.0 {
             let Some(project_ref) = project_of(&run_ref) else { continue };
             if !names.contains_key(&project_ref) {
                 names.insert(project_ref.clone(), self.name_of_project(&project_ref)?);
             }
-            parts.push((run_ref, project_ref, versions));
+            while writers.next_if(|(run, _)| run.as_str() < run_ref.as_str()).is_some() {}
+            let of_run = writers.next_if(|(run, _)| run == run_ref.as_str());
+            parts.push((run_ref, project_ref, versions, of_run.map(|(_, writers)| writers)));
         }
-        let row = |(run_ref, project_ref, mut versions): (RunRef, ProjectRef, AttributeVersions)| {
-            let facts = writers.get(run_ref.as_str()).unwrap_or(&no_writers);
-            let lifecycle = self.lifecycle_of(facts, versions.newest_end())?;
+        let row = |(run_ref, project_ref, mut versions, writers): RunParts| {
+            let lifecycle = self.lifecycle_of(writers.unwrap_or_default(), versions.newest_end())?;
             versions.set_lifecycle(&lifecycle);
             let attributes = versions.resolve().ok_or_else(|| self.malformed_row(FACTS.name))?;
             let name = names.get(&project_ref).cloned().unwrap_or_default();
@@ -243,16 +242,16 @@ impl StoreView<'_> {
     /// import has recorded the project too.
     pub fn name_of_project(&self, project: &ProjectRef) -> Result<String> {
         let imported = self.view.rows(IMPORTED, &keys::of_ref(project))?.next().transpose()?.is_some();
-        let attributes = if imported {
+        let mut attributes = if imported {
             self.attributes(project)?
         } else {
             let mut name = AttributeVersions::default();
             // Only an import replaces versions, so the newest version is effective here.
             let newest = self.view.newest_version(FACTS, &keys::attribute(project, "name"))?;
-            name.add("name", newest.into_iter().collect());
+            newest.into_iter().for_each(|version| name.add("name", version));
             name.resolve().ok_or_else(|| self.malformed_row(FACTS.name))?
         };
-        Ok(attributes.text("name").unwrap_or_else(|| project.value().to_owned()))
+        Ok(attributes.take_text("name").unwrap_or_else(|| project.value().to_owned()))
     }
 
     /// Returns one run; `None` if no fact is about the run. Reads only rows of this run and of its project.
@@ -336,22 +335,21 @@ impl StoreView<'_> {
     /// Returns the stages of a run, ordered by order index, start and ref. Stages without an order index come last.
     pub fn stages(&self, run: &RunRef) -> Result<Vec<StageRow>> {
         let mut rows = Vec::new();
-        for (subject, attributes) in self.objects_with_prefix(&keys::under("stage", run))? {
+        for (subject, mut attributes) in self.objects_with_prefix(&keys::under("stage", run))? {
             let Ok(stage_ref) = StageRef::try_from(subject) else { continue };
             rows.push(StageRow {
-                name: attributes.text("stage_name").unwrap_or_else(|| stage_ref.last_component().to_owned()),
+                name: attributes
+                    .take_text("stage_name")
+                    .unwrap_or_else(|| stage_ref.last_component().to_owned()),
                 stage_ref,
                 status: attributes.status(),
                 started_at: attributes.time("started_at"),
                 ended_at: attributes.time("ended_at"),
                 is_interrupted: false,
-                end_message: attributes.text("end_message"),
-                end_reason: attributes.text("end_reason"),
-                metadata: attributes.with_prefix(METADATA_PREFIX),
-                order_index: match attributes.value("order_index") {
-                    Some(Value::Int(n)) => u64::try_from(*n).ok(),
-                    _ => None,
-                },
+                end_message: attributes.take_text("end_message"),
+                end_reason: attributes.take_text("end_reason"),
+                metadata: attributes.take_with_prefix(METADATA_PREFIX),
+                order_index: attributes.integer("order_index").and_then(|n| u64::try_from(n).ok()),
                 conflicts: attributes.conflicts,
             });
         }
@@ -385,6 +383,9 @@ fn in_listing_order(a: &RunRow, b: &RunRow) -> std::cmp::Ordering {
 fn prefix_of_runs(project: Option<&ProjectRef>) -> Vec<u8> {
     project.map_or_else(|| b"run:".to_vec(), |project| keys::under("run", project))
 }
+
+/// A run, its project, the versions of its attributes, and its writers.
+type RunParts = (RunRef, ProjectRef, AttributeVersions, Option<RunWriters>);
 
 /// A map from the refs of runs to the versions of their attributes.
 struct Runs(BTreeMap<RunRef, AttributeVersions>);

@@ -77,7 +77,7 @@ impl Objects<'_> {
             };
             let complete = self.partial.take_if(|(of, _)| *of != subject);
             let (_, found) = self.partial.get_or_insert_with(|| (subject, AttributeVersions::default()));
-            found.add(name, versions);
+            versions.into_iter().for_each(|version| found.add(name, version));
             if let Some(complete) = complete {
                 return self.assemble(complete).map(Some);
             }

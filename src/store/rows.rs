@@ -127,14 +127,14 @@ pub(super) fn project_of(run: &RunRef) -> Option<ProjectRef> {
 }
 
 /// Creates the row of a project.
-pub(super) fn project_row(project_ref: ProjectRef, attributes: &Attributes) -> ProjectRow {
+pub(super) fn project_row(project_ref: ProjectRef, mut attributes: Attributes) -> ProjectRow {
     ProjectRow {
-        name: attributes.text("name").unwrap_or_else(|| project_ref.value().to_owned()),
+        name: attributes.take_text("name").unwrap_or_else(|| project_ref.value().to_owned()),
         project_ref,
         created_at: attributes.time("created_at"),
-        description: attributes.text("description"),
-        tags: attributes.tags(),
-        conflicts: attributes.conflicts.clone(),
+        description: attributes.take_text("description"),
+        tags: attributes.take_tags(),
+        conflicts: attributes.conflicts,
     }
 }
 
@@ -143,11 +143,11 @@ pub(super) fn run_row(
     run_ref: RunRef,
     project_ref: ProjectRef,
     project_name: String,
-    attributes: Attributes,
+    mut attributes: Attributes,
     lifecycle: &Lifecycle,
 ) -> RunRow {
     RunRow {
-        name: attributes.text("name").unwrap_or_else(|| run_ref.last_component().to_owned()),
+        name: attributes.take_text("name").unwrap_or_else(|| run_ref.last_component().to_owned()),
         run_ref,
         project_ref,
         project_name,
@@ -155,17 +155,17 @@ pub(super) fn run_row(
         interrupted_at: lifecycle.interrupted_at,
         started_at: attributes.time("started_at"),
         ended_at: attributes.time("ended_at"),
-        end_message: attributes.text("end_message"),
-        end_reason: attributes.text("end_reason"),
+        end_message: attributes.take_text("end_message"),
+        end_reason: attributes.take_text("end_reason"),
         attempts: lifecycle.attempts,
-        notes: attributes.notes(),
-        metadata: attributes.with_prefix(METADATA_PREFIX),
-        description: attributes.text("description"),
-        params: attributes.with_prefix(PARAM_PREFIX),
-        tags: attributes.tags(),
-        code_revision: attributes.text("code_revision"),
-        dataset_ref: attributes.text("dataset_ref"),
-        command: attributes.text("command"),
+        notes: attributes.take_notes(),
+        metadata: attributes.take_with_prefix(METADATA_PREFIX),
+        description: attributes.take_text("description"),
+        params: attributes.take_with_prefix(PARAM_PREFIX),
+        tags: attributes.take_tags(),
+        code_revision: attributes.take_text("code_revision"),
+        dataset_ref: attributes.take_text("dataset_ref"),
+        command: attributes.take_text("command"),
         conflicts: attributes.conflicts,
     }
 }

@@ -123,6 +123,18 @@ fn may_be_rounded(extreme: &Point) -> bool {
     extreme.measure.is_some_and(|measure| measure.abs() >= 2f64.powi(53))
 }
 
+/// The stored summaries of the metric series of one run. They include superseded points.
+#[derive(Debug)]
+pub(super) struct StoredSummaries {
+    /// The text of the run's ref.
+    run: String,
+    /// The summaries.
+    series: Vec<SeriesRow>,
+    /// The indices of the series whose summaries must be computed from their points: a record may be counted twice, or
+    /// the extremes are rounded or infinite.
+    uncertain: Vec<usize>,
+}
+
 /// The counts of imported points, by the key of the series: the number of points, and the imports that contain them.
 type ImportedCounts = HashMap<Vec<u8>, (u64, Vec<[u8; 16]>)>;
 
@@ -157,19 +169,14 @@ impl StoreView<'_> {
         attempts: Attempts,
     ) -> Result<Vec<SeriesRow>> {
         let supersedings = if attempts == Attempts::Newest { self.supersedings(run)? } else { Vec::new() };
-        let mut runs = self.all_summaries(prefix, attempts, |_| supersedings.clone())?;
+        let stored = self.stored_summaries(prefix)?;
+        let mut runs = self.effective_summaries(stored, attempts, |_| supersedings.clone())?;
         Ok(runs.pop().map_or_else(Vec::new, |(_, series)| series))
     }
 
-    /// Returns the summaries of the metric series whose keys begin with `prefix`. Each item is the text of a run's ref,
-    /// with the summaries of this run. Runs are ordered by ref, and the series of a run by stage and key.
-    /// `supersedings` returns the resumes of a run that superseded points which the summaries must not include.
-    pub(super) fn all_summaries(
-        &self,
-        prefix: &[u8],
-        attempts: Attempts,
-        supersedings: impl Fn(&str) -> Vec<Superseding>,
-    ) -> Result<Vec<(String, Vec<SeriesRow>)>> {
+    /// Returns the stored summaries of the metric series whose keys begin with `prefix`, ordered by run, metric key and
+    /// stage.
+    pub(super) fn stored_summaries(&self, prefix: &[u8]) -> Result<Vec<StoredSummaries>> {
         let imported = self.imported_counts(prefix)?;
         let mut non_finite: HashMap<Vec<u8>, u64> = HashMap::new();
         for row in self.view.registers(NON_FINITE, prefix)? {
@@ -177,9 +184,7 @@ impl StoreView<'_> {
             non_finite.insert(row.key().to_vec(), row.register.count);
         }
         let mut units = self.view.keys(SERIES_UNITS, prefix)?.peekable();
-        let mut runs: Vec<(String, Vec<SeriesRow>)> = Vec::new();
-        // The resumes of the last run in `runs`.
-        let mut resumes: Vec<Superseding> = Vec::new();
+        let mut runs: Vec<StoredSummaries> = Vec::new();
         for summary in self.view.registers(SUMMARIES, prefix)? {
             let summary = summary?;
             let (key, register) = (summary.key(), &summary.register);
@@ -198,9 +203,8 @@ impl StoreView<'_> {
                 }
             }
             let run = row.key.run_ref.as_str();
-            if runs.last().is_none_or(|(last, _)| last != run) {
-                resumes = supersedings(run);
-                runs.push((run.to_owned(), Vec::new()));
+            if runs.last().is_none_or(|last| last.run != run) {
+                runs.push(StoredSummaries { run: run.to_owned(), series: Vec::new(), uncertain: Vec::new() });
             }
             // One import contains each record once. The record may also have been captured here, or be in another
             // import.
@@ -209,26 +213,48 @@ impl StoreView<'_> {
             });
             let extremes = [&register.min, &register.max];
             let is_rounded = register.count > 1 && extremes.into_iter().flatten().any(may_be_rounded);
-            // The stored summary includes superseded points, and its extremes are those of the rounded values, including
-            // infinite values.
-            if may_repeat || is_rounded || row.non_finite > 0 || !resumes.is_empty() {
-                let points = self.points_of(&row.key, attempts, &resumes)?;
-                row.summarize(&points);
-            }
-            if let Some((_, series)) = runs.last_mut().filter(|_| row.count > 0) {
+            if let Some(StoredSummaries { series, uncertain, .. }) = runs.last_mut() {
+                uncertain.extend((may_repeat || is_rounded || row.non_finite > 0).then_some(series.len()));
+                // Many runs have only a few series.
+                series.reserve_exact(usize::from(series.is_empty()));
                 series.push(row);
             }
         }
+        // The iterator ends after an error.
         if let Some(unit) = units.next() {
             unit?;
         }
-        self.add_stage_names(runs.iter_mut().flat_map(|(_, series)| series))?;
-        for (_, series) in &mut runs {
-            series.sort_by(|a, b| {
-                let order = |row: &SeriesRow| (row.key.stage_ref.clone(), row.key.clone());
-                order(a).cmp(&order(b))
-            });
+        Ok(runs)
+    }
+
+    /// Returns the effective summaries of metric series. Each item is the text of a run's ref, with the summaries of
+    /// this run, ordered by stage and key. `attempts` selects the points, and `supersedings` returns the resumes of a run
+    /// that superseded points which the summaries must not include.
+    pub(super) fn effective_summaries(
+        &self,
+        stored: Vec<StoredSummaries>,
+        attempts: Attempts,
+        supersedings: impl Fn(&str) -> Vec<Superseding>,
+    ) -> Result<Vec<(String, Vec<SeriesRow>)>> {
+        let mut runs = Vec::with_capacity(stored.len());
+        for StoredSummaries { run, mut series, uncertain } in stored {
+            let resumes = supersedings(&run);
+            let mut uncertain = uncertain.into_iter().peekable();
+            for (n, row) in series.iter_mut().enumerate() {
+                let is_uncertain = uncertain.next_if_eq(&n).is_some();
+                // The stored summary includes superseded points.
+                if is_uncertain || !resumes.is_empty() {
+                    let points = self.points_of(&row.key, attempts, &resumes)?;
+                    row.summarize(&points);
+                }
+            }
+            series.retain(|row| row.count > 0);
+            if series.len() > 1 {
+                series.sort_by(|a, b| (&a.key.stage_ref, &a.key).cmp(&(&b.key.stage_ref, &b.key)));
+            }
+            runs.push((run, series));
         }
+        self.add_stage_names(runs.iter_mut().flat_map(|(_, series)| series))?;
         Ok(runs)
     }
 
@@ -272,9 +298,11 @@ impl StoreView<'_> {
     /// Returns the name of a stage; the last component of the ref if no name was recorded. Reads one attribute only.
     fn stage_name(&self, stage: &StageRef) -> Result<String> {
         let mut name = AttributeVersions::default();
-        name.add("stage_name", self.view.versions_of(FACTS, &keys::attribute(stage, "stage_name"))?);
-        let attributes = name.resolve().ok_or_else(|| self.malformed_row(FACTS.name))?;
-        Ok(attributes.text("stage_name").unwrap_or_else(|| stage.last_component().to_owned()))
+        for version in self.view.versions_of(FACTS, &keys::attribute(stage, "stage_name"))? {
+            name.add("stage_name", version);
+        }
+        let mut attributes = name.resolve().ok_or_else(|| self.malformed_row(FACTS.name))?;
+        Ok(attributes.take_text("stage_name").unwrap_or_else(|| stage.last_component().to_owned()))
     }
 
     /// Returns the points of one series that `attempts` selects, in the order of training: points without a step by time

@@ -1,9 +1,9 @@
 //! The writers of a run, and the status of the run that is derived from them.
 
-use crate::contract::fact::{Joined, Process, ProcessId, Writer};
+use crate::contract::fact::{Ended, Joined, Process, ProcessId, Writer};
 use crate::contract::{Fact, RunRef, RunStatus, Timestamp};
 use crate::engine::entry::{Stamp, StreamId};
-use crate::engine::projection::{KeyVersions, current};
+use crate::engine::projection::{KeyVersions, Version, current};
 use crate::projections::entry::Captured;
 use crate::projections::keys;
 use crate::projections::tables::{PROCESS_STREAMS, STREAM_PROCESSES, WRITERS};
@@ -58,6 +58,13 @@ impl WriterRow {
         if self.interrupted_at.is_some() { INTERRUPTED } else { self.status.as_str() }
     }
 
+    /// Returns the resume with which the writer joined the run; `None` if the writer did not resume the run, or
+    /// superseded no points.
+    fn superseding(&self) -> Option<Superseding> {
+        let Joined::Resumed { from_step: Some(from_step) } = self.joined else { return None };
+        Some(Superseding { stamp: self.stamp, from_step })
+    }
+
     /// Returns the label of the process that recorded the entry with this stamp. Returns `None` if the process has no
     /// label, or has several writers with different labels. `writers` are the writers of a run, in the order in which
     /// they joined the run.
@@ -98,125 +105,126 @@ impl Superseding {
     }
 }
 
-/// The facts about the writers of one run, in the order of their keys. The end of a writer follows the writer.
+/// The writers of one run, in the order in which they joined the run. The rows do not contain the host, the process id
+/// of the operating system, the streams, and the time of the interruption.
 #[derive(Debug, Default)]
-pub(super) struct WriterFacts(Vec<(String, Fact, Stamp)>);
+pub(super) struct RunWriters(Vec<WriterRow>);
 
-impl WriterFacts {
+impl RunWriters {
     /// Returns the resumes that superseded points of the run.
     pub(super) fn supersedings(&self) -> Vec<Superseding> {
-        self.0.iter().filter_map(|(_, fact, stamp)| superseding(fact, *stamp)).collect()
+        self.0.iter().filter_map(WriterRow::superseding).collect()
     }
 
-    /// Returns the writers, in the order in which they joined the run, and the id of the process of each writer. The
-    /// rows do not contain the host, the process id of the operating system, the streams, and the time of the
-    /// interruption.
-    fn rows(&self) -> Vec<(ProcessId, WriterRow)> {
-        let mut rows: Vec<(ProcessId, WriterRow)> = Vec::new();
-        let mut id_before = None;
-        for (key, fact, stamp) in &self.0 {
-            match fact {
-                Fact::Writer(writer) => {
-                    id_before = Some(key.as_str());
-                    rows.push((writer.process(), writer_row(writer, *stamp)));
-                }
-                Fact::Ended(ended) if key.split_once('\0').map(|(id, _)| id) == id_before => {
-                    let Some((_, row)) = rows.last_mut() else { continue };
-                    row.status = ended.status();
-                    row.ended_at = Some(ended.ended_at());
-                    row.end_message = ended.message().map(str::to_owned);
-                    row.end_reason = ended.reason().map(str::to_owned);
-                    row.end_stamp = Some(*stamp);
-                }
-                // The fact is the end of a writer that is not in the log.
-                _ => {}
-            }
-        }
-        rows.sort_by_key(|(_, row)| row.stamp);
+    /// Adds a writer.
+    fn add(&mut self, writer: &Writer, stamp: Stamp) {
+        // Most runs have one writer.
+        self.0.reserve_exact(usize::from(self.0.is_empty()));
+        self.0.push(writer_row(writer, stamp));
+    }
+
+    /// Sets the end of the writer that was added last.
+    fn end_last(&mut self, ended: Ended, stamp: Stamp) {
+        let Some(row) = self.0.last_mut() else { return };
+        row.status = ended.status();
+        row.ended_at = Some(ended.ended_at());
+        row.end_message = ended.message().map(str::to_owned);
+        row.end_reason = ended.reason().map(str::to_owned);
+        row.end_stamp = Some(stamp);
+    }
+
+    /// Puts the writers into the order in which they joined the run, and numbers the attempts.
+    fn order(&mut self) {
+        self.0.sort_by_key(|row| row.stamp);
         let mut attempt = 1;
-        for (n, (_, row)) in rows.iter_mut().enumerate() {
+        for (n, row) in self.0.iter_mut().enumerate() {
             attempt += usize::from(n > 0 && matches!(row.joined, Joined::Resumed { .. }));
             row.attempt = attempt;
         }
-        rows
     }
 }
 
-/// Returns the resume that a fact records; `None` if the fact records no resume, or a resume that superseded no points.
-fn superseding(fact: &Fact, stamp: Stamp) -> Option<Superseding> {
-    let Fact::Writer(writer) = fact else { return None };
-    let Joined::Resumed { from_step: Some(from_step) } = writer.joined() else { return None };
-    Some(Superseding { stamp, from_step })
-}
-
 impl StoreView<'_> {
-    /// Returns the facts about the writers of the runs whose refs begin with `prefix`. The keys of the map are the refs
-    /// of the runs as text.
-    pub(super) fn writer_facts(&self, prefix: &[u8]) -> Result<BTreeMap<String, WriterFacts>> {
-        let mut found: Vec<(String, WriterFacts)> = Vec::new();
+    /// Returns the writers of the runs whose refs begin with `prefix`. The keys of the map are the refs of the runs as
+    /// text.
+    pub(super) fn run_writers(&self, prefix: &[u8]) -> Result<BTreeMap<String, RunWriters>> {
+        let mut found: Vec<(String, RunWriters)> = Vec::new();
+        // The key of the writer that was read last. The end of a writer follows the writer.
+        let mut writer_key = Vec::new();
         for row in self.view.versions(WRITERS, prefix)? {
             let KeyVersions { key, versions, .. } = row?;
             let malformed = || self.malformed_row(WRITERS.name);
             let [run, rest] = keys::split::<2>(&key).ok_or_else(malformed)?;
             let Some(newest) = current(versions) else { continue };
-            let fact = Captured::from_row(&newest.version.value).ok_or_else(malformed)?.fact;
-            let is_of_its_key = match rest.split_once('\0') {
-                None => matches!(fact, Fact::Writer(_)),
-                Some((_, part)) => part == END && matches!(fact, Fact::Ended(_)),
-            };
-            if !is_of_its_key {
-                return Err(malformed());
-            }
+            let Version { value, stamp, .. } = newest.version;
+            let fact = Captured::from_row(&value).ok_or_else(malformed)?.fact;
             // The rows of a run are adjacent.
             if found.last().is_none_or(|(last, _)| last != run) {
-                found.push((run.to_owned(), WriterFacts::default()));
+                if let Some((_, writers)) = found.last_mut() {
+                    writers.order();
+                }
+                found.push((run.to_owned(), RunWriters::default()));
             }
-            if let Some((_, WriterFacts(facts))) = found.last_mut() {
-                facts.push((rest.to_owned(), fact, newest.version.stamp));
+            let Some((_, writers)) = found.last_mut() else { continue };
+            match (rest.split_once('\0'), fact) {
+                (None, Fact::Writer(writer)) => {
+                    writers.add(&writer, stamp);
+                    writer_key = key;
+                }
+                (Some((_, END)), Fact::Ended(ended)) => {
+                    let of_writer = key.strip_suffix(END.as_bytes()).and_then(|key| key.strip_suffix(&[0]));
+                    // Otherwise, the fact is the end of a writer that is not in the log.
+                    if of_writer == Some(&writer_key) {
+                        writers.end_last(ended, stamp);
+                    }
+                }
+                _ => return Err(malformed()),
             }
+        }
+        if let Some((_, writers)) = found.last_mut() {
+            writers.order();
         }
         Ok(found.into_iter().collect())
     }
 
+    /// Returns the writers of one run, like [`StoreView::run_writers`].
+    pub(super) fn writers_of(&self, run: &RunRef) -> Result<RunWriters> {
+        Ok(self.run_writers(&keys::of_ref(run))?.remove(run.as_str()).unwrap_or_default())
+    }
+
     /// Returns the writers of a run, in the order in which they joined the run. An imported run has no writers.
     pub fn writers(&self, run: &RunRef) -> Result<Vec<WriterRow>> {
-        let facts = self.writer_facts(&keys::of_ref(run))?;
-        let rows = facts.get(run.as_str()).map_or_else(Vec::new, WriterFacts::rows);
-        let complete = |(process, mut row): (ProcessId, WriterRow)| {
-            let streams = self.streams(process, row.stamp.stream)?;
+        let complete = |mut row: WriterRow| {
+            let streams = self.streams(row.process, row.stamp.stream)?;
             let known = streams.iter().rev().find_map(|(_, process)| process.as_ref());
             row.streams = streams.iter().map(|(stream, _)| *stream).collect();
             row.host = known.map(|process| process.host().to_owned());
             row.process_number = known.map(Process::number);
-            row.interrupted_at = self.interruption(process, &row, &streams)?;
+            row.interrupted_at = self.interruption(&row, &streams)?;
             Ok(row)
         };
-        rows.into_iter().map(complete).collect()
+        self.writers_of(run)?.0.into_iter().map(complete).collect()
     }
 
     /// Derives the lifecycle of a run from its writers, like the function [`lifecycle_of`].
-    pub(super) fn lifecycle_of(&self, facts: &WriterFacts, whole: Option<Stamp>) -> Result<Lifecycle> {
-        let examine = |(process, mut row): (ProcessId, WriterRow)| {
-            // Only the interruption of an open writer influences the lifecycle.
-            if row.status == RunStatus::Open {
-                let streams = self.streams(process, row.stamp.stream)?;
-                row.interrupted_at = self.interruption(process, &row, &streams)?;
-            }
-            Ok(row)
-        };
-        let rows: Vec<WriterRow> = facts.rows().into_iter().map(examine).collect::<Result<_>>()?;
+    pub(super) fn lifecycle_of(&self, writers: RunWriters, whole: Option<Stamp>) -> Result<Lifecycle> {
+        let RunWriters(mut rows) = writers;
+        // Only the interruption of an open writer influences the lifecycle.
+        for row in rows.iter_mut().filter(|row| row.status == RunStatus::Open) {
+            let streams = self.streams(row.process, row.stamp.stream)?;
+            row.interrupted_at = self.interruption(row, &streams)?;
+        }
         Ok(lifecycle_of(&rows, whole))
     }
 
     /// Returns [`WriterRow::interrupted_at`] of the writer `row`. `streams` are the streams of its process.
     fn interruption(
         &self,
-        process: ProcessId,
         row: &WriterRow,
         streams: &[(StreamId, Option<Process>)],
     ) -> Result<Option<Timestamp>> {
         let is_alive = |(stream, owner): &(StreamId, Option<Process>)| {
-            owner.as_ref().is_none_or(|owner| owner.id() == process) && self.may_have_writer(*stream)
+            owner.as_ref().is_none_or(|owner| owner.id() == row.process) && self.may_have_writer(*stream)
         };
         if row.status != RunStatus::Open || streams.iter().any(is_alive) {
             return Ok(None);
@@ -258,8 +266,7 @@ impl StoreView<'_> {
 
     /// Returns the resumes that superseded points of a run.
     pub(super) fn supersedings(&self, run: &RunRef) -> Result<Vec<Superseding>> {
-        let facts = self.writer_facts(&keys::of_ref(run))?;
-        Ok(facts.get(run.as_str()).map_or_else(Vec::new, WriterFacts::supersedings))
+        Ok(self.writers_of(run)?.supersedings())
     }
 }
 

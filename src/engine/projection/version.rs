@@ -27,7 +27,16 @@ impl Version {
         out
     }
 
+    /// Decodes a row and copies its value.
     pub(super) fn decode(stamp: Stamp, row: &[u8]) -> Option<Version> {
+        let Version { stamp, replaces, value } = Version::decode_borrowed(stamp, row)?;
+        Some(Version { stamp, replaces, value: value.to_vec() })
+    }
+}
+
+impl<'a> Version<&'a [u8]> {
+    /// Decodes a row without copying its value.
+    pub(super) fn decode_borrowed(stamp: Stamp, row: &'a [u8]) -> Option<Version<&'a [u8]>> {
         let mut reader = Reader::new(row);
         let count = reader.length()?;
         // The count is checked before memory is reserved for the stamps.
@@ -38,7 +47,7 @@ impl Version {
         for _ in 0..count {
             replaces.push(Stamp::from_bytes(&reader.array()?));
         }
-        Some(Version { stamp, replaces, value: reader.take(reader.remaining())?.to_vec() })
+        Some(Version { stamp, replaces, value: reader.take(reader.remaining())? })
     }
 }
 

@@ -1,5 +1,7 @@
-//! Iterators over a versions table: keys with all their versions.
+//! Iterators over a versions table: single rows, and keys with all their versions.
 
+#[cfg(any(feature = "ml", test))]
+use crate::engine::error::Error;
 use crate::engine::error::Result;
 use crate::engine::projection::rows::{Row, Rows};
 use crate::engine::projection::version::{Version, split_version_row};
@@ -210,6 +212,51 @@ impl DoubleEndedIterator for VersionsByKey<'_> {
     }
 }
 
+/// A row of a versions table: a key with one of its versions. The key and the value are borrowed from the row.
+#[derive(Debug)]
+#[cfg(any(feature = "ml", test))]
+pub(crate) struct VersionRow<'r> {
+    /// The key.
+    pub(crate) key: &'r [u8],
+    /// The version.
+    pub(crate) version: Version<&'r [u8]>,
+}
+
+/// The rows of a versions table, in the order of the table. The rows of a key are not always contiguous: see
+/// [`VersionsByKey`], which copies each row.
+#[derive(Debug)]
+#[cfg(any(feature = "ml", test))]
+pub(crate) struct VersionRows<'v> {
+    rows: Rows<'v>,
+}
+
+#[cfg(any(feature = "ml", test))]
+impl<'v> VersionRows<'v> {
+    pub(super) fn new(rows: Rows<'v>) -> VersionRows<'v> {
+        VersionRows { rows }
+    }
+
+    /// Calls `f` with each row, in order, until `f` returns an error.
+    pub(crate) fn try_for_each<E: From<Error>>(
+        mut self,
+        mut f: impl FnMut(VersionRow<'_>) -> std::result::Result<(), E>,
+    ) -> std::result::Result<(), E> {
+        while let Some(row) = self.rows.next() {
+            let row = row?;
+            f(decode(&row).map_err(|reason| self.rows.fail(reason))?)?;
+        }
+        Ok(())
+    }
+}
+
+/// Decodes a row of a versions table.
+#[cfg(any(feature = "ml", test))]
+fn decode<'r>(row: &'r Row<'_>) -> std::result::Result<VersionRow<'r>, &'static str> {
+    let (key, stamp) = split_version_row(row.key()).ok_or("a versions key is too short")?;
+    let version = Version::decode_borrowed(stamp, row.value()).ok_or("a versions row is malformed")?;
+    Ok(VersionRow { key, version })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -253,6 +300,37 @@ mod tests {
         let keys: Vec<_> = items(&database, &damage).into_iter().map(Result::unwrap).collect();
         assert_eq!(keys, [(b"a".to_vec(), 2), (nested.to_vec(), 1), (b"b".to_vec(), 1)]);
         assert_eq!(damage.reason(), None);
+    }
+
+    #[test]
+    fn single_rows_are_in_the_order_of_the_table_until_the_reader_fails_or_a_row_is_malformed() {
+        let value = || Version::encode(&[], b"value");
+        // The row of the second key sorts between the two rows of the first.
+        let nested = b"a\0\0\0\0\0\0\0\x05".as_slice();
+        let rows = [
+            (b"a".as_slice(), 1, value()),
+            (nested, 1, value()),
+            (b"a", 1 << 60, value()),
+            (b"b", 1, vec![9]),
+        ];
+        let database = database(&rows);
+        let (read, damage) = (AtomicU64::new(0), Damage::none("/generations".into()));
+        let transaction = database.begin_read().unwrap();
+        let table = transaction.open_table(Definition::new("versions")).unwrap();
+        let rows =
+            || VersionRows::new(Rows::new(Some(table.range_owned::<&[u8]>(..).unwrap()), &damage, &read));
+        let mut seen = Vec::new();
+        let ended = rows().try_for_each(|VersionRow { key, version }| {
+            assert_eq!(version.value, b"value");
+            seen.push((key.to_vec(), version.stamp.time));
+            if seen.len() < 3 { Ok(()) } else { Err(Error::CommitEmpty) }
+        });
+        assert!(matches!(ended, Err(Error::CommitEmpty)));
+        assert_eq!(seen, [(b"a".to_vec(), 1), (nested.to_vec(), 1), (b"a".to_vec(), 1 << 60)]);
+        assert_eq!(damage.reason(), None);
+        let ended = rows().try_for_each(|_| Ok::<_, Error>(()));
+        assert_eq!(ended.unwrap_err().code(), "projection_unusable");
+        assert_eq!(damage.reason(), Some("a versions row is malformed"));
     }
 
     /// Takes all items one by one and returns them sorted. Item n, counted from 0, is taken from the back of the table
