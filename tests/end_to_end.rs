@@ -23,27 +23,30 @@ fn queries_return_the_captured_values() {
     let list = contexta.list_runs(None).unwrap();
     assert_eq!(
         list.runs.iter().map(|r| r.run.run_ref.to_string()).collect::<Vec<_>>(),
-        ["run:wine.bad", "run:wine.good"]
+        ["run:wine.good", "run:wine.bad"]
     );
-    let good = &list.runs[1];
+    let good = &list.runs[0];
     assert_eq!((good.run.status, good.run.params.len()), (RunStatus::Completed, 2));
     let series: Vec<_> =
-        good.metrics.iter().map(|m| (m.metric_key.as_str(), m.count, m.last.value.as_f64())).collect();
+        good.metrics.iter().map(|m| (m.key.metric_key.as_str(), m.count, m.last.value.as_f64())).collect();
     assert_eq!(series, [("accuracy", 1, 0.8), ("loss", 5, 0.2 + 0.1)]);
     assert_eq!(contexta.list_projects().unwrap().projects[0].name, "wine");
 
     let snapshot = contexta.run_snapshot("good").unwrap();
     assert_eq!(snapshot.stages[0].name, "train");
     assert_eq!(snapshot.environments.len(), 1);
-    assert!(matches!(&snapshot.records[0].record, AnyRecord::Event(e) if e.payload.message == "go"));
+    assert!(matches!(&snapshot.events[0].record, AnyRecord::Event(e) if e.payload.message == "go"));
 
     let points = contexta.step_series("good", "loss", Some("train")).unwrap().points;
-    assert_eq!(points.iter().map(|p| p.step.unwrap()).collect::<Vec<_>>(), [0, 1, 2, 3, 4]);
+    assert_eq!(points.iter().map(|p| p.step).collect::<Vec<_>>(), [0, 1, 2, 3, 4]);
 
     let comparison = contexta.compare_runs("good", "bad").unwrap();
     assert_eq!(comparison.params.len(), 1);
     assert_eq!(comparison.metric_deltas[0].metric_key, "accuracy");
-    assert_eq!(comparison.stages[0].metric_deltas[0].delta, Some(0.7 + 0.1 - (0.2 + 0.1)));
+    assert_eq!(
+        comparison.stage_comparisons[0].metric_deltas[0].delta,
+        Some((0.7 + 0.1 - (0.2 + 0.1)).into())
+    );
 
     let options = BestRunOptions {
         stage_name: Some("train".into()),
@@ -209,7 +212,7 @@ fn nan_and_infinite_metrics_are_points() {
     .unwrap();
     run.complete().unwrap();
     let snapshot = contexta.run_snapshot("a").unwrap();
-    assert_eq!((snapshot.metrics[0].count, snapshot.records.len()), (3, 0));
+    assert_eq!((snapshot.metrics[0].count, snapshot.events.len()), (3, 0));
     let points = contexta.step_series("a", "loss", None).unwrap().points;
     let values: Vec<String> = points.iter().map(|point| point.value.to_string()).collect();
     assert_eq!(values, ["0.5", "-inf", "nan"]);
@@ -717,10 +720,10 @@ fn records_are_identified_by_their_positions() {
     assert_eq!(refs.len(), 50);
     run.complete().unwrap();
     let snapshot = contexta.run_snapshot("a").unwrap();
-    let stored = snapshot.records.iter().map(|r| r.record.envelope().record_ref.clone());
+    let stored = snapshot.events.iter().map(|r| r.record.envelope().record_ref.clone());
     assert_eq!(stored.collect::<BTreeSet<_>>(), refs);
     // The entries of the project, run, environment, writer and process precede the record.
-    assert_eq!(snapshot.records[0].position.seq, Seq(6));
+    assert_eq!(snapshot.events[0].position.seq, Seq(6));
 }
 
 #[test]
@@ -799,7 +802,7 @@ fn attribute_that_readers_would_refuse_is_left_out() {
     assert!(kept > 50 && left_out > 6);
     let snapshot = contexta.run_snapshot("a").unwrap();
     // A degraded marker follows each event whose attribute was left out.
-    assert_eq!(snapshot.records.len(), kept + 2 * left_out);
+    assert_eq!(snapshot.events.len(), kept + 2 * left_out);
     assert_eq!(contexta.verify(VerifyOptions::default()).unwrap().outcome, Outcome::Whole);
 }
 

@@ -1,6 +1,6 @@
 //! Parts that several answers have in common.
 
-use crate::contract::{MetricValue, Value};
+use crate::contract::Value;
 use crate::interpretation::Note;
 use std::collections::BTreeMap;
 
@@ -10,11 +10,6 @@ pub(super) fn list<T>(items: &[T], f: impl Fn(&T) -> Value) -> Value {
 
 pub(super) fn text<T: ToString>(value: &Option<T>) -> Value {
     value.as_ref().map_or(Value::Null, |v| Value::Text(v.to_string()))
-}
-
-/// Returns a number. A number that is not finite has no JSON form and becomes the text `NaN`, `Infinity` or `-Infinity`.
-pub(super) fn number(value: Option<f64>) -> Value {
-    value.map(|number| Value::from(MetricValue::from(number))).into()
 }
 
 /// Adds members to the JSON object `value` and returns the object. If `value` is not an object, returns `value`
