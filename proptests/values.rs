@@ -26,9 +26,9 @@ fn all_values() -> Vec<MetricValue> {
     let big = |digits: String| MetricValue::Big(digits.into());
     vec![
         f64::NEG_INFINITY.into(),
-        big(format!("-{}", "9".repeat(400))),
-        big(format!("-{}", "8".repeat(400))),
         (-1e300).into(),
+        big(format!("-{}9", "8".repeat(299))),
+        big(format!("-{}", "8".repeat(300))),
         (-LARGE - 1).into(),
         (-LARGE).into(),
         (-1.5).into(),
@@ -42,9 +42,9 @@ fn all_values() -> Vec<MetricValue> {
         (i64::MAX - 1).into(),
         i64::MAX.into(),
         big("9223372036854775808".to_owned()),
+        big("8".repeat(300)),
+        big(format!("{}9", "8".repeat(299))),
         1e300.into(),
-        big("8".repeat(400)),
-        big("9".repeat(400)),
         f64::INFINITY.into(),
         f64::NAN.into(),
     ]

@@ -181,15 +181,16 @@ fn whole_numbers_whose_floats_are_equal_are_different() {
 }
 
 #[test]
-fn whole_numbers_beyond_the_floats_are_compared_and_are_finite() {
+fn whole_numbers_beyond_64_bits_are_compared_without_rounding() {
     let (_disk, contexta) = open();
-    let big = |digit: &str| MetricValue::Big(digit.repeat(400).into());
+    // The floats of these numbers are equal.
+    let big = |last: &str| MetricValue::Big(format!("{}{last}", "8".repeat(299)).into());
     let run = contexta.run("a").run_id("a").start().unwrap();
-    for (step, value) in (0..).zip([big("8"), f64::INFINITY.into(), big("9"), big("7")]) {
+    for (step, value) in (0..).zip([big("7"), f64::INFINITY.into(), big("9"), big("6")]) {
         run.metric_at("n", step, value).unwrap();
     }
     let row = &series_of(&contexta, "a")[0];
-    assert_eq!((&row.min, &row.max, row.non_finite), (&Some(big("7")), &Some(big("9")), 1));
+    assert_eq!((&row.min, &row.max, row.non_finite), (&Some(big("6")), &Some(big("9")), 1));
 }
 
 #[test]
@@ -291,6 +292,7 @@ fn series_of_several_stages_are_joined_with_a_note() {
     }
     disk.advance(SECOND);
     run.metric_at("loss", 1, 0.125).unwrap();
+    assert_eq!(series_of(&contexta, "a").len(), 3);
     let joined = contexta.step_series("a", "loss", None).unwrap();
     let expected = [(4, "0.5"), (4, "0.25"), (1, "0.125")].map(|(step, value)| (step, value.to_owned()));
     assert_eq!((values(&joined), joined.stage.clone()), (expected.to_vec(), None));
@@ -362,6 +364,8 @@ fn summary_of_a_resumed_run_is_that_of_its_newest_attempt() {
     let all = contexta.run_snapshot_of("a", Attempts::All).unwrap().metrics;
     assert_eq!(all.len(), 2);
     assert_eq!(summary(&all[1]), (7, 1, 4, "14".to_owned(), 5.0, 14.0));
+    assert_eq!((all[1].first.is_superseded, all[1].last.is_superseded), (false, true));
+    assert_eq!((all[0].count, all[0].first.is_superseded, all[0].last.is_superseded), (5, true, true));
     let query = StepSeriesQuery { attempts: Attempts::All, ..StepSeriesQuery::default() };
     let series = contexta.step_series_of("a", "loss", &query).unwrap();
     let superseded: Vec<_> = series.points.iter().map(|point| (point.step, point.is_superseded)).collect();

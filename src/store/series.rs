@@ -156,14 +156,14 @@ impl StoreView<'_> {
         prefix: &[u8],
         attempts: Attempts,
     ) -> Result<Vec<SeriesRow>> {
-        let supersedings = if attempts == Attempts::Newest { self.supersedings(run)? } else { Vec::new() };
+        let supersedings = self.supersedings(run)?;
         let mut runs = self.all_summaries(prefix, attempts, |_| supersedings.clone())?;
         Ok(runs.pop().map_or_else(Vec::new, |(_, series)| series))
     }
 
     /// Returns the summaries of the metric series whose keys begin with `prefix`. Each item is the text of a run's ref,
     /// with the summaries of this run. Runs are ordered by ref, and the series of a run by stage and key.
-    /// `supersedings` returns the resumes of a run that superseded points which the summaries must not include.
+    /// `supersedings` returns the resumes of a run that superseded points.
     pub(super) fn all_summaries(
         &self,
         prefix: &[u8],
@@ -211,9 +211,14 @@ impl StoreView<'_> {
             let is_rounded = register.count > 1 && extremes.into_iter().flatten().any(may_be_rounded);
             // The stored summary includes superseded points, and its extremes are those of the rounded values, including
             // infinite values.
-            if may_repeat || is_rounded || row.non_finite > 0 || !resumes.is_empty() {
+            let may_omit = attempts == Attempts::Newest && !resumes.is_empty();
+            if may_repeat || is_rounded || row.non_finite > 0 || may_omit {
                 let points = self.points_of(&row.key, attempts, &resumes)?;
                 row.summarize(&points);
+            } else {
+                for point in [&mut row.first, &mut row.last] {
+                    point.is_superseded = resumes.iter().any(|by| by.covers(point.stamp, point.step));
+                }
             }
             if let Some((_, series)) = runs.last_mut().filter(|_| row.count > 0) {
                 series.push(row);
