@@ -315,12 +315,12 @@ mod command {
     fn numbers_that_are_not_finite_are_shown_and_written_as_json_texts() {
         let dir = imported("03_nan", 1);
         let shown = run(dir.path(), &["run", "show", "bad"]);
-        assert!(shown.contains("(run)  loss    4       0.1    nan   0.1  inf"), "{shown}");
+        assert!(shown.contains("(run)  loss    4       0.1    nan   0.1  0.1"), "{shown}");
         let metric = json(dir.path(), &["run", "show", "bad"])["metrics"][0].clone();
         assert_eq!((&metric["last"]["value"], &metric["value"]), (&"NaN".into(), &"NaN".into()));
-        assert_eq!((&metric["max"], &metric["non_finite"]), (&"Infinity".into(), &3.into()));
+        assert_eq!((&metric["max"], &metric["non_finite"]), (&0.1.into(), &3.into()));
         let delta = json(dir.path(), &["compare", "good", "bad"])["metric_deltas"][0].clone();
-        assert_eq!((&delta["right_value"], &delta["delta"]), (&"NaN".into(), &serde_json::Value::Null));
+        assert_eq!((&delta["right_value"], &delta["delta"]), (&"NaN".into(), &"NaN".into()));
         for args in [&["runs"][..], &["log", "dump"], &["lineage", "run:nan.bad"]] {
             let args = [args, &["--format", "json"]].concat();
             for line in run(dir.path(), &args).lines().filter(|_| args[0] == "log") {
@@ -329,7 +329,7 @@ mod command {
             assert!(!run(dir.path(), &args).contains(": NaN"), "{args:?}");
         }
         let compared = run(dir.path(), &["compare", "good", "bad"]);
-        assert!(compared.contains("(run)  loss    0.3   nan  -"), "{compared}");
+        assert!(compared.contains("(run)  loss    0.3   nan  nan"), "{compared}");
     }
 
     #[test]

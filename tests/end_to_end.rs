@@ -23,9 +23,9 @@ fn queries_return_the_captured_values() {
     let list = contexta.list_runs(None).unwrap();
     assert_eq!(
         list.runs.iter().map(|r| r.run.run_ref.to_string()).collect::<Vec<_>>(),
-        ["run:wine.good", "run:wine.bad"]
+        ["run:wine.bad", "run:wine.good"]
     );
-    let good = &list.runs[0];
+    let good = &list.runs[1];
     assert_eq!((good.run.status, good.run.params.len()), (RunStatus::Completed, 2));
     let series: Vec<_> =
         good.metrics.iter().map(|m| (m.key.metric_key.as_str(), m.count, m.last.value.as_f64())).collect();
@@ -130,7 +130,8 @@ fn answers_have_a_json_form_with_their_notes() {
     let contexta = open_sim(&disk, 1, "/w");
     two_runs(&contexta);
     let value = contexta.step_series("good", "accuracy", None).unwrap().to_value();
-    let points = [("value", Value::from(0.8)), ("step", Value::Null)];
+    assert_eq!(value.get("has_steps"), Some(&Value::Bool(false)));
+    let points = [("value", Value::from(0.8)), ("step", Value::Int(0))];
     let Some(Value::List(list)) = value.get("points") else { panic!("{value:?}") };
     for (member, expected) in points {
         assert_eq!(list[0].get(member), Some(&expected), "{member}");
@@ -417,10 +418,12 @@ fn listed_runs_equal_the_runs_and_series_that_are_read_one_by_one() {
             let runs = view.runs(None)?.into_iter();
             runs.map(|run| Ok((view.series_of(&run.run_ref)?, run))).collect::<Result<Vec<_>, _>>()
         });
-        let one_by_one: Vec<_> = one_by_one.map_err(|e: contexta::store::Error| e).unwrap();
+        let mut one_by_one: Vec<_> = one_by_one.map_err(|e: contexta::store::Error| e).unwrap();
+        one_by_one.sort_by(|(_, a), (_, b)| a.run_ref.cmp(&b.run_ref));
         for project in [None, Some("wine")] {
             let listed = contexta.list_runs(project).unwrap().runs;
-            let listed: Vec<_> = listed.into_iter().map(|run| (run.metrics, run.run)).collect();
+            let mut listed: Vec<_> = listed.into_iter().map(|run| (run.metrics, run.run)).collect();
+            listed.sort_by(|(_, a), (_, b)| a.run_ref.cmp(&b.run_ref));
             assert_eq!(listed, one_by_one, "byte {at}");
         }
         without_start += one_by_one.iter().filter(|(_, run)| run.started_at.is_none()).count();
@@ -905,7 +908,7 @@ fn artifact_source_must_be_a_regular_file_or_directory() {
 }
 
 #[test]
-fn earlier_of_equal_runs_ranks_first_in_any_order_of_names() {
+fn equal_runs_rank_in_the_given_order_or_by_start() {
     let disk = SimDisk::new(20);
     let contexta = open_sim(&disk, 1, "/w");
     for id in ["z-first", "a-second"] {
@@ -914,13 +917,14 @@ fn earlier_of_equal_runs_ranks_first_in_any_order_of_names() {
         run.complete().unwrap();
         disk.advance(1_000_000_000);
     }
-    for named in [["z-first", "a-second"], ["a-second", "z-first"]] {
+    for named in [vec![], vec!["z-first", "a-second"], vec!["a-second", "z-first"]] {
         for goal in [Goal::Maximize, Goal::Minimize] {
-            let runs = named.map(str::to_owned).to_vec();
+            let runs = named.iter().map(|id| (*id).to_owned()).collect();
             let options = BestRunOptions { runs, goal, ..BestRunOptions::default() };
-            let ranking = contexta.select_best_run("f1", options).unwrap().ranking;
-            let ids: Vec<_> = ranking.iter().map(|r| r.run.run_ref.last_component()).collect();
-            assert_eq!(ids, ["z-first", "a-second"]);
+            let best = contexta.select_best_run("f1", options).unwrap();
+            let ids: Vec<_> = best.ranking.iter().map(|r| r.run.run_ref.last_component()).collect();
+            assert_eq!(ids, if named.is_empty() { vec!["z-first", "a-second"] } else { named.clone() });
+            assert!(best.notes.iter().any(|note| note.code == "best_run_tied"), "{:?}", best.notes);
         }
     }
 }
