@@ -7,8 +7,8 @@
 #![expect(clippy::print_stdout, reason = "the output of an example is for the person who runs it")]
 
 use contexta::capture::{ArtifactRegistration, MetricEmission, RunBuilder, StageScope};
-use contexta::contract::{ArtifactRef, RelationType, RunRef, StableRef};
-use contexta::interpretation::{BestRunOptions, Direction, Goal, RunSummary};
+use contexta::contract::{ArtifactRef, MetricValue, RelationType, RunRef, StableRef};
+use contexta::interpretation::{BestRunOptions, Direction, Goal, Measurement, RunSummary};
 use contexta::{Contexta, Options, to_markdown};
 use linfa::prelude::*;
 use linfa_ftrl::Ftrl;
@@ -259,7 +259,7 @@ fn list(contexta: &Contexta, runs: &[RunRef]) -> Result<()> {
     let all = contexta.list_runs(Some(PROJECT))?.runs;
     for RunSummary { run, metrics, .. } in all.iter().filter(|summary| runs.contains(&summary.run.run_ref)) {
         let params: Vec<String> = run.params.iter().map(|(k, v)| format!("{k}={}", v)).collect();
-        let last = |key| metrics.iter().find(|m| m.metric_key == key).map(|m| m.last.value.as_f64());
+        let last = |key| metrics.iter().find(|m| m.key.metric_key == key).map(|m| m.last.value.as_f64());
         let values = METRICS.map(|key| format!("{:>16}", number(last(key)))).concat();
         println!("{:<18} {:<33} {values}", run.run_ref.last_component(), params.join(" "));
     }
@@ -282,7 +282,12 @@ fn choose(contexta: &Contexta, runs: &[RunRef]) -> Result<[RunRef; 3]> {
     };
     let chosen = contexta.select_best_run("f1", options)?;
     for (place, ranked) in chosen.ranking.iter().enumerate() {
-        println!("{}. {:<18} {:.4}", place + 1, ranked.run.run_ref.last_component(), ranked.value);
+        println!(
+            "{}. {:<18} {:.4}",
+            place + 1,
+            ranked.run.run_ref.last_component(),
+            ranked.measured.value.as_f64()
+        );
     }
     for run in &chosen.without {
         println!("-  {:<18} without this metric", run.last_component());
@@ -290,7 +295,8 @@ fn choose(contexta: &Contexta, runs: &[RunRef]) -> Result<[RunRef; 3]> {
     let [best, next, .., worst] = chosen.ranking.as_slice() else {
         return Err("too few runs to rank".into());
     };
-    println!("The best is ahead of the next by {:.4}.", best.value - next.value);
+    let lead = best.measured.value.as_f64() - next.measured.value.as_f64();
+    println!("The best is ahead of the next by {lead:.4}.");
     Ok([best, next, worst].map(|ranked| ranked.run.run_ref.clone()))
 }
 
@@ -303,8 +309,10 @@ fn compare(contexta: &Contexta, left: &RunRef, right: &RunRef) -> Result<()> {
             [param.left, param.right].map(|v| v.as_ref().map_or("-".to_owned(), ToString::to_string));
         println!("{:<16}{left:>10}{right:>10}", param.key);
     }
-    for metric in comparison.stages.iter().flat_map(|stage| &stage.metric_deltas) {
-        let [left, right, change] = [metric.left_value, metric.right_value, metric.delta].map(number);
+    for metric in comparison.stage_comparisons.iter().flat_map(|stage| &stage.metric_deltas) {
+        let value = |side: &Option<Measurement>| side.as_ref().map(|measured| measured.value.as_f64());
+        let delta = metric.delta.as_ref().map(MetricValue::as_f64);
+        let [left, right, change] = [value(&metric.left), value(&metric.right), delta].map(number);
         println!("{:<16}{left:>10}{right:>10}{change:>10}", metric.metric_key);
     }
     let [dataset, code, environment] =

@@ -23,3 +23,4 @@ mod series;
 mod sim;
 mod subscribe;
 mod typed;
+mod values;

@@ -5,6 +5,7 @@ use contexta::Contexta;
 use contexta::contract::fact::{Change, Joined};
 use contexta::contract::{ObjectKind, RunRef, RunStatus};
 use contexta::engine::storage::sim::SimDisk;
+use contexta::interpretation::StepSeriesQuery;
 use contexta::store::{Attempts, RunRow, WriterRow};
 use std::path::Path;
 use std::time::Duration;
@@ -21,7 +22,7 @@ fn writers(contexta: &Contexta) -> Vec<WriterRow> {
 /// Returns the steps and values of the series `loss` of the stage `train`.
 fn losses(contexta: &Contexta) -> Vec<(i64, f64)> {
     let points = contexta.step_series("a", "loss", Some("train")).unwrap().points;
-    points.iter().map(|point| (point.step.unwrap(), point.value.as_f64())).collect()
+    points.iter().map(|point| (point.step, point.value.as_f64())).collect()
 }
 
 #[test]
@@ -114,20 +115,17 @@ fn resumed_run_shows_its_newest_attempt() {
     assert_eq!((snapshot.stages[0].status, snapshot.stages.len()), (RunStatus::Completed, 1));
     let points = contexta.step_series("a", "loss", Some("train")).unwrap().points;
     let values: Vec<f64> = points.iter().map(|point| point.value.as_f64()).collect();
-    assert_eq!(values, [100.0, 101.0, 102.0, 103.0, 104.0, 105.0, 206.0, 207.0, 9.0]);
-    assert_eq!(
-        (snapshot.metrics[0].count, snapshot.metrics[0].min, snapshot.metrics[0].max),
-        (9, 9.0, 207.0)
-    );
-    let all = contexta.store().read(|view| {
-        let stage = train.stage_ref().clone();
-        view.points(second.run_ref(), Some(&stage), "loss", Attempts::All)
-    });
+    assert_eq!(values, [9.0, 100.0, 101.0, 102.0, 103.0, 104.0, 105.0, 206.0, 207.0]);
+    let row = &snapshot.metrics[0];
+    assert_eq!((row.count, row.last.step), (9, Some(7)));
+    assert_eq!((&row.min, &row.max), (&Some(9.0.into()), &Some(207.into())));
+    let all = contexta.store().read(|view| view.points(&row.key, Attempts::All));
     let superseded: Vec<_> = all.unwrap().into_iter().filter(|p| p.is_superseded).map(|p| p.step).collect();
     assert_eq!(superseded, [Some(6), Some(7), Some(8), Some(9)]);
+    let query = StepSeriesQuery { stage: Some("train".to_owned()), attempts: Attempts::All };
     let all = contexta.run_snapshot_of("a", Attempts::All).unwrap();
     assert_eq!((all.metrics[0].count, all.writers.len()), (13, 2));
-    let all = contexta.step_series_of("a", "loss", Some("train"), Attempts::All).unwrap();
+    let all = contexta.step_series_of("a", "loss", &query).unwrap();
     assert_eq!(all.points.len(), 13);
     assert_eq!(contexta.digest().unwrap().0, {
         contexta.rebuild(Default::default()).unwrap();

@@ -81,7 +81,7 @@ fn records_name_the_scopes_that_contain_them() {
     operation.event("data.loaded", "x").unwrap();
     run.event("run.noted", "y").unwrap();
     operation.degraded("input.missing", "no labels").unwrap();
-    let records = contexta.run_snapshot("a").unwrap().records;
+    let records = contexta.run_snapshot("a").unwrap().events;
     let [first, second, third] = &records[..] else { panic!("{records:?}") };
     let envelope = &first.record.envelope().observation;
     assert_eq!(envelope.batch_execution_ref.as_ref(), Some(batch.batch_ref()));
@@ -115,11 +115,8 @@ fn deployment_captures_for_the_run_that_it_is_linked_to() {
     assert_eq!(own.as_str(), "deployment:wine.one");
     assert_eq!(member(&contexta, ObjectKind::Deployment, own, "status"), "cancelled");
     let snapshot = contexta.run_snapshot("a").unwrap();
-    assert_eq!(
-        snapshot.records[0].record.envelope().observation.deployment_execution_ref.as_ref(),
-        Some(own)
-    );
-    assert_eq!(snapshot.metrics[0].metric_key, "latency");
+    assert_eq!(snapshot.events[0].record.envelope().observation.deployment_execution_ref.as_ref(), Some(own));
+    assert_eq!(snapshot.metrics[0].key.metric_key, "latency");
 }
 
 #[test]
@@ -198,7 +195,7 @@ fn current_scope_belongs_to_thread_and_workspace() {
     drop(inner);
     assert!(contexta.current_scope().is_none());
     let metrics = contexta.run_snapshot("a").unwrap().metrics;
-    let stages: Vec<_> = metrics.iter().map(|series| series.stage_ref.is_some()).collect();
+    let stages: Vec<_> = metrics.iter().map(|series| series.key.stage_ref.is_some()).collect();
     assert_eq!(stages, [false, true]);
 }
 
@@ -263,7 +260,7 @@ fn destructor_of_a_thread_local_value_can_capture() {
     .join()
     .unwrap();
     run.complete().unwrap();
-    assert_eq!(open_sim(&disk, 2, "/w").run_snapshot("a").unwrap().records.len(), 3);
+    assert_eq!(open_sim(&disk, 2, "/w").run_snapshot("a").unwrap().events.len(), 3);
 }
 
 #[test]
@@ -288,7 +285,7 @@ fn spans_have_their_trace_and_their_parents() {
         drop(outer);
         stage.trace_context()
     };
-    let records = contexta.run_snapshot("a").unwrap().records;
+    let records = contexta.run_snapshot("a").unwrap().events;
     let spans: Vec<_> = records
         .iter()
         .map(|row| match &row.record {
@@ -344,8 +341,13 @@ fn batch_of_json_emissions_is_one_commit_or_nothing() {
     assert_eq!(results[1].position().unwrap().seq.0, results[0].position().unwrap().seq.0 + 1);
     contexta.emit_metrics([good, json(r#"{"value":2}"#)]).unwrap_err();
     contexta.emit_metrics([MetricEmission::new("f1", 0.5)]).unwrap();
-    let keys: Vec<_> =
-        contexta.run_snapshot("a").unwrap().metrics.iter().map(|m| (m.metric_key.clone(), m.count)).collect();
+    let keys: Vec<_> = contexta
+        .run_snapshot("a")
+        .unwrap()
+        .metrics
+        .iter()
+        .map(|m| (m.key.metric_key.clone(), m.count))
+        .collect();
     assert_eq!(keys, [("acc".to_owned(), 1), ("f1".to_owned(), 1), ("loss".to_owned(), 1)]);
 }
 

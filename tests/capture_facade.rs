@@ -164,7 +164,7 @@ fn records_of_several_types_are_captured_together_in_the_current_scope() {
     assert!(contexta.emit_all(broken).is_err());
     drop(entered);
     let snapshot = contexta.run_snapshot(run.run_ref().as_str()).unwrap();
-    assert_eq!(snapshot.records.len(), 3, "all records of a batch or none of them");
+    assert_eq!(snapshot.events.len(), 3, "all records of a batch or none of them");
     assert_eq!(snapshot.metrics.len(), 1);
 }
 

@@ -66,7 +66,7 @@ fn metrics_with_any_name_are_imported_and_found() {
     assert!(report.is_complete(), "{report:?}");
     assert_eq!(report.warnings["record_invalid_metric_key"], 7);
     let snapshot = contexta.run_snapshot("r").unwrap();
-    let found: Vec<&str> = snapshot.metrics.iter().map(|row| row.metric_key.as_str()).collect();
+    let found: Vec<&str> = snapshot.metrics.iter().map(|row| row.key.metric_key.as_str()).collect();
     assert_eq!(found.len(), METRIC_NAMES.len(), "{found:?}");
     for name in METRIC_NAMES {
         assert!(found.contains(name), "{name}");
@@ -75,7 +75,7 @@ fn metrics_with_any_name_are_imported_and_found() {
         let best = contexta.select_best_run(name, in_project("names", Goal::Maximize)).unwrap();
         assert_eq!(best.ranking.len(), 1, "{name}");
     }
-    assert!(snapshot.records.is_empty());
+    assert!(snapshot.events.is_empty());
 }
 
 #[test]
@@ -111,15 +111,15 @@ fn numbers_that_are_not_finite_are_points_of_their_series() {
     assert_eq!((report.total().refused, report.refused[0].line), (1, 10));
     assert_eq!(report.members_dropped, 0);
     let series = contexta.step_series("bad", "loss", None).unwrap();
-    let points: Vec<(Option<i64>, String)> =
+    let points: Vec<(i64, String)> =
         series.points.iter().map(|point| (point.step, point.value.to_string())).collect();
     let expected = [(1, "0.1"), (2, "nan"), (3, "inf"), (4, "nan")];
-    assert_eq!(points, expected.map(|(step, value)| (Some(step), value.to_owned())));
+    assert_eq!(points, expected.map(|(step, value)| (step, value.to_owned())));
 
     let snapshot = contexta.run_snapshot("bad").unwrap();
     let row = &snapshot.metrics[0];
     assert_eq!((row.count, row.non_finite, row.last.value.to_string()), (4, 3, "nan".to_owned()));
-    assert_eq!((row.min, row.max), (0.1, f64::INFINITY));
+    assert_eq!((&row.min, &row.max), (&Some(0.1.into()), &Some(0.1.into())));
     assert!(note_codes(&contexta, "bad").contains(&"metric_not_finite"));
     assert!(!note_codes(&contexta, "good").contains(&"metric_not_finite"));
 
@@ -133,8 +133,10 @@ fn numbers_that_are_not_finite_are_points_of_their_series() {
     }
     let compared = contexta.compare_runs("good", "bad").unwrap();
     let delta = &compared.metric_deltas[0];
-    assert_eq!((delta.left_value, delta.delta, delta.change_ratio), (Some(0.3), None, None));
-    assert!(delta.right_value.is_some_and(f64::is_nan));
+    let is_nan = |value: &Option<MetricValue>| value.as_ref().is_some_and(|value| value.as_f64().is_nan());
+    assert_eq!(delta.left.as_ref().unwrap().value, 0.3.into());
+    assert!(is_nan(&delta.right.as_ref().map(|right| right.value.clone())) && is_nan(&delta.delta));
+    assert!(delta.change_ratio.is_some_and(f64::is_nan));
     assert!(contexta.compare_runs("bad", "bad").unwrap().metric_deltas.is_empty());
 }
 
@@ -185,7 +187,7 @@ fn times_in_the_wrong_order_are_kept_and_named() {
     assert!(note_codes(&contexta, "back").contains(&"time_order"));
     assert!(!note_codes(&contexta, "ok").contains(&"time_order"));
     let named = |run: &str| {
-        let records = contexta.run_snapshot(run).unwrap().records;
+        let records = contexta.run_snapshot(run).unwrap().events;
         let of_import = |record: &AnyRecord| match record {
             AnyRecord::Degraded(d) => Some((d.payload.issue_key.clone(), d.payload.summary.clone())),
             _ => None,
@@ -230,7 +232,7 @@ fn member_that_is_left_out_is_named_with_object_and_line() {
     assert_eq!(snapshot.metrics[0].count, 2);
     // If several records of a run have the same fault, the summary names the first record.
     let summaries: Vec<String> = snapshot
-        .records
+        .events
         .iter()
         .filter_map(|row| match &row.record {
             AnyRecord::Degraded(d) if d.payload.issue_key == "import.member_dropped" => {
@@ -313,12 +315,12 @@ mod command {
     fn numbers_that_are_not_finite_are_shown_and_written_as_json_texts() {
         let dir = imported("03_nan", 1);
         let shown = run(dir.path(), &["run", "show", "bad"]);
-        assert!(shown.contains("(run)  loss    4       0.1    nan   0.1  inf"), "{shown}");
+        assert!(shown.contains("(run)  loss    4       0.1    nan   0.1  0.1"), "{shown}");
         let metric = json(dir.path(), &["run", "show", "bad"])["metrics"][0].clone();
         assert_eq!((&metric["last"]["value"], &metric["value"]), (&"NaN".into(), &"NaN".into()));
-        assert_eq!((&metric["max"], &metric["non_finite"]), (&"Infinity".into(), &3.into()));
+        assert_eq!((&metric["max"], &metric["non_finite"]), (&0.1.into(), &3.into()));
         let delta = json(dir.path(), &["compare", "good", "bad"])["metric_deltas"][0].clone();
-        assert_eq!((&delta["right_value"], &delta["delta"]), (&"NaN".into(), &serde_json::Value::Null));
+        assert_eq!((&delta["right_value"], &delta["delta"]), (&"NaN".into(), &"NaN".into()));
         for args in [&["runs"][..], &["log", "dump"], &["lineage", "run:nan.bad"]] {
             let args = [args, &["--format", "json"]].concat();
             for line in run(dir.path(), &args).lines().filter(|_| args[0] == "log") {
@@ -327,7 +329,7 @@ mod command {
             assert!(!run(dir.path(), &args).contains(": NaN"), "{args:?}");
         }
         let compared = run(dir.path(), &["compare", "good", "bad"]);
-        assert!(compared.contains("(run)  loss    0.3   nan  -"), "{compared}");
+        assert!(compared.contains("(run)  loss    0.3   nan  nan"), "{compared}");
     }
 
     #[test]

@@ -28,22 +28,25 @@ fn queries_return_the_captured_values() {
     let good = &list.runs[1];
     assert_eq!((good.run.status, good.run.params.len()), (RunStatus::Completed, 2));
     let series: Vec<_> =
-        good.metrics.iter().map(|m| (m.metric_key.as_str(), m.count, m.last.value.as_f64())).collect();
+        good.metrics.iter().map(|m| (m.key.metric_key.as_str(), m.count, m.last.value.as_f64())).collect();
     assert_eq!(series, [("accuracy", 1, 0.8), ("loss", 5, 0.2 + 0.1)]);
     assert_eq!(contexta.list_projects().unwrap().projects[0].name, "wine");
 
     let snapshot = contexta.run_snapshot("good").unwrap();
     assert_eq!(snapshot.stages[0].name, "train");
     assert_eq!(snapshot.environments.len(), 1);
-    assert!(matches!(&snapshot.records[0].record, AnyRecord::Event(e) if e.payload.message == "go"));
+    assert!(matches!(&snapshot.events[0].record, AnyRecord::Event(e) if e.payload.message == "go"));
 
     let points = contexta.step_series("good", "loss", Some("train")).unwrap().points;
-    assert_eq!(points.iter().map(|p| p.step.unwrap()).collect::<Vec<_>>(), [0, 1, 2, 3, 4]);
+    assert_eq!(points.iter().map(|p| p.step).collect::<Vec<_>>(), [0, 1, 2, 3, 4]);
 
     let comparison = contexta.compare_runs("good", "bad").unwrap();
     assert_eq!(comparison.params.len(), 1);
     assert_eq!(comparison.metric_deltas[0].metric_key, "accuracy");
-    assert_eq!(comparison.stages[0].metric_deltas[0].delta, Some(0.7 + 0.1 - (0.2 + 0.1)));
+    assert_eq!(
+        comparison.stage_comparisons[0].metric_deltas[0].delta,
+        Some((0.7 + 0.1 - (0.2 + 0.1)).into())
+    );
 
     let options = BestRunOptions {
         stage_name: Some("train".into()),
@@ -127,7 +130,8 @@ fn answers_have_a_json_form_with_their_notes() {
     let contexta = open_sim(&disk, 1, "/w");
     two_runs(&contexta);
     let value = contexta.step_series("good", "accuracy", None).unwrap().to_value();
-    let points = [("value", Value::from(0.8)), ("step", Value::Null)];
+    assert_eq!(value.get("has_steps"), Some(&Value::Bool(false)));
+    let points = [("value", Value::from(0.8)), ("step", Value::Int(0))];
     let Some(Value::List(list)) = value.get("points") else { panic!("{value:?}") };
     for (member, expected) in points {
         assert_eq!(list[0].get(member), Some(&expected), "{member}");
@@ -209,7 +213,7 @@ fn nan_and_infinite_metrics_are_points() {
     .unwrap();
     run.complete().unwrap();
     let snapshot = contexta.run_snapshot("a").unwrap();
-    assert_eq!((snapshot.metrics[0].count, snapshot.records.len()), (3, 0));
+    assert_eq!((snapshot.metrics[0].count, snapshot.events.len()), (3, 0));
     let points = contexta.step_series("a", "loss", None).unwrap().points;
     let values: Vec<String> = points.iter().map(|point| point.value.to_string()).collect();
     assert_eq!(values, ["0.5", "-inf", "nan"]);
@@ -414,10 +418,12 @@ fn listed_runs_equal_the_runs_and_series_that_are_read_one_by_one() {
             let runs = view.runs(None)?.into_iter();
             runs.map(|run| Ok((view.series_of(&run.run_ref)?, run))).collect::<Result<Vec<_>, _>>()
         });
-        let one_by_one: Vec<_> = one_by_one.map_err(|e: contexta::store::Error| e).unwrap();
+        let mut one_by_one: Vec<_> = one_by_one.map_err(|e: contexta::store::Error| e).unwrap();
+        one_by_one.sort_by(|(_, a), (_, b)| a.run_ref.cmp(&b.run_ref));
         for project in [None, Some("wine")] {
             let listed = contexta.list_runs(project).unwrap().runs;
-            let listed: Vec<_> = listed.into_iter().map(|run| (run.metrics, run.run)).collect();
+            let mut listed: Vec<_> = listed.into_iter().map(|run| (run.metrics, run.run)).collect();
+            listed.sort_by(|(_, a), (_, b)| a.run_ref.cmp(&b.run_ref));
             assert_eq!(listed, one_by_one, "byte {at}");
         }
         without_start += one_by_one.iter().filter(|(_, run)| run.started_at.is_none()).count();
@@ -717,10 +723,10 @@ fn records_are_identified_by_their_positions() {
     assert_eq!(refs.len(), 50);
     run.complete().unwrap();
     let snapshot = contexta.run_snapshot("a").unwrap();
-    let stored = snapshot.records.iter().map(|r| r.record.envelope().record_ref.clone());
+    let stored = snapshot.events.iter().map(|r| r.record.envelope().record_ref.clone());
     assert_eq!(stored.collect::<BTreeSet<_>>(), refs);
     // The entries of the project, run, environment, writer and process precede the record.
-    assert_eq!(snapshot.records[0].position.seq, Seq(6));
+    assert_eq!(snapshot.events[0].position.seq, Seq(6));
 }
 
 #[test]
@@ -799,7 +805,7 @@ fn attribute_that_readers_would_refuse_is_left_out() {
     assert!(kept > 50 && left_out > 6);
     let snapshot = contexta.run_snapshot("a").unwrap();
     // A degraded marker follows each event whose attribute was left out.
-    assert_eq!(snapshot.records.len(), kept + 2 * left_out);
+    assert_eq!(snapshot.events.len(), kept + 2 * left_out);
     assert_eq!(contexta.verify(VerifyOptions::default()).unwrap().outcome, Outcome::Whole);
 }
 
@@ -902,7 +908,7 @@ fn artifact_source_must_be_a_regular_file_or_directory() {
 }
 
 #[test]
-fn earlier_of_equal_runs_ranks_first_in_any_order_of_names() {
+fn equal_runs_rank_in_the_given_order_or_by_start() {
     let disk = SimDisk::new(20);
     let contexta = open_sim(&disk, 1, "/w");
     for id in ["z-first", "a-second"] {
@@ -911,13 +917,14 @@ fn earlier_of_equal_runs_ranks_first_in_any_order_of_names() {
         run.complete().unwrap();
         disk.advance(1_000_000_000);
     }
-    for named in [["z-first", "a-second"], ["a-second", "z-first"]] {
+    for named in [vec![], vec!["z-first", "a-second"], vec!["a-second", "z-first"]] {
         for goal in [Goal::Maximize, Goal::Minimize] {
-            let runs = named.map(str::to_owned).to_vec();
+            let runs = named.iter().map(|id| (*id).to_owned()).collect();
             let options = BestRunOptions { runs, goal, ..BestRunOptions::default() };
-            let ranking = contexta.select_best_run("f1", options).unwrap().ranking;
-            let ids: Vec<_> = ranking.iter().map(|r| r.run.run_ref.last_component()).collect();
-            assert_eq!(ids, ["z-first", "a-second"]);
+            let best = contexta.select_best_run("f1", options).unwrap();
+            let ids: Vec<_> = best.ranking.iter().map(|r| r.run.run_ref.last_component()).collect();
+            assert_eq!(ids, if named.is_empty() { vec!["z-first", "a-second"] } else { named.clone() });
+            assert!(best.notes.iter().any(|note| note.code == "best_run_tied"), "{:?}", best.notes);
         }
     }
 }

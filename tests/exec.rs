@@ -44,11 +44,11 @@ fn events(snapshot: &RunSnapshot) -> Vec<(String, String, String)> {
         }
         _ => None,
     };
-    snapshot.records.iter().filter_map(event).collect()
+    snapshot.events.iter().filter_map(event).collect()
 }
 
 fn metric(snapshot: &RunSnapshot, key: &str) -> f64 {
-    let row = snapshot.metrics.iter().find(|row| row.metric_key == key);
+    let row = snapshot.metrics.iter().find(|row| row.key.metric_key == key);
     row.unwrap_or_else(|| panic!("no metric {key}")).last.value.as_f64()
 }
 
@@ -142,7 +142,7 @@ fn flood_of_output_passes_and_is_captured_in_part() {
     assert!(text(&output.stdout) == expected, "{} bytes", output.stdout.len());
     let snapshot = snapshot(dir.path());
     let lines = events(&snapshot).iter().filter(|(key, ..)| key == "output.stdout").count() as i64;
-    let dropped = snapshot.records.iter().filter_map(|row| match &row.record {
+    let dropped = snapshot.events.iter().filter_map(|row| match &row.record {
         AnyRecord::Event(event) => event.payload.attributes.get("lines").cloned(),
         _ => None,
     });

@@ -99,7 +99,7 @@ fn artifact(contexta: &Contexta) -> Option<ArtifactRow> {
 fn markers(contexta: &Contexta) -> (Vec<String>, i64) {
     let (mut keys, mut spilled) = (Vec::new(), 0);
     for run in contexta.list_runs(None).unwrap().runs {
-        for row in contexta.run_snapshot(run.run.run_ref.as_str()).unwrap().records {
+        for row in contexta.run_snapshot(run.run.run_ref.as_str()).unwrap().events {
             let AnyRecord::Degraded(marker) = row.record else { continue };
             keys.push(marker.payload.issue_key.clone());
             if let Some(Value::Int(count)) = marker.payload.attributes.get("spilled") {
@@ -459,7 +459,7 @@ fn failed_change_at_any_moment_stops_no_training_under_outbox() {
             let snapshot = contexta.run_snapshot("a").unwrap();
             assert_eq!(snapshot.run.status, RunStatus::Completed, "{kind} {at}");
             assert_eq!(values(&contexta), [1.0, 0.5], "{kind} {at}");
-            let events = snapshot.records.iter().filter(|row| matches!(row.record, AnyRecord::Event(_)));
+            let events = snapshot.events.iter().filter(|row| matches!(row.record, AnyRecord::Event(_)));
             assert_eq!(events.count(), 1, "{kind} {at}");
             let row = artifact(&contexta).unwrap();
             assert!((row.body_present || row.is_referenced()) && !row.conflict, "{kind} {at}: {row:?}");

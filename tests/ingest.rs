@@ -37,7 +37,7 @@ fn events(snapshot: &RunSnapshot) -> Vec<(String, String, String)> {
         }
         _ => None,
     };
-    snapshot.records.iter().filter_map(event).collect()
+    snapshot.events.iter().filter_map(event).collect()
 }
 
 #[test]
@@ -77,15 +77,15 @@ fn short_lines_record_everything_of_a_run() {
         ("train", RunStatus::Completed)
     );
     let series = |key: &str| {
-        let row = snapshot.metrics.iter().find(|row| row.metric_key == key).unwrap();
-        (row.stage_ref.is_some(), row.count, row.last.step, row.last.value.as_f64())
+        let row = snapshot.metrics.iter().find(|row| row.key.metric_key == key).unwrap();
+        (row.key.stage_ref.is_some(), row.count, row.last.step, row.last.value.as_f64())
     };
     assert_eq!(series("loss"), (true, 2, Some(2), 0.25));
     assert_eq!(series("acc/top1"), (true, 1, Some(2), 0.7));
     assert_eq!(series("score"), (false, 1, None, 1.0));
     let event = ("epoch.done".to_owned(), "warning".to_owned(), "first".to_owned());
     assert_eq!(events(&snapshot), [event]);
-    let spans = snapshot.records.iter().filter_map(|row| match &row.record {
+    let spans = snapshot.events.iter().filter_map(|row| match &row.record {
         AnyRecord::Span(span) => Some(&span.payload),
         _ => None,
     });
@@ -120,7 +120,7 @@ fn lines_of_several_runs_are_told_apart_by_name() {
     assert_eq!((a.run.status, b.run.status), (RunStatus::Failed, RunStatus::Cancelled));
     let values = |snapshot: &RunSnapshot| {
         let row = |row: &contexta::store::SeriesRow| {
-            (row.metric_key.clone(), row.stage_ref.is_some(), row.count, row.last.value.as_f64())
+            (row.key.metric_key.clone(), row.key.stage_ref.is_some(), row.count, row.last.value.as_f64())
         };
         snapshot.metrics.iter().map(row).collect::<Vec<_>>()
     };
@@ -170,7 +170,7 @@ not JSON
     assert_eq!(commits.last().unwrap().refused, 12);
     let snapshot = contexta.run_snapshot("r").unwrap();
     assert_eq!(snapshot.run.status, RunStatus::Completed);
-    let keys: Vec<&str> = snapshot.metrics.iter().map(|row| row.metric_key.as_str()).collect();
+    let keys: Vec<&str> = snapshot.metrics.iter().map(|row| row.key.metric_key.as_str()).collect();
     assert_eq!(keys, ["good", "last"]);
     assert_eq!(events(&snapshot), [("e".to_owned(), "info".to_owned(), "e".to_owned())]);
 }
@@ -467,7 +467,7 @@ fn bad_start_or_stage_costs_no_other_member_of_the_line() {
     let snapshot = contexta.run_snapshot("r").unwrap();
     assert_eq!(snapshot.run.status, RunStatus::Cancelled);
     let metrics: Vec<(&str, u64)> =
-        snapshot.metrics.iter().map(|row| (row.metric_key.as_str(), row.count)).collect();
+        snapshot.metrics.iter().map(|row| (row.key.metric_key.as_str(), row.count)).collect();
     assert_eq!(metrics, [("kept", 2), ("staged", 1)]);
     assert_eq!(snapshot.run.params.len(), 2);
 }
@@ -636,6 +636,6 @@ mod command {
         assert!(errors.starts_with("ERROR [ingest_line_too_long]: line 2: "), "{errors}");
         assert!(errors.ends_with("4 lines, 1 with problems\n"), "{errors}");
         let contexta = Contexta::open(dir.path().join(".contexta")).unwrap();
-        assert_eq!(contexta.run_snapshot("r").unwrap().metrics[0].metric_key, "after");
+        assert_eq!(contexta.run_snapshot("r").unwrap().metrics[0].key.metric_key, "after");
     }
 }

@@ -211,7 +211,7 @@ fn invalid_line_is_refused_saved_and_reported_alone() {
     // Losses are recorded in the runs that the lines name. The run of a line that is not JSON is unknown.
     let snapshot = contexta.run_snapshot("run:p.r").unwrap();
     let losses: Vec<&str> = snapshot
-        .records
+        .events
         .iter()
         .filter_map(|r| match &r.record {
             AnyRecord::Degraded(d) => Some(d.payload.attributes["code"].as_str().unwrap()),
@@ -454,14 +454,14 @@ fn bodies_outside_their_directory_are_refused() {
         let row = snapshot.artifacts.iter().find(|a| a.manifest.artifact_ref.last_component() == key);
         assert_eq!(row.unwrap().body.is_some(), there, "{key}");
     }
-    let losses = snapshot.records.iter().filter(|r| matches!(r.record, AnyRecord::Degraded(_))).count();
+    let losses = snapshot.events.iter().filter(|r| matches!(r.record, AnyRecord::Degraded(_))).count();
     assert_eq!(losses, 9);
     // The missing body is found later: it is stored, and no loss is recorded again.
     std::fs::write(at("in/nothing"), "found").unwrap();
     let source = ImportSource::File(&at("in/lines.jsonl"));
     let report = contexta.import_jsonl(source, ImportSettings::default()).unwrap();
     assert_eq!((report.total().new, report.bodies_stored), (1, 1), "{report:?}");
-    assert_eq!(contexta.run_snapshot("run:p.r").unwrap().records.len(), 9);
+    assert_eq!(contexta.run_snapshot("run:p.r").unwrap().events.len(), 9);
     // Without a directory, bodies cannot be found. Stored bodies remain.
     let again = import(&contexta, &lines.join("\n"));
     assert_eq!(again.total().new, 0);
@@ -608,7 +608,7 @@ fn texts_quoted_by_errors_are_bounded() {
     let report = import(&contexta, &text);
     assert_eq!((report.total().new, report.total().refused), (3, 1));
     assert!(report.refused[0].rejection.message.len() < 600);
-    assert_eq!(contexta.run_snapshot("run:p.r").unwrap().records.len(), 1);
+    assert_eq!(contexta.run_snapshot("run:p.r").unwrap().events.len(), 1);
     // Unknown kinds are counted together.
     let odd: String = (0..50).map(|n| format!("{{\"kind\":\"x{n}\",\"object\":{{}}}}\n")).collect();
     assert_eq!(import(&contexta, &odd).kinds.keys().collect::<Vec<_>>(), ["?"]);
@@ -631,7 +631,7 @@ fn record_imported_into_two_workspaces_is_one_after_merge() {
     let check = |contexta: &Contexta| {
         assert_eq!(sorted(&export(contexta)), sorted(&text));
         let snapshot = contexta.run_snapshot("run:p.r").unwrap();
-        assert_eq!((snapshot.metrics[0].count, snapshot.metrics[0].max), (5, 4.5));
+        assert_eq!((snapshot.metrics[0].count, &snapshot.metrics[0].max), (5, &Some(4.5.into())));
         assert_eq!(contexta.step_series("run:p.r", "loss", None).unwrap().points.len(), 5);
         assert!(snapshot.run.conflicts.is_empty());
     };
@@ -656,7 +656,7 @@ fn captured_record_and_its_imported_copy_are_one_after_merge() {
     assert_eq!(sorted(&export(&two)), sorted(&text));
     let snapshot = two.run_snapshot("run:wine.good").unwrap();
     assert_eq!(snapshot.metrics.iter().map(|m| m.count).collect::<Vec<_>>(), [1, 5]);
-    assert_eq!(snapshot.records.len(), 1);
+    assert_eq!(snapshot.events.len(), 1);
 }
 
 #[test]
@@ -791,7 +791,7 @@ fn loss_of_two_imports_is_recorded_once() {
     }
     let report = import(&two, &export(&one));
     assert_eq!((report.total().refused, report.total().new), (0, 0), "{report:?}");
-    assert_eq!(two.run_snapshot("run:p.r").unwrap().records.len(), 1);
+    assert_eq!(two.run_snapshot("run:p.r").unwrap().events.len(), 1);
 }
 
 #[test]
@@ -866,7 +866,7 @@ fn full_disk_is_not_reported_as_missing_body() {
     let report = again().unwrap();
     assert_eq!((report.bodies_stored, report.bodies_missing), (1, 0));
     let snapshot = contexta.run_snapshot("run:p.r").unwrap();
-    assert!(snapshot.artifacts[0].body_present && snapshot.records.is_empty());
+    assert!(snapshot.artifacts[0].body_present && snapshot.events.is_empty());
 }
 
 /// Each operation of an import fails once. A body whose file cannot be read is missing; the workspace is not at fault.
@@ -946,7 +946,7 @@ fn loss_is_recorded_when_its_run_becomes_known() {
     lines.push(run_line("r", ""));
     let text = lines.join("\n");
     assert_eq!(import(&contexta, &text).total().refused, 1);
-    assert_eq!(contexta.run_snapshot("run:p.r").unwrap().records.len(), 1);
+    assert_eq!(contexta.run_snapshot("run:p.r").unwrap().events.len(), 1);
     let before = contexta.digest().unwrap().0;
     assert_eq!(import(&contexta, &text).import, None);
     assert_eq!(contexta.digest().unwrap().0, before);

@@ -48,4 +48,5 @@ mod tracing_layer;
 #[cfg(feature = "cli")]
 mod transcripts;
 mod unusual;
+mod values;
 mod verify;

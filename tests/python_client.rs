@@ -103,14 +103,14 @@ fn client_records_runs_of_python() {
     assert_eq!((&run.run.params["alpha"], &run.run.params["depth"]), (&Value::Float(0.1), &Value::Int(3)));
     assert_eq!((run.run.tags["team"].as_str(), run.stages[0].status), ("x", RunStatus::Completed));
     let counts: Vec<(&str, u64)> =
-        run.metrics.iter().map(|row| (row.metric_key.as_str(), row.count)).collect();
+        run.metrics.iter().map(|row| (row.key.metric_key.as_str(), row.count)).collect();
     assert_eq!(counts, [("loss", 1), ("m0", 100), ("m1", 100), ("m2", 100), ("m3", 100)]);
     assert_eq!(run.metrics[0].last.value.as_f64(), 0.25);
     assert!(run.artifacts[0].body_present && run.artifacts[0].manifest.artifact_kind == "model");
-    let kinds: Vec<&str> = run.records.iter().map(|row| row.record.envelope().record_type.as_str()).collect();
+    let kinds: Vec<&str> = run.events.iter().map(|row| row.record.envelope().record_type.as_str()).collect();
     assert_eq!(kinds.iter().filter(|kind| **kind == "span").count(), 1);
     assert!(
-        run.records
+        run.events
             .iter()
             .any(|row| matches!(&row.record, AnyRecord::Event(e) if e.payload.message == "written"))
     );
@@ -121,13 +121,16 @@ fn client_records_runs_of_python() {
     assert_eq!((&run.run.params["lr"], &run.run.params["batch"]), (&Value::Float(0.5), &Value::Int(16)));
     assert_eq!(run.run.status, RunStatus::Completed);
     let last = |key: &str| {
-        let row = run.metrics.iter().find(|row| row.metric_key == key).unwrap();
+        let row = run.metrics.iter().find(|row| row.key.metric_key == key).unwrap();
         (row.count, row.last.step, row.last.value.as_f64())
     };
     assert_eq!((last("loss"), last("eval/acc")), ((3, Some(10), 1.0), (2, Some(1), 0.5)));
 
     let board = snapshot(dir.path(), "board");
-    assert_eq!((board.metrics[0].metric_key.as_str(), board.metrics[0].last.step), ("loss/train", Some(7)));
+    assert_eq!(
+        (board.metrics[0].key.metric_key.as_str(), board.metrics[0].last.step),
+        ("loss/train", Some(7))
+    );
 }
 
 #[test]
@@ -247,7 +250,7 @@ print(wandb.run)
     assert_eq!((number("width"), number("pairs")), (3.into(), 1.into()));
     assert!(["deep", "unreadable"].iter().all(|key| run.run.params.contains_key(*key)));
     assert!(run.run.params.keys().any(|key| key.starts_with("loop")));
-    let loss = run.metrics.iter().find(|row| row.metric_key == "loss").unwrap();
+    let loss = run.metrics.iter().find(|row| row.key.metric_key == "loss").unwrap();
     assert_eq!((loss.count, loss.last.step), (2, Some(1)));
     assert_eq!(run.run.status, RunStatus::Completed);
     assert_eq!(snapshot(dir.path(), "s").run.status, RunStatus::Failed);
@@ -321,7 +324,7 @@ run.end()
     assert_eq!(text(&output.stdout), "interrupted\nTrue 0\ninterrupted\nTrue 1\n");
     let run = snapshot(dir.path(), "r");
     let counts: Vec<(&str, u64)> =
-        run.metrics.iter().map(|row| (row.metric_key.as_str(), row.count)).collect();
+        run.metrics.iter().map(|row| (row.key.metric_key.as_str(), row.count)).collect();
     assert_eq!(counts, [("after", 1), ("loss", 1)]);
     assert_eq!(run.run.status, RunStatus::Completed);
 }

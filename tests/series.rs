@@ -22,7 +22,7 @@ fn metrics(contexta: &Contexta) -> Vec<Value> {
 }
 
 /// Returns the steps and the values of a series of run `a`.
-fn points(contexta: &Contexta, key: &str) -> Vec<(Option<i64>, String)> {
+fn points(contexta: &Contexta, key: &str) -> Vec<(i64, String)> {
     let series = contexta.step_series("a", key, None).unwrap();
     series.points.iter().map(|point| (point.step, point.value.to_string())).collect()
 }
@@ -42,7 +42,7 @@ fn series_is_shared_between_threads() {
         }
     });
     run.complete().unwrap();
-    let mut steps: Vec<_> = points(&contexta, "loss").into_iter().map(|(step, _)| step.unwrap()).collect();
+    let mut steps: Vec<_> = points(&contexta, "loss").into_iter().map(|(step, _)| step).collect();
     steps.sort_unstable();
     assert_eq!(steps, (0..200).collect::<Vec<_>>());
 }

@@ -155,7 +155,7 @@ pub(crate) fn values(contexta: &Contexta) -> Vec<f64> {
 }
 
 fn degraded_keys(contexta: &Contexta) -> Vec<String> {
-    let records = contexta.run_snapshot("a").unwrap().records;
+    let records = contexta.run_snapshot("a").unwrap().events;
     let key = |record: &contexta::contract::AnyRecord| match record {
         contexta::contract::AnyRecord::Degraded(marker) => Some(marker.payload.issue_key.clone()),
         _ => None,
@@ -414,7 +414,7 @@ fn full_and_read_only_disks_stop_a_training_under_raise_only() {
         assert_eq!(stage.metric_at("loss", 1, 0.5).unwrap().status(), ResultStatus::Success);
         stage.complete().unwrap();
         let keys = |name: &str| {
-            let records = contexta.run_snapshot(name).unwrap().records;
+            let records = contexta.run_snapshot(name).unwrap().events;
             let keys = records.iter().map(|row| match &row.record {
                 contexta::contract::AnyRecord::Degraded(marker) => marker.payload.issue_key.clone(),
                 _ => "event".to_owned(),
@@ -598,7 +598,7 @@ fn sink_may_capture_into_its_own_session() {
     run.metric("loss", 0.5).unwrap();
     *sink.0.lock().unwrap() = None;
     run.complete().unwrap();
-    assert_eq!(contexta.run_snapshot("a").unwrap().records.len(), 1);
+    assert_eq!(contexta.run_snapshot("a").unwrap().events.len(), 1);
 }
 
 #[test]

@@ -33,7 +33,7 @@ fn spans_and_events_are_captured_in_the_current_scope() {
 
     let snapshot = contexta.run_snapshot("r").unwrap();
     let spans: Vec<_> = snapshot
-        .records
+        .events
         .iter()
         .filter_map(|row| match &row.record {
             AnyRecord::Span(span) => Some(&span.payload),
@@ -51,7 +51,7 @@ fn spans_and_events_are_captured_in_the_current_scope() {
     assert!(fit.started_at <= round.started_at && round.ended_at <= fit.ended_at);
 
     let events: Vec<_> = snapshot
-        .records
+        .events
         .iter()
         .filter_map(|row| match &row.record {
             AnyRecord::Event(event) => Some(&event.payload),

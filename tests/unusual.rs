@@ -19,7 +19,7 @@ fn markers(contexta: &Contexta, run: &str, key: &str) -> Vec<(String, Vec<String
         }
         _ => None,
     };
-    snapshot.records.iter().filter_map(|row| marker(&row.record)).collect()
+    snapshot.events.iter().filter_map(|row| marker(&row.record)).collect()
 }
 
 #[test]
@@ -61,7 +61,7 @@ fn unusual_member_of_a_record_does_not_cost_the_record_or_the_batch() {
     let nameless: Emission = MetricEmission::new(" ", 1.0).into();
     assert!(run.emit_all([MetricEmission::new("lost", 0.5).into(), nameless]).is_err());
     let metrics = contexta.run_snapshot("a").unwrap().metrics;
-    let keys: Vec<&str> = metrics.iter().map(|series| series.metric_key.as_str()).collect();
+    let keys: Vec<&str> = metrics.iter().map(|series| series.key.metric_key.as_str()).collect();
     assert_eq!(keys, ["acc", "loss"]);
     let named = markers(&contexta, "a", "capture.members_left_out");
     assert_eq!(named.len(), 1, "{named:?}");

@@ -237,7 +237,7 @@ impl Projection<Thing> for Things {
 
     fn apply(&self, entry: &Applied<'_, Thing>, tables: &mut Tables) -> contexta::engine::Result<()> {
         let key = entry.event.key.to_be_bytes();
-        let order = PointOrder { time: entry.event.time, stamp: entry.stamp };
+        let order = PointOrder::new(entry.event.time, entry.stamp);
         let point = Point { order, measure: Some(entry.event.time as f64), value: key.to_vec() };
         tables.put_version(VERSIONS, &key, entry.stamp, &[], &entry.event.time.to_le_bytes());
         tables.insert(SET, key.to_vec());

@@ -57,14 +57,6 @@ impl Default for Sum {
 }
 
 impl Sum {
-    /// Returns the sum of these values.
-    #[cfg(test)]
-    pub(super) fn of<'v>(values: impl IntoIterator<Item = &'v MetricValue>) -> Sum {
-        let mut sum = Sum::default();
-        values.into_iter().for_each(|value| sum.add(value));
-        sum
-    }
-
     /// Returns the sum of these floats.
     pub(super) fn of_floats(values: impl IntoIterator<Item = f64>) -> Sum {
         let mut sum = Sum::default();
@@ -208,6 +200,12 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    fn sum(values: &[MetricValue]) -> Sum {
+        let mut sum = Sum::default();
+        values.iter().for_each(|value| sum.add(value));
+        sum
+    }
+
     fn mean(values: &[f64]) -> Option<f64> {
         Sum::of_floats(values.iter().copied()).mean()
     }
@@ -227,7 +225,7 @@ mod tests {
         assert_eq!(mean(&[1.0, f64::INFINITY]), Some(f64::INFINITY));
         assert!(mean(&[f64::NEG_INFINITY, f64::INFINITY]).unwrap().is_nan());
         let whole = [i64::MAX, i64::MAX - 2].map(MetricValue::from);
-        assert_eq!(Sum::of(&whole).mean(), Some((i64::MAX - 1) as f64));
+        assert_eq!(sum(&whole).mean(), Some((i64::MAX - 1) as f64));
     }
 
     #[test]
@@ -254,13 +252,13 @@ mod tests {
     proptest! {
         #[test]
         fn mean_of_whole_numbers_equals_integer_division(values in prop::collection::vec(any::<i32>(), 1..50)) {
-            let sum: i64 = values.iter().map(|v| i64::from(*v)).sum();
+            let total: i64 = values.iter().map(|v| i64::from(*v)).sum();
             // Both operands are exact floats, so the division rounds once.
-            let expected = sum as f64 / values.len() as f64;
+            let expected = total as f64 / values.len() as f64;
             let floats = mean(&values.iter().map(|v| f64::from(*v)).collect::<Vec<_>>());
             prop_assert_eq!(floats, Some(expected));
             let ints: Vec<MetricValue> = values.iter().map(|v| MetricValue::from(*v)).collect();
-            prop_assert_eq!(Sum::of(&ints).mean(), Some(expected));
+            prop_assert_eq!(sum(&ints).mean(), Some(expected));
         }
 
         #[test]

@@ -1,5 +1,5 @@
-//! Metric series, and summaries of these series. The points of a series are in the order of training: by step and, without
-//! a step, by time of observation.
+//! Metric series, and summaries of these series. The points of a series are in the order of training: by step and,
+//! without a step, by time of observation.
 //!
 //! A record that several imports contain has several points. Each of these points contains a digest of the record's
 //! ref, and readers of a series use only one point of each record. The summaries count all points. With

@@ -168,7 +168,7 @@ impl StoreView<'_> {
         prefix: &[u8],
         attempts: Attempts,
     ) -> Result<Vec<SeriesRow>> {
-        let supersedings = if attempts == Attempts::Newest { self.supersedings(run)? } else { Vec::new() };
+        let supersedings = self.supersedings(run)?;
         let stored = self.stored_summaries(prefix)?;
         let mut runs = self.effective_summaries(stored, attempts, |_| supersedings.clone())?;
         Ok(runs.pop().map_or_else(Vec::new, |(_, series)| series))
@@ -229,7 +229,7 @@ impl StoreView<'_> {
 
     /// Returns the effective summaries of metric series. Each item is the text of a run's ref, with the summaries of
     /// this run, ordered by stage and key. `attempts` selects the points, and `supersedings` returns the resumes of a run
-    /// that superseded points which the summaries must not include.
+    /// that superseded points.
     pub(super) fn effective_summaries(
         &self,
         stored: Vec<StoredSummaries>,
@@ -243,9 +243,14 @@ impl StoreView<'_> {
             for (n, row) in series.iter_mut().enumerate() {
                 let is_uncertain = uncertain.next_if_eq(&n).is_some();
                 // The stored summary includes superseded points.
-                if is_uncertain || !resumes.is_empty() {
+                let may_omit = attempts == Attempts::Newest && !resumes.is_empty();
+                if is_uncertain || may_omit {
                     let points = self.points_of(&row.key, attempts, &resumes)?;
                     row.summarize(&points);
+                } else {
+                    for point in [&mut row.first, &mut row.last] {
+                        point.is_superseded = resumes.iter().any(|by| by.covers(point.stamp, point.step));
+                    }
                 }
             }
             series.retain(|row| row.count > 0);

@@ -6,7 +6,7 @@ use crate::{TempDir, child, open, role};
 use contexta::capture::RunScope;
 use contexta::contract::{AnyRecord, RunRef, RunStatus, Severity};
 use contexta::recovery::{Outcome, RebuildOptions, VerifyOptions};
-use contexta::store::Attempts;
+use contexta::store::{Attempts, SeriesPoint, StoreView};
 use contexta::{Contexta, DumpItem, Options};
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
@@ -141,6 +141,15 @@ type RunWriters = (RunRef, Range<u64>);
 /// The number of rounds of each writer that a reader has seen.
 type Seen = BTreeMap<u64, u64>;
 
+/// Returns the points of a metric of a run, or none if no point was captured yet.
+fn points(view: &StoreView<'_>, run: &RunRef, metric_key: &str) -> contexta::store::Result<Vec<SeriesPoint>> {
+    match view.summaries_of_metric(run, metric_key, Attempts::All)?.as_slice() {
+        [] => Ok(Vec::new()),
+        [row] => view.points(&row.key, Attempts::All),
+        rows => panic!("{metric_key} has several series: {rows:?}"),
+    }
+}
+
 /// Reads the runs in one view. Checks that the records of each writer are a prefix of the records that it captures, in
 /// their order, and that nothing is missing that was seen before.
 fn read_prefixes(contexta: &Contexta, runs: &[RunWriters], seen: &mut Seen) {
@@ -148,7 +157,7 @@ fn read_prefixes(contexta: &Contexta, runs: &[RunWriters], seen: &mut Seen) {
         let mut found = Seen::new();
         for (run, writers) in runs {
             let mut shared: BTreeMap<u64, Vec<u64>> = BTreeMap::new();
-            for point in view.points(run, None, SHARED, Attempts::All)? {
+            for point in points(view, run, SHARED)? {
                 let value = point.value.as_f64() as u64;
                 assert_eq!(point.step, Some((value % FACTOR) as i64), "{run} {value}");
                 shared.entry(value / FACTOR).or_default().push(value % FACTOR);
@@ -163,7 +172,7 @@ fn read_prefixes(contexta: &Contexta, runs: &[RunWriters], seen: &mut Seen) {
             for writer in writers.clone() {
                 let shared = shared.remove(&writer).unwrap_or_default();
                 let events = events.remove(&writer).unwrap_or_default();
-                let own = view.points(run, None, &own_series(writer), Attempts::All)?;
+                let own = points(view, run, &own_series(writer))?;
                 let steps: Vec<u64> = own.iter().map(|point| point.step.unwrap() as u64).collect();
                 assert!(own.iter().zip(&steps).all(|(p, step)| p.value.as_f64() == *step as f64 / 8.0));
                 let rounds = shared.len() as u64;
@@ -233,10 +242,10 @@ fn capture_and_check(name: &str, test: &str, runs: &[RunWriters]) {
         assert!(notes.iter().all(|note| note.severity == Severity::Info), "{run}: {notes:?}");
         let mut series: BTreeMap<String, u64> = writers.clone().map(|w| (own_series(w), ROUNDS)).collect();
         series.insert(SHARED.to_owned(), count * ROUNDS);
-        let found = snapshot.metrics.iter().map(|series| (series.metric_key.clone(), series.count));
+        let found = snapshot.metrics.iter().map(|series| (series.key.metric_key.clone(), series.count));
         assert_eq!(found.collect::<BTreeMap<_, _>>(), series, "{run}");
         assert_eq!(snapshot.metrics.len(), series.len());
-        assert_eq!(snapshot.records.len() as u64, count * ROUNDS / ROUNDS_OF_AN_EVENT);
+        assert_eq!(snapshot.events.len() as u64, count * ROUNDS / ROUNDS_OF_AN_EVENT);
         assert!(snapshot.writers.iter().all(|writer| writer.status == RunStatus::Completed));
         assert_eq!(snapshot.writers.len() as u64, count.div_ceil(THREADS));
     }

@@ -249,7 +249,7 @@ pub(super) fn calls() -> Vec<Call> {
             let mappings = contexta.emit_events([mapping("c")]).unwrap();
             // One invalid item prevents the whole batch.
             let refused = contexta.emit_events([mapping("d"), mapping(" ")]).is_err();
-            let records = contexta.run_snapshot(run.run_ref().as_str()).unwrap().records;
+            let records = contexta.run_snapshot(run.run_ref().as_str()).unwrap().events;
             emissions.unwrap().counts().success == 2 && mappings.len() == 1 && refused && records.len() == 3
         });
         "Contexta::metric" => || {
@@ -326,7 +326,7 @@ pub(super) fn calls() -> Vec<Call> {
             let mapping = Value::map([("name", "fit".into()), ("span_kind", "call".into())]);
             let emissions = contexta.emit_spans([SpanEmission::new("fit")]).unwrap();
             let mappings = contexta.emit_spans([mapping]).unwrap();
-            let records = contexta.run_snapshot(run.run_ref().as_str()).unwrap().records;
+            let records = contexta.run_snapshot(run.run_ref().as_str()).unwrap().events;
             emissions.len() == 1 && mappings.len() == 1 && records.len() == 2
         });
         "Contexta::register_artifact" => || in_run(|contexta, run| {

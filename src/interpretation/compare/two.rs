@@ -164,8 +164,8 @@ pub(in crate::interpretation) fn compare(
     let environment = environments.as_ref().map(|(l, r)| diff_of(Some(l), Some(r)));
     let environment_changed = environment.as_ref().map(EnvironmentDiff::is_different);
     let mut notes = view.notes();
-    for outline in [&left, &right] {
-        notes.extend(outline.notes.iter().cloned());
+    for (side, outline) in [("left", &left), ("right", &right)] {
+        notes.extend(outline.notes.iter().map(|note| note.clone().with("side", side)));
     }
     let all_deltas = metric_deltas.iter().chain(stage_comparisons.iter().flat_map(|s| &s.metric_deltas));
     notes.extend(all_deltas.flat_map(|delta| delta.notes.iter().cloned()));

@@ -103,7 +103,7 @@ pub(in crate::interpretation) struct Outline {
     pub(in crate::interpretation) provenance: Option<ProvenanceRecord>,
     pub(in crate::interpretation) evidence_links: Vec<EvidenceLink>,
     pub(in crate::interpretation) completeness_notes: Vec<String>,
-    /// Notes on objects that are incomplete.
+    /// Notes on incomplete, contradictory and unusual data.
     pub(in crate::interpretation) notes: Vec<Note>,
 }
 
@@ -161,6 +161,8 @@ pub(in crate::interpretation) fn outline(
     };
     outline.evidence_links = links(view, &outline)?;
     outline.completeness_notes = missing_parts(view, &outline)?;
+    let more = unusual(&outline);
+    outline.notes.extend(more);
     Ok(outline)
 }
 
@@ -245,7 +247,7 @@ fn snapshot(
     // A record that cannot be read can be in both lists.
     notes.extend(std::mem::take(&mut page.notes));
     notes.dedup();
-    let mut snapshot = RunSnapshot {
+    Ok(RunSnapshot {
         environments: view.environments(own)?,
         writers,
         deployments: with_projects(view, outline.deployments)?,
@@ -262,10 +264,7 @@ fn snapshot(
         completeness_notes: outline.completeness_notes,
         notes,
         run: outline.run,
-    };
-    let more = unusual(&snapshot);
-    snapshot.notes.extend(more);
-    Ok(snapshot)
+    })
 }
 
 /// Returns a note if an object ended before it started.
@@ -309,7 +308,7 @@ pub(super) fn run_notes(run: &RunRow) -> Vec<Note> {
 }
 
 /// Returns notes on contradictory and unusual data of a run.
-fn unusual(s: &RunSnapshot) -> Vec<Note> {
+fn unusual(s: &Outline) -> Vec<Note> {
     let mut notes = run_notes(&s.run);
     notes.extend(s.stages.iter().filter_map(|g| time_order(&g.stage_ref, g.started_at, g.ended_at)));
     notes.extend(non_finite_notes(&s.metrics));
