@@ -30,6 +30,7 @@ mod methods;
 mod outcome;
 mod question;
 mod report;
+mod reports;
 mod text;
 mod workspace;
 
