@@ -56,10 +56,8 @@ fn project(contexta: &Contexta, args: &Value) -> Report {
 
 fn trend(contexta: &Contexta, args: &Value) -> Report {
     only(args, &["metric_key", "project_name", "stage_name"])?;
-    let query = RunListQuery {
-        project: args.get("project_name").and_then(Value::as_str).map(str::to_owned),
-        ..RunListQuery::oldest_first()
-    };
+    let mut query = RunListQuery::oldest_first();
+    query.project = args.get("project_name").and_then(Value::as_str).map(str::to_owned);
     let stage = args.get("stage_name").and_then(Value::as_str);
     Ok(contexta.build_trend_report(text(args, "metric_key")?, stage, query)?)
 }

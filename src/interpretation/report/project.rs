@@ -53,5 +53,5 @@ fn metrics(runs: &RunList) -> Table {
         })
     });
     let columns = [&["Run", "Metric"], &SERIES_COLUMNS[..]].concat();
-    Table::new(&columns, rows.collect()).excerpt(Excerpt::First)
+    Table::new(&columns, rows.collect()).excerpt(Excerpt::First).details(1)
 }

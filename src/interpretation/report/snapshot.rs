@@ -223,7 +223,7 @@ fn metrics(snapshot: &RunSnapshot) -> Table {
         cells
     });
     let columns = [&["Stage", "Metric"], &SERIES_COLUMNS[..], &["First step", "Unit"]].concat();
-    Table::new(&columns, rows.collect()).details(2)
+    Table::new(&columns, rows.collect()).details(3)
 }
 
 fn events(snapshot: &RunSnapshot) -> Table {
