@@ -95,6 +95,10 @@ pub use recovery::{
 #[cfg(feature = "ml")]
 pub use surfaces::answer::Answer;
 #[cfg(feature = "ml")]
+pub use surfaces::csv;
+#[cfg(feature = "ml")]
+pub use surfaces::html::to_html;
+#[cfg(feature = "ml")]
 pub use surfaces::markdown::to_markdown;
 
 #[cfg(all(feature = "ml", feature = "testing"))]

@@ -34,6 +34,7 @@ mod metrics;
 mod outcome;
 mod question;
 mod report;
+mod reports;
 mod text;
 mod workspace;
 

@@ -36,6 +36,7 @@ mod projections;
 #[cfg(all(unix, feature = "cli"))]
 mod python_client;
 mod reference_map;
+mod reports;
 mod second_reader;
 mod secrets;
 mod series;

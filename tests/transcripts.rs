@@ -140,9 +140,12 @@ fn run_show_and_compare_print_the_sections_of_the_reports() {
         let markdown = text(&contexta(path, report).stdout);
         let titles = markdown.lines().filter_map(|line| line.strip_prefix("## "));
         let titles: Vec<&str> = titles.filter(|title| *title != "Completeness Notes").collect();
-        assert!(titles.len() >= 6, "{markdown}");
+        assert!(titles.len() >= 3, "{markdown}");
+        // The command leaves out sections without content.
+        let is_empty = |title: &str| markdown.contains(&format!("## {title}\n\nNo "));
+        let expected: Vec<&str> = titles.iter().copied().filter(|title| !is_empty(title)).collect();
         let printed: Vec<&str> = shown.lines().filter(|line| titles.contains(line)).collect();
-        assert_eq!(printed, titles, "{shown}");
+        assert_eq!(printed, expected, "{shown}");
         assert!(!shown.contains("Completeness"), "{shown}");
     }
 }

@@ -295,7 +295,7 @@ fn series_of_several_stages_are_joined_with_a_note() {
     assert_eq!(series_of(&contexta, "a").len(), 3);
     let joined = contexta.step_series("a", "loss", None).unwrap();
     let expected = [(4, "0.5"), (4, "0.25"), (1, "0.125")].map(|(step, value)| (step, value.to_owned()));
-    assert_eq!((values(&joined), joined.stage.clone()), (expected.to_vec(), None));
+    assert_eq!((values(&joined), joined.stage_ref.clone()), (expected.to_vec(), None));
     assert_eq!(codes(&joined), ["step_series_joined"]);
     assert_eq!(joined.series.len(), 3);
     // The stage can be given by its name, its id and its ref.

@@ -15,6 +15,7 @@ mod options;
 mod paths;
 mod policies;
 mod queries;
+mod reports;
 mod sinks;
 #[cfg(feature = "tracing")]
 mod tracing_layer;

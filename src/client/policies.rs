@@ -1,9 +1,9 @@
 //! The settings of the interpretation, in the form in which its services accept them.
 
-use crate::config::{InterpretationConfig, MetricSelection, SeverityLevel};
+use crate::config::{InterpretationConfig, MetricSelection, SeverityLevel, UnifiedConfig};
 use crate::interpretation::{
-    AlertPolicy, AnomalyPolicy, ComparePolicy, DiagnosticsPolicy, SearchPolicy, Selection, Severity,
-    TrendPolicy,
+    AlertPolicy, AnomalyPolicy, ComparePolicy, DiagnosticsPolicy, ReportPolicy, SearchPolicy, Selection,
+    Severity, TrendPolicy,
 };
 
 fn selection(setting: MetricSelection) -> Selection {
@@ -25,6 +25,15 @@ fn severity(setting: SeverityLevel) -> Severity {
 
 fn count(setting: u64) -> usize {
     usize::try_from(setting).unwrap_or(usize::MAX)
+}
+
+/// Returns the policy of reports.
+pub(super) fn report_policy(config: &UnifiedConfig) -> ReportPolicy {
+    let mut policy = ReportPolicy::default();
+    policy.include_completeness_notes = config.interpretation.reports.include_completeness_notes;
+    policy.include_lineage_summary = config.interpretation.reports.include_lineage_summary;
+    policy.include_evidence_summary = config.interpretation.reports.include_evidence_summary;
+    policy
 }
 
 /// The policies of all services, from the settings of a workspace.

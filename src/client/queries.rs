@@ -12,7 +12,6 @@ use crate::interpretation::diagnostics;
 use crate::interpretation::lineage;
 use crate::interpretation::provenance::{audit, environment};
 use crate::interpretation::query::{listing, record_page, run_list, search, series, snapshot};
-use crate::interpretation::report;
 use crate::interpretation::trend::{artifact_size_trend, metric_trend, stage_duration_trend};
 use crate::interpretation::{
     AlertReport, AlertRule, AnomalyQuery, AnomalyReport, AnomalyResult, ArtifactHits, ArtifactSearch,
@@ -25,7 +24,7 @@ use crate::interpretation::{
 use crate::store::Attempts;
 
 impl Contexta {
-    fn policies(&self) -> Policies {
+    pub(super) fn policies(&self) -> Policies {
         Policies::from(&self.opened.config.interpretation)
     }
 
@@ -284,15 +283,5 @@ impl Contexta {
         right: impl AsRef<str>,
     ) -> Result<EnvironmentDiff> {
         self.ask(|store| environment::compare_environments(store, left.as_ref(), right.as_ref()))
-    }
-
-    /// Builds the report on one run.
-    pub fn build_snapshot_report(&self, run: impl AsRef<str>) -> Result<ReportDocument> {
-        Ok(report::snapshot_report(&self.run_snapshot(run)?))
-    }
-
-    /// Builds the report on two runs.
-    pub fn build_run_report(&self, left: impl AsRef<str>, right: impl AsRef<str>) -> Result<ReportDocument> {
-        Ok(report::comparison_report(&self.compare_runs(left, right)?))
     }
 }

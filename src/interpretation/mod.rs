@@ -45,7 +45,7 @@ pub use query::{
     RecordPage, RecordQuery, RunColumn, RunList, RunListQuery, RunSearch, RunSnapshot, RunSummary,
     SampleList, StepPoint, StepSeries, StepSeriesQuery, TimeRange,
 };
-pub use report::{Block, Cell, Excerpt, ReportDocument, ReportSection, Table, TreeItem};
+pub use report::{Block, Cell, Excerpt, ReportDocument, ReportPolicy, ReportSection, Table, TreeItem};
 pub use trend::{
     ArtifactSizePoint, ArtifactSizeTrend, DurationTrend, MetricTrend, StageDurationPoint, TrendPoint,
     TrendPolicy,

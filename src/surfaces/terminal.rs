@@ -1,7 +1,7 @@
 //! Rendering of documents as terminal text, with aligned columns and lines wrapped to the width of the terminal.
 //!
 //! The title of a document is left out, because the user knows it from the command. Notes are left out, because they
-//! are written to standard error.
+//! are written to standard error, and completeness notes are left out as well.
 
 use crate::contract::json::write::float;
 use crate::contract::{Timestamp, Value};
@@ -56,8 +56,9 @@ impl Style {
 pub(crate) fn render(document: &ReportDocument, style: Style) -> String {
     let mut out = String::new();
     for section in &document.sections {
-        let blocks: Vec<&Block> = section.blocks.iter().filter(|b| !matches!(b, Block::Notes(_))).collect();
-        if blocks.is_empty() {
+        let is_left_out = |block: &&Block| matches!(block, Block::Notes(_) | Block::Completeness(_));
+        let blocks: Vec<&Block> = section.blocks.iter().filter(|block| !is_left_out(block)).collect();
+        if blocks.iter().all(|block| matches!(block, Block::Absent(_))) {
             continue;
         }
         if !out.is_empty() {
@@ -78,7 +79,11 @@ fn push_line(out: &mut String, line: &str) {
 
 fn push_block(out: &mut String, block: &Block, style: Style) {
     match block {
-        Block::Text(text) => push_text(out, text, 0, style),
+        Block::Heading(text) => {
+            out.push('\n');
+            push_line(out, &style.paint(Paint::Bold, &one_line(text)));
+        }
+        Block::Text(text) | Block::Absent(text) => push_text(out, text, 0, style),
         Block::Verdict { is_good, verdict, text } => {
             let paint = if *is_good { Paint::Green } else { Paint::Red };
             // Text is wrapped before it is coloured, because wrapping counts the characters of a colour code.
@@ -123,8 +128,9 @@ fn push_table(out: &mut String, table: &Table, style: Style) {
         push_line(out, &format!("(earlier rows that are not shown: {skipped})"));
     }
     let shown = table.rows.iter().skip(from).take(up_to - from);
-    let rows: Vec<Vec<String>> = shown.map(|row| row.iter().map(cell_text).collect()).collect();
-    let columns: Vec<String> = table.columns.iter().map(|column| one_line(column)).collect();
+    let width = table.columns.len().saturating_sub(table.detail_columns);
+    let rows: Vec<Vec<String>> = shown.map(|row| row.iter().take(width).map(cell_text).collect()).collect();
+    let columns: Vec<String> = table.columns.iter().take(width).map(|column| one_line(column)).collect();
     let is_rigid = |n: usize| table.rows.iter().filter_map(|row| row.get(n)).any(is_unbreakable);
     let rigid: Vec<bool> = (0..columns.len()).map(is_rigid).collect();
     push_columns(out, &Columns { headings: Some(&columns), rows: &rows, rigid: &rigid }, style);
@@ -322,5 +328,19 @@ mod tests {
         assert_eq!(render(&document, style), "One\na  0.333333\n\nTwo\nx\n");
         let bold = render(&document, Style { color: true, ..style });
         assert!(bold.starts_with("\u{1b}[1mOne\u{1b}[0m\n"), "{bold:?}");
+    }
+
+    #[test]
+    fn absent_content_completeness_notes_and_detail_columns_are_left_out() {
+        let absent = Block::Absent("No stages.".into());
+        assert_eq!(rendered(absent.clone(), None), "");
+        assert_eq!(rendered(Block::Completeness(Vec::new()), None), "");
+        let wide = table(&[["a", "x"]]).details(1);
+        assert_eq!(rendered(Block::Table(wide.clone()), None), "Key\na\n");
+        let blocks = [absent, Block::Heading("More".into()), Block::Table(wide)];
+        let section = ReportSection::of_lines("S", Vec::new(), "").with_blocks(blocks);
+        let document = ReportDocument { title: "T".into(), sections: vec![section] };
+        let style = Style { width: Some(80), color: false };
+        assert_eq!(render(&document, style), "S\nNo stages.\n\nMore\nKey\na\n");
     }
 }

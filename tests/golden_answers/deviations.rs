@@ -7,6 +7,7 @@ use crate::golden_answers::compare::{Difference, outcomes};
 use crate::golden_answers::metrics::{Metrics, Order, Series};
 use crate::golden_answers::outcome::{Answer, Outcome};
 use crate::golden_answers::question::{Call, Question};
+use crate::golden_answers::reports;
 use crate::golden_answers::text::Names;
 use crate::golden_answers::workspace::Runs;
 use contexta::contract::Value;
@@ -43,6 +44,7 @@ const DEVIATIONS: &[fn(&Question, &Asked<'_>) -> Option<Deviation>] = &[
     runs_are_found_without_kind,
     lookups_have_codes,
     best_run_is_found,
+    reports::lines_of_reports,
     spans_are_read,
 ];
 

@@ -1,6 +1,7 @@
 //! Questions to methods. [`METHODS`] assigns a function to each method of the Python package contexta 1.0.0.
 
 use crate::golden_answers::outcome::{Answer, Outcome};
+use crate::golden_answers::reports;
 use contexta::contract::{MetricValue, Value};
 use contexta::interpretation::{
     AlertRule, ArtifactSearch, MetricBaseline, MetricCondition, RecordQuery, RunListQuery, TimeRange,
@@ -22,8 +23,8 @@ impl From<Error> for Failure {
     }
 }
 
-type Result = std::result::Result<Value, Failure>;
-type Method = fn(&Contexta, &Value) -> Result;
+pub(super) type Result = std::result::Result<Value, Failure>;
+pub(super) type Method = fn(&Contexta, &Value) -> Result;
 
 /// The functions that call contexta and convert its answer to the form of the reference, by the name of the method.
 const METHODS: &[(&str, Method)] = &[
@@ -50,7 +51,7 @@ const METHODS: &[(&str, Method)] = &[
 
 /// Calls a method and returns its outcome.
 pub(super) fn ask(contexta: &Contexta, method: &str, args: &Value) -> Outcome {
-    let Some((_, function)) = METHODS.iter().find(|(name, _)| *name == method) else {
+    let Some((_, function)) = METHODS.iter().chain(reports::METHODS).find(|(name, _)| *name == method) else {
         return Outcome { exit: 1, answer: Answer::Missing };
     };
     match function(contexta, args) {
@@ -63,7 +64,7 @@ pub(super) fn ask(contexta: &Contexta, method: &str, args: &Value) -> Outcome {
 }
 
 /// Returns an error if there is an argument that is not null and not one of `supported`.
-fn only(args: &Value, supported: &[&str]) -> std::result::Result<(), Failure> {
+pub(super) fn only(args: &Value, supported: &[&str]) -> std::result::Result<(), Failure> {
     let Value::Map(args) = args else { return Err(Failure::Unsupported) };
     let is_supported =
         |(name, value): (&String, &Value)| supported.contains(&name.as_str()) || *value == Value::Null;

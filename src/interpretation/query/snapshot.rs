@@ -232,7 +232,7 @@ fn missing_parts(view: &StoreView<'_>, outline: &Outline) -> Result<Vec<String>>
     Ok(missing)
 }
 
-fn snapshot(
+pub(in crate::interpretation) fn snapshot(
     view: &StoreView<'_>,
     run: &str,
     attempts: Attempts,

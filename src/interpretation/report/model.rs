@@ -1,8 +1,9 @@
 //! The model of a report: titled sections of text, lists, tables and notes, without any markup.
 
 use crate::contract::json::write::float;
+use crate::contract::space::trim;
 use crate::contract::{MetricValue, Timestamp, Value};
-use crate::interpretation::evidence::EvidenceLink;
+use crate::interpretation::evidence::{CompletenessNote, EvidenceLink};
 use crate::store::Note;
 use std::fmt;
 
@@ -16,13 +17,16 @@ pub struct ReportDocument {
 }
 
 /// A section of a report.
+///
+/// The content exists in two forms: as lines of plain text, which have the same form in every version, and as blocks,
+/// which contain all values of the lines and usually more. A section without blocks is rendered from its lines.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ReportSection {
     /// The title; may be empty.
     pub title: String,
-    /// The blocks, in order.
+    /// The content as blocks, in order.
     pub blocks: Vec<Block>,
-    /// The content of the section as lines of plain text.
+    /// The content as lines of plain text.
     pub lines: Vec<String>,
     /// Links to the objects on which the section is based.
     pub evidence_links: Vec<EvidenceLink>,
@@ -32,8 +36,13 @@ pub struct ReportSection {
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Block {
+    /// A heading inside the section.
+    Heading(String),
     /// A paragraph.
     Text(String),
+    /// The statement that the section is empty, such as `No stages.` A terminal leaves out a section that contains
+    /// nothing else.
+    Absent(String),
     /// The result of a check.
     Verdict {
         /// `true` if the check found no problem.
@@ -51,6 +60,8 @@ pub enum Block {
     Pairs(Vec<(String, Cell)>),
     /// A table.
     Table(Table),
+    /// The completeness notes of the answer. A terminal leaves them out.
+    Completeness(Vec<CompletenessNote>),
     /// The notes of the answer. The command line writes them to standard error, not with the rest of the answer.
     Notes(Vec<Note>),
 }
@@ -73,6 +84,8 @@ pub struct Table {
     pub rows: Vec<Vec<Cell>>,
     /// The rows that an abridged rendering keeps.
     pub excerpt: Excerpt,
+    /// The number of columns at the end that an abridged rendering leaves out.
+    pub detail_columns: usize,
 }
 
 /// The rows of a long table that an abridged rendering keeps.
@@ -166,7 +179,8 @@ impl Cell {
 impl Table {
     /// Returns a table with these headings and rows.
     pub fn new(columns: &[&str], rows: Vec<Vec<Cell>>) -> Table {
-        Table { columns: columns.iter().map(|c| (*c).to_owned()).collect(), rows, excerpt: Excerpt::All }
+        let columns = columns.iter().map(|c| (*c).to_owned()).collect();
+        Table { columns, rows, ..Table::default() }
     }
 
     /// Sets the rows that an abridged rendering keeps.
@@ -174,6 +188,28 @@ impl Table {
     pub fn excerpt(mut self, excerpt: Excerpt) -> Table {
         self.excerpt = excerpt;
         self
+    }
+
+    /// Sets the number of columns at the end that an abridged rendering leaves out.
+    #[must_use]
+    pub fn details(mut self, columns: usize) -> Table {
+        self.detail_columns = columns;
+        self
+    }
+}
+
+impl Block {
+    /// Returns a block with a table, or with the text `otherwise` if the table has no row.
+    pub fn table(table: Table, otherwise: &str) -> Block {
+        if table.rows.is_empty() { Block::Absent(otherwise.to_owned()) } else { Block::Table(table) }
+    }
+
+    /// Returns a heading and a table, or nothing if the table has no row.
+    pub fn headed(heading: &str, table: Table) -> Vec<Block> {
+        match table.rows.is_empty() {
+            true => Vec::new(),
+            false => vec![Block::Heading(heading.to_owned()), Block::Table(table)],
+        }
     }
 }
 
@@ -183,10 +219,30 @@ impl ReportSection {
         ReportSection { title: title.to_owned(), blocks: vec![block], ..ReportSection::default() }
     }
 
-    /// Returns the content of the section as plain text.
+    /// Returns a section with these lines; without lines, with the line `otherwise`. It has no blocks yet.
+    pub fn of_lines(title: &str, lines: Vec<String>, otherwise: &str) -> ReportSection {
+        let lines = if lines.is_empty() { vec![otherwise.to_owned()] } else { lines };
+        ReportSection { title: title.to_owned(), lines, ..ReportSection::default() }
+    }
+
+    /// Sets the blocks.
+    #[must_use]
+    pub fn with_blocks(mut self, blocks: impl IntoIterator<Item = Block>) -> ReportSection {
+        self.blocks = blocks.into_iter().collect();
+        self
+    }
+
+    /// Sets the links.
+    #[must_use]
+    pub fn with_links(mut self, links: impl IntoIterator<Item = EvidenceLink>) -> ReportSection {
+        self.evidence_links = links.into_iter().collect();
+        self
+    }
+
+    /// Returns the content of the section as plain text, without white space at both ends.
     #[must_use]
     pub fn body(&self) -> String {
-        self.lines.join("\n")
+        trim(&self.lines.join("\n")).to_owned()
     }
 
     /// Returns a section with a table, or with the text `otherwise` if the table has no row.

@@ -4,7 +4,7 @@ use crate::contract::Value;
 use crate::interpretation::{Block, ReportDocument, ReportSection, Table};
 use crate::surfaces::answer::parts::list;
 use crate::surfaces::answer::to_json::ToJson;
-use crate::surfaces::markdown::{NO_NOTES, note_line};
+use crate::surfaces::markdown::{COMPLETE, NO_NOTES, completeness_line, note_line};
 
 pub(super) fn report(document: &ReportDocument) -> Value {
     Value::map([("title", Value::text(&document.title)), ("sections", list(&document.sections, section))])
@@ -23,7 +23,8 @@ fn block(b: &Block) -> Value {
     let paragraph = |text: &str| Value::map([("type", "text".into()), ("text", Value::text(text))]);
     let items = |texts: Vec<Value>| Value::map([("type", "list".into()), ("items", Value::List(texts))]);
     match b {
-        Block::Text(text) => paragraph(text),
+        Block::Heading(text) => Value::map([("type", "heading".into()), ("text", Value::text(text))]),
+        Block::Text(text) | Block::Absent(text) => paragraph(text),
         Block::Verdict { verdict, text, .. } => paragraph(&format!("{verdict}: {text}")),
         Block::List(texts) => items(texts.iter().map(Value::text).collect()),
         Block::Tree(tree) => items(tree.iter().map(|item| Value::text(&item.text)).collect()),
@@ -33,6 +34,10 @@ fn block(b: &Block) -> Value {
             Value::map([("type", "table".into()), ("columns", columns), ("rows", rows)])
         }
         Block::Table(table) => table_value(table),
+        Block::Completeness(notes) if notes.is_empty() => paragraph(COMPLETE),
+        Block::Completeness(notes) => {
+            items(notes.iter().map(|note| Value::Text(completeness_line(note))).collect())
+        }
         Block::Notes(notes) if notes.is_empty() => paragraph(NO_NOTES),
         Block::Notes(notes) => items(notes.iter().map(|note| Value::Text(note_line(note))).collect()),
     }

@@ -1,0 +1,47 @@
+//! The report on the results of alert rules.
+
+use crate::interpretation::alert::{AlertReport, AlertResult};
+use crate::interpretation::report::model::{Block, Cell, ReportDocument, ReportSection, Table};
+use crate::interpretation::report::parts::value_text;
+use crate::interpretation::report::policy::ReportPolicy;
+
+/// Builds the report on the results of alert rules. Rules whose metric a run does not have are in a section of their own,
+/// which only exists if there are such rules.
+pub fn alert_report(alerts: &AlertReport, policy: &ReportPolicy) -> ReportDocument {
+    let of = |select: fn(&AlertResult) -> bool| -> Vec<&AlertResult> {
+        alerts.results.iter().filter(|result| select(result)).collect()
+    };
+    let triggered = of(|result| result.triggered);
+    let passed = of(|result| !result.triggered && result.actual_value.is_some());
+    let missing = of(|result| !result.triggered && result.actual_value.is_none());
+    let mut sections = vec![
+        section("Triggered", &triggered, "No triggered alerts."),
+        section("Passed", &passed, "No passing alerts."),
+    ];
+    if !missing.is_empty() {
+        sections.push(section("Not Evaluated", &missing, ""));
+    }
+    policy.document("Alert Report", sections)
+}
+
+fn section(title: &str, results: &[&AlertResult], otherwise: &str) -> ReportSection {
+    let lines = results.iter().map(|result| {
+        let (name, actual) = (result.rule.rule_name(), value_text(result.actual_value.as_ref()));
+        format!("{}: {name} actual={actual} threshold={}", result.run_ref, result.rule.threshold)
+    });
+    let rows = results.iter().map(|result| {
+        vec![
+            Cell::text(&result.run_ref),
+            Cell::Text(result.rule.rule_name()),
+            Cell::text(result.severity.as_str()),
+            result.actual_value.as_ref().map_or(Cell::Missing, Cell::measured),
+            Cell::text(result.rule.operator.as_str()),
+            Cell::measured(&result.rule.threshold),
+            Cell::text(&result.rule.metric_key),
+            Cell::optional(result.rule.stage_name.as_ref()),
+        ]
+    });
+    let columns = ["Run", "Rule", "Severity", "Value", "Operator", "Threshold", "Metric", "Stage"];
+    let table = Table::new(&columns, rows.collect()).details(2);
+    ReportSection::of_lines(title, lines.collect(), otherwise).with_blocks([Block::table(table, otherwise)])
+}

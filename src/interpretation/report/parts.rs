@@ -1,0 +1,110 @@
+//! Sections and blocks that several reports have in common.
+
+use crate::interpretation::diagnostics::{DiagnosticsIssue, DiagnosticsResult};
+use crate::interpretation::evidence::{CompletenessNote, EvidenceLink};
+use crate::interpretation::report::model::{Block, Cell, ReportSection, Table};
+use crate::interpretation::report::policy::ReportPolicy;
+use crate::store::{Note, SeriesRow};
+use std::collections::BTreeMap;
+use std::fmt::Display;
+
+/// The text that tables show instead of the name of a stage, for a series outside any stage.
+pub(super) const NO_STAGE: &str = "(run)";
+
+/// Returns the text of a value in a line; `None` without a value.
+pub(super) fn value_text(value: Option<impl Display>) -> String {
+    value.map_or_else(|| "None".to_owned(), |value| value.to_string())
+}
+
+/// Returns the text of a condition in a line.
+pub(super) fn flag_text(flag: bool) -> &'static str {
+    if flag { "True" } else { "False" }
+}
+
+/// Returns `stage/metric`, with `run` as the stage of a metric outside any stage.
+pub(super) fn metric_label(stage: Option<&str>, metric: &str) -> String {
+    format!("{}/{metric}", stage.unwrap_or("run"))
+}
+
+/// Returns a table of named values.
+pub(super) fn name_table(heading: &str, values: impl Iterator<Item = (String, Cell)>) -> Table {
+    Table::new(&[heading, "Value"], values.map(|(name, value)| vec![Cell::Text(name), value]).collect())
+}
+
+/// Returns the section with the completeness notes and the notes of an answer; `None` if the policy excludes it.
+pub(super) fn completeness(
+    policy: &ReportPolicy,
+    summaries: &[CompletenessNote],
+    notes: &[Note],
+) -> Option<ReportSection> {
+    let line = |note: &CompletenessNote| format!("{}: {}", note.severity.as_str(), note.summary);
+    let lines = summaries.iter().map(line).collect();
+    let section = ReportSection::of_lines("Completeness Notes", lines, "No completeness notes.");
+    let blocks = [Block::Completeness(summaries.to_vec()), Block::Notes(notes.to_vec())];
+    policy.include_completeness_notes.then(|| section.with_blocks(blocks))
+}
+
+/// Adds notes that do not repeat a note with the same severity and summary.
+pub(super) fn add_new(notes: &mut Vec<CompletenessNote>, more: &[CompletenessNote]) {
+    for note in more {
+        if !notes.iter().any(|known| known.severity == note.severity && known.summary == note.summary) {
+            notes.push(note.clone());
+        }
+    }
+}
+
+fn issue_line(issue: &DiagnosticsIssue) -> String {
+    format!("{}:{}: {}", issue.severity.as_str(), issue.code, issue.summary)
+}
+
+/// The line of a diagnosis without problems.
+const NO_ISSUES: &str = "No diagnostics issues.";
+
+/// Returns the section with the problems of a run.
+pub(super) fn diagnostics(diagnosis: &DiagnosticsResult) -> ReportSection {
+    let lines = diagnosis.issues.iter().map(issue_line).collect();
+    let section = ReportSection::of_lines("Diagnostics", lines, NO_ISSUES);
+    section.with_blocks(issues(diagnosis)).with_links(diagnosis.evidence_links.iter().cloned())
+}
+
+/// Returns the problems of a run as blocks.
+pub(super) fn issues(diagnosis: &DiagnosticsResult) -> Vec<Block> {
+    let mut blocks = match diagnosis.issues.as_slice() {
+        [] => vec![Block::Absent(NO_ISSUES.to_owned())],
+        issues => vec![Block::List(issues.iter().map(issue_line).collect())],
+    };
+    if !diagnosis.findings.is_empty() {
+        blocks.push(Block::Heading("Findings".to_owned()));
+        blocks.push(Block::List(diagnosis.findings.iter().map(issue_line).collect()));
+    }
+    blocks
+}
+
+/// Returns the links of these kinds.
+pub(super) fn of_kinds(links: &[EvidenceLink], kinds: &[&str]) -> Vec<EvidenceLink> {
+    links.iter().filter(|link| kinds.contains(&link.kind.as_str())).cloned().collect()
+}
+
+/// Returns the cells that summarize a metric series: number of points, first, last, least and greatest value, and the
+/// step of the last point.
+pub(super) fn series_cells(series: &SeriesRow) -> Vec<Cell> {
+    vec![
+        Cell::Count(series.count),
+        Cell::measured(&series.first.value),
+        Cell::measured(&series.last.value),
+        series.min.as_ref().map_or(Cell::Missing, Cell::measured),
+        series.max.as_ref().map_or(Cell::Missing, Cell::measured),
+        Cell::optional(series.last.step),
+    ]
+}
+
+/// The headings of [`series_cells`].
+pub(super) const SERIES_COLUMNS: [&str; 6] = ["Points", "First", "Last", "Min", "Max", "Last step"];
+
+/// Returns a table with the number of runs of each status.
+pub(super) fn status_table<'a>(statuses: impl Iterator<Item = &'a str>) -> Table {
+    let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
+    statuses.for_each(|status| *counts.entry(status).or_default() += 1);
+    let rows = counts.into_iter().map(|(status, count)| vec![Cell::text(status), Cell::Count(count)]);
+    Table::new(&["Status", "Runs"], rows.collect())
+}
