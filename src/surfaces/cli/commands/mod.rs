@@ -11,6 +11,8 @@ pub(super) mod digest;
 #[cfg(unix)]
 pub(super) mod exec;
 pub(super) mod export;
+pub(super) mod export_csv;
+pub(super) mod export_html;
 pub(super) mod import;
 pub(super) mod ingest;
 pub(super) mod init;
