@@ -29,11 +29,11 @@ fn count(setting: u64) -> usize {
 
 /// Returns the policy of reports.
 pub(super) fn report_policy(config: &UnifiedConfig) -> ReportPolicy {
-    let mut policy = ReportPolicy::default();
-    policy.include_completeness_notes = config.interpretation.reports.include_completeness_notes;
-    policy.include_lineage_summary = config.interpretation.reports.include_lineage_summary;
-    policy.include_evidence_summary = config.interpretation.reports.include_evidence_summary;
-    policy
+    ReportPolicy {
+        include_completeness_notes: config.interpretation.reports.include_completeness_notes,
+        include_lineage_summary: config.interpretation.reports.include_lineage_summary,
+        include_evidence_summary: config.interpretation.reports.include_evidence_summary,
+    }
 }
 
 /// The policies of all services, from the settings of a workspace.
