@@ -1,8 +1,8 @@
 //! Everything known about one run.
 
 use crate::contract::{
-    BatchExecution, DeploymentExecution, LineageEdge, ProvenanceRecord, RunStatus, SampleObservation,
-    StableRef, Timestamp,
+    BatchExecution, DeploymentExecution, LineageEdge, ProvenanceRecord, RelationRef, RunStatus,
+    SampleObservation, StableRef, Timestamp,
 };
 use crate::interpretation::error::{Error, Result};
 use crate::interpretation::evidence::{EvidenceLink, unique};
@@ -50,7 +50,7 @@ pub struct RunSnapshot {
     pub artifacts: Vec<ArtifactRow>,
     /// The lineage edges of the run and of its stages, batches, artifacts and deployments, ordered by ref.
     pub relations: Vec<LineageEdge>,
-    /// The newest provenance record of these edges.
+    /// The newest provenance record of the edges of the run, its stages, artifacts and deployments.
     pub provenance: Option<ProvenanceRecord>,
     /// Links to the run and its parts.
     pub evidence_links: Vec<EvidenceLink>,
@@ -127,24 +127,19 @@ pub(in crate::interpretation) fn outline(
     let metrics = view.summaries(own, attempts)?;
     let mut relations = BTreeMap::new();
     let ends = [&**own].into_iter().chain(stages.iter().map(|s| &*s.stage_ref));
-    let ends = ends.chain(batches.iter().map(|b| &*b.batch_execution_ref));
     let ends = ends.chain(deployments.iter().map(|d| &*d.deployment_execution_ref));
     for end in ends.chain(artifacts.iter().map(|a| &*a.manifest.artifact_ref)) {
         for edge in view.relations_of(end)? {
             relations.insert(edge.relation_ref.clone(), edge);
         }
     }
-    let relations: Vec<LineageEdge> = relations.into_values().collect();
-    let mut provenance: Option<ProvenanceRecord> = None;
-    for record in relations.iter().map(|edge| view.provenance_of(&edge.relation_ref)) {
-        for record in record? {
-            let order =
-                |r: &ProvenanceRecord| (r.asserted_at, r.relation_ref.clone(), r.provenance_ref.clone());
-            if provenance.as_ref().is_none_or(|newest| order(newest) < order(&record)) {
-                provenance = Some(record);
-            }
+    let provenance = newest_provenance(view, relations.keys())?;
+    for batch in &batches {
+        for edge in view.relations_of(&batch.batch_execution_ref)? {
+            relations.insert(edge.relation_ref.clone(), edge);
         }
     }
+    let relations: Vec<LineageEdge> = relations.into_values().collect();
     let mut outline = Outline {
         run,
         deployments,
@@ -164,6 +159,23 @@ pub(in crate::interpretation) fn outline(
     let more = unusual(&outline);
     outline.notes.extend(more);
     Ok(outline)
+}
+
+/// Returns the newest provenance record of these lineage edges.
+fn newest_provenance<'r>(
+    view: &StoreView<'_>,
+    edges: impl Iterator<Item = &'r RelationRef>,
+) -> Result<Option<ProvenanceRecord>> {
+    let mut newest: Option<ProvenanceRecord> = None;
+    let order = |r: &ProvenanceRecord| (r.asserted_at, r.relation_ref.clone(), r.provenance_ref.clone());
+    for edge in edges {
+        for record in view.provenance_of(edge)? {
+            if newest.as_ref().is_none_or(|newest| order(newest) < order(&record)) {
+                newest = Some(record);
+            }
+        }
+    }
+    Ok(newest)
 }
 
 /// Returns links to the run and its parts.
