@@ -66,7 +66,7 @@ fn encode(imported_ref: Option<[u8; 8]>, step: Option<i64>, value: &MetricValue,
 
 /// Returns the position of a point in its series. Points without a step come first, ordered by time of observation, then
 /// points with a step, ordered by step and time of observation. The last point is therefore the point with the greatest
-/// step or, if no point has a step, the latest point.
+/// step or, if no point has a step, the latest point. The least possible step counts as no step in this order.
 fn order(step: Option<i64>, observed_at: Timestamp, stamp: Stamp) -> PointOrder {
     PointOrder { time: step.unwrap_or(i64::MIN), minor: observed_at.micros(), stamp }
 }

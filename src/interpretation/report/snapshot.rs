@@ -87,6 +87,12 @@ fn run_lines(run: &RunRow) -> Vec<String> {
 
 fn summary(snapshot: &RunSnapshot) -> ReportSection {
     let mut blocks = run_blocks(&snapshot.run);
+    let count = |name: &str, count: usize| (name.to_owned(), Cell::Count(count as u64));
+    blocks.push(Block::Pairs(vec![
+        count("Stages", snapshot.stages.len()),
+        count("Artifacts", snapshot.artifacts.len()),
+        count("Records", snapshot.records.total),
+    ]));
     blocks.extend(writers(snapshot));
     blocks.extend(Block::headed("Environment", environment(snapshot)));
     let links = of_kinds(&snapshot.evidence_links, &["run"]);

@@ -5,8 +5,8 @@ use crate::contract::Timestamp;
 use crate::interchange::jsonl;
 use crate::recovery::Head;
 use crate::surfaces::cli::query_args::{
-    AlertArgs, AnomalyArgs, CompareManyArgs, CsvCommand, DiagnosticsArgs, ExportHtmlArgs, MetricArgs,
-    ProvenanceCommand, RenderArgs, RunListArgs, SearchCommand,
+    AlertArgs, AnomalyArgs, CompareArgs, CompareManyArgs, CsvCommand, DiagnosticsArgs, ExportHtmlArgs,
+    MetricArgs, ProvenanceCommand, RenderArgs, RunArgs, RunListArgs, SearchCommand, pair,
 };
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -306,13 +306,6 @@ pub(super) struct ConfigCheckArgs {
 }
 
 #[derive(Debug, Args)]
-pub(super) struct RunArgs {
-    /// Run: its ref, its id, its name, or the beginning of its id or name. If several runs match, the command fails
-    #[arg(value_name = "RUN")]
-    pub(super) run: String,
-}
-
-#[derive(Debug, Args)]
 pub(super) struct RunShowArgs {
     #[command(flatten)]
     pub(super) run: RunArgs,
@@ -331,14 +324,6 @@ pub(super) struct RunTagArgs {
     /// Tag to remove. May be repeated
     #[arg(long, value_name = "KEY")]
     pub(super) remove: Vec<String>,
-}
-
-/// Parses `KEY=VALUE`.
-pub(super) fn pair(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((key, value)) if !key.trim().is_empty() => Ok((key.to_owned(), value.to_owned())),
-        _ => Err(format!("expected KEY=VALUE, found {text:?}")),
-    }
 }
 
 #[derive(Debug, Args)]
@@ -380,16 +365,6 @@ pub(super) struct RunEndArgs {
     /// Message of the end, such as the reason of the failure
     #[arg(long, value_name = "TEXT")]
     pub(super) message: Option<String>,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct CompareArgs {
-    /// Left run
-    #[arg(value_name = "LEFT")]
-    pub(super) left: String,
-    /// Right run
-    #[arg(value_name = "RIGHT")]
-    pub(super) right: String,
 }
 
 #[derive(Debug, Args)]

@@ -2,10 +2,34 @@
 
 use crate::contract::MetricValue;
 use crate::interpretation::{RunColumn, RunListQuery, TimeRange};
-use crate::surfaces::cli::args::{CompareArgs, RunArgs};
 use crate::surfaces::cli::failure::Failure;
 use clap::{Args, Subcommand, ValueEnum};
 use std::path::PathBuf;
+
+#[derive(Debug, Args)]
+pub(super) struct RunArgs {
+    /// Run: its ref, its id, its name, or the beginning of its id or name. If several runs match, the command fails
+    #[arg(value_name = "RUN")]
+    pub(super) run: String,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CompareArgs {
+    /// Left run
+    #[arg(value_name = "LEFT")]
+    pub(super) left: String,
+    /// Right run
+    #[arg(value_name = "RIGHT")]
+    pub(super) right: String,
+}
+
+/// Parses `KEY=VALUE`.
+pub(super) fn pair(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.trim().is_empty() => Ok((key.to_owned(), value.to_owned())),
+        _ => Err(format!("expected KEY=VALUE, found {text:?}")),
+    }
+}
 
 /// The options that select and order runs.
 #[derive(Debug, Args)]
@@ -24,7 +48,7 @@ pub(super) struct SelectionArgs {
     #[arg(long, value_name = "STATUS")]
     status: Option<String>,
     /// Only runs with this tag. May be repeated
-    #[arg(long, value_name = "KEY=VALUE", value_parser = super::args::pair)]
+    #[arg(long, value_name = "KEY=VALUE", value_parser = pair)]
     tag: Vec<(String, String)>,
     /// Only runs that started at this time or later: 2026-11-01, or 2026-11-01T08:00:00Z
     #[arg(long, value_name = "TIME")]

@@ -1,9 +1,10 @@
 //! The command `contexta compare`.
 
 use crate::interpretation::report::comparison_report;
-use crate::surfaces::cli::args::{Cli, CompareArgs};
+use crate::surfaces::cli::args::Cli;
 use crate::surfaces::cli::failure::Outcome;
 use crate::surfaces::cli::output::Output;
+use crate::surfaces::cli::query_args::CompareArgs;
 use crate::surfaces::cli::workspace::existing;
 
 pub(in crate::surfaces::cli) fn run(cli: &Cli, args: &CompareArgs, out: &Output) -> Outcome {

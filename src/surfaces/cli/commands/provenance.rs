@@ -1,8 +1,9 @@
 //! The commands `contexta provenance audit` and `contexta provenance diff`.
 
-use crate::surfaces::cli::args::{Cli, CompareArgs, RunArgs};
+use crate::surfaces::cli::args::Cli;
 use crate::surfaces::cli::failure::Outcome;
 use crate::surfaces::cli::output::Output;
+use crate::surfaces::cli::query_args::{CompareArgs, RunArgs};
 use crate::surfaces::cli::workspace::existing;
 use crate::surfaces::document;
 
