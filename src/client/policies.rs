@@ -1,6 +1,6 @@
 //! The settings of the interpretation, in the form in which its services accept them.
 
-use crate::config::{InterpretationConfig, MetricSelection, SeverityLevel, UnifiedConfig};
+use crate::config::{MetricSelection, SeverityLevel, UnifiedConfig};
 use crate::interpretation::{
     AlertPolicy, AnomalyPolicy, ComparePolicy, DiagnosticsPolicy, ReportPolicy, SearchPolicy, Selection,
     Severity, TrendPolicy,
@@ -47,9 +47,9 @@ pub(super) struct Policies {
     pub(super) alert: AlertPolicy,
 }
 
-impl From<&InterpretationConfig> for Policies {
-    fn from(config: &InterpretationConfig) -> Policies {
-        let aggregation = selection(config.trend.metric_aggregation);
+impl From<&UnifiedConfig> for Policies {
+    fn from(config: &UnifiedConfig) -> Policies {
+        let aggregation = selection(config.interpretation.trend.metric_aggregation);
         let mut policies = Policies {
             comparison: ComparePolicy::default(),
             diagnostics: DiagnosticsPolicy::default(),
@@ -58,26 +58,28 @@ impl From<&InterpretationConfig> for Policies {
             anomaly: AnomalyPolicy::default(),
             alert: AlertPolicy::default(),
         };
-        policies.comparison.metric_selection = selection(config.comparison.metric_selection);
-        policies.comparison.include_unchanged_metrics = config.comparison.include_unchanged_metrics;
-        policies.comparison.missing_stage_severity = severity(config.comparison.missing_stage_severity);
-        let diagnostics = &config.diagnostics;
+        policies.comparison.metric_selection = selection(config.interpretation.comparison.metric_selection);
+        policies.comparison.include_unchanged_metrics =
+            config.interpretation.comparison.include_unchanged_metrics;
+        policies.comparison.missing_stage_severity =
+            severity(config.interpretation.comparison.missing_stage_severity);
         policies.diagnostics.require_metrics_for_completed_stages =
-            diagnostics.require_metrics_for_completed_stages;
-        policies.diagnostics.detect_degraded_records = diagnostics.detect_degraded_records;
+            config.interpretation.diagnostics.require_metrics_for_completed_stages;
+        policies.diagnostics.detect_degraded_records =
+            config.interpretation.diagnostics.detect_degraded_records;
         policies.diagnostics.expected_terminal_stage_names =
-            diagnostics.expected_terminal_stage_names.clone();
-        policies.search.default_limit = count(config.search.default_limit);
-        policies.search.text_match_fields = config.search.text_match_fields.clone();
-        policies.search.case_sensitive = config.search.case_sensitive;
-        policies.trend.window_runs = count(config.trend.default_window_runs);
+            config.interpretation.diagnostics.expected_terminal_stage_names.clone();
+        policies.search.default_limit = count(config.interpretation.search.default_limit);
+        policies.search.text_match_fields = config.interpretation.search.text_match_fields.clone();
+        policies.search.case_sensitive = config.interpretation.search.case_sensitive;
+        policies.trend.window_runs = count(config.interpretation.trend.default_window_runs);
         policies.trend.metric_aggregation = aggregation;
-        policies.anomaly.z_score_threshold = config.anomaly.z_score_threshold;
-        policies.anomaly.min_baseline_runs = count(config.anomaly.min_baseline_runs);
-        policies.anomaly.monitored_metrics = config.anomaly.monitored_metrics.clone();
+        policies.anomaly.z_score_threshold = config.interpretation.anomaly.z_score_threshold;
+        policies.anomaly.min_baseline_runs = count(config.interpretation.anomaly.min_baseline_runs);
+        policies.anomaly.monitored_metrics = config.interpretation.anomaly.monitored_metrics.clone();
         policies.anomaly.metric_aggregation = aggregation;
-        policies.alert.stop_on_first_trigger = config.alert.stop_on_first_trigger;
-        policies.alert.default_severity = severity(config.alert.default_severity);
+        policies.alert.stop_on_first_trigger = config.interpretation.alert.stop_on_first_trigger;
+        policies.alert.default_severity = severity(config.interpretation.alert.default_severity);
         policies.alert.metric_aggregation = aggregation;
         policies
     }

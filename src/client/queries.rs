@@ -25,7 +25,7 @@ use crate::store::Attempts;
 
 impl Contexta {
     pub(super) fn policies(&self) -> Policies {
-        Policies::from(&self.opened.config.interpretation)
+        Policies::from(&self.opened.config)
     }
 
     /// Returns the directions in which metrics improve.
