@@ -329,7 +329,7 @@ mod command {
             assert!(!run(dir.path(), &args).contains(": NaN"), "{args:?}");
         }
         let compared = run(dir.path(), &["compare", "good", "bad"]);
-        assert!(compared.contains("(run)  loss    0.3   nan  nan"), "{compared}");
+        assert!(compared.contains("run/loss  0.3   nan  nan    nan"), "{compared}");
     }
 
     #[test]
