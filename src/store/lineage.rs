@@ -46,6 +46,11 @@ impl StoreView<'_> {
         Ok(refs)
     }
 
+    /// Returns `true` if there is a manifest of the artifact.
+    pub fn has_artifact(&self, artifact: &ArtifactRef) -> Result<bool> {
+        Ok(!self.view.versions_of(ARTIFACTS, artifact.as_str().as_bytes())?.is_empty())
+    }
+
     /// Returns the stage that the manifest of an artifact names; `None` without artifact or without stage. Does not read
     /// the body.
     pub fn stage_of_artifact(&self, artifact: &ArtifactRef) -> Result<Option<StageRef>> {

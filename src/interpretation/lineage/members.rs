@@ -1,6 +1,6 @@
 //! The members of a ref in a walk: the ref itself, its parts, and its wholes.
 
-use crate::contract::{ArtifactRef, RunRef, StableRef};
+use crate::contract::{ArtifactRef, ObjectKind, RunRef, StableRef};
 use crate::interpretation::lineage::model::Direction;
 use crate::store::{Result, StoreView};
 use std::collections::HashMap;
@@ -29,16 +29,17 @@ impl<'v> Members<'v> {
     pub(super) fn of(&mut self, at: &StableRef) -> Result<Vec<Named>> {
         let mut named = self.exact(at)?;
         match at.kind() {
-            "run" => {
-                let is_part =
-                    |kind: &&str| self.direction != Direction::Both || ["artifact", "stage"].contains(kind);
-                for kind in PARTS_OF_RUN.into_iter().filter(is_part) {
-                    named.extend(self.view.naming_under(kind, at)?);
+            "run" if self.direction == Direction::Both => {
+                for kind in ["artifact", "stage"] {
+                    named.extend(self.captured(self.view.naming_under(kind, at)?)?);
                 }
-                if self.direction == Direction::Both {
-                    for deployment in self.view.deployments_of(at)? {
-                        named.extend(self.exact(&deployment.deployment_execution_ref)?);
-                    }
+                for deployment in self.view.deployments_of(at)? {
+                    named.extend(self.exact(&deployment.deployment_execution_ref)?);
+                }
+            }
+            "run" => {
+                for kind in PARTS_OF_RUN {
+                    named.extend(self.view.naming_under(kind, at)?);
                 }
             }
             "stage" => {
@@ -68,6 +69,26 @@ impl<'v> Members<'v> {
 
     fn exact(&self, at: &StableRef) -> Result<Vec<Named>> {
         Ok(self.view.naming_any(at)?.into_iter().map(|own| (at.clone(), own)).collect())
+    }
+
+    /// Returns the pairs whose members are artifacts or stages in the workspace. A relation may name others.
+    fn captured(&self, named: Vec<Named>) -> Result<Vec<Named>> {
+        let mut kept = Vec::new();
+        let mut last: Option<(StableRef, bool)> = None;
+        for (member, own) in named {
+            let is_captured = match &last {
+                Some((of, is_captured)) if *of == member => *is_captured,
+                _ => match ArtifactRef::try_from(member.clone()) {
+                    Ok(artifact) => self.view.has_artifact(&artifact)?,
+                    Err(_) => self.view.object(ObjectKind::Stage, &member)?.is_some(),
+                },
+            };
+            last = Some((member.clone(), is_captured));
+            if is_captured {
+                kept.push((member, own));
+            }
+        }
+        Ok(kept)
     }
 
     fn artifacts_of_stage(&mut self, stage: &StableRef) -> Result<Vec<Named>> {
