@@ -29,6 +29,7 @@ mod command;
 mod compare;
 mod csv;
 mod deviations;
+mod lineage;
 mod methods;
 mod metrics;
 mod outcome;
@@ -50,7 +51,8 @@ use workspace::{WORKSPACES, Workspace, reference};
 
 /// The groups whose questions must all pass: `api METHOD`, or `cli COMMAND FORM`. The questions of the other groups are
 /// only counted.
-const ANSWERED: &[&str] = &["api list_projects"];
+const ANSWERED: &[&str] =
+    &["api list_projects", "api traverse_lineage", "cli lineage json", "cli lineage text"];
 
 /// The number of questions in all workspaces.
 const QUESTIONS: usize = 12_621;
@@ -97,8 +99,12 @@ fn ask_all(group: Option<&str>) -> Report {
             let asked: Vec<&Question> = questions.iter().filter(is_asked).collect();
             if !asked.is_empty() {
                 let workspace = Workspace::import(name);
-                let context =
-                    Asked { questions: &questions, runs: &workspace.runs, metrics: &workspace.metrics };
+                let context = Asked {
+                    questions: &questions,
+                    runs: &workspace.runs,
+                    metrics: &workspace.metrics,
+                    lineage: &workspace.lineage,
+                };
                 ask_workspace(&workspace, &asked, |question, got| {
                     judge(question, got, &context, &workspace.names, &mut report);
                 });

@@ -30,6 +30,7 @@ mod golden;
 mod golden_answers;
 mod ingest;
 mod interchange;
+mod interpretation_settings;
 #[cfg(unix)]
 mod os_storage;
 mod projections;

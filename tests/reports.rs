@@ -54,7 +54,7 @@ fn reports_have_the_sections_and_lines_of_the_python_package() {
     let report = contexta.build_health_report().unwrap();
     assert_eq!(body(&report, "Runs By Status"), "completed: 2");
     let report = contexta.build_lineage_report(good.as_str(), Direction::Both, 2).unwrap();
-    assert_eq!(titles(&report), ["Root", "Upstream", "Downstream", "Completeness Notes"]);
+    assert_eq!(titles(&report), ["Root", "Edges", "Visited Refs", "Completeness Notes"]);
     assert_eq!(contexta.build_health_report().unwrap(), contexta.build_health_report().unwrap());
 }
 

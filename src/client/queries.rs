@@ -163,13 +163,16 @@ impl Contexta {
         self.ask(|store| diagnostics::diagnose_run(store, run.as_ref(), &policy))
     }
 
-    /// Walks from the ref of a run, stage or artifact to all refs at a distance of at most `depth_max` lineage edges.
+    /// Walks from a ref of any kind over the lineage graph. At depth 0 are the edges of the ref itself. Edges deeper than
+    /// `depth_max` are not part of the answer; `None` is no limit. An answer has at most
+    /// [`TRAVERSAL_MAX`](lineage::TRAVERSAL_MAX) refs and edges.
     pub fn traverse_lineage(
         &self,
         subject: &str,
         direction: Direction,
-        depth_max: usize,
+        depth_max: impl Into<Option<usize>>,
     ) -> Result<LineageTraversal> {
+        let depth_max = depth_max.into();
         self.ask(|store| lineage::traverse_lineage(store, subject, direction, depth_max))
     }
 

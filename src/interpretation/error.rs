@@ -79,11 +79,11 @@ pub enum Error {
         /// The fault.
         reason: String,
     },
-    /// No object has this ref.
-    #[error("the workspace has no {subject}")]
-    SubjectNotFound {
-        /// The ref.
-        subject: String,
+    /// A direction of a walk over the lineage graph does not exist.
+    #[error("{asked:?} is not a direction of lineage")]
+    InvalidDirection {
+        /// The given text.
+        asked: String,
     },
 }
 
@@ -101,7 +101,7 @@ impl Error {
             Error::ComparesTooFewRuns { .. } => "compare_requires_multiple_runs",
             Error::InvalidDepth { .. } => "lineage_invalid_max_depth",
             Error::InvalidAlertRule { code, .. } => code,
-            Error::SubjectNotFound { .. } => "lineage_subject_not_found",
+            Error::InvalidDirection { .. } => "lineage_invalid_direction",
         }
     }
 
@@ -121,8 +121,8 @@ impl Error {
             Error::ArtifactOriginIncomplete { .. } => {
                 Some("import or merge the workspace that contains the run".into())
             }
-            Error::SubjectNotFound { .. } => {
-                Some("`contexta run show` lists the refs of a run's artifacts".into())
+            Error::InvalidDirection { .. } => {
+                Some("the directions are upstream, downstream, inbound, outbound and both".into())
             }
         }
     }

@@ -36,7 +36,7 @@ pub use diagnostics::{DiagnosticsIssue, DiagnosticsPolicy, DiagnosticsResult};
 pub use direction::Directions;
 pub use error::{Error, Result};
 pub use evidence::{CompletenessNote, EvidenceLink};
-pub use lineage::{Direction, LineageStep, LineageTraversal};
+pub use lineage::{Direction, ImpliedEdge, ImpliedKind, LineageTraversal, TraversedEdge, VisitedRef};
 pub use metric::{Measurement, Selection};
 pub use provenance::{EnvironmentDiff, ReproducibilityAudit, ValueChange};
 pub use query::search::SearchPolicy;

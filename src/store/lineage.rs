@@ -1,9 +1,9 @@
 //! Methods of `StoreView` that read lineage edges.
 
-use crate::contract::{Fact, LineageEdge, Object, RelationRef, StableRef};
+use crate::contract::{ArtifactRef, Fact, LineageEdge, Object, RelationRef, RunRef, StableRef, StageRef};
 use crate::projections::entry::Captured;
 use crate::projections::keys;
-use crate::projections::tables::{ENDS, RELATIONS};
+use crate::projections::tables::{ARTIFACTS, ENDS, RELATIONS};
 use crate::store::error::Result;
 use crate::store::view::StoreView;
 
@@ -32,6 +32,35 @@ impl StoreView<'_> {
                 Ok(Some(edge.into_inner()))
             }
             Some(_) => Err(self.malformed_row(RELATIONS.name)),
+        }
+    }
+
+    /// Returns the refs of the artifacts of a run, ordered by ref. Reads neither manifests nor bodies.
+    pub fn artifact_refs(&self, run: &RunRef) -> Result<Vec<ArtifactRef>> {
+        let mut refs = Vec::new();
+        for row in self.view.versions(ARTIFACTS, &keys::under(ArtifactRef::KIND, run))? {
+            let row = row?;
+            let artifact = std::str::from_utf8(&row.key).ok().and_then(|text| ArtifactRef::parse(text).ok());
+            refs.push(artifact.ok_or_else(|| self.malformed_row(ARTIFACTS.name))?);
+        }
+        Ok(refs)
+    }
+
+    /// Returns `true` if there is a manifest of the artifact.
+    pub fn has_artifact(&self, artifact: &ArtifactRef) -> Result<bool> {
+        Ok(!self.view.versions_of(ARTIFACTS, artifact.as_str().as_bytes())?.is_empty())
+    }
+
+    /// Returns the stage that the manifest of an artifact names; `None` without artifact or without stage. Does not read
+    /// the body.
+    pub fn stage_of_artifact(&self, artifact: &ArtifactRef) -> Result<Option<StageRef>> {
+        let versions = self.view.versions_of(ARTIFACTS, artifact.as_str().as_bytes())?;
+        match self.effective(ARTIFACTS.name, versions)? {
+            None => Ok(None),
+            Some((Captured { fact: Fact::Artifact(manifest, _), .. }, _)) => {
+                Ok(manifest.stage_execution_ref.clone())
+            }
+            Some(_) => Err(self.malformed_row(ARTIFACTS.name)),
         }
     }
 }

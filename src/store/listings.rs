@@ -131,13 +131,32 @@ impl StoreView<'_> {
         Ok(found)
     }
 
-    /// Returns the refs of the objects of one kind that name `subject`.
-    fn naming(&self, subject: &StableRef, kind: &str) -> Result<Vec<StableRef>> {
+    /// Returns the refs of the relations, deployments and provenance records that name `subject` now or named it
+    /// earlier, ordered by ref.
+    pub fn naming_any(&self, subject: &StableRef) -> Result<Vec<StableRef>> {
         let mut refs = Vec::new();
         for row in self.view.keys(ENDS, &keys::of_ref(subject))? {
-            let own = keys::split::<2>(row?.key()).and_then(|[_, own]| StableRef::parse(own).ok());
-            refs.extend(own.filter(|own| own.kind() == kind));
+            refs.extend(keys::split::<2>(row?.key()).and_then(|[_, own]| StableRef::parse(own).ok()));
         }
+        Ok(refs)
+    }
+
+    /// Returns the refs of a kind under `parent` that are named like in [`naming_any`](StoreView::naming_any), each with
+    /// the ref that names it, ordered by both.
+    pub fn naming_under(&self, kind: &str, parent: &StableRef) -> Result<Vec<(StableRef, StableRef)>> {
+        let mut refs = Vec::new();
+        for row in self.view.keys(ENDS, &keys::under(kind, parent))? {
+            let pair = keys::split::<2>(row?.key())
+                .and_then(|[named, own]| Some((StableRef::parse(named).ok()?, StableRef::parse(own).ok()?)));
+            refs.extend(pair);
+        }
+        Ok(refs)
+    }
+
+    /// Returns the refs of the objects of one kind that name `subject`.
+    fn naming(&self, subject: &StableRef, kind: &str) -> Result<Vec<StableRef>> {
+        let mut refs = self.naming_any(subject)?;
+        refs.retain(|own| own.kind() == kind);
         Ok(refs)
     }
 }

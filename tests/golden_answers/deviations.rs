@@ -4,8 +4,9 @@
 //! every outcome.
 
 use crate::golden_answers::compare::{Difference, outcomes};
+use crate::golden_answers::lineage::{Lineage, Walk};
 use crate::golden_answers::metrics::{Metrics, Order, Series};
-use crate::golden_answers::outcome::{Answer, Outcome};
+use crate::golden_answers::outcome::{Answer, Form, Outcome};
 use crate::golden_answers::question::{Call, Question};
 use crate::golden_answers::reports;
 use crate::golden_answers::text::Names;
@@ -36,6 +37,7 @@ pub(super) struct Asked<'a> {
     pub(super) questions: &'a [Question],
     pub(super) runs: &'a Runs,
     pub(super) metrics: &'a Metrics,
+    pub(super) lineage: &'a Lineage,
 }
 
 /// The deviations. The first function that returns a deviation for a question determines the expected outcome.
@@ -45,6 +47,8 @@ const DEVIATIONS: &[fn(&Question, &Asked<'_>) -> Option<Deviation>] = &[
     lookups_have_codes,
     best_run_is_found,
     reports::lines_of_reports,
+    edges_have_the_run_of_their_provenance,
+    lineage_follows_the_meaning_of_relations,
     spans_are_read,
 ];
 
@@ -150,6 +154,74 @@ fn best_run_is_found(question: &Question, asked: &Asked<'_>) -> Option<Deviation
         }
         _ => None,
     }
+}
+
+/// Returns the walk that a question asks for; `None` for a question about something else.
+fn walk(question: &Question) -> Option<Walk<'_>> {
+    match &question.call {
+        Call::Method(method, args) if method == "traverse_lineage" => {
+            let text = |name: &str| args.get(name).and_then(Value::as_str);
+            let depth_max = match args.get("max_depth") {
+                Some(Value::Int(depth)) => usize::try_from(*depth).ok()?,
+                _ => 2,
+            };
+            let direction = text("direction").unwrap_or("both");
+            Some(Walk { root: text("subject_ref")?, direction, depth_max: Some(depth_max) })
+        }
+        Call::Command(argv) => {
+            let at = argv.iter().position(|word| word == "lineage")?;
+            let option = |name: &str| {
+                let at = argv.iter().position(|word| word == name)?;
+                argv.get(at + 1).map(String::as_str)
+            };
+            let depth_max = option("--depth").unwrap_or("3").parse().ok()?;
+            let direction = option("--direction").unwrap_or("both");
+            Some(Walk { root: argv.get(at + 1)?, direction, depth_max: Some(depth_max) })
+        }
+        Call::Method(..) => None,
+    }
+}
+
+/// In the provenance of an edge, the reference writes the ref of the relation instead of the run for some kinds of refs
+/// (G9). It compares times as texts, so the newest provenance record may be another one (G1).
+fn edges_have_the_run_of_their_provenance(question: &Question, asked: &Asked<'_>) -> Option<Deviation> {
+    let is_of_reference = ["both", "inbound", "outbound"].contains(&walk(question)?.direction);
+    let Answer::Json(reference) = &question.reference.answer else { return None };
+    let mut newest_differs = false;
+    let expected = edited(question, |answer| {
+        let Value::Map(members) = answer else { return };
+        let Some(Value::List(edges)) = members.get_mut("edges") else { return };
+        for edge in edges {
+            let Value::Map(edge) = edge else { continue };
+            let relation = edge.get("relation_ref").and_then(Value::as_str).unwrap().to_owned();
+            let provenance = asked.lineage.provenance_of(&relation);
+            let own = |value: &Value| value.get("provenance_ref").cloned();
+            newest_differs |= edge.get("provenance").map(own) != Some(own(&provenance));
+            edge.insert("provenance".to_owned(), provenance);
+        }
+    })?;
+    // An answer with other edges deviates for another reason.
+    let is_same = expected.answer == Answer::Json(asked.lineage.answer(walk(question)?));
+    if !is_of_reference || !is_same || expected.answer == Answer::Json(reference.clone()) {
+        return None;
+    }
+    Deviation::outcome(if newest_differs { "G1" } else { "G9" }, expected)
+}
+
+/// The reference refuses the directions upstream and downstream, or follows them from source to target or from target
+/// to source, whatever the relation means. It does not follow the relations of the parts of a run in a direction.
+fn lineage_follows_the_meaning_of_relations(question: &Question, asked: &Asked<'_>) -> Option<Deviation> {
+    let walk = walk(question)?;
+    match question.error_code() {
+        None | Some("lineage_invalid_direction") => {}
+        Some(_) => return None,
+    }
+    let is_directed = ["upstream", "downstream", "inbound", "outbound"].contains(&walk.direction);
+    let expected = Outcome { exit: 0, answer: Answer::Json(asked.lineage.answer(walk)) };
+    if !is_directed || question.form != Form::Json || expected == question.reference {
+        return None;
+    }
+    Deviation::outcome("G9", expected)
 }
 
 /// The reference cannot analyse a run with a span. The value of a span is its duration in milliseconds.

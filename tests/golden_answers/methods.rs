@@ -47,6 +47,7 @@ const METHODS: &[(&str, Method)] = &[
     ("repository.list_artifacts", list_artifacts),
     ("repository.list_records", list_records),
     ("select_best_run", select_best_run),
+    ("traverse_lineage", traverse_lineage),
 ];
 
 /// Calls a method and returns its outcome.
@@ -222,6 +223,14 @@ fn provenance(contexta: &Contexta, args: &Value) -> Result {
 fn artifact_origin(contexta: &Contexta, args: &Value) -> Result {
     let found = contexta.artifact_origin(text(args, "artifact_ref").unwrap_or_default())?;
     Ok(found.map_or(Value::Null, |found| found.to_value()))
+}
+
+fn traverse_lineage(contexta: &Contexta, args: &Value) -> Result {
+    let direction = text(args, "direction").unwrap_or("both");
+    let direction =
+        direction.parse().map_err(|e: contexta::interpretation::Error| Failure::Code(e.code().to_owned()))?;
+    let depth = size(args, "max_depth").unwrap_or(2);
+    Ok(contexta.traverse_lineage(text(args, "subject_ref").unwrap_or_default(), direction, depth)?.to_value())
 }
 
 fn select_best_run(contexta: &Contexta, args: &Value) -> Result {

@@ -1,5 +1,6 @@
 //! The workspaces of the Python package contexta 1.0.0, imported into temporary directories.
 
+use crate::golden_answers::lineage::Lineage;
 use crate::golden_answers::metrics::Metrics;
 use crate::golden_answers::question::gunzip;
 use crate::golden_answers::text::Names;
@@ -38,6 +39,7 @@ pub(super) struct Workspace {
     pub(super) names: Names,
     pub(super) runs: Runs,
     pub(super) metrics: Metrics,
+    pub(super) lineage: Lineage,
 }
 
 /// The refs of the runs in a workspace.
@@ -70,14 +72,16 @@ impl Workspace {
         let directory = TempDir::new(&format!("golden-answers-{name}"));
         let file = reference().join(name).join("interchange.jsonl.gz");
         let (mut names, mut runs, mut metrics) = (Names::default(), Runs::default(), Metrics::default());
+        let mut lineage = Lineage::default();
         let text = gunzip(&file);
         for line in text.lines() {
             let line = parse(line).unwrap();
             names.add(&line);
             runs.add(&line);
             metrics.add(&line);
+            lineage.add(&line);
         }
-        let workspace = Workspace { directory, names, runs, metrics };
+        let workspace = Workspace { directory, names, runs, metrics, lineage };
         let contexta = workspace.open();
         let report = contexta.import_jsonl(ImportSource::File(&file), ImportSettings::default()).unwrap();
         assert!(report.is_complete(), "{name}: {report:?}");

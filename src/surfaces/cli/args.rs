@@ -85,7 +85,7 @@ pub(super) enum Command {
     /// Check what is needed to repeat a run, or compare environments
     #[command(subcommand)]
     Provenance(ProvenanceCommand),
-    /// Show what a run, stage or artifact was made from, and what was made from it
+    /// Show what an object was made from, and what was made from it
     Lineage(LineageArgs),
     /// Write a report as Markdown
     #[command(subcommand)]
@@ -369,13 +369,13 @@ pub(super) struct RunEndArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct LineageArgs {
-    /// Ref of a run, stage or artifact, such as artifact:project.run.model
+    /// Ref of a run, artifact or other object, such as artifact:project.run.model
     #[arg(value_name = "REF")]
     pub(super) subject: String,
     /// Direction in which to follow lineage
     #[arg(long, value_enum, default_value_t = Way::Both)]
     pub(super) direction: Way,
-    /// Greatest number of edges to follow from REF
+    /// Greatest number of edges between REF and an edge that is shown
     #[arg(long, value_name = "N", default_value_t = 3, allow_negative_numbers = true)]
     pub(super) depth: i64,
 }
@@ -384,11 +384,13 @@ pub(super) struct LineageArgs {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Way {
     /// Objects that REF was made from
-    #[value(alias = "inbound")]
     Upstream,
     /// Objects that were made from REF
-    #[value(alias = "outbound")]
     Downstream,
+    /// From the targets of edges to the sources
+    Inbound,
+    /// From the sources of edges to the targets
+    Outbound,
     /// Both directions
     Both,
 }

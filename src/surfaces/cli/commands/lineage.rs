@@ -11,6 +11,8 @@ pub(in crate::surfaces::cli) fn run(cli: &Cli, args: &LineageArgs, out: &Output)
     let direction = match args.direction {
         Way::Upstream => Direction::Upstream,
         Way::Downstream => Direction::Downstream,
+        Way::Inbound => Direction::Inbound,
+        Way::Outbound => Direction::Outbound,
         Way::Both => Direction::Both,
     };
     let depth = usize::try_from(args.depth)

@@ -1,0 +1,142 @@
+//! The members of a ref in a walk: the ref itself, its parts, and its wholes.
+
+use crate::contract::{ArtifactRef, ObjectKind, RunRef, StableRef};
+use crate::interpretation::lineage::model::Direction;
+use crate::store::{Result, StoreView};
+use std::collections::HashMap;
+
+/// The kinds of the parts of a run, in the order of their names.
+const PARTS_OF_RUN: [&str; 7] = ["artifact", "batch", "environment", "op", "record", "sample", "stage"];
+
+/// A member, and the refs of a relation or deployment that names the member.
+pub(super) type Named = (StableRef, StableRef);
+
+/// Finds the members that relations and deployments name. Reads the artifacts of each run only once.
+#[derive(Debug)]
+pub(super) struct Members<'v> {
+    view: &'v StoreView<'v>,
+    direction: Direction,
+    /// The named artifacts of runs, by stage.
+    artifacts: HashMap<RunRef, HashMap<StableRef, Vec<Named>>>,
+}
+
+impl<'v> Members<'v> {
+    pub(super) fn new(view: &'v StoreView<'v>, direction: Direction) -> Members<'v> {
+        Members { view, direction, artifacts: HashMap::new() }
+    }
+
+    /// Returns the members of the ref `at`, each with the relations and deployments that name it.
+    pub(super) fn of(&mut self, at: &StableRef) -> Result<Vec<Named>> {
+        let mut named = self.exact(at)?;
+        match at.kind() {
+            "run" if self.direction == Direction::Both => {
+                for kind in ["artifact", "stage"] {
+                    named.extend(self.captured(self.view.naming_under(kind, at)?)?);
+                }
+                for deployment in self.view.deployments_of(at)? {
+                    named.extend(self.exact(&deployment.deployment_execution_ref)?);
+                }
+            }
+            "run" => {
+                for kind in PARTS_OF_RUN {
+                    named.extend(self.view.naming_under(kind, at)?);
+                }
+            }
+            "stage" => {
+                named.extend(self.artifacts_of_stage(at)?);
+                if self.direction != Direction::Both {
+                    for kind in ["batch", "op", "sample"] {
+                        named.extend(self.view.naming_under(kind, at)?);
+                    }
+                }
+            }
+            "batch" if self.direction != Direction::Both => {
+                for kind in ["op", "sample"] {
+                    named.extend(self.view.naming_under(kind, at)?);
+                }
+            }
+            _ => {}
+        }
+        if climbs(at, self.direction) {
+            let mut whole = whole_of(at);
+            while let Some(one) = whole.filter(|whole| whole.kind() != "project") {
+                named.extend(self.exact(&one)?);
+                whole = whole_of(&one);
+            }
+        }
+        Ok(named)
+    }
+
+    fn exact(&self, at: &StableRef) -> Result<Vec<Named>> {
+        Ok(self.view.naming_any(at)?.into_iter().map(|own| (at.clone(), own)).collect())
+    }
+
+    /// Returns the pairs whose members are artifacts or stages in the workspace. A relation may name others.
+    fn captured(&self, named: Vec<Named>) -> Result<Vec<Named>> {
+        let mut kept = Vec::new();
+        let mut last: Option<(StableRef, bool)> = None;
+        for (member, own) in named {
+            let is_captured = match &last {
+                Some((of, is_captured)) if *of == member => *is_captured,
+                _ => match ArtifactRef::try_from(member.clone()) {
+                    Ok(artifact) => self.view.has_artifact(&artifact)?,
+                    Err(_) => self.view.object(ObjectKind::Stage, &member)?.is_some(),
+                },
+            };
+            last = Some((member.clone(), is_captured));
+            if is_captured {
+                kept.push((member, own));
+            }
+        }
+        Ok(kept)
+    }
+
+    fn artifacts_of_stage(&mut self, stage: &StableRef) -> Result<Vec<Named>> {
+        let Some(run) = stage.run() else { return Ok(Vec::new()) };
+        if !self.artifacts.contains_key(&run) {
+            let mut by_stage: HashMap<StableRef, Vec<Named>> = HashMap::new();
+            let mut last: Option<(StableRef, Option<StableRef>)> = None;
+            for (artifact, own) in self.view.naming_under("artifact", &run)? {
+                if last.as_ref().is_none_or(|(of, _)| *of != artifact) {
+                    last = Some((artifact.clone(), stage_of(self.view, &artifact)?));
+                }
+                if let Some((_, Some(stage))) = &last {
+                    by_stage.entry(stage.clone()).or_default().push((artifact, own));
+                }
+            }
+            self.artifacts.insert(run.clone(), by_stage);
+        }
+        Ok(self.artifacts.get(&run).and_then(|stages| stages.get(stage)).cloned().unwrap_or_default())
+    }
+}
+
+/// Returns the stage of an artifact.
+pub(super) fn stage_of(view: &StoreView<'_>, artifact: &StableRef) -> Result<Option<StableRef>> {
+    let Ok(artifact) = ArtifactRef::try_from(artifact.clone()) else { return Ok(None) };
+    Ok(view.stage_of_artifact(&artifact)?.map(StableRef::from))
+}
+
+/// Returns `true` if a walk that reaches the part `at` also follows the relations of its wholes.
+fn climbs(at: &StableRef, direction: Direction) -> bool {
+    match at.kind() {
+        "stage" | "batch" | "sample" | "op" => {
+            matches!(direction, Direction::Upstream | Direction::Downstream)
+        }
+        "artifact" | "record" => direction == Direction::Upstream,
+        _ => false,
+    }
+}
+
+/// Returns the whole that a part belongs to, by the components of its ref.
+pub(super) fn whole_of(part: &StableRef) -> Option<StableRef> {
+    let count = part.components().count();
+    let (kind, kept) = match (part.kind(), count) {
+        ("run" | "deployment", 2) => ("project", 1),
+        ("stage" | "artifact" | "record" | "environment", 3) => ("run", 2),
+        ("batch", 4) | ("sample" | "op", 4) => ("stage", 3),
+        ("sample" | "op", 5) => ("batch", 4),
+        _ => return None,
+    };
+    let components: Vec<&str> = part.components().take(kept).collect();
+    StableRef::parse(&format!("{kind}:{}", components.join("."))).ok()
+}

@@ -1,0 +1,67 @@
+//! Walks over the lineage graph: to the objects that an object was made from, and to the objects that were made from
+//! it.
+//!
+//! The edges of the graph are relations. Two kinds of implied edges connect objects without a relation:
+//!
+//! - A part belongs to a whole: a stage, artifact, record or environment to its run, a batch to its stage, a sample or an
+//!   operation to its batch or stage. A walk that reaches a whole also follows the relations of its parts. A walk
+//!   upstream that reaches a part also follows the relations of its wholes; a walk downstream does so for stages,
+//!   batches, samples and operations. These steps add nothing to the depth.
+//! - A deployment was made from its artifact and its run, and runs in its environment. Such a step counts as one edge.
+//!
+//! A walk in the direction [`Direction::Both`] follows relations only. It follows the relations of a run's stages,
+//! artifacts and deployments when it reaches the run, and those of a stage's artifacts when it reaches the stage.
+
+mod members;
+mod model;
+mod tie;
+mod walk;
+
+use crate::contract::{ArtifactRef, ObjectKind, RelationRef, StableRef};
+use crate::interpretation::error::Result;
+use crate::store::{Note, Severity, Store, StoreView};
+
+pub use model::{
+    Direction, ImpliedEdge, ImpliedKind, LineageTraversal, TRAVERSAL_MAX, TraversedEdge, VisitedRef,
+};
+
+/// Walks from the ref `subject`. The depth of an edge is the number of edges between it and the root; edges that are
+/// deeper than `depth_max` are not part of the answer. Without `depth_max`, only [`TRAVERSAL_MAX`] limits the answer.
+pub fn traverse_lineage(
+    store: &Store,
+    subject: &str,
+    direction: Direction,
+    depth_max: Option<usize>,
+) -> Result<LineageTraversal> {
+    let root = StableRef::parse(crate::contract::rules::trim(subject))?;
+    store.read(|view| {
+        let mut traversal = walk::walk(view, &root, direction, depth_max)?;
+        let is_found = !traversal.edges.is_empty() || !traversal.completeness_notes.is_empty();
+        if is_found && traversal.edges.is_empty() && !exists(view, &root)? {
+            let message = format!("the workspace has no {root}");
+            let note = Note::new(Severity::Warning, "lineage_subject_unknown", message);
+            traversal.notes.push(note.with("subject", &root));
+        }
+        Ok(traversal)
+    })
+}
+
+/// Returns `true` if the workspace contains the object or record with this ref.
+fn exists(view: &StoreView<'_>, subject: &StableRef) -> Result<bool> {
+    if let Ok(artifact) = ArtifactRef::try_from(subject.clone()) {
+        return Ok(view.artifact(&artifact)?.is_some());
+    }
+    if let Ok(relation) = RelationRef::try_from(subject.clone()) {
+        return Ok(view.relation(&relation)?.is_some());
+    }
+    if subject.kind() == "record" {
+        let Some(run) = subject.run() else { return Ok(false) };
+        let (records, _) = view.records(&run, &[])?;
+        return Ok(records.iter().any(|row| *row.record.envelope().record_ref == *subject));
+    }
+    let kind = ObjectKind::ALL.iter().find(|kind| kind.ref_kind() == subject.kind());
+    Ok(match kind {
+        Some(kind) => view.object(*kind, subject)?.is_some(),
+        None => false,
+    })
+}

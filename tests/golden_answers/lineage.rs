@@ -1,0 +1,263 @@
+//! A plain model of walks over the lineage graph, on the objects in an interchange file. Each step searches all
+//! relations. Deviations compute expected answers with it, without the tables of contexta.
+
+use contexta::contract::{Timestamp, Value};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The objects of a workspace that determine lineage.
+#[derive(Debug, Default)]
+pub(super) struct Lineage {
+    /// The relations, by ref.
+    relations: BTreeMap<String, Value>,
+    /// The provenance records, by ref.
+    provenance: BTreeMap<String, Value>,
+    /// The artifacts, each with its stage.
+    artifacts: BTreeMap<String, Option<String>>,
+    stages: BTreeSet<String>,
+    /// The deployments, each with its artifact, run and environment.
+    deployments: BTreeMap<String, [Option<String>; 3]>,
+}
+
+/// A walk.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Walk<'a> {
+    pub(super) root: &'a str,
+    pub(super) direction: &'a str,
+    pub(super) depth_max: Option<usize>,
+}
+
+fn text(object: &Value, member: &str) -> Option<String> {
+    object.get(member).and_then(Value::as_str).map(str::to_owned)
+}
+
+fn kind(subject: &str) -> &str {
+    subject.split(':').next().unwrap()
+}
+
+fn components(subject: &str) -> Vec<&str> {
+    subject.split(':').nth(1).unwrap().split('.').collect()
+}
+
+/// Returns the run that a ref belongs to.
+fn run_of(subject: &str) -> Option<String> {
+    let kinds = ["run", "stage", "batch", "sample", "op", "record", "artifact", "environment"];
+    let parts = components(subject);
+    (kinds.contains(&kind(subject)) && parts.len() > 1).then(|| format!("run:{}.{}", parts[0], parts[1]))
+}
+
+impl Lineage {
+    /// Adds the object in a line of the interchange file.
+    pub(super) fn add(&mut self, line: &Value) {
+        let object = line.get("object").unwrap();
+        match line.get("kind").and_then(Value::as_str).unwrap() {
+            "relation" => {
+                self.relations.insert(text(object, "relation_ref").unwrap(), object.clone());
+            }
+            "provenance" => {
+                self.provenance.insert(text(object, "provenance_ref").unwrap(), object.clone());
+            }
+            "artifact" => {
+                let manifest = object.get("manifest").unwrap_or(object);
+                let stage = text(manifest, "stage_execution_ref");
+                self.artifacts.insert(text(manifest, "artifact_ref").unwrap(), stage);
+            }
+            "stage" => {
+                self.stages.insert(text(object, "stage_execution_ref").unwrap());
+            }
+            "deployment" => {
+                let named = ["artifact_ref", "run_ref", "environment_snapshot_ref"];
+                let named = named.map(|member| text(object, member));
+                self.deployments.insert(text(object, "deployment_execution_ref").unwrap(), named);
+            }
+            _ => {}
+        }
+    }
+
+    /// Returns `true` if a walk that reaches `at` follows the relations of `member`.
+    fn is_member(&self, member: &str, at: &str, direction: &str) -> bool {
+        if member == at {
+            return true;
+        }
+        let (of, whole) = (components(member), components(at));
+        let is_below = of.len() > whole.len() && of[..whole.len()] == whole[..];
+        if direction == "both" {
+            return match (kind(at), kind(member)) {
+                ("run", "stage") => is_below && self.stages.contains(member),
+                ("run", "artifact") => is_below && self.artifacts.contains_key(member),
+                ("run", "deployment") => {
+                    let named = self.deployments.get(member);
+                    named.is_some_and(|named| named[1].as_deref() == Some(at))
+                }
+                ("stage", "artifact") => {
+                    self.artifacts.get(member).is_some_and(|stage| stage.as_deref() == Some(at))
+                }
+                _ => false,
+            };
+        }
+        let is_part = match (kind(at), kind(member)) {
+            ("run", "artifact" | "batch" | "environment" | "op" | "record" | "sample" | "stage") => is_below,
+            ("stage", "batch" | "op" | "sample") | ("batch", "op" | "sample") => is_below,
+            ("stage", "artifact") => {
+                self.artifacts.get(member).is_some_and(|stage| stage.as_deref() == Some(at))
+            }
+            _ => false,
+        };
+        let is_above = whole.len() > of.len() && whole[..of.len()] == of[..];
+        let is_whole = match (direction, kind(at)) {
+            ("upstream" | "downstream", "stage" | "batch" | "sample" | "op") => is_above,
+            ("upstream", "artifact" | "record") => is_above,
+            _ => false,
+        };
+        // The components of a batch and of a sample outside batches may be equal; only batches contain something.
+        is_part || (is_whole && ["run", "stage", "batch"].contains(&kind(member)))
+    }
+
+    /// Returns the answer to a walk, in the form of the reference.
+    pub(super) fn answer(&self, walk: Walk<'_>) -> Value {
+        let Walk { root, direction, depth_max } = walk;
+        let mut visited = vec![(root.to_owned(), 0usize)];
+        let mut edges: BTreeMap<String, (String, usize)> = BTreeMap::new();
+        let mut found = Vec::new();
+        let mut has_relations = false;
+        let mut next = 0;
+        while next < visited.len() {
+            let (at, depth) = visited[next].clone();
+            next += 1;
+            let reach = |to: &str, visited: &mut Vec<(String, usize)>| {
+                let is_deepest = depth_max.is_some_and(|depth_max| depth >= depth_max);
+                if !is_deepest && visited.iter().all(|(other, _)| other != to) {
+                    visited.push((to.to_owned(), depth + 1));
+                }
+            };
+            for (own, relation) in &self.relations {
+                let (source, target) =
+                    (text(relation, "source_ref").unwrap(), text(relation, "target_ref").unwrap());
+                let is_member = |end: &str| self.is_member(end, &at, direction);
+                let is_touched = is_member(&source) || is_member(&target);
+                has_relations |= is_touched && next == 1;
+                if !is_touched || edges.contains_key(own) {
+                    continue;
+                }
+                let is_reversed = text(relation, "relation_type").unwrap() == "consumed_by";
+                let leads_to_target = match direction {
+                    "outbound" => true,
+                    "inbound" => false,
+                    "upstream" => !is_reversed,
+                    "downstream" => is_reversed,
+                    _ => {
+                        let (seen, ends) = match () {
+                            () if source == at => ("outbound", vec![&target]),
+                            () if target == at => ("inbound", vec![&source]),
+                            () => ("both", vec![&source, &target]),
+                        };
+                        edges.insert(own.clone(), (seen.to_owned(), depth));
+                        found.push(own.clone());
+                        ends.into_iter().for_each(|end| reach(end, &mut visited));
+                        continue;
+                    }
+                };
+                let (start, end) = if leads_to_target { (&source, &target) } else { (&target, &source) };
+                if is_member(start) {
+                    edges.insert(own.clone(), (direction.to_owned(), depth));
+                    found.push(own.clone());
+                    reach(end, &mut visited);
+                }
+            }
+            if direction == "both" {
+                continue;
+            }
+            let links = self.deployments.iter().flat_map(|(deployment, named)| {
+                let [artifact, run, environment] = named;
+                let named = [artifact, run, environment].into_iter().flatten();
+                named.map(move |named| (deployment.clone(), named.clone()))
+            });
+            for (deployment, named) in links.collect::<BTreeSet<_>>() {
+                let (start, end) = match direction {
+                    "upstream" | "outbound" => (&deployment, &named),
+                    _ => (&named, &deployment),
+                };
+                if self.is_member(start, &at, direction) {
+                    reach(end, &mut visited);
+                }
+            }
+        }
+        let mut notes = Vec::new();
+        if !has_relations {
+            let details = Value::map([("root_ref", Value::text(root))]);
+            notes.push(Value::map([
+                ("severity", Value::text("info")),
+                ("summary", Value::text("lineage_root_has_no_relations")),
+                ("details", details),
+                ("evidence_links", Value::list(Vec::<Value>::new())),
+            ]));
+        }
+        let mut links = Vec::new();
+        for link in found.iter().flat_map(|own| self.links(own)) {
+            if !links.contains(&link) {
+                links.push(link);
+            }
+        }
+        Value::map([
+            ("root_ref", Value::text(root)),
+            ("visited_refs", Value::list(visited.iter().map(|(subject, _)| subject.as_str()))),
+            ("edges", Value::list(edges.iter().map(|(own, (seen, depth))| self.edge(own, seen, *depth)))),
+            ("completeness_notes", Value::list(notes)),
+            ("evidence_links", Value::list(links)),
+        ])
+    }
+
+    fn links(&self, own: &str) -> Vec<Value> {
+        let relation = &self.relations[own];
+        let link = |kind: &str, subject: &str, label: &str| {
+            Value::map([
+                ("kind", Value::text(kind)),
+                ("ref", Value::text(subject)),
+                ("label", Value::text(label)),
+            ])
+        };
+        let [source, target] = ["source_ref", "target_ref"].map(|member| text(relation, member).unwrap());
+        vec![
+            link("relation", own, &text(relation, "relation_type").unwrap()),
+            link("ref", &source, &source),
+            link("ref", &target, &target),
+        ]
+    }
+
+    fn edge(&self, own: &str, seen: &str, depth: usize) -> Value {
+        let relation = &self.relations[own];
+        let member = |name: &str| Value::from(text(relation, name));
+        Value::map([
+            ("relation_ref", Value::text(own)),
+            ("source_ref", member("source_ref")),
+            ("target_ref", member("target_ref")),
+            ("relation_type", member("relation_type")),
+            ("recorded_at", member("recorded_at")),
+            ("direction", Value::text(seen)),
+            ("depth", depth.into()),
+            ("provenance", self.provenance_of(own)),
+            ("evidence_links", Value::list(self.links(own))),
+        ])
+    }
+
+    /// Returns the newest provenance record of a relation.
+    pub(super) fn provenance_of(&self, relation: &str) -> Value {
+        let of = self.provenance.iter().filter(|(_, p)| text(p, "relation_ref").as_deref() == Some(relation));
+        let newest = of.max_by_key(|(own, p)| {
+            (text(p, "asserted_at").unwrap().parse::<Timestamp>().unwrap(), (*own).clone())
+        });
+        let Some((own, record)) = newest else { return Value::Null };
+        let ends = ["source_ref", "target_ref"].map(|member| text(&self.relations[relation], member));
+        let run = ends.iter().flatten().find_map(|end| run_of(end));
+        let member = |name: &str| Value::from(text(record, name));
+        Value::map([
+            ("run_id", run.into()),
+            ("provenance_ref", Value::text(own)),
+            ("relation_ref", Value::text(relation)),
+            ("assertion_mode", member("assertion_mode")),
+            ("asserted_at", member("asserted_at")),
+            ("formation_context_ref", member("formation_context_ref")),
+            ("policy_ref", member("policy_ref")),
+            ("evidence_bundle_ref", member("evidence_bundle_ref")),
+        ])
+    }
+}
