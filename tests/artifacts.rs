@@ -297,7 +297,7 @@ fn alias_points_to_the_artifact_that_it_was_set_to_last() {
     let by_ref = contexta.use_artifact(artifacts[0].as_str()).unwrap();
     assert_eq!(by_ref.artifact.manifest.artifact_ref, artifacts[0]);
     let upstream = contexta.traverse_lineage("run:wine.use", contexta::Direction::Upstream, 1).unwrap();
-    assert!(upstream.visited.contains(&artifacts[2]) && upstream.visited.contains(&artifacts[0]));
+    assert!(upstream.reaches(&artifacts[2]) && upstream.reaches(&artifacts[0]));
     for name in ["model:none", "artifact:wine.r1.none"] {
         assert_eq!(contexta.use_artifact(name).unwrap_err().code(), "query_artifact_not_found", "{name}");
     }

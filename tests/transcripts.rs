@@ -184,7 +184,7 @@ fn errors_have_codes_hints_and_exit_codes() {
     assert_eq!(error(path, &["run", "show", "nope"], 1), "query_run_not_found");
     assert_eq!(error(path, &["run", "show", "run:a"], 1), "query_run_not_found");
     assert_eq!(error(path, &["lineage", "nonsense"], 1), "stable_ref_invalid_text");
-    assert_eq!(error(path, &["lineage", "artifact:wine.good.x"], 1), "lineage_subject_not_found");
+    assert_eq!(error(path, &["runs", "--filter", "loss < 1"], 1), "query_invalid_filter");
     assert_eq!(error(path, &["runs", "--project", "nope"], 1), "query_project_not_found");
     assert_eq!(error(path, &["runs", "--workspace", "missing"], 1), "workspace_not_found");
     assert_eq!(error(path, &["log", "dump", "--stream", "zz"], 1), "log_stream_not_found");

@@ -136,10 +136,12 @@ impl Walk<'_> {
 
     fn follow_edge(&mut self, at: &VisitedRef, member: &StableRef, edge: LineageEdge) -> Result<()> {
         let Some(end) = next_of(&edge, member, self.direction).cloned() else { return Ok(()) };
+        let (source, target) = (edge.source_ref.clone(), edge.target_ref.clone());
+        // The other end, seen from `at`; `member` may be the other end itself.
         let (direction, next) = match self.direction {
-            Direction::Both if edge.source_ref == at.subject => (Direction::Outbound, vec![end]),
-            Direction::Both if edge.target_ref == at.subject => (Direction::Inbound, vec![end]),
-            Direction::Both => (Direction::Both, vec![edge.source_ref.clone(), edge.target_ref.clone()]),
+            Direction::Both if source == at.subject => (Direction::Outbound, vec![target]),
+            Direction::Both if target == at.subject => (Direction::Inbound, vec![source]),
+            Direction::Both => (Direction::Both, vec![source, target]),
             one => (one, vec![end]),
         };
         let confidence = Some(edge.confidence_marker);
