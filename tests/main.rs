@@ -23,6 +23,8 @@ mod exec;
 mod failures;
 #[cfg(all(unix, feature = "cli"))]
 mod files;
+#[cfg(feature = "cli")]
+mod filter;
 mod foreign_domain;
 mod fuzz_corpus;
 mod golden;
@@ -30,6 +32,8 @@ mod golden;
 mod golden_answers;
 mod ingest;
 mod interchange;
+#[cfg(feature = "cli")]
+mod lineage;
 #[cfg(unix)]
 mod os_storage;
 mod projections;
