@@ -127,7 +127,7 @@ impl Lineage {
         while next < visited.len() {
             let (at, depth) = visited[next].clone();
             next += 1;
-            let mut reach = |to: &str, visited: &mut Vec<(String, usize)>| {
+            let reach = |to: &str, visited: &mut Vec<(String, usize)>| {
                 let is_deepest = depth_max.is_some_and(|depth_max| depth >= depth_max);
                 if !is_deepest && visited.iter().all(|(other, _)| other != to) {
                     visited.push((to.to_owned(), depth + 1));
