@@ -333,10 +333,12 @@ fn lineage(contexta: &Contexta, best: &RunRef) -> Result<ArtifactRef> {
     let (model, dataset) = (of_kind("model_bundle")?, of_kind("dataset_snapshot")?);
     for (start, direction) in [(&model, Direction::Upstream), (&dataset, Direction::Downstream)] {
         println!("{} from {}", direction.as_str(), short(start));
-        for step in contexta.traverse_lineage(start.as_str(), direction, 10)?.steps {
-            let indent = "  ".repeat(step.depth + 1);
-            let relation = step.edge.as_ref().map_or("part of", |edge| edge.relation_type.as_str());
-            println!("{indent}{relation:<14} {}", short(&step.to));
+        let mut edges = contexta.traverse_lineage(start.as_str(), direction, 10)?.edges;
+        edges.sort_by_key(|found| found.depth);
+        for found in edges {
+            let (indent, edge) = ("  ".repeat(found.depth + 1), found.edge);
+            let (source, target) = (short(&edge.source_ref), short(&edge.target_ref));
+            println!("{indent}{source} {} {target}", edge.relation_type);
         }
     }
     Ok(model)

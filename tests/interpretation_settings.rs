@@ -63,7 +63,7 @@ fn each_setting_of_the_interpretation_changes_an_answer() {
     };
     type Ask<'a> = &'a dyn Fn(&Contexta) -> String;
     let settings: [(&str, Ask<'_>); 15] = [
-        ("interpretation.comparison.metric_selection=max", &compare),
+        ("interpretation.comparison.metric_selection=min", &compare),
         ("interpretation.comparison.include_unchanged_metrics=true", &compare),
         ("interpretation.comparison.missing_stage_severity=error", &compare),
         ("interpretation.diagnostics.require_metrics_for_completed_stages=false", &diagnose),

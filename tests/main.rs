@@ -23,6 +23,8 @@ mod exec;
 mod failures;
 #[cfg(all(unix, feature = "cli"))]
 mod files;
+#[cfg(feature = "cli")]
+mod filter;
 mod foreign_domain;
 mod fuzz_corpus;
 mod golden;
@@ -31,6 +33,8 @@ mod golden_answers;
 mod ingest;
 mod interchange;
 mod interpretation_settings;
+#[cfg(feature = "cli")]
+mod lineage;
 #[cfg(unix)]
 mod os_storage;
 mod projections;

@@ -41,6 +41,16 @@ pub enum Error {
         /// The fault.
         reason: String,
     },
+    /// A filter for runs is invalid.
+    #[error("the filter is invalid at column {column}: {reason}")]
+    InvalidFilter {
+        /// The filter.
+        text: String,
+        /// The column of the fault in characters; the first character is in column 1.
+        column: usize,
+        /// The fault.
+        reason: String,
+    },
     /// A run has no stage or batch of this name.
     #[error("{run} has no {what} {asked:?}")]
     PartNotFound {
@@ -96,6 +106,7 @@ impl Error {
             Error::InvalidRunListQuery { .. } => "query_invalid_run_list_query",
             Error::InvalidTimeRange { .. } => "query_invalid_time_range",
             Error::InvalidMetricCondition { .. } => "query_invalid_metric_condition",
+            Error::InvalidFilter { .. } => "query_invalid_filter",
             Error::PartNotFound { .. } => "query_part_not_found",
             Error::ArtifactOriginIncomplete { .. } => "query_artifact_origin_incomplete",
             Error::ComparesTooFewRuns { .. } => "compare_requires_multiple_runs",
@@ -117,6 +128,11 @@ impl Error {
             | Error::ComparesTooFewRuns { .. }
             | Error::InvalidDepth { .. }
             | Error::InvalidAlertRule { .. } => None,
+            Error::InvalidFilter { text, column, .. } => {
+                let rest: String = text.chars().skip(column.saturating_sub(1)).collect();
+                let at = if rest.is_empty() { "the end".to_owned() } else { format!("{rest:?}") };
+                Some(format!("the fault is at {at}; docs/QUERY.md describes filters"))
+            }
             Error::PartNotFound { .. } => Some("`contexta run show` lists the stages of a run".into()),
             Error::ArtifactOriginIncomplete { .. } => {
                 Some("import or merge the workspace that contains the run".into())

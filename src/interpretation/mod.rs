@@ -41,9 +41,9 @@ pub use metric::{Measurement, Selection};
 pub use provenance::{EnvironmentDiff, ReproducibilityAudit, ValueChange};
 pub use query::search::SearchPolicy;
 pub use query::{
-    ArtifactHits, ArtifactSearch, BatchList, Comparison, DeploymentList, MetricCondition, ProjectList,
-    RecordPage, RecordQuery, RunColumn, RunList, RunListQuery, RunSearch, RunSnapshot, RunSummary,
-    SampleList, StepPoint, StepSeries, StepSeriesQuery, TimeRange,
+    ArtifactHits, ArtifactSearch, BatchList, Comparison, DeploymentList, Filter, MetricCondition,
+    ProjectList, RecordPage, RecordQuery, RunColumn, RunList, RunListQuery, RunSearch, RunSnapshot,
+    RunSummary, SampleList, StepPoint, StepSeries, StepSeriesQuery, TimeRange,
 };
 pub use report::{Block, Cell, Excerpt, ReportDocument, ReportPolicy, ReportSection, Table, TreeItem};
 pub use trend::{

@@ -1,7 +1,11 @@
 //! A plain model of walks over the lineage graph, on the objects in an interchange file. Each step searches all
 //! relations. Deviations compute expected answers with it, without the tables of contexta.
 
+use crate::golden_answers::compare::values;
+use crate::support::TempDir;
+use contexta::contract::json::read::parse;
 use contexta::contract::{Timestamp, Value};
+use contexta::{Answer, Direction, ImportSettings, ImportSource, Options};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The objects of a workspace that determine lineage.
@@ -259,5 +263,108 @@ impl Lineage {
             ("policy_ref", member("policy_ref")),
             ("evidence_bundle_ref", member("evidence_bundle_ref")),
         ])
+    }
+}
+
+/// Refs between which the generated relations are chosen. The workspace does not have the artifact `ghost`.
+const ENDS: [&str; 18] = [
+    "project:p",
+    "run:p.a",
+    "run:p.b",
+    "stage:p.a.s",
+    "stage:p.b.s",
+    "batch:p.a.s.b",
+    "sample:p.a.s.b.x",
+    "sample:p.a.s.x",
+    "op:p.a.s.o",
+    "op:p.a.s.b.o",
+    "artifact:p.a.m",
+    "artifact:p.a.n",
+    "artifact:p.b.m",
+    "artifact:p.a.ghost",
+    "environment:p.a.e",
+    "record:p.a.r",
+    "deployment:p.d",
+    "deployment:p.e",
+];
+
+const TYPES: [&str; 4] = ["consumed_by", "produced_by", "derived_from", "used"];
+
+/// Returns the lines of an interchange file: objects for the refs in [`ENDS`], deployments with the given artifacts,
+/// and relations.
+fn generated(relations: &[(usize, usize, usize)], deployed: &[Option<usize>; 2]) -> String {
+    let at = "2026-01-01T00:00:00Z";
+    let mut lines = vec![format!(
+        r#"{{"kind":"project","object":{{"project_ref":"project:p","name":"p","created_at":"{at}"}}}}"#
+    )];
+    for run in ["a", "b"] {
+        lines.push(format!(
+            r#"{{"kind":"run","object":{{"run_ref":"run:p.{run}","project_ref":"project:p","name":"{run}","status":"open","started_at":"{at}"}}}}"#
+        ));
+    }
+    for (own, artifact) in ["d", "e"].iter().zip(deployed) {
+        let artifact =
+            artifact.map(|n| format!(r#""artifact_ref":"{}","#, ENDS[10 + n % 3])).unwrap_or_default();
+        let run = if *own == "d" {
+            r#""run_ref":"run:p.a","environment_snapshot_ref":"environment:p.a.e","#
+        } else {
+            ""
+        };
+        lines.push(format!(
+            r#"{{"kind":"deployment","object":{{"deployment_execution_ref":"deployment:p.{own}","deployment_name":"{own}","project_ref":"project:p",{artifact}{run}"status":"open","started_at":"{at}"}}}}"#
+        ));
+    }
+    for run in ["a", "b"] {
+        lines.push(format!(
+            r#"{{"kind":"stage","object":{{"stage_execution_ref":"stage:p.{run}.s","run_ref":"run:p.{run}","stage_name":"s","status":"open","started_at":"{at}"}}}}"#
+        ));
+    }
+    for (n, (source, target, relation)) in relations.iter().enumerate() {
+        let (source, target) = (source % ENDS.len(), target % ENDS.len());
+        if source != target {
+            let (source, target, relation) = (ENDS[source], ENDS[target], TYPES[relation % TYPES.len()]);
+            lines.push(format!(
+                r#"{{"kind":"relation","object":{{"relation_ref":"relation:e-{n}","relation_type":"{relation}","source_ref":"{source}","target_ref":"{target}","recorded_at":"{at}","origin_marker":"explicit","confidence_marker":"high"}}}}"#
+            ));
+        }
+    }
+    for (artifact, stage) in [
+        ("p.a.m", r#""stage_execution_ref":"stage:p.a.s","#),
+        ("p.a.n", ""),
+        ("p.b.m", r#""stage_execution_ref":"stage:p.b.s","#),
+    ] {
+        let run = &artifact[..3];
+        lines.push(format!(
+            r#"{{"kind":"artifact","object":{{"artifact_ref":"artifact:{artifact}","artifact_kind":"model","run_ref":"run:{run}",{stage}"created_at":"{at}","producer_ref":"t","location_ref":"{artifact}"}}}}"#
+        ));
+    }
+    lines.join("\n")
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(16))]
+
+    #[test]
+    fn walks_over_random_graphs_equal_the_model(
+        relations in proptest::collection::vec((0..18usize, 0..18usize, 0..4usize), 0..24),
+        deployed in proptest::array::uniform2(proptest::option::of(0..3usize)),
+    ) {
+        let text = generated(&relations, &deployed);
+        let mut model = Lineage::default();
+        text.lines().for_each(|line| model.add(&parse(line).unwrap()));
+        let dir = TempDir::new("random-lineage");
+        let contexta = Options::new(dir.path()).detect_code_revision(false).open().unwrap();
+        let source = ImportSource::Reader("lines", &mut text.as_bytes());
+        contexta.import_jsonl(source, ImportSettings::default()).unwrap();
+        for root in ENDS {
+            for direction in Direction::ALL {
+                for depth_max in [Some(0), Some(1), Some(3), None] {
+                    let walk = Walk { root, direction: direction.as_str(), depth_max };
+                    let got = contexta.traverse_lineage(root, direction, depth_max).unwrap().to_value();
+                    let difference = values("$", &model.answer(walk), &got);
+                    proptest::prop_assert_eq!(difference, Ok(()), "{:?}\n{}", walk, text);
+                }
+            }
+        }
     }
 }

@@ -36,8 +36,8 @@ pub fn traverse_lineage(
     let root = StableRef::parse(crate::contract::rules::trim(subject))?;
     store.read(|view| {
         let mut traversal = walk::walk(view, &root, direction, depth_max)?;
-        let is_found = !traversal.edges.is_empty() || !traversal.completeness_notes.is_empty();
-        if is_found && traversal.edges.is_empty() && !exists(view, &root)? {
+        // A root with relations is known, even if no fact about it is in the workspace.
+        if !traversal.completeness_notes.is_empty() && !exists(view, &root)? {
             let message = format!("the workspace has no {root}");
             let note = Note::new(Severity::Warning, "lineage_subject_unknown", message);
             traversal.notes.push(note.with("subject", &root));
@@ -49,7 +49,7 @@ pub fn traverse_lineage(
 /// Returns `true` if the workspace contains the object or record with this ref.
 fn exists(view: &StoreView<'_>, subject: &StableRef) -> Result<bool> {
     if let Ok(artifact) = ArtifactRef::try_from(subject.clone()) {
-        return Ok(view.artifact(&artifact)?.is_some());
+        return view.has_artifact(&artifact).map_err(Into::into);
     }
     if let Ok(relation) = RelationRef::try_from(subject.clone()) {
         return Ok(view.relation(&relation)?.is_some());

@@ -33,6 +33,7 @@ pub(super) fn walk(
         order: Vec::new(),
         implied: BTreeSet::new(),
         deployments: HashMap::new(),
+        has_provenance: view.objects(ObjectKind::Provenance, "provenance:")?.next().is_some(),
         is_cut: false,
     };
     let has_relations = walk.run()?;
@@ -77,6 +78,8 @@ struct Walk<'v> {
     order: Vec<RelationRef>,
     implied: BTreeSet<ImpliedEdge>,
     deployments: HashMap<StableRef, Vec<ImpliedEdge>>,
+    /// `false` if the workspace has no provenance records, so that no edge needs a look-up.
+    has_provenance: bool,
     /// `true` if a limit kept something out of the answer.
     is_cut: bool,
 }
@@ -136,10 +139,12 @@ impl Walk<'_> {
 
     fn follow_edge(&mut self, at: &VisitedRef, member: &StableRef, edge: LineageEdge) -> Result<()> {
         let Some(end) = next_of(&edge, member, self.direction).cloned() else { return Ok(()) };
+        let (source, target) = (edge.source_ref.clone(), edge.target_ref.clone());
+        // The other end, seen from `at`; `member` may be the other end itself.
         let (direction, next) = match self.direction {
-            Direction::Both if edge.source_ref == at.subject => (Direction::Outbound, vec![end]),
-            Direction::Both if edge.target_ref == at.subject => (Direction::Inbound, vec![end]),
-            Direction::Both => (Direction::Both, vec![edge.source_ref.clone(), edge.target_ref.clone()]),
+            Direction::Both if source == at.subject => (Direction::Outbound, vec![target]),
+            Direction::Both if target == at.subject => (Direction::Inbound, vec![source]),
+            Direction::Both => (Direction::Both, vec![source, target]),
             one => (one, vec![end]),
         };
         let confidence = Some(edge.confidence_marker);
@@ -202,7 +207,10 @@ impl Walk<'_> {
             return Ok(false);
         }
         let relation = edge.relation_ref.clone();
-        let provenance = self.view.provenance_of(&relation)?.pop();
+        let provenance = match self.has_provenance {
+            true => self.view.provenance_of(&relation)?.pop(),
+            false => None,
+        };
         self.order.push(relation.clone());
         let (depth, found_at) = (at.depth, at.subject.clone());
         self.edges.insert(relation, TraversedEdge { edge, direction, depth, found_at, provenance });

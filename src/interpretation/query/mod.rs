@@ -1,9 +1,11 @@
 //! Queries on projects, runs, and the content of one run.
 
 pub mod condition;
+pub mod filter;
 pub mod line;
 pub mod listing;
 pub mod record_page;
+mod run_facts;
 pub mod run_list;
 pub mod search;
 pub mod series;
@@ -11,6 +13,7 @@ pub mod snapshot;
 pub mod time_range;
 
 pub use condition::{Comparison, MetricCondition};
+pub use filter::Filter;
 pub use line::{RecordLine, record_line};
 pub use listing::{BatchList, DeploymentList, ProjectList, SampleList};
 pub use record_page::{RecordPage, RecordQuery};

@@ -4,6 +4,8 @@ use crate::contract::{MetricValue, ProjectRef, RunRef, Timestamp, Value};
 use crate::interpretation::error::{Error, Result};
 use crate::interpretation::metric::{self, Measurement, MetricName, Selection};
 use crate::interpretation::query::condition::MetricCondition;
+use crate::interpretation::query::filter::Filter;
+use crate::interpretation::query::run_facts::RunFacts;
 use crate::interpretation::query::snapshot::run_notes;
 use crate::interpretation::query::time_range::TimeRange;
 use crate::store::{self, Attempts, Note, RunRow, SeriesRow, Store, StoreView};
@@ -71,6 +73,8 @@ pub struct RunListQuery {
     pub time_range: TimeRange,
     /// Conditions on metrics. All must be fulfilled.
     pub metric_conditions: Vec<MetricCondition>,
+    /// A condition in the filter language.
+    pub filter: Option<Filter>,
     /// The runs that the list is restricted to; `None` for no restriction.
     pub only: Option<BTreeSet<RunRef>>,
     /// The column by which the runs are sorted; `None` for the order of project, start and ref. Runs with equal values
@@ -92,6 +96,7 @@ impl Default for RunListQuery {
             tags: BTreeMap::new(),
             time_range: TimeRange::default(),
             metric_conditions: Vec::new(),
+            filter: None,
             only: None,
             sort_by: Some(RunColumn::StartedAt),
             descending: true,
@@ -233,6 +238,15 @@ fn page_of_rows(
         let mut fulfilling = Vec::new();
         for row in rows {
             if fulfils(view, &row.0.run_ref, condition)? {
+                fulfilling.push(row);
+            }
+        }
+        rows = fulfilling;
+    }
+    if let Some(filter) = &query.filter {
+        let mut fulfilling = Vec::new();
+        for row in rows {
+            if filter.holds(&RunFacts { view, run: &row.0 })? {
                 fulfilling.push(row);
             }
         }

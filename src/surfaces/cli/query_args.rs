@@ -56,6 +56,9 @@ pub(super) struct SelectionArgs {
     /// Only runs that started at this time or earlier. A date includes the whole day
     #[arg(long, value_name = "TIME")]
     before: Option<String>,
+    /// Only runs that fulfil this condition, such as 'metrics.loss < 0.3 and not status = failed' (docs/QUERY.md)
+    #[arg(long, value_name = "EXPR")]
+    filter: Option<String>,
     /// Column to sort by: started_at, ended_at, name, status, duration, metrics.KEY, params.NAME [default: started_at;
     /// without any option the runs are listed project by project]
     #[arg(long, value_name = "COLUMN")]
@@ -86,6 +89,7 @@ impl SelectionArgs {
         query.status = self.status.clone();
         query.tags = self.tag.iter().cloned().collect();
         query.time_range = TimeRange::parse(self.after.as_deref(), self.before.as_deref())?;
+        query.filter = self.filter.as_deref().map(str::parse).transpose()?;
         query.descending = self.desc;
         query.limit = self.limit.map(|limit| count("limit", limit)).transpose()?;
         query.offset = count("offset", self.offset)?;

@@ -1,0 +1,247 @@
+//! The parsed form of a filter.
+
+use crate::contract::{MetricValue, Timestamp};
+use std::fmt;
+
+/// A condition.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum Expr {
+    /// All of these are fulfilled.
+    All(Vec<Expr>),
+    /// At least one of these is fulfilled.
+    Any(Vec<Expr>),
+    /// This is not fulfilled.
+    Not(Box<Expr>),
+    /// The comparison of a field with a value.
+    Compare(Field, Operator, Literal),
+    /// The field equals one of these values.
+    In(Field, Vec<Literal>),
+    /// The field has no value.
+    IsNull(Field),
+    /// The run has this metric.
+    HasMetric(String),
+}
+
+/// A field of a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Field {
+    /// A value of a metric.
+    Metric(String, MetricAggregate),
+    /// A parameter.
+    Param(String),
+    /// A tag.
+    Tag(String),
+    /// The name.
+    Name,
+    /// The status.
+    Status,
+    /// The id: the last component of the ref.
+    Id,
+    /// The name of the project.
+    Project,
+    /// The name of a stage. A run with several stages has several values; one of them must fulfil a comparison.
+    Stage,
+    /// The time from start to end in seconds.
+    Duration,
+    /// The start.
+    StartedAt,
+    /// The end.
+    EndedAt,
+}
+
+/// The value that represents a metric of a run.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum MetricAggregate {
+    /// The last value.
+    #[default]
+    Last,
+    /// The first value.
+    First,
+    /// The smallest value.
+    Min,
+    /// The greatest value.
+    Max,
+}
+
+impl MetricAggregate {
+    /// All aggregates with their names.
+    pub const ALL: [(&'static str, MetricAggregate); 4] = [
+        ("last", MetricAggregate::Last),
+        ("first", MetricAggregate::First),
+        ("min", MetricAggregate::Min),
+        ("max", MetricAggregate::Max),
+    ];
+
+    /// Returns the name, such as `last`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        MetricAggregate::ALL.iter().find(|(_, aggregate)| *aggregate == self).map_or("", |(name, _)| name)
+    }
+}
+
+/// A comparison operator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Operator {
+    /// `=`
+    Equal,
+    /// `!=`
+    NotEqual,
+    /// `<`
+    Less,
+    /// `<=`
+    LessOrEqual,
+    /// `>`
+    Greater,
+    /// `>=`
+    GreaterOrEqual,
+    /// `~`: the text contains the pattern. `^` at its beginning and `$` at its end stand for the ends of the text.
+    Matches,
+    /// `!~`: the text does not contain the pattern.
+    MatchesNot,
+}
+
+impl Operator {
+    /// All operators with their texts. A text precedes the texts with which it begins.
+    pub const ALL: [(&'static str, Operator); 8] = [
+        ("!=", Operator::NotEqual),
+        ("!~", Operator::MatchesNot),
+        ("<=", Operator::LessOrEqual),
+        (">=", Operator::GreaterOrEqual),
+        ("=", Operator::Equal),
+        ("<", Operator::Less),
+        (">", Operator::Greater),
+        ("~", Operator::Matches),
+    ];
+
+    /// Returns the text, such as `<=`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        Operator::ALL.iter().find(|(_, operator)| *operator == self).map_or("", |(text, _)| text)
+    }
+}
+
+/// A value in a filter.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum Literal {
+    /// A number.
+    Number(MetricValue),
+    /// A text.
+    Text(String),
+    /// `true` or `false`.
+    Bool(bool),
+    /// A time, or the day from the first to the last of two times.
+    Time(Timestamp, Timestamp),
+}
+
+/// The words that have a meaning in the language. As names and texts they are quoted.
+pub(super) const WORDS: [&str; 11] =
+    ["and", "or", "not", "in", "is", "null", "has", "true", "false", "inf", "nan"];
+
+/// Returns `true` if a text needs no quotes as a value.
+pub(super) fn is_bare(text: &str) -> bool {
+    let is_first = |c: char| c.is_ascii_alphabetic() || c == '_';
+    let is_next = |c: char| c.is_ascii_alphanumeric() || "_-/.:".contains(c);
+    text.starts_with(is_first) && text.chars().all(is_next) && !WORDS.contains(&text)
+}
+
+/// Writes a text in quotes.
+fn quoted(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
+    write!(f, "\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
+}
+
+/// Writes the name of a metric, parameter or tag.
+fn named(f: &mut fmt::Formatter<'_>, kind: &str, name: &str) -> fmt::Result {
+    write!(f, "{kind}.")?;
+    if is_name(name) { f.write_str(name) } else { quoted(f, name) }
+}
+
+/// Returns `true` if a name of a metric, parameter or tag needs no quotes. The slash and the dot may be within a name.
+pub(super) fn is_name(name: &str) -> bool {
+    !name.is_empty() && name.chars().all(is_in_name) && !name.ends_with('.')
+}
+
+/// Returns `true` for the characters of a name without quotes.
+pub(super) fn is_in_name(c: char) -> bool {
+    c.is_alphanumeric() || "_-/.:".contains(c)
+}
+
+impl fmt::Display for Field {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Field::Metric(name, aggregate) => {
+                if *aggregate != MetricAggregate::Last {
+                    write!(f, "{}(", aggregate.as_str())?;
+                }
+                named(f, "metrics", name)?;
+                if *aggregate != MetricAggregate::Last { f.write_str(")") } else { Ok(()) }
+            }
+            Field::Param(name) => named(f, "params", name),
+            Field::Tag(name) => named(f, "tags", name),
+            Field::Name => f.write_str("name"),
+            Field::Status => f.write_str("status"),
+            Field::Id => f.write_str("id"),
+            Field::Project => f.write_str("project"),
+            Field::Stage => f.write_str("stage"),
+            Field::Duration => f.write_str("duration"),
+            Field::StartedAt => f.write_str("started_at"),
+            Field::EndedAt => f.write_str("ended_at"),
+        }
+    }
+}
+
+impl fmt::Display for Literal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Literal::Number(number) => number.fmt(f),
+            Literal::Text(text) if is_bare(text) => f.write_str(text),
+            Literal::Text(text) => quoted(f, text),
+            Literal::Bool(value) => value.fmt(f),
+            Literal::Time(first, last) if first == last => first.fmt(f),
+            Literal::Time(first, _) => f.write_str(first.to_string().get(..10).unwrap_or_default()),
+        }
+    }
+}
+
+/// Writes all parentheses that a nested expression can need.
+impl fmt::Display for Expr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let joined = |f: &mut fmt::Formatter<'_>, parts: &[Expr], word: &str| {
+            for (n, part) in parts.iter().enumerate() {
+                if n > 0 {
+                    write!(f, " {word} ")?;
+                }
+                match part {
+                    Expr::All(_) | Expr::Any(_) => write!(f, "({part})")?,
+                    part => part.fmt(f)?,
+                }
+            }
+            Ok(())
+        };
+        match self {
+            Expr::All(parts) => joined(f, parts, "and"),
+            Expr::Any(parts) => joined(f, parts, "or"),
+            Expr::Not(part) => match **part {
+                Expr::All(_) | Expr::Any(_) => write!(f, "not ({part})"),
+                _ => write!(f, "not {part}"),
+            },
+            Expr::Compare(field, operator, value) => write!(f, "{field} {} {value}", operator.as_str()),
+            Expr::In(field, values) => {
+                write!(f, "{field} in (")?;
+                for (n, value) in values.iter().enumerate() {
+                    write!(f, "{}{value}", if n > 0 { ", " } else { "" })?;
+                }
+                f.write_str(")")
+            }
+            Expr::IsNull(field) => write!(f, "{field} is null"),
+            Expr::HasMetric(name) => {
+                f.write_str("has metric ")?;
+                if is_name(name) { f.write_str(name) } else { quoted(f, name) }
+            }
+        }
+    }
+}

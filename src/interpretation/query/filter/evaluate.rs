@@ -1,0 +1,118 @@
+//! The evaluation of a filter.
+//!
+//! - A comparison with a field that has no value is false, also `!=` and `!~`.
+//! - Values of different types are unequal: `!=` is true, every other comparison is false.
+//! - Numbers are compared without rounding. NaN is unequal to every number.
+//! - A date is a whole day: `=` holds for times of the day, `<` for times before it, `>` for times after it.
+
+use crate::contract::{MetricValue, Timestamp};
+use crate::interpretation::query::filter::ast::{Expr, Field, Literal, Operator};
+use crate::interpretation::query::filter::facts::{Fact, Facts};
+use std::cmp::Ordering;
+
+/// Returns `true` if the facts about a run fulfil the condition. Error: the facts cannot be read.
+pub fn holds<F: Facts>(expr: &Expr, facts: &F) -> Result<bool, F::Error> {
+    Ok(match expr {
+        Expr::All(parts) => {
+            for part in parts {
+                if !holds(part, facts)? {
+                    return Ok(false);
+                }
+            }
+            true
+        }
+        Expr::Any(parts) => {
+            for part in parts {
+                if holds(part, facts)? {
+                    return Ok(true);
+                }
+            }
+            false
+        }
+        Expr::Not(part) => !holds(part, facts)?,
+        Expr::Compare(field, operator, literal) => {
+            values(field, facts)?.iter().any(|value| compares(value, *operator, literal))
+        }
+        Expr::In(field, literals) => {
+            let values = values(field, facts)?;
+            let equals =
+                |literal: &Literal| values.iter().any(|value| compares(value, Operator::Equal, literal));
+            literals.iter().any(equals)
+        }
+        Expr::IsNull(field) => values(field, facts)?.is_empty(),
+        Expr::HasMetric(name) => facts.metric(name, Default::default())?.is_some(),
+    })
+}
+
+/// Returns the values of a field: at most one, except for stages.
+fn values<F: Facts>(field: &Field, facts: &F) -> Result<Vec<Fact>, F::Error> {
+    let one = match field {
+        Field::Metric(name, aggregate) => facts.metric(name, *aggregate)?.map(Fact::Number),
+        Field::Param(name) => facts.param(name),
+        Field::Tag(name) => facts.tag(name).map(Fact::Text),
+        Field::Name => Some(Fact::Text(facts.name())),
+        Field::Status => Some(Fact::Text(facts.status())),
+        Field::Id => Some(Fact::Text(facts.id())),
+        Field::Project => Some(Fact::Text(facts.project())),
+        Field::Stage => return Ok(facts.stages()?.into_iter().map(Fact::Text).collect()),
+        // Microseconds are exact as a float up to 285 years.
+        Field::Duration => {
+            facts.duration_micros().map(|micros| Fact::Number(MetricValue::Float(micros as f64 / 1e6)))
+        }
+        Field::StartedAt => facts.started_at().map(Fact::Time),
+        Field::EndedAt => facts.ended_at().map(Fact::Time),
+    };
+    Ok(one.into_iter().collect())
+}
+
+fn compares(value: &Fact, operator: Operator, literal: &Literal) -> bool {
+    match (value, literal) {
+        (Fact::Number(value), Literal::Number(literal)) => {
+            let is_nan = value.as_f64().is_nan() || literal.as_f64().is_nan();
+            ordered((!is_nan).then(|| value.compare(literal)), operator)
+        }
+        (Fact::Text(value), Literal::Text(pattern)) => match operator {
+            Operator::Matches => matches(value, pattern),
+            Operator::MatchesNot => !matches(value, pattern),
+            operator => ordered(Some(value.as_str().cmp(pattern)), operator),
+        },
+        (Fact::Bool(value), Literal::Bool(literal)) if value == literal => operator == Operator::Equal,
+        (Fact::Time(value), Literal::Time(first, last)) => ordered(Some(order(value, first, last)), operator),
+        _ => operator == Operator::NotEqual,
+    }
+}
+
+/// Compares a time with a range of times. A time in the range is equal to it.
+fn order(value: &Timestamp, first: &Timestamp, last: &Timestamp) -> Ordering {
+    match () {
+        () if value < first => Ordering::Less,
+        () if value > last => Ordering::Greater,
+        () => Ordering::Equal,
+    }
+}
+
+/// Returns `true` if values in this order fulfil the comparison; `None` for values without an order.
+fn ordered(order: Option<Ordering>, operator: Operator) -> bool {
+    match operator {
+        Operator::Equal => order == Some(Ordering::Equal),
+        Operator::NotEqual => order != Some(Ordering::Equal),
+        Operator::Less => order == Some(Ordering::Less),
+        Operator::LessOrEqual => order.is_some_and(Ordering::is_le),
+        Operator::Greater => order == Some(Ordering::Greater),
+        Operator::GreaterOrEqual => order.is_some_and(Ordering::is_ge),
+        Operator::Matches | Operator::MatchesNot => false,
+    }
+}
+
+/// Returns `true` if the text contains the pattern. `^` at its beginning and `$` at its end stand for the ends of the
+/// text; every other character stands for itself.
+fn matches(text: &str, pattern: &str) -> bool {
+    let (pattern, at_start) = pattern.strip_prefix('^').map_or((pattern, false), |rest| (rest, true));
+    let (pattern, at_end) = pattern.strip_suffix('$').map_or((pattern, false), |rest| (rest, true));
+    match (at_start, at_end) {
+        (true, true) => text == pattern,
+        (true, false) => text.starts_with(pattern),
+        (false, true) => text.ends_with(pattern),
+        (false, false) => text.contains(pattern),
+    }
+}

@@ -1,0 +1,366 @@
+//! The parser of the filter language: a text becomes tokens, and the tokens become an expression by recursive descent.
+
+use crate::contract::{MetricValue, Timestamp};
+use crate::interpretation::query::filter::ast::{
+    Expr, Field, Literal, MetricAggregate, Operator, WORDS, is_in_name,
+};
+use winnow::Parser;
+use winnow::combinator::{alt, delimited, preceded, repeat};
+use winnow::token::{any, none_of, take_while};
+
+/// The greatest number of parentheses and `not` around a comparison.
+const NESTING_MAX: usize = 64;
+
+/// The fields without a name after a dot.
+const FIELDS: [(&str, Field); 8] = [
+    ("status", Field::Status),
+    ("name", Field::Name),
+    ("id", Field::Id),
+    ("project", Field::Project),
+    ("stage", Field::Stage),
+    ("duration", Field::Duration),
+    ("started_at", Field::StartedAt),
+    ("ended_at", Field::EndedAt),
+];
+
+/// A fault in a filter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Fault {
+    /// The column of the fault in characters; the first character is in column 1.
+    pub(super) column: usize,
+    pub(super) reason: String,
+}
+
+type Result<T> = std::result::Result<T, Fault>;
+
+#[derive(Debug, Clone, PartialEq)]
+enum Token {
+    Word(String),
+    Text(String),
+    /// A number, a date or a time.
+    Digits(String),
+    Operator(Operator),
+    Open,
+    Close,
+    Comma,
+    End,
+}
+
+/// Parses a filter.
+pub(super) fn parse(text: &str) -> Result<Expr> {
+    let mut parser = Parse { tokens: tokens(text)?, next: 0, nesting: 0 };
+    let expr = parser.any()?;
+    match parser.token() {
+        Token::End => Ok(expr),
+        _ => Err(parser.fault("expected `and`, `or` or the end of the filter")),
+    }
+}
+
+/// Returns the tokens of a text, each with its column. The last token is the end.
+fn tokens(text: &str) -> Result<Vec<(Token, usize)>> {
+    let mut tokens = Vec::new();
+    let mut rest = text;
+    loop {
+        rest = rest.trim_start();
+        let start = text.len() - rest.len();
+        let column = text.get(..start).unwrap_or_default().chars().count() + 1;
+        if rest.is_empty() {
+            tokens.push((Token::End, column));
+            return Ok(tokens);
+        }
+        let Ok(token) = token(&mut rest) else {
+            let reason = match rest.chars().next() {
+                Some('"' | '\'') => "the quote is not closed".to_owned(),
+                first => format!("unexpected character {:?}", first.unwrap_or_default()),
+            };
+            return Err(Fault { column, reason });
+        };
+        tokens.push((token, column));
+    }
+}
+
+fn token(input: &mut &str) -> winnow::Result<Token> {
+    let operator = alt((
+        "!=".value(Operator::NotEqual),
+        "!~".value(Operator::MatchesNot),
+        "<=".value(Operator::LessOrEqual),
+        ">=".value(Operator::GreaterOrEqual),
+        "==".value(Operator::Equal),
+        "=".value(Operator::Equal),
+        "<".value(Operator::Less),
+        ">".value(Operator::Greater),
+        "~".value(Operator::Matches),
+    ));
+    let quoted = alt((in_quotes('"'), in_quotes('\'')));
+    let digits = (
+        take_while(1, |c: char| c.is_ascii_digit() || "+-.".contains(c)),
+        take_while(0.., |c: char| c.is_alphanumeric() || "+-.:_".contains(c)),
+    );
+    let word = (take_while(1, |c: char| c.is_alphabetic() || c == '_'), take_while(0.., is_in_name)).take();
+    alt((
+        "(".value(Token::Open),
+        ")".value(Token::Close),
+        ",".value(Token::Comma),
+        operator.map(Token::Operator),
+        quoted.map(Token::Text),
+        digits.take().map(|text: &str| Token::Digits(text.to_owned())),
+        word.map(|text: &str| Token::Word(text.to_owned())),
+    ))
+    .parse_next(input)
+}
+
+/// Returns a parser of a text in quotes. A backslash stands before a quote or a backslash in the text.
+fn in_quotes<'i>(quote: char) -> impl Parser<&'i str, String, winnow::error::ContextError> {
+    let character = alt((preceded('\\', any), none_of(['\\', quote])));
+    let text = repeat(0.., character).fold(String::new, |mut text, c: char| {
+        text.push(c);
+        text
+    });
+    delimited(quote, text, quote)
+}
+
+struct Parse {
+    tokens: Vec<(Token, usize)>,
+    next: usize,
+    nesting: usize,
+}
+
+impl Parse {
+    fn token(&self) -> &Token {
+        self.tokens.get(self.next).map_or(&Token::End, |(token, _)| token)
+    }
+
+    fn take(&mut self) -> Token {
+        let token = self.token().clone();
+        self.next += 1;
+        token
+    }
+
+    /// Returns a fault at the next token.
+    fn fault(&self, reason: impl Into<String>) -> Fault {
+        let at = self.next.min(self.tokens.len().saturating_sub(1));
+        Fault { column: self.tokens.get(at).map_or(1, |(_, column)| *column), reason: reason.into() }
+    }
+
+    /// Takes the next token if it is this word.
+    fn word(&mut self, word: &str) -> bool {
+        let is_word = matches!(self.token(), Token::Word(other) if other == word);
+        self.next += usize::from(is_word);
+        is_word
+    }
+
+    /// Takes the next token, which must be `token`.
+    fn expect(&mut self, token: &Token, name: &str) -> Result<()> {
+        if self.token() != token {
+            return Err(self.fault(format!("expected {name}")));
+        }
+        self.next += 1;
+        Ok(())
+    }
+
+    fn any(&mut self) -> Result<Expr> {
+        let mut parts = vec![self.all()?];
+        while self.word("or") {
+            parts.push(self.all()?);
+        }
+        Ok(single(parts, Expr::Any))
+    }
+
+    fn all(&mut self) -> Result<Expr> {
+        let mut parts = vec![self.condition()?];
+        while self.word("and") {
+            parts.push(self.condition()?);
+        }
+        Ok(single(parts, Expr::All))
+    }
+
+    fn condition(&mut self) -> Result<Expr> {
+        if self.nesting >= NESTING_MAX {
+            return Err(self.fault(format!("more than {NESTING_MAX} nested parentheses or `not`")));
+        }
+        self.nesting += 1;
+        let expr = if self.word("not") {
+            Expr::Not(Box::new(self.condition()?))
+        } else if *self.token() == Token::Open {
+            self.next += 1;
+            let expr = self.any()?;
+            self.expect(&Token::Close, "`)`")?;
+            expr
+        } else if self.word("has") {
+            self.has()?
+        } else {
+            self.comparison()?
+        };
+        self.nesting -= 1;
+        Ok(expr)
+    }
+
+    fn has(&mut self) -> Result<Expr> {
+        if !self.word("metric") {
+            return Err(self.fault("expected `metric` after `has`"));
+        }
+        match self.token().clone() {
+            Token::Word(name) | Token::Text(name) | Token::Digits(name) if !name.is_empty() => {
+                self.next += 1;
+                Ok(Expr::HasMetric(name))
+            }
+            _ => Err(self.fault("expected the key of a metric")),
+        }
+    }
+
+    fn comparison(&mut self) -> Result<Expr> {
+        let field = self.field()?;
+        if self.word("is") {
+            let is_negated = self.word("not");
+            if !self.word("null") {
+                return Err(self.fault("expected `null` or `not null`"));
+            }
+            let expr = Expr::IsNull(field);
+            return Ok(if is_negated { Expr::Not(Box::new(expr)) } else { expr });
+        }
+        if self.word("in") {
+            return Ok(Expr::In(field.clone(), self.list(&field)?));
+        }
+        if self.word("not") {
+            if !self.word("in") {
+                return Err(self.fault("expected `in` after `not`"));
+            }
+            return Ok(Expr::Not(Box::new(Expr::In(field.clone(), self.list(&field)?))));
+        }
+        let Token::Operator(operator) = *self.token() else {
+            return Err(self.fault("expected =, !=, <, <=, >, >=, ~, !~, `in`, `not in` or `is null`"));
+        };
+        self.next += 1;
+        let at = self.next;
+        let literal = self.literal(&field)?;
+        if matches!(operator, Operator::Matches | Operator::MatchesNot)
+            && !matches!(literal, Literal::Text(_))
+        {
+            self.next = at;
+            return Err(self.fault("expected a text, such as \"^ab\""));
+        }
+        Ok(Expr::Compare(field, operator, literal))
+    }
+
+    fn list(&mut self, field: &Field) -> Result<Vec<Literal>> {
+        self.expect(&Token::Open, "`(` and a list of values")?;
+        let mut values = vec![self.literal(field)?];
+        while *self.token() == Token::Comma {
+            self.next += 1;
+            values.push(self.literal(field)?);
+        }
+        self.expect(&Token::Close, "`,` or `)`")?;
+        Ok(values)
+    }
+
+    fn field(&mut self) -> Result<Field> {
+        let Token::Word(word) = self.token().clone() else {
+            return Err(self.fault("expected a field, such as metrics.loss or status"));
+        };
+        if let Some((_, aggregate)) = MetricAggregate::ALL.iter().find(|(name, _)| *name == word) {
+            self.next += 1;
+            self.expect(&Token::Open, "`(` and a metric")?;
+            let at = self.next;
+            let field = self.field()?;
+            let Field::Metric(name, MetricAggregate::Last) = field else {
+                self.next = at;
+                return Err(self.fault(format!("expected a metric, such as {word}(metrics.loss)")));
+            };
+            self.expect(&Token::Close, "`)`")?;
+            return Ok(Field::Metric(name, *aggregate));
+        }
+        if let Some((_, field)) = FIELDS.iter().find(|(name, _)| *name == word) {
+            self.next += 1;
+            return Ok(field.clone());
+        }
+        let (kind, name) = word.split_once('.').unwrap_or((&word, ""));
+        let of_name: fn(String) -> Field = match kind {
+            "metrics" | "metric" => |name| Field::Metric(name, MetricAggregate::Last),
+            "params" | "param" => Field::Param,
+            "tags" | "tag" => Field::Tag,
+            _ => {
+                let known = FIELDS.map(|(name, _)| name).join(", ");
+                let reason = format!(
+                    "{word:?} is not a field; the fields are metrics.KEY, params.NAME, tags.NAME, {known}"
+                );
+                return Err(self.fault(reason));
+            }
+        };
+        self.next += 1;
+        match self.token().clone() {
+            // The dot at the end of the word is followed by a name in quotes.
+            Token::Text(quoted) if word.ends_with('.') && name.is_empty() && !quoted.is_empty() => {
+                self.next += 1;
+                Ok(of_name(quoted))
+            }
+            _ if name.is_empty() || name.ends_with('.') => {
+                self.next -= 1;
+                Err(self.fault(format!("expected a name, such as {kind}.NAME or {kind}.\"NAME\"")))
+            }
+            _ => Ok(of_name(name.to_owned())),
+        }
+    }
+
+    /// Takes a value that `field` is compared with.
+    fn literal(&mut self, field: &Field) -> Result<Literal> {
+        let is_time = matches!(field, Field::StartedAt | Field::EndedAt);
+        let literal = match self.token() {
+            Token::Digits(digits) => match (number(digits), time(digits)) {
+                (_, Some(time)) if is_time => Some(time),
+                (Some(number), _) => Some(Literal::Number(number)),
+                (None, Some(_)) => Some(Literal::Text(digits.clone())),
+                (None, None) => None,
+            },
+            Token::Text(text) if is_time => time(text),
+            Token::Text(text) => Some(Literal::Text(text.clone())),
+            Token::Word(word) => match word.as_str() {
+                "true" => Some(Literal::Bool(true)),
+                "false" => Some(Literal::Bool(false)),
+                "nan" => Some(Literal::Number(MetricValue::Float(f64::NAN))),
+                "inf" => Some(Literal::Number(MetricValue::Float(f64::INFINITY))),
+                word if WORDS.contains(&word) => None,
+                word => Some(Literal::Text(word.to_owned())),
+            },
+            _ => None,
+        };
+        match literal {
+            Some(literal) if is_time == matches!(literal, Literal::Time(..)) => {
+                self.take();
+                Ok(literal)
+            }
+            _ if is_time => Err(self.fault("expected a time, such as 2026-11-01 or 2026-11-01T08:00:00Z")),
+            _ => Err(self.fault("expected a number, a text, `true` or `false`")),
+        }
+    }
+}
+
+/// Returns the only part, or all parts as one expression.
+fn single(mut parts: Vec<Expr>, join: fn(Vec<Expr>) -> Expr) -> Expr {
+    match parts.len() {
+        1 => parts.remove(0),
+        _ => join(parts),
+    }
+}
+
+/// Returns the number that a text states, without rounding whole numbers.
+fn number(text: &str) -> Option<MetricValue> {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    if !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        let whole = text.parse().map(MetricValue::Int);
+        let big = || {
+            let sign = if text.starts_with('-') { "-" } else { "" };
+            MetricValue::Big(format!("{sign}{}", digits.trim_start_matches('0')).into())
+        };
+        return Some(whole.unwrap_or_else(|_| big()));
+    }
+    text.parse().ok().map(MetricValue::Float)
+}
+
+/// Returns the time, or the day from its first to its last microsecond.
+fn time(text: &str) -> Option<Literal> {
+    let day = |time_of_day: &str| format!("{text}{time_of_day}").parse::<Timestamp>().ok();
+    if let (10, Some(first), Some(last)) = (text.len(), day("T00:00:00Z"), day("T23:59:59.999999Z")) {
+        return Some(Literal::Time(first, last));
+    }
+    text.parse().ok().map(|time| Literal::Time(time, time))
+}

@@ -1,0 +1,88 @@
+//! The facts about a run in the workspace, for a filter.
+
+use crate::contract::{MetricValue, Timestamp, Value};
+use crate::interpretation::metric::{self, MetricName, Selection};
+use crate::interpretation::query::filter::{Fact, Facts, MetricAggregate};
+use crate::store::{self, Attempts, RunRow, StoreView};
+
+/// A run in a view of the store. Metrics and stages are read when a filter asks for them.
+#[derive(Debug)]
+pub(super) struct RunFacts<'a> {
+    pub(super) view: &'a StoreView<'a>,
+    pub(super) run: &'a RunRow,
+}
+
+impl Facts for RunFacts<'_> {
+    type Error = store::Error;
+
+    fn metric(&self, name: &str, aggregate: MetricAggregate) -> store::Result<Option<MetricValue>> {
+        let name = MetricName::parse(name);
+        let rows = metric::rows_of(self.view, &self.run.run_ref, &name, Attempts::Newest)?;
+        let mut answering = metric::answering(&rows, &name, None);
+        // The values outside any stage are those of the run.
+        if answering.iter().any(|row| row.key.stage_ref.is_none()) {
+            answering.retain(|row| row.key.stage_ref.is_none());
+        }
+        let selection = match aggregate {
+            MetricAggregate::Last => Selection::Latest,
+            MetricAggregate::Min => Selection::Min,
+            MetricAggregate::Max => Selection::Max,
+            MetricAggregate::First => {
+                let first = answering.iter().map(|row| &row.first);
+                let first = first.min_by_key(|point| (point.observed_at, point.stamp));
+                return Ok(first.map(|point| point.value.clone()));
+            }
+        };
+        let measured = metric::measure(self.view, &answering, selection, Attempts::Newest)?;
+        Ok(measured.map(|measured| measured.value))
+    }
+
+    fn param(&self, name: &str) -> Option<Fact> {
+        Some(match self.run.params.get(name)? {
+            Value::Null => return None,
+            Value::Bool(value) => Fact::Bool(*value),
+            Value::Int(n) => Fact::Number(MetricValue::Int(*n)),
+            Value::Float(f) => Fact::Number(MetricValue::Float(*f)),
+            Value::Big(digits) => Fact::Number(MetricValue::Big(digits.as_str().into())),
+            Value::Text(text) => Fact::Text(text.clone()),
+            _ => Fact::Other,
+        })
+    }
+
+    fn tag(&self, name: &str) -> Option<String> {
+        self.run.tags.get(name).cloned()
+    }
+
+    fn name(&self) -> String {
+        self.run.name.clone()
+    }
+
+    fn id(&self) -> String {
+        self.run.run_ref.last_component().to_owned()
+    }
+
+    fn project(&self) -> String {
+        self.run.project_name.clone()
+    }
+
+    fn status(&self) -> String {
+        self.run.shown_status().to_owned()
+    }
+
+    fn stages(&self) -> store::Result<Vec<String>> {
+        Ok(self.view.stages(&self.run.run_ref)?.into_iter().map(|stage| stage.name).collect())
+    }
+
+    fn duration_micros(&self) -> Option<i64> {
+        let micros = self.run.ended_at?.micros_since(self.run.started_at?);
+        (micros >= 0).then_some(micros)
+    }
+
+    fn started_at(&self) -> Option<Timestamp> {
+        self.run.started_at
+    }
+
+    fn ended_at(&self) -> Option<Timestamp> {
+        self.run.ended_at
+    }
+}
