@@ -217,27 +217,6 @@ fn transaction_performs_seven_operations_if_no_other_process_appends() {
     }
 }
 
-/// A view after the first one reads the metadata of the log directory and of the open segment, and the new frames.
-#[test]
-fn view_reads_no_frame_of_the_own_stream_twice() {
-    let disk = SimDisk::new(29);
-    let process = disk.spawn(1);
-    let engine = on(process.clone());
-    engine.append_all(&(0..60).map(added).collect::<Vec<Job>>()).unwrap();
-    engine.view().unwrap();
-    disk.advance(3_000_000_000);
-    engine.append(&added(60)).unwrap();
-    engine.view().unwrap();
-    let operations = || {
-        let before = process.operations();
-        engine.view().unwrap();
-        process.operations() - before
-    };
-    assert_eq!(operations(), 2);
-    engine.append(&added(61)).unwrap();
-    assert_eq!(operations(), 3);
-}
-
 /// A process that opens the tables applies the entries that were not published: at most a tenth of the published ones,
 /// or half of them and at most 4,096.
 #[test]

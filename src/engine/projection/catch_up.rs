@@ -80,8 +80,8 @@ pub(super) fn catch_up<E: Event>(
 /// Stores the result of a catch-up in `opened`: the number of entries, the latest time, and whether the tables count as
 /// unpublished. Returns the notes of the catch-up.
 fn finish(reader: StepReader<'_>, site: &Site, opened: &mut Opened, applied: u64) -> Result<Vec<Note>> {
-    let StepReader { mut notes, started, latest, has_reread, last_frame, own_end, .. } = reader;
-    (opened.last_frame, opened.own_end) = (last_frame, own_end);
+    let StepReader { mut notes, started, latest, has_reread, last_frame, .. } = reader;
+    opened.last_frame = last_frame;
     opened.applied += applied;
     opened.latest = latest;
     if let Some(reason) = opened.rebuilt.take()

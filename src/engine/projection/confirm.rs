@@ -9,7 +9,6 @@ use crate::engine::log::{Item, OpenSegment, StreamReader};
 use crate::engine::projection::cursor::{CurrentFile, Cursor, FRESH, Listing};
 use crate::engine::projection::log_access::{CommitPlace, LogAccess};
 use crate::engine::projection::note::RebuildReason;
-use crate::engine::projection::own_end::OwnEnd;
 
 /// The result of comparing a stream with its cursor.
 pub(super) enum StreamState {
@@ -70,9 +69,8 @@ impl LogAccess<'_> {
     }
 
     /// Confirms the cursor of the stream that this process appends to. Reads only the metadata of the open segment and
-    /// the last frame before the cursor. The frame is not read if the previous catch-up of this process ended with it:
-    /// `own_end` is the end of the stream at this catch-up. Returns the metadata, the confirmed cursor, and a reader of
-    /// the frames from the cursor to [`OpenSegment::end`].
+    /// the last frame before the cursor. Returns the metadata, the confirmed cursor, and the reader that has read this
+    /// frame and ends at [`OpenSegment::end`].
     ///
     /// Returns `None` if the cursor must be confirmed with [`LogAccess::confirm`] instead: the cursor is not in the
     /// open segment or was read during another boot, gaps precede the cursor, or the frame or the metadata does not
@@ -84,7 +82,6 @@ impl LogAccess<'_> {
         &self,
         cursor: &Cursor,
         open: &OpenSegment,
-        own_end: Option<&OwnEnd>,
     ) -> Option<(Listing, Box<Cursor>, Box<StreamReader>)> {
         let is_within = cursor.frame.segment == open.base
             && cursor.resume.segment == open.base
@@ -93,11 +90,7 @@ impl LogAccess<'_> {
         if !is_within || !cursor.gaps.is_empty() || self.is_reread_needed(cursor) {
             return None;
         }
-        let listing = Listing::of_open_segment(self.storage.as_ref(), open, &cursor.files)?;
-        if own_end.is_some_and(|end| end.is_end_of(cursor, open)) {
-            let reader = StreamReader::of_open_segment(self.storage, self.log, open, cursor.resume);
-            return Some((listing, Box::new(cursor.clone()), Box::new(reader)));
-        }
+        let listing = Listing::of_open_segment(self.storage.as_ref(), self.log, open, &cursor.files)?;
         let mut reader = StreamReader::of_open_segment(self.storage, self.log, open, cursor.frame);
         // After an error of the storage, the caller confirms the cursor with `confirm`, which returns the error.
         let Ok(Some(Item::Commit(commit))) = reader.next_item() else { return None };

@@ -127,11 +127,12 @@ impl Listing {
     /// later segments.
     pub(super) fn of_open_segment(
         storage: &dyn Storage,
+        log: &Path,
         open: &OpenSegment,
         then: &Files,
     ) -> Option<Listing> {
         let at = storage.now();
-        let info = storage.info(&open.path).ok()?;
+        let info = storage.info(&names::segment_path(log, open.stream, open.base)).ok()?;
         let is_same = then.current.is_some_and(|file| file.inode == CurrentFile::of(&info).inode);
         (is_same && then.later == 0 && info.len >= open.end).then(|| Listing {
             stream: open.stream,

@@ -10,8 +10,7 @@
 //! Files, lowest first. Each file imports only files above it in this list:
 //! ```text
 //! note, block, options, table, point, version, damage, bounds      values
-//! chunk, register, cursor, own_end, stream_list, generation         rows and files
-//! overlay, site, reading                                           database images and tables
+//! chunk, register, cursor, stream_list, generation, overlay, site  rows, files, and database images
 //! tables, definition, recent, own_tables, opened                   writing rows
 //! rows, version_rows, series_rows, register_rows, view, digest     reading rows
 //! log_access, confirm, stream_commits, step, catch_up              applying entries
@@ -50,12 +49,10 @@ mod options;
 pub(crate) mod overlay;
 #[cfg(feature = "testing")]
 pub mod overlay;
-mod own_end;
 mod own_tables;
 mod point;
 mod point_buffer;
 mod projector;
-mod reading;
 mod recent;
 mod register;
 mod register_rows;

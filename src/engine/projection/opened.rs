@@ -6,15 +6,13 @@ use crate::engine::projection::cursor::{Cursor, LogPosition};
 use crate::engine::projection::damage::Damage;
 use crate::engine::projection::note::{Note, RebuildReason};
 use crate::engine::projection::overlay::{Overlay, Spill};
-use crate::engine::projection::own_end::OwnEnd;
 use crate::engine::projection::own_tables::{self, FramePlace};
-use crate::engine::projection::reading::Reading;
 use crate::engine::projection::recent::RecentRows;
 use crate::engine::projection::row_writer::write_rows;
 use crate::engine::projection::step::StepRows;
 use crate::engine::projection::stream_list::StreamList;
 use crate::engine::projection::table::RowResult;
-use redb::ReadableDatabase;
+use redb::{ReadTransaction, ReadableDatabase};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -46,7 +44,7 @@ pub(super) struct Opened {
     /// A read transaction on the current content of the database, which views share. `None` if no read transaction was
     /// begun since the last change of the database. Declared before the database, so that it is dropped before the
     /// database.
-    reading: Option<Arc<Reading>>,
+    reading: Option<Arc<ReadTransaction>>,
     /// The rows that are not in the database yet. Views share the rows.
     pub(super) recent: Arc<RecentRows>,
     pub(super) database: Arc<redb::Database>,
@@ -65,9 +63,6 @@ pub(super) struct Opened {
     pub(super) cursors: Arc<BTreeMap<StreamId, Cursor>>,
     /// The last frame for which a row was added to the frame index since the database was opened.
     pub(super) last_frame: Option<FramePlace>,
-    /// The end of the own stream at the last catch-up; `None` if this process had no open segment, or if the stream was
-    /// not read to its end.
-    pub(super) own_end: Option<OwnEnd>,
     /// The notes about entries that could not be decoded; `None` if the notes must be read from the tables again.
     pub(super) undecoded: Option<Vec<Note>>,
     /// The streams of the log at the last catch-up; `None` before the first catch-up.
@@ -105,7 +100,6 @@ impl Opened {
             applied: 0,
             cursors: Arc::default(),
             last_frame: None,
-            own_end: None,
             undecoded: None,
             streams: None,
             latest: 0,
@@ -115,12 +109,12 @@ impl Opened {
         })
     }
 
-    /// Returns a read transaction on the current content of the database, with its open tables.
-    pub(super) fn reading(&mut self) -> RowResult<Arc<Reading>> {
+    /// Returns a read transaction on the current content of the database.
+    pub(super) fn reading(&mut self) -> RowResult<Arc<ReadTransaction>> {
         if let Some(reading) = &self.reading {
             return Ok(Arc::clone(reading));
         }
-        let reading = Arc::new(Reading::new(self.database.begin_read()?));
+        let reading = Arc::new(self.database.begin_read()?);
         self.reading = Some(Arc::clone(&reading));
         Ok(reading)
     }

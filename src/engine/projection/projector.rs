@@ -390,7 +390,7 @@ impl<E: Event> Projector<E> {
                 (fresh.published, fresh.applied) = (opened.published, opened.applied);
                 fresh.latest = opened.latest;
                 (fresh.cursors, fresh.streams) = (opened.cursors, opened.streams);
-                (fresh.undecoded, fresh.own_end) = (opened.undecoded, opened.own_end);
+                fresh.undecoded = opened.undecoded;
                 return Ok(fresh);
             }
             Ok(None) if is_requested => {

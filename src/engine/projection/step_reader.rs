@@ -11,7 +11,6 @@ use crate::engine::projection::cursor::{Cursor, FRESH, Listing, LogPosition};
 use crate::engine::projection::log_access::LogAccess;
 use crate::engine::projection::note::{Note, RebuildReason};
 use crate::engine::projection::opened::Opened;
-use crate::engine::projection::own_end::OwnEnd;
 use crate::engine::projection::own_tables::FramePlace;
 use crate::engine::projection::site::Site;
 use crate::engine::projection::step::Step;
@@ -34,11 +33,6 @@ pub(super) struct StepReader<'a> {
     open_segment: Option<&'a OpenSegment>,
     /// The streams that were not examined yet, each with true if it is certainly unchanged.
     streams: IntoIter<(StreamId, bool)>,
-    /// The open segment of this process while its stream is read through the file of the writer.
-    own: Option<&'a OpenSegment>,
-    /// The end of the own stream at the previous catch-up; after the own stream was read, its end at this catch-up.
-    /// `None` if it is unknown.
-    pub(super) own_end: Option<OwnEnd>,
     /// The commits of the stream that is being read, and the cursor with which reading began.
     commits: Option<(StreamCommits<'a>, Cursor)>,
     /// The position at which the catch-up ends; `None` for the end of the log.
@@ -90,8 +84,6 @@ impl<'a> StepReader<'a> {
             streams: are_unchanged(log, started, &cursors, streams).into_iter(),
             cursors,
             open_segment,
-            own: None,
-            own_end: opened.own_end.take(),
             commits: None,
             until: opened.until.clone(),
             bytes_expected,
@@ -137,13 +129,11 @@ impl<'a> StepReader<'a> {
         }
         let cursor = known.cloned().unwrap_or_else(Cursor::start);
         if let Some(open) = self.open_segment.filter(|open| open.stream == stream)
-            && let Some((listing, confirmed, reader)) =
-                self.log.confirm_open(&cursor, open, self.own_end.take().as_ref())
+            && let Some((listing, confirmed, reader)) = self.log.confirm_open(&cursor, open)
         {
             let until = self.until_in(stream);
             let commits = StreamCommits::new(self.log, listing, *confirmed, Some(reader), until);
             self.commits = Some((commits, cursor));
-            self.own = Some(open);
             return Ok(());
         }
         self.has_reread |= cursor.is_of_another_boot(self.log.boot);
@@ -198,13 +188,6 @@ impl<'a> StepReader<'a> {
         }
         let (cursor, notes) = commits.into_parts();
         self.notes.extend(notes);
-        // Only a stream that was read through the file of the writer is known to be the content of this file.
-        if let Some(open) = self.own.take()
-            && unreadable.is_none()
-            && (cursor.resume.offset, cursor.resume.next) == (open.end, open.next)
-        {
-            self.own_end = Some(OwnEnd::of(open, cursor.last));
-        }
         self.notes.extend(unreadable.map(|reason| Note::StreamUnreadable { stream, reason }));
         self.add_stream_notes(stream, &cursor);
         // An unchanged cursor needs no transaction.

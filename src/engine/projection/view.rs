@@ -14,17 +14,17 @@ use crate::engine::projection::note::Note;
 use crate::engine::projection::opened::Opened;
 use crate::engine::projection::own_tables;
 use crate::engine::projection::point::time_bytes;
-use crate::engine::projection::reading::Reading;
 use crate::engine::projection::recent::RecentRows;
 use crate::engine::projection::register_rows::Registers;
 use crate::engine::projection::rows::{Range, Row, Rows};
 use crate::engine::projection::series_rows::{Chunks, PointFilter, Series};
 use crate::engine::projection::site::Site;
-use crate::engine::projection::table::{TableKind, TableSpec, declaration, fenced};
+use crate::engine::projection::table::{Definition, TableKind, TableSpec, declaration, fenced};
 use crate::engine::projection::version::{Version, is_version_row, split_version_row};
 #[cfg(feature = "ml")]
 use crate::engine::projection::version_rows::VersionRows;
 use crate::engine::projection::version_rows::VersionsByKey;
+use redb::ReadTransaction;
 use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::io;
@@ -52,8 +52,8 @@ pub struct View {
 /// The data that a view shares with the views that [`View::as_of`] creates from the same snapshot.
 #[derive(Debug)]
 struct Snapshot {
-    reading: Arc<Reading>,
-    // Declared after the read transaction, so that the database is dropped after the transaction.
+    transaction: Arc<ReadTransaction>,
+    // Declared after the transaction, so that the database is dropped after the transaction.
     _database: Arc<redb::Database>,
     /// The rows in memory, which are not in the database.
     recent: Arc<RecentRows>,
@@ -77,7 +77,7 @@ impl View {
     /// Takes a snapshot of an open database.
     pub(super) fn open(site: &Arc<Site>, opened: &mut Opened, notes: Vec<Note>) -> Result<View> {
         let snapshot = Snapshot {
-            reading: opened.reading().map_err(|e| site.unusable(e))?,
+            transaction: opened.reading().map_err(|e| site.unusable(e))?,
             recent: Arc::clone(&opened.recent),
             _database: Arc::clone(&opened.database),
             site: Arc::clone(site),
@@ -203,9 +203,11 @@ impl View {
         if bounds.is_empty() {
             return Ok(self.iterate(None));
         }
-        let opened = self.snapshot.reading.table(table.name).map_err(|e| self.damaged(e))?;
-        let range = opened.map(|opened| opened.range_owned::<&[u8]>(bounds.as_slices())).transpose();
-        let range = range.map_err(|e| self.damaged(e))?;
+        let range = match self.snapshot.transaction.open_table(Definition::new(table.name)) {
+            Ok(opened) => Some(opened.range_owned::<&[u8]>(bounds.as_slices()).map_err(|e| self.damaged(e))?),
+            Err(redb::TableError::TableDoesNotExist(_)) => None,
+            Err(e) => return Err(self.damaged(e)),
+        };
         let shown = if table.kind == TableKind::Versions { self.as_of } else { None };
         Ok(self.iterate(range).with(self.snapshot.recent.within(table.name, bounds)).until(shown))
     }
@@ -439,7 +441,7 @@ impl View {
     /// Opens a reader of the stream of `position` that begins at or before `position`. Returns `None` if no entry was
     /// applied, or if the stream was removed.
     fn reader_before(&self, position: Position) -> Result<Option<StreamReader>> {
-        let start = own_tables::frame_before(self.snapshot.reading.transaction(), position);
+        let start = own_tables::frame_before(&self.snapshot.transaction, position);
         let start = start.map_err(|e| self.damaged(e))?;
         let Some(start) = start else { return Ok(None) };
         let (storage, log) = (&self.snapshot.site.storage, &self.snapshot.site.log);

@@ -2,7 +2,6 @@
 
 use crate::engine::entry::{Seq, StreamId};
 use crate::engine::storage::File;
-use std::path::Path;
 use std::sync::Arc;
 
 /// The open segment of a writer, up to the end of the last complete frame. The bytes before this end do not change,
@@ -15,8 +14,6 @@ pub struct OpenSegment {
     pub base: Seq,
     /// The salt of the segment.
     pub salt: u64,
-    /// The path of the segment.
-    pub path: Arc<Path>,
     /// The file, open for reading and writing.
     pub file: Arc<dyn File>,
     /// The offset of the end of the last complete frame.

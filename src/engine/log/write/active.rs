@@ -20,7 +20,7 @@ use crate::engine::log::format::mark::{INDEX_STEP, SEAL_INDEX_MAX, Seal};
 use crate::engine::log::write::group::SyncFailure;
 use crate::engine::storage::{File, read_full_at, write_all_at};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Bytes reserved for commits that must succeed on a full disk, and for the close mark.
@@ -56,7 +56,7 @@ pub(super) enum Condition {
 /// A segment that is being appended to.
 #[derive(Debug)]
 pub(super) struct ActiveSegment {
-    pub(super) path: Arc<Path>,
+    pub(super) path: PathBuf,
     pub(super) file: Arc<dyn File>,
     /// The first sequence number of the segment.
     pub(super) base: Seq,
@@ -97,7 +97,7 @@ impl ActiveSegment {
         bytes_max: u64,
     ) -> ActiveSegment {
         ActiveSegment {
-            path: path.into(),
+            path,
             file,
             base: header.base,
             salt: header.salt,

@@ -248,7 +248,6 @@ impl Log {
             stream: active.id,
             base: segment.base,
             salt: segment.salt,
-            path: Arc::clone(&segment.path),
             file: Arc::clone(&segment.file),
             end: segment.offset,
             next: active.next,
