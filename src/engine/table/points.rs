@@ -18,7 +18,7 @@ use std::ops::RangeInclusive;
 /// [`Query`](crate::engine::table::Query).
 ///
 /// # Cost
-/// The table is opened at the first point. A row contains up to 256 points. The rows that may contain points of the
+/// The table is opened at the first point. A row contains up to 224 points. The rows that may contain points of the
 /// range are read one after the other, up to the last requested point. For each end that is read, one row is in memory.
 #[must_use = "an iterator reads nothing before an item is requested"]
 pub struct Points<'v, V> {
