@@ -10,19 +10,6 @@ pub enum Error {
     /// The store failed, or does not have the requested object.
     #[error(transparent)]
     Store(#[from] store::Error),
-    /// There is no series of this metric in the run or stage.
-    #[error("there is no metric {metric_key:?} in {run}{}", stage.as_ref().map(|s| format!(", stage {s:?}")).unwrap_or_default())]
-    MetricNotFound {
-        /// The ref of the run; for a ranking, the text `any of the runs`.
-        run: String,
-        /// The metric.
-        metric_key: String,
-        /// The requested stage, if any.
-        stage: Option<String>,
-        /// The existing metrics, for the hint. An error of `step_series` lists a metric of a stage as `stage/key`; an
-        /// error of a ranking lists only the keys.
-        known: Vec<String>,
-    },
     /// A query for runs is invalid.
     #[error("the query for runs is invalid: {reason}")]
     InvalidRunListQuery {
@@ -102,7 +89,6 @@ impl Error {
     pub fn code(&self) -> &'static str {
         match self {
             Error::Store(e) => e.code(),
-            Error::MetricNotFound { .. } => "query_metric_not_found",
             Error::InvalidRunListQuery { .. } => "query_invalid_run_list_query",
             Error::InvalidTimeRange { .. } => "query_invalid_time_range",
             Error::InvalidMetricCondition { .. } => "query_invalid_metric_condition",
@@ -120,8 +106,6 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         match self {
             Error::Store(e) => e.hint(),
-            Error::MetricNotFound { known, .. } if known.is_empty() => None,
-            Error::MetricNotFound { known, .. } => Some(format!("existing metrics: {}", known.join(", "))),
             Error::InvalidRunListQuery { .. }
             | Error::InvalidTimeRange { .. }
             | Error::InvalidMetricCondition { .. }

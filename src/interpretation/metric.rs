@@ -134,6 +134,16 @@ pub(super) fn answering<'r>(
     of_places(in_stage)
 }
 
+/// Returns the series of `rows` that answer a question on the metric `name` of a run as a whole: the series outside any
+/// stage. Without such a series, returns the series of all stages.
+pub(super) fn answering_for_run<'r>(rows: &'r [SeriesRow], name: &MetricName) -> Vec<&'r SeriesRow> {
+    let mut answering = answering(rows, name, None);
+    if answering.iter().any(|row| row.key.stage_ref.is_none()) {
+        answering.retain(|row| row.key.stage_ref.is_none());
+    }
+    answering
+}
+
 /// One value that represents one or several series.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]

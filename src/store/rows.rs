@@ -115,6 +115,14 @@ impl StageRow {
 }
 
 impl RunRow {
+    /// Returns the time from start to end in microseconds. Returns `None` if the start or the end is unknown, or if the end
+    /// is before the start.
+    #[must_use]
+    pub fn duration_micros(&self) -> Option<i64> {
+        let micros = self.ended_at?.micros_since(self.started_at?);
+        (micros >= 0).then_some(micros)
+    }
+
     /// Returns the status that answers show: `interrupted` if the run is interrupted, otherwise the status.
     pub fn shown_status(&self) -> &'static str {
         if self.interrupted_at.is_some() { INTERRUPTED } else { self.status.as_str() }

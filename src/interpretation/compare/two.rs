@@ -264,14 +264,8 @@ fn differences(left: BTreeMap<String, Value>, right: &BTreeMap<String, Value>) -
 }
 
 fn has_equal_value(left: &Value, right: &Value) -> bool {
-    let number = |value: &Value| match value {
-        Value::Int(n) => Some(MetricValue::Int(*n)),
-        Value::Float(f) => Some(MetricValue::Float(*f)),
-        Value::Big(digits) => Some(MetricValue::Big(digits.as_str().into())),
-        _ => None,
-    };
-    match (number(left), number(right)) {
-        (Some(left), Some(right)) => left.compare(&right).is_eq(),
+    match (MetricValue::try_from(left.clone()), MetricValue::try_from(right.clone())) {
+        (Ok(left), Ok(right)) => left.compare(&right).is_eq(),
         _ => match (left, right) {
             (Value::List(left), Value::List(right)) => {
                 left.len() == right.len() && left.iter().zip(right).all(|(l, r)| has_equal_value(l, r))

@@ -18,11 +18,7 @@ impl Facts for RunFacts<'_> {
     fn metric(&self, name: &str, aggregate: MetricAggregate) -> store::Result<Option<MetricValue>> {
         let name = MetricName::parse(name);
         let rows = metric::rows_of(self.view, &self.run.run_ref, &name, Attempts::Newest)?;
-        let mut answering = metric::answering(&rows, &name, None);
-        // The values outside any stage are those of the run.
-        if answering.iter().any(|row| row.key.stage_ref.is_none()) {
-            answering.retain(|row| row.key.stage_ref.is_none());
-        }
+        let answering = metric::answering_for_run(&rows, &name);
         let selection = match aggregate {
             MetricAggregate::Last => Selection::Latest,
             MetricAggregate::Min => Selection::Min,
@@ -38,15 +34,16 @@ impl Facts for RunFacts<'_> {
     }
 
     fn param(&self, name: &str) -> Option<Fact> {
-        Some(match self.run.params.get(name)? {
-            Value::Null => return None,
-            Value::Bool(value) => Fact::Bool(*value),
-            Value::Int(n) => Fact::Number(MetricValue::Int(*n)),
-            Value::Float(f) => Fact::Number(MetricValue::Float(*f)),
-            Value::Big(digits) => Fact::Number(MetricValue::Big(digits.as_str().into())),
-            Value::Text(text) => Fact::Text(text.clone()),
-            _ => Fact::Other,
-        })
+        let other = match MetricValue::try_from(self.run.params.get(name)?.clone()) {
+            Ok(number) => return Some(Fact::Number(number)),
+            Err(other) => other,
+        };
+        match other {
+            Value::Null => None,
+            Value::Bool(value) => Some(Fact::Bool(value)),
+            Value::Text(text) => Some(Fact::Text(text)),
+            _ => Some(Fact::Other),
+        }
     }
 
     fn tag(&self, name: &str) -> Option<String> {
@@ -74,8 +71,7 @@ impl Facts for RunFacts<'_> {
     }
 
     fn duration_micros(&self) -> Option<i64> {
-        let micros = self.run.ended_at?.micros_since(self.run.started_at?);
-        (micros >= 0).then_some(micros)
+        self.run.duration_micros()
     }
 
     fn started_at(&self) -> Option<Timestamp> {

@@ -277,10 +277,10 @@ pub(in crate::interpretation) fn last_of(
 ) -> Result<Option<Measurement>> {
     let name = MetricName::parse(metric_key);
     let rows = metric::rows_of(view, run, &name, Attempts::Newest)?;
-    let mut answering = metric::answering(&rows, &name, stage);
-    if stage.is_none() && answering.iter().any(|row| row.key.stage_ref.is_none()) {
-        answering.retain(|row| row.key.stage_ref.is_none());
-    }
+    let answering = match stage {
+        Some(_) => metric::answering(&rows, &name, stage),
+        None => metric::answering_for_run(&rows, &name),
+    };
     Ok(metric::measure(view, &answering, Selection::Latest, Attempts::Newest)?)
 }
 
@@ -298,7 +298,7 @@ fn sort(view: &StoreView<'_>, rows: &mut Rows, column: &RunColumn, descending: b
             rows.sort_by(|(a, _), (b, _)| directed(a.shown_status().cmp(b.shown_status())));
         }
         RunColumn::Duration => rows.sort_by(|(a, _), (b, _)| {
-            present_first(duration_micros(a), duration_micros(b), |a, b| directed(a.cmp(b)))
+            present_first(a.duration_micros(), b.duration_micros(), |a, b| directed(a.cmp(b)))
         }),
         RunColumn::Param(name) => rows.sort_by(|(a, _), (b, _)| {
             present_first(a.params.get(name), b.params.get(name), |a, b| directed(order_of_params(a, b)))
@@ -325,12 +325,6 @@ fn present_first<T>(a: Option<T>, b: Option<T>, compare: impl Fn(&T, &T) -> Orde
     }
 }
 
-/// Returns the time from start to end in microseconds; `None` if the run has not ended, or ended before it started.
-pub(in crate::interpretation) fn duration_micros(run: &RunRow) -> Option<i64> {
-    let micros = run.ended_at?.micros_since(run.started_at?);
-    (micros >= 0).then_some(micros)
-}
-
 /// Orders values of a parameter: numbers by value, before texts, before other values.
 fn order_of_params(a: &Value, b: &Value) -> Ordering {
     let class = |value: &Value| match value {
@@ -338,18 +332,9 @@ fn order_of_params(a: &Value, b: &Value) -> Ordering {
         Value::Text(_) => 1,
         _ => 2,
     };
-    match (number(a), number(b)) {
-        (Some(a), Some(b)) => a.compare(&b),
+    match (MetricValue::try_from(a.clone()), MetricValue::try_from(b.clone())) {
+        (Ok(a), Ok(b)) => a.compare(&b),
         _ => class(a).cmp(&class(b)).then_with(|| a.to_string().cmp(&b.to_string())),
-    }
-}
-
-fn number(value: &Value) -> Option<MetricValue> {
-    match value {
-        Value::Int(n) => Some(MetricValue::Int(*n)),
-        Value::Float(f) => Some(MetricValue::Float(*f)),
-        Value::Big(digits) => Some(MetricValue::Big(digits.as_str().into())),
-        _ => None,
     }
 }
 

@@ -84,6 +84,20 @@ impl MetricValue {
     }
 }
 
+/// Converts a JSON number; other JSON values are returned unchanged as the error.
+impl TryFrom<Value> for MetricValue {
+    type Error = Value;
+
+    fn try_from(value: Value) -> Result<MetricValue, Value> {
+        match value {
+            Value::Int(n) => Ok(MetricValue::Int(n)),
+            Value::Float(f) => Ok(MetricValue::Float(f)),
+            Value::Big(digits) => Ok(MetricValue::Big(digits.into())),
+            other => Err(other),
+        }
+    }
+}
+
 /// Returns [`f64::NAN`] for every NaN, and any other number unchanged.
 pub(crate) fn one_nan(number: f64) -> f64 {
     if number.is_nan() { f64::NAN } else { number }
@@ -127,10 +141,11 @@ impl Field for MetricValue {
     const CODE: ErrorCode = ErrorCode::MetricValue;
 
     fn read(value: Value, code: ErrorCode, issues: &mut Issues) -> Option<MetricValue> {
+        let value = match MetricValue::try_from(value) {
+            Ok(number) => return Some(number),
+            Err(other) => other,
+        };
         match value {
-            Value::Int(n) => Some(MetricValue::Int(n)),
-            Value::Float(f) => Some(MetricValue::Float(f)),
-            Value::Big(digits) => Some(MetricValue::Big(digits.into())),
             Value::Map(_) | Value::List(_) => {
                 let message =
                     "a metric is one number; use a separate key for each number, such as loss/train";
