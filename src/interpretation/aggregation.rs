@@ -101,33 +101,29 @@ impl RunStatusDistribution {
     }
 }
 
-/// The values of a metric in the runs of a population.
-pub(super) struct Population {
-    /// The runs with a value that is finite.
+/// The values of a metric in several runs.
+#[derive(Default)]
+pub(super) struct Population<'r> {
+    /// The finite values, in the order of the runs.
     pub(super) values: Vec<f64>,
-    pub(super) project_name: Option<String>,
-    pub(super) without: Vec<RunRow>,
+    /// The runs without the metric.
+    pub(super) without: Vec<&'r RunRow>,
+    /// Notes on values that are not finite, and on values that mix several series.
     pub(super) notes: Vec<Note>,
 }
 
-/// Reads the value of a metric in each run that a query selects.
-pub(super) fn population(
+/// Reads the value of a metric in each of these runs.
+pub(super) fn population<'r>(
     view: &StoreView<'_>,
+    runs: &'r [RunRow],
     metric_key: &str,
     stage: Option<&str>,
-    query: &RunListQuery,
     policy: &TrendPolicy,
-) -> Result<Population> {
-    let (runs, _) = page_of(view, query)?;
-    let mut population = Population {
-        values: Vec::new(),
-        project_name: project_of(&runs, query.project.as_ref()),
-        without: Vec::new(),
-        notes: Vec::new(),
-    };
+) -> Result<Population<'r>> {
+    let mut population = Population::default();
     let name = MetricName::parse(metric_key);
     for run in runs {
-        match value_of(view, &run, &name, stage, policy, &mut population.notes)? {
+        match value_of(view, run, &name, stage, policy, &mut population.notes)? {
             Some(measured) if measured.value.is_finite() => population.values.push(measured.value.as_f64()),
             Some(measured) => {
                 let message = format!(
@@ -152,22 +148,24 @@ pub fn aggregate_metric(
     policy: &TrendPolicy,
 ) -> Result<MetricAggregate> {
     store.read(|view| {
-        let found = population(view, metric_key, stage, query, policy)?;
-        let missing = |run: &RunRow| {
+        let (runs, _) = page_of(view, query)?;
+        let project_name = project_of(&runs, query.project.as_ref());
+        let found = population(view, &runs, metric_key, stage, policy)?;
+        let missing = |run: &&RunRow| {
             about(CompletenessNote::warning(format!("missing_metric_for_aggregate:{metric_key}")), run, stage)
         };
         let mut completeness_notes: Vec<CompletenessNote> = found.without.iter().map(missing).collect();
         let mut values = found.values;
         if values.is_empty() {
             let note = CompletenessNote::warning(format!("aggregate_population_empty:{metric_key}"));
-            let note = note.with("project_name", found.project_name.clone());
+            let note = note.with("project_name", project_name.clone());
             completeness_notes.push(note.with("stage_name", stage.map_or(Value::Null, Value::text)));
         }
         values.sort_by(f64::total_cmp);
         let mean = Sum::of_floats(values.iter().copied()).mean().unwrap_or(0.0);
         Ok(MetricAggregate {
             metric_key: metric_key.to_owned(),
-            project_name: found.project_name,
+            project_name,
             count: values.len(),
             mean,
             std: deviation(&values, mean),

@@ -8,14 +8,13 @@ use crate::contract::{MetricValue, RunRef};
 use crate::interpretation::aggregation::population;
 use crate::interpretation::error::Result;
 use crate::interpretation::evidence::{CompletenessNote, EvidenceLink};
-use crate::interpretation::metric::{MetricName, Selection, of_places};
+use crate::interpretation::metric::{MetricName, Selection, name_of_whole, of_places};
 use crate::interpretation::number::{Sum, deviation, quantile};
+use crate::interpretation::query::RunListQuery;
 use crate::interpretation::query::run_list::page_of;
-use crate::interpretation::query::{RunListQuery, TimeRange};
 use crate::interpretation::trend::TrendPolicy;
 use crate::interpretation::trend::metric_trend::value_of;
 use crate::store::{Note, RunRow, SeriesRow, Severity, Store, StoreView};
-use std::collections::BTreeSet;
 
 /// The factor between the MAD and the standard deviation of a normal distribution.
 const MAD_FACTOR: f64 = 0.6745;
@@ -128,7 +127,8 @@ pub fn compute_baseline(
     policy: &AnomalyPolicy,
 ) -> Result<MetricBaseline> {
     store.read(|view| {
-        let found = population(view, metric_key, stage, query, &policy.trend())?;
+        let (runs, _) = page_of(view, query)?;
+        let found = population(view, &runs, metric_key, stage, &policy.trend())?;
         Ok(baseline_of(metric_key, found.values))
     })
 }
@@ -239,7 +239,7 @@ pub fn detect_anomalies_in_run(
             let name = MetricName::parse(&metric_key);
             let actual = value_of(view, &run, &name, stage, &policy.trend(), &mut report.notes)?;
             let Some(actual) = actual else { continue };
-            let found = population(view, &metric_key, stage, &baseline_runs, &policy.trend())?;
+            let found = population(view, &baseline_runs, &metric_key, stage, &policy.trend())?;
             report.notes.extend(found.notes);
             if found.values.len() < 2 {
                 let message = format!(
@@ -257,23 +257,13 @@ pub fn detect_anomalies_in_run(
     })
 }
 
-/// Returns the query for the runs of the baseline of a run.
-fn baseline_runs(view: &StoreView<'_>, run: &RunRow, query: &AnomalyQuery) -> Result<RunListQuery> {
-    let asked = query.baseline.clone().unwrap_or_default();
-    let asked = RunListQuery {
-        project: asked.project.clone().or_else(|| Some(run.project_ref.to_string())),
-        ..asked
-    };
+/// Returns the runs of the baseline of a run.
+fn baseline_runs(view: &StoreView<'_>, run: &RunRow, query: &AnomalyQuery) -> Result<Vec<RunRow>> {
+    let mut asked = query.baseline.clone().unwrap_or_else(RunListQuery::oldest_first);
+    asked.project.get_or_insert_with(|| run.project_ref.to_string());
     let (mut runs, _) = page_of(view, &asked)?;
     runs.retain(|other| other.run_ref != run.run_ref && other.started_at <= run.started_at);
-    let only: BTreeSet<RunRef> = runs.into_iter().map(|other| other.run_ref).collect();
-    // The page was cut already.
-    Ok(RunListQuery {
-        only: Some(only),
-        project: asked.project,
-        time_range: TimeRange::default(),
-        ..RunListQuery::oldest_first()
-    })
+    Ok(runs)
 }
 
 /// Returns the metrics of a run in which anomalies are searched.
@@ -296,7 +286,7 @@ fn metrics_of(
     found.sort_by_key(|row| row.first.stamp);
     let mut names = Vec::new();
     for row in found {
-        let name = crate::store::SeriesKey { slice: None, ..row.key.clone() }.metric();
+        let name = name_of_whole(&row.key);
         if !names.contains(&name) {
             names.push(name);
         }

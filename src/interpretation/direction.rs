@@ -65,10 +65,7 @@ impl Directions {
             return None;
         }
         let better = if is_higher_better_by_name(metric) { "higher" } else { "lower" };
-        let message = format!(
-            "{better} values of {metric} are assumed to be better, because of its name; declare the direction in the \
-             settings of the metric"
-        );
+        let message = format!("{better} values of {metric} are assumed to be better, because of its name");
         let note = Note::new(Severity::Info, "metric_direction_assumed", message);
         Some(note.with("metric", metric).with("better", better))
     }

@@ -144,6 +144,11 @@ pub(super) fn answering_for_run<'r>(rows: &'r [SeriesRow], name: &MetricName) ->
     answering
 }
 
+/// Returns the name of a metric with its tags, without the slice: the name of the series of all data.
+pub(super) fn name_of_whole(series: &SeriesKey) -> String {
+    SeriesKey { slice: None, ..series.clone() }.metric()
+}
+
 /// One value that represents one or several series.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]

@@ -61,8 +61,7 @@ pub(super) fn metrics_of(view: &StoreView<'_>, outline: &Outline, selection: Sel
     };
     let mut groups: BTreeMap<(Option<String>, String), Vec<&SeriesRow>> = BTreeMap::new();
     for row in metric::of_places(&outline.metrics) {
-        let whole = crate::store::SeriesKey { slice: None, ..row.key.clone() };
-        groups.entry((name_of(row), whole.metric())).or_default().push(row);
+        groups.entry((name_of(row), metric::name_of_whole(&row.key))).or_default().push(row);
     }
     let mut metrics = Metrics::new();
     for (key, rows) in groups {

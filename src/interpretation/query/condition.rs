@@ -45,17 +45,20 @@ impl Comparison {
     /// unequal to every number, and neither less nor greater.
     #[must_use]
     pub fn holds(self, value: &MetricValue, threshold: &MetricValue) -> bool {
-        if value.as_f64().is_nan() || threshold.as_f64().is_nan() {
-            return self == Comparison::NotEqual;
-        }
-        let order = value.compare(threshold);
+        let is_nan = value.as_f64().is_nan() || threshold.as_f64().is_nan();
+        self.accepts((!is_nan).then(|| value.compare(threshold)))
+    }
+
+    /// Returns `true` if two values in this order fulfil the comparison. `None` stands for values without an order, which
+    /// are unequal.
+    pub(super) fn accepts(self, order: Option<Ordering>) -> bool {
         match self {
-            Comparison::Greater => order == Ordering::Greater,
-            Comparison::Less => order == Ordering::Less,
-            Comparison::GreaterOrEqual => order != Ordering::Less,
-            Comparison::LessOrEqual => order != Ordering::Greater,
-            Comparison::Equal => order == Ordering::Equal,
-            Comparison::NotEqual => order != Ordering::Equal,
+            Comparison::Greater => order == Some(Ordering::Greater),
+            Comparison::Less => order == Some(Ordering::Less),
+            Comparison::GreaterOrEqual => order.is_some_and(Ordering::is_ge),
+            Comparison::LessOrEqual => order.is_some_and(Ordering::is_le),
+            Comparison::Equal => order == Some(Ordering::Equal),
+            Comparison::NotEqual => order != Some(Ordering::Equal),
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::interpretation::query::snapshot::run_notes;
 use crate::interpretation::query::time_range::TimeRange;
 use crate::store::{self, Attempts, Note, RunRow, SeriesRow, Store, StoreView};
 use std::cmp::Ordering;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::str::FromStr;
 
 /// A column by which a list of runs is sorted.
@@ -75,8 +75,6 @@ pub struct RunListQuery {
     pub metric_conditions: Vec<MetricCondition>,
     /// A condition in the filter language.
     pub filter: Option<Filter>,
-    /// The runs that the list is restricted to; `None` for no restriction.
-    pub only: Option<BTreeSet<RunRef>>,
     /// The column by which the runs are sorted; `None` for the order of project, start and ref. Runs with equal values
     /// stay in this order. Runs without a start or an end count as the least. Runs without another value come last.
     pub sort_by: Option<RunColumn>,
@@ -97,7 +95,6 @@ impl Default for RunListQuery {
             time_range: TimeRange::default(),
             metric_conditions: Vec::new(),
             filter: None,
-            only: None,
             sort_by: Some(RunColumn::StartedAt),
             descending: true,
             offset: 0,
@@ -229,8 +226,7 @@ fn page_of_rows(
     };
     let mut rows = all(project.as_ref())?;
     rows.retain(|(run, _)| {
-        query.only.as_ref().is_none_or(|only| only.contains(&run.run_ref))
-            && query.status.as_ref().is_none_or(|status| run.shown_status() == status)
+        query.status.as_ref().is_none_or(|status| run.shown_status() == status)
             && query.tags.iter().all(|(name, value)| run.tags.get(name) == Some(value))
             && query.time_range.contains(run.started_at)
     });

@@ -1,6 +1,7 @@
 //! The parsed form of a filter.
 
 use crate::contract::{MetricValue, Timestamp};
+use crate::interpretation::query::condition::Comparison;
 use std::fmt;
 
 /// A condition.
@@ -121,6 +122,19 @@ impl Operator {
     #[must_use]
     pub fn as_str(self) -> &'static str {
         Operator::ALL.iter().find(|(_, operator)| *operator == self).map_or("", |(text, _)| text)
+    }
+
+    /// Returns the comparison of two values; `None` for an operator on patterns.
+    pub(super) fn comparison(self) -> Option<Comparison> {
+        Some(match self {
+            Operator::Equal => Comparison::Equal,
+            Operator::NotEqual => Comparison::NotEqual,
+            Operator::Less => Comparison::Less,
+            Operator::LessOrEqual => Comparison::LessOrEqual,
+            Operator::Greater => Comparison::Greater,
+            Operator::GreaterOrEqual => Comparison::GreaterOrEqual,
+            Operator::Matches | Operator::MatchesNot => return None,
+        })
     }
 }
 

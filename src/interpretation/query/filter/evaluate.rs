@@ -68,18 +68,21 @@ fn values<F: Facts>(field: &Field, facts: &F) -> Result<Vec<Fact>, F::Error> {
 fn compares(value: &Fact, operator: Operator, literal: &Literal) -> bool {
     match (value, literal) {
         (Fact::Number(value), Literal::Number(literal)) => {
-            let is_nan = value.as_f64().is_nan() || literal.as_f64().is_nan();
-            ordered((!is_nan).then(|| value.compare(literal)), operator)
+            operator.comparison().is_some_and(|comparison| comparison.holds(value, literal))
         }
         (Fact::Text(value), Literal::Text(pattern)) => match operator {
             Operator::Matches => matches(value, pattern),
             Operator::MatchesNot => !matches(value, pattern),
-            operator => ordered(Some(value.as_str().cmp(pattern)), operator),
+            operator => accepts(operator, value.as_str().cmp(pattern)),
         },
         (Fact::Bool(value), Literal::Bool(literal)) if value == literal => operator == Operator::Equal,
-        (Fact::Time(value), Literal::Time(first, last)) => ordered(Some(order(value, first, last)), operator),
+        (Fact::Time(value), Literal::Time(first, last)) => accepts(operator, order(value, first, last)),
         _ => operator == Operator::NotEqual,
     }
+}
+
+fn accepts(operator: Operator, order: Ordering) -> bool {
+    operator.comparison().is_some_and(|comparison| comparison.accepts(Some(order)))
 }
 
 /// Compares a time with a range of times. A time in the range is equal to it.
@@ -88,19 +91,6 @@ fn order(value: &Timestamp, first: &Timestamp, last: &Timestamp) -> Ordering {
         () if value < first => Ordering::Less,
         () if value > last => Ordering::Greater,
         () => Ordering::Equal,
-    }
-}
-
-/// Returns `true` if values in this order fulfil the comparison; `None` for values without an order.
-fn ordered(order: Option<Ordering>, operator: Operator) -> bool {
-    match operator {
-        Operator::Equal => order == Some(Ordering::Equal),
-        Operator::NotEqual => order != Some(Ordering::Equal),
-        Operator::Less => order == Some(Ordering::Less),
-        Operator::LessOrEqual => order.is_some_and(Ordering::is_le),
-        Operator::Greater => order == Some(Ordering::Greater),
-        Operator::GreaterOrEqual => order.is_some_and(Ordering::is_ge),
-        Operator::Matches | Operator::MatchesNot => false,
     }
 }
 
