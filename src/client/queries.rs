@@ -91,7 +91,7 @@ impl Contexta {
     /// Returns everything known about one run like [`run_snapshot`](Contexta::run_snapshot). `attempts` determines
     /// whether the summaries contain the metric points that a later attempt superseded.
     pub fn run_snapshot_of(&self, run: impl AsRef<str>, attempts: Attempts) -> Result<RunSnapshot> {
-        self.ask(|store| snapshot::run_snapshot(store, run.as_ref(), attempts, &RecordQuery::default()))
+        self.ask(|store| snapshot::run_snapshot(store, run.as_ref(), attempts))
     }
 
     /// Returns the newest provenance record of the lineage edges of a run, and the ref of the run.
@@ -101,7 +101,7 @@ impl Contexta {
 
     /// Returns the snapshot of the run that an artifact belongs to; `None` if there is no such artifact.
     pub fn artifact_origin(&self, artifact: impl AsRef<str>) -> Result<Option<RunSnapshot>> {
-        self.ask(|store| snapshot::artifact_origin(store, artifact.as_ref(), &RecordQuery::default()))
+        self.ask(|store| snapshot::artifact_origin(store, artifact.as_ref()))
     }
 
     /// Returns the points of one metric of a run. `stage` selects the points of one stage; `None` selects those of all

@@ -1,9 +1,11 @@
 //! The value of a metric: the series of a run that a question is about, and the one value that represents them.
 //!
-//! Every service uses this module, so all answers agree on the value of a metric:
+//! Every service uses this module:
 //!
 //! - Series with different tags are different metrics. `acc{subset=val}` names the series of `acc` with this tag. `acc`
 //!   names the series without tags or, if there is none, all series of `acc`.
+//! - Lists of runs, and their filters, use the series outside any stage. Without such a series, they use the series of all
+//!   stages. The other services use the series of all stages and outside any stage.
 //! - A stage is represented by its own series. The series of its batches, samples and slices are used only if the stage
 //!   has no series of its own.
 //! - The last value of a series is the value with the greatest step or, without steps, the latest value. Of several

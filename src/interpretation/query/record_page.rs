@@ -1,9 +1,9 @@
 //! Pages of the records of a run.
 
-use crate::contract::{RecordType, RunRef, StageRef};
+use crate::contract::RecordType;
 use crate::interpretation::error::Result;
 use crate::interpretation::query::listing::find_stage;
-use crate::store::{Note, RecordRow, Store, StoreView, WriterRow};
+use crate::store::{Note, RecordRow, Stamp, Store, StoreView, WriterRow};
 
 /// All families of records.
 pub(super) const FAMILIES: [RecordType; 4] =
@@ -53,22 +53,22 @@ pub fn list_records(store: &Store, run: &str, query: &RecordQuery) -> Result<Rec
         let run = view.find_run(run)?;
         let writers = view.writers(&run.run_ref)?;
         let stage = query.stage.as_deref().map(|stage| find_stage(view, &run, stage)).transpose()?;
-        let mut page = page_of(view, &run.run_ref, &writers, stage.as_ref(), query)?;
+        let families = query.family.map_or_else(|| FAMILIES.to_vec(), |family| vec![family]);
+        let stamps = view.record_stamps(&run.run_ref, &families, stage.as_ref())?;
+        let mut page = page_of(view, &writers, &stamps, query)?;
         page.notes.splice(0..0, view.notes());
         Ok(page)
     })
 }
 
-/// Returns a page of the records of a run, without the notes of the view.
+/// Returns a page of the records with these stamps, without the notes of the view. Uses the offset and the limit of the
+/// query.
 pub(super) fn page_of(
     view: &StoreView<'_>,
-    run: &RunRef,
     writers: &[WriterRow],
-    stage: Option<&StageRef>,
+    stamps: &[Stamp],
     query: &RecordQuery,
 ) -> Result<RecordPage> {
-    let families = query.family.map_or_else(|| FAMILIES.to_vec(), |family| vec![family]);
-    let stamps = view.record_stamps(run, &families, stage)?;
     let end = query.offset.saturating_add(query.limit).min(stamps.len());
     let (records, notes) =
         view.records_with_stamps(stamps.get(query.offset..end).unwrap_or_default(), writers)?;

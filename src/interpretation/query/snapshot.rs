@@ -62,24 +62,19 @@ pub struct RunSnapshot {
 
 /// Returns everything known about one run. `run` is the run's ref, its id, its name, or a prefix of its id or name.
 /// `attempts` determines whether the summaries contain the metric points that a later attempt superseded.
-pub fn run_snapshot(
-    store: &Store,
-    run: &str,
-    attempts: Attempts,
-    records: &RecordQuery,
-) -> Result<RunSnapshot> {
-    store.read(|view| snapshot(view, run, attempts, records))
+pub fn run_snapshot(store: &Store, run: &str, attempts: Attempts) -> Result<RunSnapshot> {
+    store.read(|view| snapshot(view, run, attempts))
 }
 
 /// Returns the snapshot of the run that an artifact belongs to; `None` if there is no such artifact. Error: the run of
 /// the artifact is not in the workspace.
-pub fn artifact_origin(store: &Store, artifact: &str, records: &RecordQuery) -> Result<Option<RunSnapshot>> {
+pub fn artifact_origin(store: &Store, artifact: &str) -> Result<Option<RunSnapshot>> {
     store.read(|view| {
         let artifact = match view.find_artifact(artifact)? {
             Some(artifact) => artifact.manifest,
             None => return Ok(None),
         };
-        match snapshot(view, artifact.run_ref.as_str(), Attempts::Newest, records) {
+        match snapshot(view, artifact.run_ref.as_str(), Attempts::Newest) {
             Err(Error::Store(store::Error::RunNotFound { .. })) => Err(Error::ArtifactOriginIncomplete {
                 artifact: artifact.artifact_ref.to_string(),
                 run: artifact.run_ref.to_string(),
@@ -113,7 +108,17 @@ pub(in crate::interpretation) fn outline(
     run: &str,
     attempts: Attempts,
 ) -> Result<Outline> {
-    let run = view.find_run(run)?;
+    outline_of(view, view.find_run(run)?, attempts, None)
+}
+
+/// Reads the outline of a run. `stamps` are those of all records of the run, in the order of the records; `None` if they
+/// have not been read.
+fn outline_of(
+    view: &StoreView<'_>,
+    run: RunRow,
+    attempts: Attempts,
+    stamps: Option<&[Stamp]>,
+) -> Result<Outline> {
     let own = &run.run_ref;
     let mut stages = view.stages(own)?;
     for stage in &mut stages {
@@ -154,7 +159,11 @@ pub(in crate::interpretation) fn outline(
         completeness_notes: Vec::new(),
         notes,
     };
-    outline.evidence_links = links(view, &outline)?;
+    let first = match stamps {
+        Some(stamps) => stamps.iter().take(LINKS_MAX).copied().collect(),
+        None => first_records(view, &outline)?,
+    };
+    outline.evidence_links = links(view, &outline, &first)?;
     outline.completeness_notes = missing_parts(view, &outline)?;
     let more = unusual(&outline);
     outline.notes.extend(more);
@@ -178,8 +187,8 @@ fn newest_provenance<'r>(
     Ok(newest)
 }
 
-/// Returns links to the run and its parts.
-fn links(view: &StoreView<'_>, outline: &Outline) -> Result<Vec<EvidenceLink>> {
+/// Returns links to the run and its parts. `first` are the stamps of the records that are linked.
+fn links(view: &StoreView<'_>, outline: &Outline, first: &[Stamp]) -> Result<Vec<EvidenceLink>> {
     let mut links = vec![EvidenceLink::new("run", &outline.run.run_ref, &outline.run.name)];
     let deployment = |d: &DeploymentExecution| {
         EvidenceLink::new("deployment", &d.deployment_execution_ref, &d.deployment_name)
@@ -194,7 +203,7 @@ fn links(view: &StoreView<'_>, outline: &Outline) -> Result<Vec<EvidenceLink>> {
     let artifact =
         |a: &ArtifactRow| EvidenceLink::new("artifact", &a.manifest.artifact_ref, &a.manifest.artifact_kind);
     links.extend(outline.artifacts.iter().map(artifact));
-    let (records, _) = view.records_with_stamps(&first_records(view, outline)?, &[])?;
+    let (records, _) = view.records_with_stamps(first, &[])?;
     links.extend(records.iter().map(|row| {
         let line = record_line(&row.record);
         EvidenceLink::new("record", &row.record.envelope().record_ref, line.key)
@@ -248,12 +257,13 @@ pub(in crate::interpretation) fn snapshot(
     view: &StoreView<'_>,
     run: &str,
     attempts: Attempts,
-    records: &RecordQuery,
 ) -> Result<RunSnapshot> {
-    let outline = outline(view, run, attempts)?;
+    let run = view.find_run(run)?;
+    let stamps = view.record_stamps(&run.run_ref, &FAMILIES, None)?;
+    let outline = outline_of(view, run, attempts, Some(&stamps))?;
     let own = &outline.run.run_ref;
     let writers = view.writers(own)?;
-    let mut page = record_page::page_of(view, own, &writers, None, records)?;
+    let mut page = record_page::page_of(view, &writers, &stamps, &RecordQuery::default())?;
     let (events, event_notes) = view.records(own, &writers)?;
     let mut notes = [view.notes(), outline.notes, event_notes].concat();
     // A record that cannot be read can be in both lists.

@@ -5,7 +5,7 @@ use crate::interpretation::diagnostics::{DiagnosticsPolicy, DiagnosticsResult, d
 use crate::interpretation::error::Result;
 use crate::interpretation::evidence::CompletenessNote;
 use crate::interpretation::query::snapshot::snapshot;
-use crate::interpretation::query::{RecordQuery, RunSnapshot, record_line};
+use crate::interpretation::query::{RunSnapshot, record_line};
 use crate::interpretation::report::model::{Block, Cell, Excerpt, ReportDocument, ReportSection, Table};
 use crate::interpretation::report::parts::{
     NO_STAGE, SERIES_COLUMNS, add_new, completeness, diagnostics, name_table, of_kinds, series_cells,
@@ -23,7 +23,7 @@ pub fn read_snapshot(
     policy: &DiagnosticsPolicy,
 ) -> Result<(RunSnapshot, DiagnosticsResult)> {
     store.read(|view| {
-        let snapshot = snapshot(view, run, Attempts::Newest, &RecordQuery::default())?;
+        let snapshot = snapshot(view, run, Attempts::Newest)?;
         let diagnosis = diagnose(view, snapshot.run.run_ref.as_str(), policy)?;
         Ok((snapshot, diagnosis))
     })

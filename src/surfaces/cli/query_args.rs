@@ -1,7 +1,7 @@
 //! The arguments of the commands that answer questions.
 
 use crate::contract::MetricValue;
-use crate::interpretation::{RunColumn, RunListQuery, TimeRange};
+use crate::interpretation::{Error, RunColumn, RunListQuery, Severity, TimeRange};
 use crate::surfaces::cli::failure::Failure;
 use clap::{Args, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -66,7 +66,7 @@ pub(super) struct SelectionArgs {
     /// Greatest value first [default: greatest value last, so that the newest run is next to the prompt]
     #[arg(long)]
     desc: bool,
-    /// At most this many runs. Sorted by start, these are the newest runs
+    /// At most this many runs. The command `runs` lists the newest runs if they are sorted by start
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     limit: Option<i64>,
     /// Number of runs to skip
@@ -110,7 +110,7 @@ impl SelectionArgs {
 fn count(name: &str, number: i64) -> Result<usize, Failure> {
     usize::try_from(number).map_err(|_| {
         let reason = format!("the {name} is {number}; it must not be negative");
-        crate::interpretation::Error::InvalidRunListQuery { reason }.into()
+        Error::InvalidRunListQuery { reason }.into()
     })
 }
 
@@ -125,9 +125,24 @@ pub(super) struct CompareManyArgs {
 pub(super) struct DiagnosticsArgs {
     #[command(flatten)]
     pub(super) run: RunArgs,
-    /// Exit with code 1 if there is a problem of this severity or a higher one
-    #[arg(long, value_enum, value_name = "SEVERITY")]
-    pub(super) fail_on: Option<Level>,
+    #[command(flatten)]
+    pub(super) fail_on: FailOnArgs,
+}
+
+/// The severity at which a command fails.
+#[derive(Debug, Args)]
+pub(super) struct FailOnArgs {
+    /// Exit with code 1 if a result has this severity or a higher one
+    #[arg(long = "fail-on", value_enum, value_name = "SEVERITY")]
+    level: Option<Level>,
+}
+
+impl FailOnArgs {
+    /// Returns the exit code of a command whose results have at most the severity `worst`.
+    pub(super) fn exit_code(&self, worst: Option<Severity>) -> u8 {
+        let limit = self.level.map(Severity::from);
+        u8::from(limit.is_some_and(|limit| worst.is_some_and(|worst| worst >= limit)))
+    }
 }
 
 /// A severity.
@@ -141,12 +156,12 @@ pub(super) enum Level {
     Error,
 }
 
-impl From<Level> for crate::interpretation::Severity {
-    fn from(level: Level) -> crate::interpretation::Severity {
+impl From<Level> for Severity {
+    fn from(level: Level) -> Severity {
         match level {
-            Level::Info => crate::interpretation::Severity::Info,
-            Level::Warning => crate::interpretation::Severity::Warning,
-            Level::Error => crate::interpretation::Severity::Error,
+            Level::Info => Severity::Info,
+            Level::Warning => Severity::Warning,
+            Level::Error => Severity::Error,
         }
     }
 }
@@ -188,15 +203,30 @@ pub(super) struct SearchArtifactsArgs {
     pub(super) limit: Option<usize>,
 }
 
+/// The destination of a text.
+#[derive(Debug, Clone, Args)]
+pub(super) struct OutputArgs {
+    /// Output file [default: standard output]
+    #[arg(long = "output", short, value_name = "PATH")]
+    pub(super) path: Option<PathBuf>,
+}
+
+/// The stage whose values are used.
+#[derive(Debug, Args)]
+pub(super) struct StageArgs {
+    /// Only the values of this stage [default: all stages]
+    #[arg(long = "stage", value_name = "NAME")]
+    pub(super) name: Option<String>,
+}
+
 /// A metric, and the runs whose values are used.
 #[derive(Debug, Args)]
 pub(super) struct MetricArgs {
     /// Metric: a key, possibly with tags, such as acc{subset=val}
     #[arg(value_name = "METRIC")]
     pub(super) metric_key: String,
-    /// Only the values of this stage [default: all stages]
-    #[arg(long, value_name = "NAME")]
-    pub(super) stage: Option<String>,
+    #[command(flatten)]
+    pub(super) stage: StageArgs,
     #[command(flatten)]
     pub(super) runs: RunListArgs,
 }
@@ -211,12 +241,10 @@ pub(super) struct AnomalyArgs {
     /// Compare with runs of this project [default: the project of the run]
     #[arg(long, value_name = "NAME")]
     pub(super) project: Option<String>,
-    /// Only the values of this stage [default: all stages]
-    #[arg(long, value_name = "NAME")]
-    pub(super) stage: Option<String>,
-    /// Exit with code 1 if there is an anomaly of this severity or a higher one
-    #[arg(long, value_enum, value_name = "SEVERITY")]
-    pub(super) fail_on: Option<Level>,
+    #[command(flatten)]
+    pub(super) stage: StageArgs,
+    #[command(flatten)]
+    pub(super) fail_on: FailOnArgs,
 }
 
 #[derive(Debug, Args)]
@@ -232,9 +260,8 @@ pub(super) struct AlertArgs {
     /// Number to compare with
     #[arg(long, value_name = "X", allow_hyphen_values = true, value_parser = number)]
     pub(super) threshold: MetricValue,
-    /// Only the values of this stage [default: all stages]
-    #[arg(long, value_name = "NAME")]
-    pub(super) stage: Option<String>,
+    #[command(flatten)]
+    pub(super) stage: StageArgs,
     /// Severity of the alert: info, warning, error [default: setting interpretation.alert.default_severity]
     #[arg(long, value_name = "SEVERITY")]
     pub(super) severity: Option<String>,
@@ -276,9 +303,8 @@ pub(super) struct RenderArgs {
     /// Form of the report
     #[arg(long, value_enum, default_value_t = Render::Markdown)]
     pub(super) render: Render,
-    /// Output file [default: standard output]
-    #[arg(long, short, value_name = "PATH")]
-    pub(super) output: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) output: OutputArgs,
 }
 
 #[derive(Debug, Subcommand)]
@@ -287,33 +313,29 @@ pub(super) enum CsvCommand {
     Runs {
         #[command(flatten)]
         runs: RunListArgs,
-        /// Output file [default: standard output]
-        #[arg(long, short, value_name = "PATH")]
-        output: Option<PathBuf>,
+        #[command(flatten)]
+        output: OutputArgs,
     },
     /// One row for each metric that differs between two runs
     Compare {
         #[command(flatten)]
         runs: CompareArgs,
-        /// Output file [default: standard output]
-        #[arg(long, short, value_name = "PATH")]
-        output: Option<PathBuf>,
+        #[command(flatten)]
+        output: OutputArgs,
     },
     /// One row for each run with a metric
     Trend {
         #[command(flatten)]
         metric: MetricArgs,
-        /// Output file [default: standard output]
-        #[arg(long, short, value_name = "PATH")]
-        output: Option<PathBuf>,
+        #[command(flatten)]
+        output: OutputArgs,
     },
     /// One row for each metric of a run that is compared with earlier runs
     Anomaly {
         #[command(flatten)]
         anomaly: AnomalyArgs,
-        /// Output file [default: standard output]
-        #[arg(long, short, value_name = "PATH")]
-        output: Option<PathBuf>,
+        #[command(flatten)]
+        output: OutputArgs,
     },
 }
 
@@ -328,7 +350,6 @@ pub(super) struct ExportHtmlArgs {
     /// Right run of a comparison
     #[arg(long, value_name = "RUN", requires = "left")]
     pub(super) right: Option<String>,
-    /// Output file [default: standard output]
-    #[arg(long, short, value_name = "PATH")]
-    pub(super) output: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) output: OutputArgs,
 }

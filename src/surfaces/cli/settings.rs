@@ -60,3 +60,8 @@ pub(super) fn shown(path: &Path) -> String {
     let short = short.filter(|short| !short.as_os_str().is_empty());
     short.unwrap_or(path).display().to_string()
 }
+
+/// Returns the separator of the cells of CSV files.
+pub(super) fn csv_delimiter(cli: &Cli) -> char {
+    cli.loaded.config.surfaces.export.csv_delimiter.chars().next().unwrap_or(',')
+}

@@ -8,17 +8,13 @@ use crate::interpretation::{
     DiagnosticsResult, EnvironmentDiff, MetricAggregate, MetricTrend, MultiRunComparison, Note,
     ReportDocument, ReportSection, ReproducibilityAudit, Table,
 };
+use crate::surfaces::markdown::completeness_line;
 
-/// Returns a section with the notes of a service and the notes on missing data.
+/// Returns sections with the notes of a service and the notes on missing data.
 fn notes(completeness: &[CompletenessNote], notes: &[Note]) -> Vec<ReportSection> {
-    let line = |note: &CompletenessNote| {
-        let details: Vec<String> =
-            note.details.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        format!("{}: {}  {}", note.severity.as_str(), note.summary, details.join(" ")).trim_end().to_owned()
-    };
     let mut sections = Vec::new();
     if !completeness.is_empty() {
-        let lines = completeness.iter().map(line).collect();
+        let lines = completeness.iter().map(completeness_line).collect();
         sections.push(ReportSection::new("Completeness notes", Block::List(lines)));
     }
     sections.push(ReportSection::new("Notes", Block::Notes(notes.to_vec())));

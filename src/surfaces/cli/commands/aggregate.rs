@@ -9,7 +9,7 @@ use crate::surfaces::document;
 
 pub(in crate::surfaces::cli) fn run(cli: &Cli, args: &MetricArgs, out: &Output) -> Outcome {
     let query = args.runs.query()?;
-    let answer = existing(cli)?.aggregate_metric(&args.metric_key, args.stage.as_deref(), query)?;
+    let answer = existing(cli)?.aggregate_metric(&args.metric_key, args.stage.name.as_deref(), query)?;
     out.answer(&answer, || document::aggregate(&answer))?;
     Ok(0)
 }

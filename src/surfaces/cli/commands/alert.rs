@@ -11,7 +11,7 @@ use crate::surfaces::document;
 pub(in crate::surfaces::cli) fn run(cli: &Cli, args: &AlertArgs, out: &Output) -> Outcome {
     let severity = args.severity.as_deref();
     let mut rule = AlertRule::parse(&args.metric, &args.operator, args.threshold.clone(), severity)?;
-    if let Some(stage) = &args.stage {
+    if let Some(stage) = &args.stage.name {
         rule = rule.in_stage(stage);
     }
     let answer = existing(cli)?.evaluate_alerts(&args.run.run, &[rule])?;

@@ -1,6 +1,6 @@
 //! The command `contexta anomaly`.
 
-use crate::interpretation::{AnomalyQuery, RunListQuery, Severity};
+use crate::interpretation::{AnomalyQuery, RunListQuery};
 use crate::surfaces::cli::args::Cli;
 use crate::surfaces::cli::failure::Outcome;
 use crate::surfaces::cli::output::Output;
@@ -13,8 +13,7 @@ pub(in crate::surfaces::cli) fn run(cli: &Cli, args: &AnomalyArgs, out: &Output)
     out.answer(&answer, || document::anomalies(&answer))?;
     let worst =
         answer.anomalies.iter().filter(|result| result.is_anomaly()).map(|result| result.severity).max();
-    let limit = args.fail_on.map(Severity::from);
-    Ok(u8::from(limit.is_some_and(|limit| worst.is_some_and(|worst| worst >= limit))))
+    Ok(args.fail_on.exit_code(worst))
 }
 
 /// Returns the question that the arguments ask.
@@ -22,7 +21,7 @@ pub(in crate::surfaces::cli) fn query(args: &AnomalyArgs) -> AnomalyQuery {
     let in_project = |project: &String| RunListQuery::oldest_first().in_project(project);
     AnomalyQuery {
         metric_keys: args.metric.clone(),
-        stage: args.stage.clone(),
+        stage: args.stage.name.clone(),
         baseline: args.project.as_ref().map(in_project),
     }
 }

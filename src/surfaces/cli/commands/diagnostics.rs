@@ -1,6 +1,5 @@
 //! The commands `contexta diagnostics` and `contexta run diagnose`.
 
-use crate::interpretation::Severity;
 use crate::surfaces::cli::args::Cli;
 use crate::surfaces::cli::failure::Outcome;
 use crate::surfaces::cli::output::Output;
@@ -11,7 +10,5 @@ use crate::surfaces::document;
 pub(in crate::surfaces::cli) fn run(cli: &Cli, args: &DiagnosticsArgs, out: &Output) -> Outcome {
     let answer = existing(cli)?.diagnose_run(&args.run.run)?;
     out.answer(&answer, || document::diagnosis(&answer))?;
-    let limit = args.fail_on.map(Severity::from);
-    let fails = limit.is_some_and(|limit| answer.severity().is_some_and(|severity| severity >= limit));
-    Ok(u8::from(fails))
+    Ok(args.fail_on.exit_code(answer.severity()))
 }

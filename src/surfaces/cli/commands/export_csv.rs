@@ -7,35 +7,36 @@ use crate::surfaces::cli::commands::runs::listed;
 use crate::surfaces::cli::failure::Outcome;
 use crate::surfaces::cli::output::Output;
 use crate::surfaces::cli::query_args::CsvCommand;
+use crate::surfaces::cli::settings::csv_delimiter;
 use crate::surfaces::cli::workspace::existing;
 use crate::surfaces::csv;
 use std::path::Path;
 
 pub(in crate::surfaces::cli) fn run(cli: &Cli, command: &CsvCommand, out: &Output) -> Outcome {
-    let delimiter = cli.loaded.config.surfaces.export.csv_delimiter.chars().next().unwrap_or(',');
+    let delimiter = csv_delimiter(cli);
     let contexta = existing(cli)?;
     match command {
         CsvCommand::Runs { runs, output } => {
             let answer = listed(&contexta, runs)?;
             out.notes(&answer.notes);
-            write(out, "runs", &csv::runs(&answer, delimiter), output.as_deref())
+            write(out, "runs", &csv::runs(&answer, delimiter), output.path.as_deref())
         }
         CsvCommand::Compare { runs, output } => {
             let answer = contexta.compare_runs(&runs.left, &runs.right)?;
             out.notes(&answer.notes);
-            write(out, "compare", &csv::comparison(&answer, delimiter), output.as_deref())
+            write(out, "compare", &csv::comparison(&answer, delimiter), output.path.as_deref())
         }
         CsvCommand::Trend { metric, output } => {
-            let stage = metric.stage.as_deref();
+            let stage = metric.stage.name.as_deref();
             let answer = contexta.metric_trend(&metric.metric_key, stage, metric.runs.query()?)?;
             out.notes(&answer.notes);
             let text = csv::trend(&answer, metric.runs.project.as_deref(), delimiter);
-            write(out, "trend", &text, output.as_deref())
+            write(out, "trend", &text, output.path.as_deref())
         }
         CsvCommand::Anomaly { anomaly, output } => {
             let answer = contexta.detect_anomalies_in_run(&anomaly.run.run, &query(anomaly))?;
             out.notes(&answer.notes);
-            write(out, "anomaly", &csv::anomalies(&answer, delimiter), output.as_deref())
+            write(out, "anomaly", &csv::anomalies(&answer, delimiter), output.path.as_deref())
         }
     }
 }

@@ -7,6 +7,7 @@ use crate::surfaces::cli::args::{Cli, ReportCompareArgs, ReportSnapshotArgs};
 use crate::surfaces::cli::failure::Outcome;
 use crate::surfaces::cli::output::Output;
 use crate::surfaces::cli::query_args::{Render, RenderArgs};
+use crate::surfaces::cli::settings::csv_delimiter;
 use crate::surfaces::cli::workspace::existing;
 use crate::surfaces::csv;
 use crate::surfaces::html::to_html;
@@ -27,12 +28,9 @@ pub(super) fn write(cli: &Cli, out: &Output, report: &ReportDocument, args: &Ren
         Render::Markdown => ("markdown", to_markdown(report)),
         Render::Html => ("html", to_html(report)),
         Render::Json => ("json", out.json_text(&report.to_value())? + "\n"),
-        Render::Csv => {
-            let delimiter = cli.loaded.config.surfaces.export.csv_delimiter.chars().next().unwrap_or(',');
-            ("csv", csv::report(report, &[], delimiter))
-        }
+        Render::Csv => ("csv", csv::report(report, &[], csv_delimiter(cli))),
     };
-    match &args.output {
+    match &args.output.path {
         Some(path) => out.file(path, &text)?,
         None if out.is_json() && args.render != Render::Json => {
             let mut value = report.to_value();
