@@ -20,6 +20,8 @@ macro_rules! calls {
 
 /// The facade, and the names of capture.
 mod capture;
+/// The questions of the facade.
+mod interpretation;
 
 fn at(text: &str) -> Timestamp {
     Timestamp::parse(text).unwrap()
@@ -173,6 +175,7 @@ type Call = (&'static str, fn() -> bool);
 fn calls() -> Vec<Call> {
     let mut calls = contract_and_config();
     calls.extend(capture::calls());
+    calls.extend(interpretation::calls());
     calls
 }
 
@@ -501,7 +504,14 @@ fn every_name_of_the_reference_is_in_the_document_once() {
         BatchCaptureResult BatchCaptureResult.from_results BatchCaptureResult.aggregate BatchCaptureResult.results \
         BatchCaptureResult.to_dict BatchResult OperationResult OperationResult.messages PayloadFamily DeliveryStatus \
         Sink";
-    for name in contract.split_whitespace().chain(facade).chain(capture.split_whitespace()) {
+    let questions = "list_projects list_runs list_batches list_samples list_deployments get_run_snapshot get_provenance \
+        get_artifact_origin compare_runs compare_multiple_runs compare_report_documents select_best_run \
+        diagnose_run traverse_lineage get_metric_trend get_step_series get_stage_duration_trend \
+        get_artifact_size_trend evaluate_alerts evaluate_alerts_fleet audit_reproducibility \
+        compare_environments build_snapshot_report build_run_report build_project_summary_report \
+        build_trend_report build_alert_report build_multi_run_report";
+    let names = contract.split_whitespace().chain(facade).chain(capture.split_whitespace());
+    for name in names.chain(questions.split_whitespace()) {
         let row = rows().into_iter().find(|(n, _)| n == name);
         assert!(row.is_some_and(|(_, path)| path.starts_with("contexta::")), "{name}");
     }

@@ -162,7 +162,7 @@ fn run_query(args: &Value, descending: bool) -> std::result::Result<RunListQuery
 }
 
 /// Reads the population of a service: the member `query`, and the project that stands beside it.
-fn population(args: &Value) -> std::result::Result<RunListQuery, Failure> {
+pub(super) fn population(args: &Value) -> std::result::Result<RunListQuery, Failure> {
     let mut query = match args.get("query") {
         Some(query @ Value::Map(_)) => run_query(query, false)?,
         _ => RunListQuery::oldest_first(),

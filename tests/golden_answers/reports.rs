@@ -2,14 +2,14 @@
 
 use crate::golden_answers::compare::{Difference, floats_equal, outcomes};
 use crate::golden_answers::deviations::{Asked, Deviation, Expected};
-use crate::golden_answers::methods::{Failure, Method, Result, only};
+use crate::golden_answers::methods::{Failure, Method, Result, only, population, rules};
 use crate::golden_answers::outcome::{Answer, Form, Outcome};
 use crate::golden_answers::question::Question;
 use crate::golden_answers::text::Names;
+use contexta::contract::Value;
 use contexta::contract::json::read::parse;
-use contexta::contract::{MetricValue, Value};
-use contexta::interpretation::{AlertRule, ReportDocument, RunListQuery};
-use contexta::{Answer as _, Contexta, Error, csv, to_markdown};
+use contexta::interpretation::ReportDocument;
+use contexta::{Answer as _, Contexta, csv, to_markdown};
 
 /// The methods that build reports, and the renderings of their results.
 pub(super) const METHODS: &[(&str, Method)] = &[
@@ -56,8 +56,7 @@ fn project(contexta: &Contexta, args: &Value) -> Report {
 
 fn trend(contexta: &Contexta, args: &Value) -> Report {
     only(args, &["metric_key", "project_name", "stage_name"])?;
-    let mut query = RunListQuery::oldest_first();
-    query.project = args.get("project_name").and_then(Value::as_str).map(str::to_owned);
+    let query = population(args)?;
     let stage = args.get("stage_name").and_then(Value::as_str);
     Ok(contexta.build_trend_report(text(args, "metric_key")?, stage, query)?)
 }
@@ -69,25 +68,7 @@ fn many(contexta: &Contexta, args: &Value) -> Report {
 
 fn alert(contexta: &Contexta, args: &Value) -> Report {
     only(args, &["run_id", "rules"])?;
-    let rules = args.get("rules").and_then(Value::as_list).ok_or(Failure::Unsupported)?;
-    let rules: Vec<AlertRule> = rules.iter().map(rule).collect::<std::result::Result<_, Failure>>()?;
-    Ok(contexta.build_alert_report(text(args, "run_id")?, &rules)?)
-}
-
-fn rule(args: &Value) -> std::result::Result<AlertRule, Failure> {
-    only(args, &["metric_key", "operator", "threshold", "stage_name", "severity", "name"])?;
-    let threshold = match args.get("threshold") {
-        Some(Value::Int(n)) => MetricValue::from(*n),
-        Some(Value::Float(number)) => MetricValue::from(*number),
-        _ => return Err(Failure::Unsupported),
-    };
-    let optional = |name: &str| args.get(name).and_then(Value::as_str);
-    let mut rule =
-        AlertRule::parse(text(args, "metric_key")?, text(args, "operator")?, threshold, optional("severity"))
-            .map_err(Error::from)?;
-    rule.stage_name = optional("stage_name").map(str::to_owned);
-    rule.name = optional("name").map(str::to_owned);
-    Ok(rule)
+    Ok(contexta.build_alert_report(text(args, "run_id")?, &rules(args)?)?)
 }
 
 fn to_csv(report: &ReportDocument, args: &Value) -> Value {

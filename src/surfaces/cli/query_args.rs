@@ -207,7 +207,7 @@ pub(super) struct SearchArtifactsArgs {
 #[derive(Debug, Clone, Args)]
 pub(super) struct OutputArgs {
     /// Output file [default: standard output]
-    #[arg(long = "output", short, value_name = "PATH")]
+    #[arg(long = "output", short = 'o', value_name = "PATH")]
     pub(super) path: Option<PathBuf>,
 }
 
