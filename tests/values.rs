@@ -431,3 +431,93 @@ fn import_that_repeats_captured_points_changes_no_summary() {
     assert_eq!(import(&two).total().new, 0);
     assert_eq!(series_of(&two, "a"), after);
 }
+
+/// Captures two runs with the stage `train` and the batch `b0`, each with one sample. `b` has a second stage with a batch
+/// of the same name and two samples.
+fn runs_with_batches() -> Contexta {
+    let contexta = open_sim(&SimDisk::new(1), 1, "/w");
+    for id in ["a", "b"] {
+        let run = contexta.run(id).run_id(id).start().unwrap();
+        for (stage, samples) in [("train", 1), ("test", 2)].into_iter().take(1 + usize::from(id == "b")) {
+            let stage = run.stage(stage).unwrap();
+            stage.metric_at("loss", 1, 0.5).unwrap();
+            let batch = stage.batch("b0").unwrap();
+            for _ in 0..samples {
+                batch.sample("s").unwrap().complete().unwrap();
+            }
+            batch.complete().unwrap();
+            stage.complete().unwrap();
+        }
+        run.complete().unwrap();
+    }
+    contexta
+}
+
+#[test]
+fn parts_of_another_run_are_not_accepted() {
+    let contexta = runs_with_batches();
+    let stage = "stage:wine.b.train";
+    let of_b = contexta.list_batches("b", Some(stage)).unwrap();
+    assert_eq!(of_b.batches.len(), 1);
+    let batch = of_b.batches[0].batch_execution_ref.to_string();
+    assert_eq!(contexta.list_samples("b", None, Some(&batch)).unwrap().samples.len(), 1);
+    let code = |error: contexta::Error| error.code();
+    assert_eq!(contexta.list_batches("a", Some(stage)).map_err(code).unwrap_err(), "query_part_not_found");
+    assert_eq!(
+        contexta.list_samples("a", None, Some(&batch)).map_err(code).unwrap_err(),
+        "query_part_not_found"
+    );
+    let series = contexta.step_series("a", "loss", Some(stage)).unwrap();
+    assert_eq!((series.points.len(), series.stage_ref), (0, None));
+    let own = contexta.step_series("a", "loss", Some("stage:wine.a.train")).unwrap();
+    assert_eq!((own.points.len(), own.stage_ref.unwrap().as_str()), (1, "stage:wine.a.train"));
+}
+
+#[test]
+fn name_of_a_batch_is_looked_up_in_the_given_stage() {
+    let contexta = runs_with_batches();
+    let samples = |stage| contexta.list_samples("b", Some(stage), Some("b0")).unwrap().samples.len();
+    assert_eq!((samples("train"), samples("test")), (1, 2));
+}
+
+#[test]
+fn equal_numbers_with_different_units_are_a_difference() {
+    let contexta = open_sim(&SimDisk::new(1), 1, "/w");
+    for (id, unit) in [("a", "ms"), ("b", "s")] {
+        let run = contexta.run(id).run_id(id).start().unwrap();
+        run.emit(contexta::capture::MetricEmission::new("latency", 5.0).unit(unit)).unwrap();
+        run.complete().unwrap();
+    }
+    let comparison = contexta.compare_runs("a", "b").unwrap();
+    let codes: Vec<_> = comparison.metric_deltas[0].notes.iter().map(|note| note.code).collect();
+    assert_eq!(codes, ["metric_units_differ"]);
+    assert_eq!(contexta.compare_runs("a", "a").unwrap().metric_deltas, []);
+}
+
+#[test]
+fn limited_baseline_contains_earlier_runs_only() {
+    let contexta = open_sim(&SimDisk::new(1), 1, "/w");
+    let mut lines = String::new();
+    lines.push_str("{\"kind\":\"project\",\"object\":{\"project_ref\":\"project:p\",\"name\":\"p\",\"created_at\":\"2024-01-01T00:00:00Z\"}}\n");
+    for n in 0..6 {
+        let day = format!("2024-01-0{}T00:00:00Z", n + 1);
+        lines.push_str(&format!(
+            "{{\"kind\":\"run\",\"object\":{{\"run_ref\":\"run:p.r{n}\",\"project_ref\":\"project:p\",\"name\":\"r{n}\",\
+             \"status\":\"completed\",\"started_at\":\"{day}\",\"ended_at\":\"{day}\"}}}}\n"
+        ));
+        lines.push_str(&format!(
+            "{{\"kind\":\"record\",\"object\":{{\"envelope\":{{\"record_ref\":\"record:p.r{n}.m\",\"record_type\":\"metric\",\
+             \"recorded_at\":\"{day}\",\"observed_at\":\"{day}\",\"producer_ref\":\"x\",\"run_ref\":\"run:p.r{n}\"}},\
+             \"payload\":{{\"metric_key\":\"loss\",\"value\":{n}.0,\"value_type\":\"float\"}}}}}}\n"
+        ));
+    }
+    let source = ImportSource::Reader("runs", &mut lines.as_bytes());
+    assert_eq!(contexta.import_jsonl(source, ImportSettings::default()).unwrap().total().refused, 0);
+    let mut baseline = contexta::interpretation::RunListQuery::default();
+    baseline.limit = Some(2);
+    let query = contexta::interpretation::AnomalyQuery { baseline: Some(baseline), ..Default::default() };
+    let found = contexta.detect_anomalies_in_run("r3", &query).unwrap().anomalies;
+    // The newest two runs before r3 are r1 and r2.
+    let [low, high] = found[0].expected_range;
+    assert_eq!((low + high) / 2.0, 1.5);
+}

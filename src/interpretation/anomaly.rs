@@ -261,9 +261,11 @@ pub fn detect_anomalies_in_run(
 fn baseline_runs(view: &StoreView<'_>, run: &RunRow, query: &AnomalyQuery) -> Result<Vec<RunRow>> {
     let mut asked = query.baseline.clone().unwrap_or_else(RunListQuery::oldest_first);
     asked.project.get_or_insert_with(|| run.project_ref.to_string());
+    // The offset and the limit select among the earlier runs.
+    let (offset, limit) = (std::mem::take(&mut asked.offset), asked.limit.take());
     let (mut runs, _) = page_of(view, &asked)?;
     runs.retain(|other| other.run_ref != run.run_ref && other.started_at <= run.started_at);
-    Ok(runs)
+    Ok(runs.into_iter().skip(offset).take(limit.unwrap_or(usize::MAX)).collect())
 }
 
 /// Returns the metrics of a run in which anomalies are searched.

@@ -108,7 +108,8 @@ impl StoreView<'_> {
                 points.extend(chunk?.into_points());
             }
             let identity = |p: &Point| Some((p.order.stamp, p.value.first_chunk::<8>().copied()));
-            let points = without_duplicates(run, family, points, identity)?.unwrap_or_default();
+            let points = without_duplicates(run, family, points, identity)?;
+            let points = points.ok_or_else(|| self.malformed_row(RECORDS.name))?;
             stamps.extend(points.iter().map(|point| point.order.stamp));
         }
         stamps.sort_unstable();

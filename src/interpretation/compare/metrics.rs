@@ -8,7 +8,6 @@ use crate::interpretation::metric::{self, Measurement, Selection};
 use crate::interpretation::number::{difference, ratio};
 use crate::interpretation::query::snapshot::Outline;
 use crate::store::{Attempts, Note, SeriesRow, Severity, StoreView};
-use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A metric that differs between two runs, or that only one of them has.
@@ -95,7 +94,7 @@ pub(super) fn deltas(
 
 fn is_unchanged(delta: &MetricDelta) -> bool {
     let both = delta.left.as_ref().zip(delta.right.as_ref());
-    both.is_some_and(|(left, right)| left.value.compare(&right.value) == Ordering::Equal)
+    both.is_some_and(|(left, right)| left.value.compare(&right.value).is_eq() && left.unit == right.unit)
 }
 
 fn delta(

@@ -145,7 +145,9 @@ pub(in crate::interpretation) fn compare(
     let metrics_in =
         |stage: Option<&str>| deltas(&left_metrics, &right_metrics, stage, policy.include_unchanged_metrics);
     let (lefts, rights) = (stages_by_name(&left), stages_by_name(&right));
-    let names: BTreeSet<&String> = lefts.keys().chain(rights.keys()).collect();
+    // A stage whose start is not in the log has metrics only.
+    let measured = left_metrics.keys().chain(right_metrics.keys()).filter_map(|(stage, _)| stage.as_ref());
+    let names: BTreeSet<&String> = lefts.keys().chain(rights.keys()).chain(measured).collect();
     let compare_stage = |name: &String| {
         stage_comparison(name, lefts.get(name), rights.get(name), metrics_in(Some(name)), policy)
     };

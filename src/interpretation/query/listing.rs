@@ -93,8 +93,8 @@ pub fn list_batches(store: &Store, run: &str, stage: Option<&str>) -> Result<Bat
     })
 }
 
-/// Lists the samples of a run. `stage` and `batch` are names, ids or refs of a stage and a batch of the run. With a
-/// batch, the stage is ignored.
+/// Lists the samples of a run. `stage` and `batch` are names, ids or refs of a stage and a batch of the run. The name of a
+/// batch is looked up in the given stage.
 pub fn list_samples(
     store: &Store,
     run: &str,
@@ -103,24 +103,23 @@ pub fn list_samples(
 ) -> Result<SampleList> {
     store.read(|view| {
         let run = view.find_run(run)?;
-        let batch = batch.map(|batch| find_batch(view, &run, batch)).transpose()?;
-        let stage = match (&batch, stage) {
-            (None, Some(stage)) => Some(find_stage(view, &run, stage)?),
-            _ => None,
-        };
+        let stage = stage.map(|stage| find_stage(view, &run, stage)).transpose()?;
+        let batch = batch.map(|batch| find_batch(view, &run, stage.as_ref(), batch)).transpose()?;
         let (samples, more) = view.samples(&run.run_ref, stage.as_ref(), batch.as_ref())?;
         Ok(SampleList { samples, notes: [view.notes(), more].concat() })
     })
 }
 
-/// Returns the stage of a run that `asked` names: by its ref, its name, or the last component of its ref. A ref need not
-/// exist.
+/// Returns the stage of a run that `asked` names: by its ref, its name, or the last component of its ref. The ref of a
+/// stage of this run is accepted even if no fact is about the stage. Error: the run has no such stage.
 pub(in crate::interpretation) fn find_stage(
     view: &StoreView<'_>,
     run: &RunRow,
     asked: &str,
 ) -> Result<StageRef> {
-    if let Ok(stage) = StageRef::parse(asked) {
+    if let Ok(stage) = StageRef::parse(asked)
+        && stage.run().as_ref() == Some(&run.run_ref)
+    {
         return Ok(stage);
     }
     let stages = view.stages(&run.run_ref)?;
@@ -133,11 +132,15 @@ pub(in crate::interpretation) fn find_stage(
     })
 }
 
-fn find_batch(view: &StoreView<'_>, run: &RunRow, asked: &str) -> Result<BatchRef> {
-    if let Ok(batch) = BatchRef::parse(asked) {
+/// Returns the batch of a run, or of one of its stages, that `asked` names: by its ref, its name, or the last component of
+/// its ref.
+fn find_batch(view: &StoreView<'_>, run: &RunRow, stage: Option<&StageRef>, asked: &str) -> Result<BatchRef> {
+    if let Ok(batch) = BatchRef::parse(asked)
+        && batch.run().as_ref() == Some(&run.run_ref)
+    {
         return Ok(batch);
     }
-    let (batches, _) = view.batches(&run.run_ref, None)?;
+    let (batches, _) = view.batches(&run.run_ref, stage)?;
     let named = |batch: &&BatchExecution| {
         batch.batch_name == asked || batch.batch_execution_ref.last_component() == asked
     };

@@ -1,7 +1,7 @@
 //! The points of one metric of a run.
 
 use crate::contract::{MetricValue, RunRef, StageRef, Timestamp};
-use crate::interpretation::error::Result;
+use crate::interpretation::error::{Error, Result};
 use crate::interpretation::evidence::CompletenessNote;
 use crate::interpretation::metric::{self, MetricName};
 use crate::interpretation::query::listing::find_stage;
@@ -73,16 +73,17 @@ fn step_series_in(
 ) -> Result<StepSeries> {
     let run = view.find_run(run)?;
     let name = MetricName::parse(metric_key);
-    let rows = metric::rows_of(view, &run.run_ref, &name, query.attempts)?;
-    // A ref of a stage is longer than its id, which is the last component.
-    let stage = query.stage.as_deref().map(|stage| match stage.strip_prefix("stage:") {
-        Some(value) => value.rsplit('.').next().unwrap_or(value),
-        None => stage,
-    });
-    let stage_ref = query.stage.as_deref().map(|stage| find_stage(view, &run, stage)).transpose();
-    // An unknown stage has no points.
-    let stage_ref = stage_ref.unwrap_or_default();
-    let answering = metric::answering(&rows, &name, stage);
+    let mut rows = metric::rows_of(view, &run.run_ref, &name, query.attempts)?;
+    let stage_ref = match query.stage.as_deref().map(|asked| find_stage(view, &run, asked)).transpose() {
+        // The series of a stage whose start is not in the log are found by the id of the stage.
+        Err(Error::PartNotFound { .. }) => None,
+        found => found?,
+    };
+    if let Some(asked) = query.stage.as_deref() {
+        let is_own = |row: &SeriesRow| row.key.stage_ref.as_deref().is_some_and(|own| own.as_str() == asked);
+        rows.retain(|row| is_own(row) || row.is_of_stage(Some(asked)));
+    }
+    let answering = metric::answering(&rows, &name, None);
     let points = metric::points_of(view, &answering, query.attempts)?;
     let has_steps = points.iter().any(|point| point.step.is_some());
     let step_point = |(position, point): (usize, &SeriesPoint)| StepPoint {
