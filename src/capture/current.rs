@@ -1,8 +1,9 @@
 //! The current scope of a thread.
 //!
 //! Each thread has a stack of entered scopes and open span guards. The innermost entered scope of a session is the
-//! current scope of this session in this thread. Other threads do not see it. While a thread destroys its thread-local
-//! values, the thread has no current scope, but the destructors of these values can capture with a handle.
+//! current scope of that session in the thread. Entered scopes do not affect other threads. A thread that destroys
+//! its thread-local values has no current scope. The destructors of the values can still capture with the handle of a
+//! scope.
 
 use crate::capture::scope::Scope;
 use crate::capture::session::Session;

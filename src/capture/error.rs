@@ -52,8 +52,8 @@ pub enum Error {
         /// The data that cannot be written.
         what: &'static str,
     },
-    /// A sink did not accept facts that the log contains; in the problems of an ingest also: the content of an artifact
-    /// could not be stored. The results name the sinks and the errors.
+    /// A sink did not accept facts that the log contains. An ingest also reports this error if the content of an
+    /// artifact could not be stored. The results name the sinks and the errors.
     #[error("{}", undelivered(.0))]
     Delivery(Box<BatchCaptureResult>),
     /// A sink cannot be used.

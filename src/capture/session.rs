@@ -120,9 +120,9 @@ impl Session {
         Ok(Session { inner: Arc::new(inner) })
     }
 
-    /// Offers to each sink the facts that wait for it. If the sink does not accept a fact, its later facts keep waiting.
-    /// After a sink has accepted all its facts, it receives new captures again. Errors: the log or a cursor cannot be read
-    /// or written.
+    /// Offers to each sink the facts that wait for this sink. If the sink does not accept a fact, the later facts for
+    /// the sink keep waiting. A sink that has accepted all waiting facts receives new captures again. Errors: the log
+    /// or a cursor cannot be read or written.
     pub fn replay_sinks(&self, options: ReplayOptions) -> Result<Vec<SinkReplay>> {
         self.inner.dispatcher.replay_sinks(options)
     }

@@ -1,4 +1,4 @@
-//! The settings of the interpretation, in the form in which its services accept them.
+//! Conversion of the settings `interpretation.*` to the policies of the interpretation services.
 
 use crate::config::{MetricSelection, SeverityLevel, UnifiedConfig};
 use crate::interpretation::{
@@ -27,7 +27,7 @@ fn count(setting: u64) -> usize {
     usize::try_from(setting).unwrap_or(usize::MAX)
 }
 
-/// Returns the policy of reports.
+/// Returns the policy of reports that the settings describe.
 pub(super) fn report_policy(config: &UnifiedConfig) -> ReportPolicy {
     ReportPolicy {
         include_completeness_notes: config.interpretation.reports.include_completeness_notes,
@@ -36,7 +36,7 @@ pub(super) fn report_policy(config: &UnifiedConfig) -> ReportPolicy {
     }
 }
 
-/// The policies of all services, from the settings of a workspace.
+/// The policies of all services except reports, created from the settings of a workspace.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Policies {
     pub(super) comparison: ComparePolicy,

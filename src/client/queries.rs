@@ -38,14 +38,15 @@ impl Contexta {
         self.ask(listing::list_projects)
     }
 
-    /// Lists the runs that a query selects, by default all runs, newest first. `Some(project)` and `None` are queries for
-    /// the runs of one project and of all projects.
+    /// Lists the runs that a query selects. The default query selects all runs, newest first. `Some(project)` can be
+    /// passed as the query for the runs of one project, and `None` as the query for the runs of all projects.
     pub fn list_runs(&self, query: impl Into<RunListQuery>) -> Result<RunList> {
         let query = query.into();
         self.ask(|store| run_list::list_runs(store, &query))
     }
 
-    /// Lists the deployments of a run; without a run, those of a project or of all projects.
+    /// Lists the deployments of a run. Without a run, lists the deployments of a project. Without a project, lists
+    /// all deployments.
     pub fn list_deployments(&self, project: Option<&str>, run: Option<&str>) -> Result<DeploymentList> {
         self.ask(|store| listing::list_deployments(store, project, run))
     }
@@ -94,7 +95,7 @@ impl Contexta {
         self.ask(|store| snapshot::run_snapshot(store, run.as_ref(), attempts))
     }
 
-    /// Returns the newest provenance record of the lineage edges of a run, and the ref of the run.
+    /// Returns the newest of the provenance records about the lineage edges of a run, and the ref of the run.
     pub fn provenance(&self, run: impl AsRef<str>) -> Result<Option<(ProvenanceRecord, RunRef)>> {
         self.ask(|store| audit::provenance(store, run.as_ref()))
     }
@@ -104,8 +105,8 @@ impl Contexta {
         self.ask(|store| snapshot::artifact_origin(store, artifact.as_ref()))
     }
 
-    /// Returns the points of one metric of a run. `stage` selects the points of one stage; `None` selects those of all
-    /// stages and outside any stage.
+    /// Returns the points of one metric of a run. If `stage` is `None`, returns the points of all stages and the
+    /// points outside any stage.
     pub fn step_series(
         &self,
         run: impl AsRef<str>,
@@ -116,7 +117,7 @@ impl Contexta {
         self.step_series_of(run, metric_key, &query)
     }
 
-    /// Returns the points of one metric of a run that a query selects.
+    /// Returns the points that a query selects among the points of one metric of a run.
     pub fn step_series_of(
         &self,
         run: impl AsRef<str>,
@@ -163,9 +164,9 @@ impl Contexta {
         self.ask(|store| diagnostics::diagnose_run(store, run.as_ref(), &policy))
     }
 
-    /// Walks from a ref of any kind over the lineage graph. At depth 0 are the edges of the ref itself. Edges deeper than
-    /// `depth_max` are not part of the answer; `None` is no limit. An answer has at most
-    /// [`TRAVERSAL_MAX`](lineage::TRAVERSAL_MAX) refs and edges.
+    /// Walks from a ref of any kind over the lineage graph. The edges of the ref itself have depth 0. Edges deeper
+    /// than `depth_max` are not part of the answer. If `depth_max` is `None`, the depth is not limited. An answer has
+    /// at most [`TRAVERSAL_MAX`](lineage::TRAVERSAL_MAX) refs, and at most the same number of edges.
     pub fn traverse_lineage(
         &self,
         subject: &str,
@@ -203,7 +204,7 @@ impl Contexta {
         self.ask(|store| artifact_size_trend(store, kind, &query, &policy))
     }
 
-    /// Returns statistics of a metric: one value of each run that a query selects.
+    /// Returns statistics of a metric over the runs that a query selects. Each run contributes one value.
     pub fn aggregate_metric(
         &self,
         metric_key: &str,
@@ -214,7 +215,8 @@ impl Contexta {
         self.ask(|store| aggregation::aggregate_metric(store, metric_key, stage, &query, &policy))
     }
 
-    /// Returns statistics of all metric points of the runs that a query selects, by stage and metric.
+    /// Returns statistics of metric points, grouped by stage and metric. All metric points of the runs that a query
+    /// selects are used.
     pub fn aggregate_by_stage(&self, query: impl Into<RunListQuery>) -> Result<RunSummaryTable> {
         let query = query.into();
         self.ask(|store| aggregation::aggregate_by_stage(store, &query))
@@ -248,7 +250,7 @@ impl Contexta {
         self.ask(|store| anomaly::detect_anomaly(store, run.as_ref(), baseline, stage, &policy))
     }
 
-    /// Compares the metrics of a run with those of earlier runs.
+    /// Compares the metrics of a run with the metrics of earlier runs.
     pub fn detect_anomalies_in_run(
         &self,
         run: impl AsRef<str>,

@@ -1,5 +1,5 @@
-//! Methods of [`Contexta`] that build reports. Each report describes one position of the log: at the same position, equal
-//! questions give equal reports.
+//! Methods of [`Contexta`] that build reports. A report describes the state of the workspace at one position of the
+//! log. Calls with the same arguments at the same position return equal reports.
 
 use crate::client::contexta::Contexta;
 use crate::client::error::Result;
@@ -27,8 +27,8 @@ impl Contexta {
         Ok(report::diagnosed_comparison_report(&comparison, &diagnoses, &self.report_policy()))
     }
 
-    /// Builds the report on the runs of a project, oldest first. The project is given by its name or ref. A project that
-    /// does not exist has no runs.
+    /// Builds the report on the runs of a project, oldest first. `project` is the name or the ref of the project. The
+    /// report on an unknown project contains no runs.
     pub fn build_project_summary_report(&self, project: &str) -> Result<ReportDocument> {
         let runs = self.list_runs(RunListQuery::oldest_first().in_project(project))?;
         Ok(report::project_report(project, &runs, &self.report_policy()))

@@ -54,7 +54,7 @@ pub(crate) fn map_owned<T: Send, R: Send>(
     }
 }
 
-/// Runs both functions, at the same time if possible. `a` runs on the calling thread.
+/// Runs both functions, in parallel if a thread pool is available. `a` runs on the calling thread.
 pub(crate) fn both<A: Send, B: Send>(a: impl FnOnce() -> A + Send, b: impl FnOnce() -> B + Send) -> (A, B) {
     let Some(pool) = pool() else { return (a(), b()) };
     let mut of_b = None;
@@ -108,7 +108,7 @@ mod tests {
     #[test]
     fn results_of_both_functions_are_returned() {
         assert_eq!(both(|| 1, || "b"), (1, "b"));
-        // A function may divide its work again.
+        // The functions may call `both` again.
         assert_eq!(both(|| both(|| 1, || 2), || both(|| 3, || 4)), ((1, 2), (3, 4)));
     }
 

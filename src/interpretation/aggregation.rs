@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 /// The stage name of metrics outside any stage.
 const NO_STAGE: &str = "_unassigned";
 
-/// Statistics of a metric: one value of each run. All numbers are 0 without values.
+/// Statistics of a metric over runs. Each run contributes one value. If there are no values, all numbers are 0.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct MetricAggregate {
@@ -23,7 +23,7 @@ pub struct MetricAggregate {
     pub metric_key: String,
     /// The project of the runs.
     pub project_name: Option<String>,
-    /// The number of values. Values that are NaN or infinite are not counted; a note names them.
+    /// The number of finite values. Runs whose value is NaN or infinite are named in a note and not counted.
     pub count: usize,
     /// The mean.
     pub mean: f64,
@@ -31,7 +31,7 @@ pub struct MetricAggregate {
     pub std: f64,
     /// The smallest value.
     pub min: f64,
-    /// The quantiles 0.25, 0.5, 0.75, 0.9, 0.95 and 0.99, with linear interpolation.
+    /// The values at the quantiles in [`QUANTILES`], with linear interpolation between the two nearest values.
     pub quantiles: [f64; 6],
     /// The greatest value.
     pub max: f64,
@@ -41,7 +41,7 @@ pub struct MetricAggregate {
     pub notes: Vec<Note>,
 }
 
-/// The names of [`MetricAggregate::quantiles`], and the quantiles.
+/// The quantiles in [`MetricAggregate::quantiles`], each with its name.
 pub const QUANTILES: [(&str, f64); 6] =
     [("p25", 0.25), ("p50", 0.5), ("p75", 0.75), ("p90", 0.9), ("p95", 0.95), ("p99", 0.99)];
 
@@ -63,7 +63,7 @@ pub struct RunSummaryTable {
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct StageAggregate {
-    /// The name of the stage; `_unassigned` outside any stage.
+    /// The name of the stage. Metrics outside any stage have the name `_unassigned`.
     pub stage_name: String,
     /// The metric.
     pub metric_key: String,
@@ -92,7 +92,7 @@ pub struct RunStatusDistribution {
 }
 
 impl RunStatusDistribution {
-    /// Returns the share of completed runs; 0 without runs.
+    /// Returns the share of completed runs, from 0 to 1. Returns 0 if there are no runs.
     #[must_use]
     pub fn pass_rate(&self) -> f64 {
         let completed =
@@ -108,11 +108,11 @@ pub(super) struct Population<'r> {
     pub(super) values: Vec<f64>,
     /// The runs without the metric.
     pub(super) without: Vec<&'r RunRow>,
-    /// Notes on values that are not finite, and on values that mix several series.
+    /// Notes on values that are not finite, and on values that represent several series.
     pub(super) notes: Vec<Note>,
 }
 
-/// Reads the value of a metric in each of these runs.
+/// Reads the value of a metric in each run in `runs`.
 pub(super) fn population<'r>(
     view: &StoreView<'_>,
     runs: &'r [RunRow],
@@ -139,7 +139,7 @@ pub(super) fn population<'r>(
     Ok(population)
 }
 
-/// Returns statistics of one value of each run that a query selects.
+/// Returns statistics of a metric over the runs that a query selects. Each run contributes one value.
 pub fn aggregate_metric(
     store: &Store,
     metric_key: &str,
@@ -178,7 +178,8 @@ pub fn aggregate_metric(
     })
 }
 
-/// Returns statistics of all metric points of the runs that a query selects, by stage and metric. Reads all these points.
+/// Returns statistics of metric points, grouped by stage and metric. All metric points of the runs that a query
+/// selects are read and used.
 pub fn aggregate_by_stage(store: &Store, query: &RunListQuery) -> Result<RunSummaryTable> {
     store.read(|view| {
         let (runs, total_runs) = page_of(view, query)?;

@@ -18,7 +18,7 @@ pub struct AlertPolicy {
     pub stop_on_first_trigger: bool,
     /// The severity of rules that do not specify one.
     pub default_severity: Severity,
-    /// The value that represents the metric of a run.
+    /// The rule that selects one value of a metric for a run, such as the latest value.
     pub metric_aggregation: Selection,
 }
 
@@ -32,7 +32,7 @@ impl Default for AlertPolicy {
     }
 }
 
-/// A rule. It is triggered if the comparison of the metric with the threshold holds.
+/// An alert rule. The rule is triggered if the metric fulfils the comparison with the threshold.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct AlertRule {
@@ -42,11 +42,11 @@ pub struct AlertRule {
     pub operator: Comparison,
     /// The threshold.
     pub threshold: MetricValue,
-    /// The stage whose value is compared; `None` for the latest value of all stages.
+    /// The stage in which the metric is compared. `None` compares the latest value of all stages.
     pub stage_name: Option<String>,
     /// The severity; `None` for the severity of the policy.
     pub severity: Option<Severity>,
-    /// The name; `None` for a name made from the rule.
+    /// The name. If `None`, the name is derived from the rule, such as `loss@train:gt:0.5`.
     pub name: Option<String>,
 }
 
@@ -107,7 +107,7 @@ impl AlertRule {
         self
     }
 
-    /// Returns the name of the rule: `loss@train:gt:0.5` unless another name was given.
+    /// Returns the given name of the rule. Without a given name, returns a derived name, such as `loss@train:gt:0.5`.
     #[must_use]
     pub fn rule_name(&self) -> String {
         if let Some(name) = self.name.as_ref().filter(|name| !name.is_empty()) {
@@ -144,7 +144,7 @@ pub struct AlertResult {
 pub struct AlertReport {
     /// The runs.
     pub runs: Vec<RunRef>,
-    /// The results, run by run, in the order of the rules.
+    /// The results, grouped by run. The results of a run are in the order of the rules.
     pub results: Vec<AlertResult>,
     /// A note if there are no runs.
     pub completeness_notes: Vec<CompletenessNote>,

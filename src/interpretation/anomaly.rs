@@ -16,20 +16,20 @@ use crate::interpretation::trend::TrendPolicy;
 use crate::interpretation::trend::metric_trend::value_of;
 use crate::store::{Note, RunRow, SeriesRow, Severity, Store, StoreView};
 
-/// The factor between the MAD and the standard deviation of a normal distribution.
+/// The ratio of the MAD to the standard deviation in a normal distribution.
 const MAD_FACTOR: f64 = 0.6745;
 
 /// The settings of the detection of anomalies.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct AnomalyPolicy {
-    /// The least z-score of an anomaly.
+    /// The smallest magnitude of the z-score at which a value is an anomaly.
     pub z_score_threshold: f64,
-    /// The least number of runs of a baseline.
+    /// The least number of runs in a baseline. A result with a smaller baseline has a note.
     pub min_baseline_runs: usize,
-    /// The metrics in which anomalies are searched; empty for all metrics of a run.
+    /// The metrics that are searched for anomalies. If empty, all metrics of a run are searched.
     pub monitored_metrics: Vec<String>,
-    /// The value that represents the metric of a run.
+    /// The rule that selects one value of a metric for a run, such as the latest value.
     pub metric_aggregation: Selection,
 }
 
@@ -50,7 +50,8 @@ impl AnomalyPolicy {
     }
 }
 
-/// Statistics of a metric with which values are compared. All numbers are 0 without runs.
+/// The baseline of a metric: statistics with which a value of the metric is compared. Without runs, all numbers are
+/// 0.
 #[derive(Debug, Clone, PartialEq)]
 pub struct MetricBaseline {
     /// The metric.
@@ -59,15 +60,15 @@ pub struct MetricBaseline {
     pub mean: f64,
     /// The standard deviation of the population.
     pub std: f64,
-    /// The quantile 0.05.
+    /// The value at the quantile 0.05.
     pub p5: f64,
-    /// The quantile 0.95.
+    /// The value at the quantile 0.95.
     pub p95: f64,
     /// The number of runs.
     pub computed_from_n_runs: usize,
     /// The median; `None` if it is not known.
     pub median: Option<f64>,
-    /// The median distance from the median; `None` if it is not known.
+    /// The median absolute deviation: the median of the distances from the median. `None` if it is not known.
     pub mad: Option<f64>,
 }
 
@@ -81,15 +82,16 @@ pub struct AnomalyResult {
     pub run_ref: RunRef,
     /// The value.
     pub actual_value: MetricValue,
-    /// The range of expected values: the mean minus and plus the threshold times the standard deviation.
+    /// The range of expected values, from `mean - threshold * std` to `mean + threshold * std`.
     pub expected_range: [f64; 2],
-    /// The z-score. It is infinite, with the sign of the difference, if all values of the baseline are equal and the
-    /// value differs; NaN if the value is NaN.
+    /// The z-score. If all values of the baseline are equal and the value differs from them, the z-score is infinite
+    /// and has the sign of the difference. If the value is NaN, the z-score is NaN.
     pub z_score: f64,
     /// The robust z-score; `None` if the baseline has no median.
     pub robust_z_score: Option<f64>,
-    /// `info`: not an anomaly. `warning`: the z-score reaches the threshold. `error`: the z-score reaches 1.5 times the
-    /// threshold, or the value is not finite.
+    /// The severity. It is `info` if the value is not an anomaly, `warning` if the magnitude of the z-score reaches
+    /// the threshold, and `error` if the magnitude reaches 1.5 times the threshold. A value that is not finite has
+    /// the severity `error`.
     pub severity: Severity,
     /// A link to the run.
     pub evidence_links: Vec<EvidenceLink>,
@@ -105,14 +107,15 @@ impl AnomalyResult {
     }
 }
 
-/// The results of the detection in one run.
+/// The results of a search for anomalies in one run.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct AnomalyReport {
     /// The run.
     pub run_ref: RunRef,
-    /// A result for each metric that has a baseline, in the order in which the metrics were first recorded, or in the
-    /// requested order.
+    /// The results, one for each metric that has a baseline. If the query or the policy names metrics, the results
+    /// are in the order of the names. Otherwise the results are in the order in which the metrics were first
+    /// recorded.
     pub anomalies: Vec<AnomalyResult>,
     /// Notes on missing data, and on metrics without a baseline.
     pub notes: Vec<Note>,
@@ -167,7 +170,7 @@ pub fn detect_anomaly(
     })
 }
 
-/// Returns the z-score of a value; 0 for a value equal to `center` even if `spread` is 0.
+/// Returns the z-score of a value. The z-score of a value that equals `center` is 0, even if `spread` is 0.
 fn score(value: f64, center: f64, spread: f64) -> f64 {
     let distance = value - center;
     if distance == 0.0 { 0.0 } else { distance / spread }
@@ -209,20 +212,21 @@ fn judge(
     }
 }
 
-/// A question for anomalies in a run.
+/// The parameters of a search for anomalies in one run.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct AnomalyQuery {
-    /// The metrics; empty for those of the policy or, if the policy names none, all metrics of the run.
+    /// The metrics to search. If empty, the metrics in the policy are searched. If the policy names no metrics
+    /// either, all metrics of the run are searched.
     pub metric_keys: Vec<String>,
     /// The stage whose values are compared; `None` for all stages.
     pub stage: Option<String>,
-    /// The runs of the baseline; by default the runs of the same project. The run itself, and runs that started after
-    /// it, are not part of the baseline.
+    /// The query for the runs of the baseline. By default, the runs of the same project form the baseline. The
+    /// baseline contains neither the run itself nor runs that started later.
     pub baseline: Option<RunListQuery>,
 }
 
-/// Compares the metrics of a run with those of earlier runs. A metric with fewer than two values in the baseline gives no
-/// result.
+/// Compares the metrics of a run with the metrics of earlier runs. A metric whose baseline has fewer than two values
+/// has no result.
 pub fn detect_anomalies_in_run(
     store: &Store,
     run: &str,
@@ -257,18 +261,18 @@ pub fn detect_anomalies_in_run(
     })
 }
 
-/// Returns the runs of the baseline of a run.
+/// Returns the runs of the baseline with which a run is compared.
 fn baseline_runs(view: &StoreView<'_>, run: &RunRow, query: &AnomalyQuery) -> Result<Vec<RunRow>> {
     let mut asked = query.baseline.clone().unwrap_or_else(RunListQuery::oldest_first);
     asked.project.get_or_insert_with(|| run.project_ref.to_string());
-    // The offset and the limit select among the earlier runs.
+    // The offset and the limit are applied to the earlier runs only.
     let (offset, limit) = (std::mem::take(&mut asked.offset), asked.limit.take());
     let (mut runs, _) = page_of(view, &asked)?;
     runs.retain(|other| other.run_ref != run.run_ref && other.started_at <= run.started_at);
     Ok(runs.into_iter().skip(offset).take(limit.unwrap_or(usize::MAX)).collect())
 }
 
-/// Returns the metrics of a run in which anomalies are searched.
+/// Returns the metrics of a run that are searched for anomalies.
 fn metrics_of(
     view: &StoreView<'_>,
     run: &RunRow,

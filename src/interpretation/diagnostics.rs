@@ -36,10 +36,10 @@ impl Default for DiagnosticsPolicy {
 pub struct DiagnosticsResult {
     /// The run.
     pub run: RunRow,
-    /// The problems: records, stages, batches, deployments, then the run.
+    /// The problems, in this order: problems of records, of stages, of batches, of deployments, and of the run.
     pub issues: Vec<DiagnosticsIssue>,
-    /// Problems that the log, the metrics and the artifacts show: interrupted runs, missing bodies, values that are not
-    /// finite, conflicting facts.
+    /// Further problems of the run: an interruption, missing bodies of artifacts, values that are not finite, and
+    /// conflicting facts.
     pub findings: Vec<DiagnosticsIssue>,
     /// Notes on parts that the run does not have.
     pub completeness_notes: Vec<CompletenessNote>,
@@ -50,7 +50,7 @@ pub struct DiagnosticsResult {
 }
 
 impl DiagnosticsResult {
-    /// Returns the greatest severity of the problems; `None` without problems.
+    /// Returns the greatest severity of the problems; `None` if there is no problem.
     #[must_use]
     pub fn severity(&self) -> Option<Severity> {
         self.issues.iter().chain(&self.findings).map(|issue| issue.severity).max()
@@ -67,11 +67,11 @@ pub struct DiagnosticsIssue {
     pub code: &'static str,
     /// The problem in one line.
     pub summary: String,
-    /// Further values, by name.
+    /// Details of the problem, keyed by name.
     pub details: BTreeMap<String, Value>,
     /// The ref of the object that has the problem.
     pub subject_ref: String,
-    /// A link to this object.
+    /// A link to the object that has the problem.
     pub evidence_links: Vec<EvidenceLink>,
 }
 
@@ -197,7 +197,7 @@ fn batches(outline: &Outline) -> Vec<DiagnosticsIssue> {
                 let issue = issue.with("batch_id", own).with("stage_id", batch.stage_execution_ref.as_str());
                 issues.push(issue.with("run_id", run));
             }
-            // A batch of a run that goes on may be open.
+            // A batch may be open while its run is open and not interrupted.
             RunStatus::Open
                 if outline.run.status == RunStatus::Open && outline.run.interrupted_at.is_none() => {}
             status => {

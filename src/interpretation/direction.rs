@@ -3,7 +3,7 @@
 use crate::store::{Note, Severity};
 use std::collections::BTreeMap;
 
-/// Words in the name of a metric whose lower values are better.
+/// Words that occur in the names of metrics whose lower values are better.
 const LOWER_IS_BETTER: &[&str] = &[
     "loss",
     "error",
@@ -32,14 +32,16 @@ const LOWER_IS_BETTER: &[&str] = &[
     "misses",
 ];
 
-/// The declared directions of metrics. The direction of another metric is assumed from the words of its name.
+/// The declared directions of metrics. If the direction of a metric is not declared, it is assumed from the words of
+/// the metric's name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Directions {
     declared: BTreeMap<String, bool>,
 }
 
 impl Directions {
-    /// Declares that higher values of a metric are better, or that lower values are.
+    /// Declares the direction of a metric. If `is_higher_better` is `true`, higher values are better. Otherwise lower
+    /// values are better.
     #[must_use]
     pub fn declare(mut self, metric_key: impl Into<String>, is_higher_better: bool) -> Directions {
         self.declared.insert(metric_key.into(), is_higher_better);
@@ -52,7 +54,8 @@ impl Directions {
         self.declared.get(metric).or_else(|| self.declared.get(key)).copied()
     }
 
-    /// Returns `true` if higher values of a metric are better: as declared, otherwise as assumed from its name.
+    /// Returns `true` if higher values of a metric are better. A direction that is not declared is assumed from the
+    /// name of the metric.
     #[must_use]
     pub fn is_higher_better(&self, metric: &str) -> bool {
         self.declared(metric).unwrap_or_else(|| is_higher_better_by_name(metric))
@@ -71,7 +74,7 @@ impl Directions {
     }
 }
 
-/// Returns `true` unless a word of the name says that lower values are better.
+/// Returns `false` if the name of the metric contains a word of `LOWER_IS_BETTER`, otherwise `true`.
 fn is_higher_better_by_name(metric: &str) -> bool {
     let key = metric.split('{').next().unwrap_or(metric).to_lowercase();
     let mut words = key.split(|c: char| !c.is_alphanumeric());

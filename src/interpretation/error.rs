@@ -13,19 +13,19 @@ pub enum Error {
     /// A query for runs is invalid.
     #[error("the query for runs is invalid: {reason}")]
     InvalidRunListQuery {
-        /// The fault.
+        /// The reason why the query is invalid.
         reason: String,
     },
     /// A time range is invalid.
     #[error("the time range is invalid: {reason}")]
     InvalidTimeRange {
-        /// The fault.
+        /// The reason why the time range is invalid.
         reason: String,
     },
     /// A condition on a metric is invalid.
     #[error("the condition on a metric is invalid: {reason}")]
     InvalidMetricCondition {
-        /// The fault.
+        /// The reason why the condition is invalid.
         reason: String,
     },
     /// A filter for runs is invalid.
@@ -33,9 +33,9 @@ pub enum Error {
     InvalidFilter {
         /// The filter.
         text: String,
-        /// The column of the fault in characters; the first character is in column 1.
+        /// The column of the invalid text in the filter, in characters. The first character has column 1.
         column: usize,
-        /// The fault.
+        /// The reason why the filter is invalid.
         reason: String,
     },
     /// A run has no stage or batch of this name.
@@ -56,16 +56,16 @@ pub enum Error {
         /// The run.
         run: String,
     },
-    /// A comparison needs more runs.
+    /// A comparison was requested with fewer than two different runs.
     #[error("a comparison of several runs needs at least two different runs; given: {}", runs.join(", "))]
     ComparesTooFewRuns {
-        /// The refs of the given runs.
+        /// The runs, as the caller named them.
         runs: Vec<String>,
     },
     /// The depth of a walk over the lineage graph is invalid.
     #[error("the depth of the lineage is invalid: {reason}")]
     InvalidDepth {
-        /// The fault.
+        /// The reason why the depth is invalid.
         reason: String,
     },
     /// An alert rule is invalid.
@@ -73,13 +73,13 @@ pub enum Error {
     InvalidAlertRule {
         /// The code: `alert_invalid_operator`, `alert_invalid_severity` or `alert_invalid_rule`.
         code: &'static str,
-        /// The fault.
+        /// The reason why the rule is invalid.
         reason: String,
     },
-    /// A direction of a walk over the lineage graph does not exist.
+    /// A text does not name a direction of a walk over the lineage graph.
     #[error("{asked:?} is not a direction of lineage")]
     InvalidDirection {
-        /// The given text.
+        /// The text.
         asked: String,
     },
 }

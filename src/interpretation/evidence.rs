@@ -23,16 +23,16 @@ impl EvidenceLink {
     }
 }
 
-/// Returns the links without repetitions. Of equal links the first is kept.
+/// Removes duplicates from links. Keeps the first of several equal links.
 pub(super) fn unique(links: impl IntoIterator<Item = EvidenceLink>) -> Vec<EvidenceLink> {
     let mut seen = HashSet::new();
     links.into_iter().filter(|link| seen.insert(link.clone())).collect()
 }
 
-/// A note of a service on data that a run, a stage or a population does not have.
+/// A completeness note: a statement that a run, a stage or a population does not have certain data.
 ///
-/// It states which part of an answer is missing and why. A [`Note`](crate::store::Note) reports data that was captured
-/// and cannot be read.
+/// The note names the missing part of an answer and the reason. In contrast, a [`Note`](crate::store::Note) reports
+/// data that was captured and cannot be read.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct CompletenessNote {
@@ -40,7 +40,7 @@ pub struct CompletenessNote {
     pub severity: Severity,
     /// A stable code, often followed by a colon and the subject: `missing_metric_for_run:loss`.
     pub summary: String,
-    /// Further values, by name.
+    /// Details of the note, keyed by name.
     pub details: BTreeMap<String, Value>,
 }
 

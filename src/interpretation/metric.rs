@@ -1,17 +1,19 @@
-//! The value of a metric: the series of a run that a question is about, and the one value that represents them.
+//! Selection of metric values: the series of a run to which the name of a metric refers, and the one value that
+//! represents these series.
 //!
-//! Every service uses this module:
+//! Rules for all services:
 //!
-//! - Series with different tags are different metrics. `acc{subset=val}` names the series of `acc` with this tag. `acc`
-//!   names the series without tags or, if there is none, all series of `acc`.
-//! - Lists of runs, and their filters, use the series outside any stage. Without such a series, they use the series of all
-//!   stages. The other services use the series of all stages and outside any stage.
+//! - Series with different tags are different metrics. `acc{subset=val}` names the series of `acc` whose only tag is
+//!   `subset=val`. `acc` names the series without tags. If all series of `acc` have tags, `acc` names all of them.
+//! - Lists of runs and filters of runs use the series outside any stage. If there is no such series, they use the
+//!   series of all stages. The other services use the series of all stages together with the series outside any
+//!   stage.
 //! - A stage is represented by its own series. The series of its batches, samples and slices are used only if the stage
 //!   has no series of its own.
-//! - The last value of a series is the value with the greatest step or, without steps, the latest value. Of several
-//!   series, the series whose last value was observed latest is used.
-//! - NaN and infinite values are values: they can be the last value. They are ignored for the smallest and the greatest
-//!   value, unless there is no other value.
+//! - The last value of a series is the value with the greatest step. If no point has a step, the last value is the
+//!   latest value. If several series are selected, the series whose last value was observed latest is used.
+//! - NaN and infinite values can be the last value. The smallest and the greatest value are chosen among the finite
+//!   values. If no value is finite, the last value is used instead.
 
 use crate::contract::{MetricValue, Timestamp};
 use crate::interpretation::number::Sum;
@@ -19,7 +21,7 @@ use crate::store::{Attempts, Note, Result, SeriesKey, SeriesPoint, SeriesRow, Se
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The value that represents a series.
+/// The rule that selects the value that represents a series.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Selection {
@@ -73,7 +75,7 @@ impl MetricName {
         }
     }
 
-    /// Returns `true` if a series has this name.
+    /// Returns `true` if the name refers to the series `series`.
     fn names(&self, series: &SeriesKey) -> bool {
         if series.metric_key == self.text {
             return true;
@@ -88,7 +90,7 @@ impl MetricName {
     }
 }
 
-/// Reads the summaries of the series of a run with this name.
+/// Reads the summaries of those series of a run to which `name` refers.
 pub(super) fn rows_of(
     view: &StoreView<'_>,
     run: &crate::contract::RunRef,
@@ -103,8 +105,9 @@ pub(super) fn rows_of(
     Ok(rows)
 }
 
-/// Returns the series that stand for their stage, their deployment or the run: the series of the place itself or, if it
-/// has none, the series of its batches, samples and slices. Series with different keys or tags are independent.
+/// Returns the series that represent a place, which is a stage, a deployment or the run. A place is represented by
+/// its own series. If it has none, it is represented by the series of its batches, samples and slices. Series with
+/// different keys or tags are treated separately.
 pub(super) fn of_places<'r>(rows: impl IntoIterator<Item = &'r SeriesRow>) -> Vec<&'r SeriesRow> {
     let rows: Vec<&SeriesRow> = rows.into_iter().collect();
     let place = |row: &SeriesRow| {
@@ -116,8 +119,8 @@ pub(super) fn of_places<'r>(rows: impl IntoIterator<Item = &'r SeriesRow>) -> Ve
     rows.into_iter().filter(|row| is_own(row) || !own.contains(&place(row))).collect()
 }
 
-/// Returns the series of `rows` that answer a question on the metric `name` in a stage. `stage` is the name or the id of
-/// a stage; `None` selects all stages, and the series outside any stage.
+/// Returns the series in `rows` to which the metric `name` refers in a stage. `stage` is the name or the id of the
+/// stage. If `stage` is `None`, the series of all stages and the series outside any stage are searched.
 pub(super) fn answering<'r>(
     rows: &'r [SeriesRow],
     name: &MetricName,
@@ -136,8 +139,8 @@ pub(super) fn answering<'r>(
     of_places(in_stage)
 }
 
-/// Returns the series of `rows` that answer a question on the metric `name` of a run as a whole: the series outside any
-/// stage. Without such a series, returns the series of all stages.
+/// Returns the series in `rows` to which the metric `name` refers for a run as a whole. These are the series outside
+/// any stage. If there is none, returns the series of all stages.
 pub(super) fn answering_for_run<'r>(rows: &'r [SeriesRow], name: &MetricName) -> Vec<&'r SeriesRow> {
     let mut answering = answering(rows, name, None);
     if answering.iter().any(|row| row.key.stage_ref.is_none()) {
@@ -146,7 +149,8 @@ pub(super) fn answering_for_run<'r>(rows: &'r [SeriesRow], name: &MetricName) ->
     answering
 }
 
-/// Returns the name of a metric with its tags, without the slice: the name of the series of all data.
+/// Returns the name of the metric with the tags of a series, but without its slice. This is the name of the series of
+/// all data.
 pub(super) fn name_of_whole(series: &SeriesKey) -> String {
     SeriesKey { slice: None, ..series.clone() }.metric()
 }
@@ -165,7 +169,8 @@ pub struct Measurement {
     pub unit: Option<String>,
 }
 
-/// Returns the value that represents these series; `None` without series. Reads points only for a mean.
+/// Returns the value that represents the series in `rows`; `None` if `rows` is empty. Reads points only to compute a
+/// mean.
 pub(super) fn measure(
     view: &StoreView<'_>,
     rows: &[&SeriesRow],
@@ -202,14 +207,15 @@ pub(super) fn measure(
     }))
 }
 
-/// Returns the unit of these series; `None` if there is none, or if there are several.
+/// Returns the unit of the points of the series in `rows`. Returns `None` if no point has a unit, or if there are
+/// different units.
 pub(super) fn unit(rows: &[&SeriesRow]) -> Option<String> {
     let units: BTreeSet<&String> = rows.iter().flat_map(|row| &row.units).collect();
     units.first().filter(|_| units.len() == 1).map(|unit| (*unit).clone())
 }
 
-/// Returns notes on series that one value represents although they measure different things: different units, different
-/// tags, or batches, samples and slices instead of a stage.
+/// Returns notes on series that are represented by one value although they are not comparable. The notes name
+/// different units, different tags, and series of batches, samples and slices that are used for a stage.
 pub(super) fn mixture_notes(name: &str, run: &str, rows: &[&SeriesRow]) -> Vec<Note> {
     let mut notes = Vec::new();
     let mut add = |code: &'static str, message: String| {
@@ -236,16 +242,16 @@ pub(super) fn mixture_notes(name: &str, run: &str, rows: &[&SeriesRow]) -> Vec<N
     notes
 }
 
-/// Compares two values for a ranking in which the better value is less. NaN comes after infinite values, and infinite
-/// values come after finite values.
+/// Compares two values for a ranking. The better value compares as less. NaN comes after infinite values, and
+/// infinite values come after finite values.
 pub(super) fn rank(a: &MetricValue, b: &MetricValue, is_higher_better: bool) -> Ordering {
     let class = |value: &MetricValue| (value.as_f64().is_nan(), !value.is_finite());
     let by_value = if is_higher_better { b.compare(a) } else { a.compare(b) };
     class(a).cmp(&class(b)).then(by_value)
 }
 
-/// Returns the points of several series, in the order of observation. The points of one series are in the order of
-/// training.
+/// Returns the points of the series in `rows`. The points of a single series are in the order of training. The points
+/// of several series are ordered by time of observation.
 pub(super) fn points_of(
     view: &StoreView<'_>,
     rows: &[&SeriesRow],

@@ -21,7 +21,7 @@ pub(super) fn difference(left: &MetricValue, right: &MetricValue) -> MetricValue
     }
 }
 
-/// Returns a whole number of at most 128 bits.
+/// Returns the value as an integer; `None` if the value is a float, or has more than 128 bits.
 fn whole(value: &MetricValue) -> Option<i128> {
     match value {
         MetricValue::Int(n) => Some(i128::from(*n)),
@@ -36,12 +36,14 @@ pub(super) fn ratio(left: &MetricValue, right: &MetricValue) -> Option<f64> {
     (left != 0.0).then(|| right.as_f64() / left)
 }
 
-/// The number of 64-bit limbs of a [`Sum`]: the bits of all finite floats, and 64 bits for the number of terms.
+/// The number of 64-bit limbs of a [`Sum`]. The limbs have a bit for each bit of any finite float, and at least 64
+/// more bits, so that sums of 2^64 floats do not overflow.
 const LIMBS: usize = 35;
-/// The exponent of the lowest bit of a [`Sum`]: that of the smallest positive float.
+/// The exponent of the lowest bit of a [`Sum`]. The smallest positive float is the power of two with this exponent.
 const LOWEST_EXPONENT: i32 = -1074;
 
-/// An exact sum of numbers: a fixed-point number in two's complement whose lowest bit is the smallest positive float.
+/// An exact sum of numbers. The sum is a fixed-point number in two's complement. Its lowest bit has the value of the
+/// smallest positive float.
 #[derive(Debug, Clone)]
 pub(super) struct Sum {
     limbs: [u64; LIMBS],
@@ -89,7 +91,7 @@ impl Sum {
         self.shifted(value.is_sign_negative(), mantissa, exponent.max(1) - 1075);
     }
 
-    /// Adds `magnitude * 2^exponent`, or subtracts it.
+    /// Adds `magnitude * 2^exponent` or, if `is_negative` is `true`, subtracts it.
     fn shifted(&mut self, is_negative: bool, magnitude: u64, exponent: i32) {
         let shift = (exponent - LOWEST_EXPONENT).unsigned_abs();
         let wide = u128::from(magnitude) << (shift % 64);
@@ -122,13 +124,13 @@ impl Sum {
             return None;
         }
         if self.non_finite != 0.0 {
-            // NaN and the infinities: NaN != 0.0 is true.
+            // The comparison is also true for NaN.
             return Some(self.non_finite);
         }
         let is_negative = self.limbs.last().is_some_and(|limb| limb >> 63 == 1);
         let mut limbs = self.limbs;
         if is_negative {
-            // The negation in two's complement.
+            // Negate the number: invert all bits and add 1.
             let mut carry = true;
             for limb in &mut limbs {
                 let (next, overflow) = (!*limb).overflowing_add(u64::from(carry));
@@ -146,14 +148,15 @@ impl Sum {
     }
 }
 
-/// Returns the float nearest to the fixed-point number `limbs` plus `half / divisor` halves of its lowest bit.
+/// Rounds a fixed-point number to the nearest float, ties to even. The number is `limbs` plus `half / divisor / 2`
+/// times the value of the lowest bit.
 fn rounded(limbs: &[u64; LIMBS], half: u128, divisor: u128) -> f64 {
     let bit = |at: usize| limbs.get(at / 64).is_some_and(|limb| limb >> (at % 64) & 1 == 1);
     let Some(top) = (0..LIMBS * 64).rev().find(|at| bit(*at)) else {
-        // Less than the smallest positive float.
+        // The number is less than the smallest positive float.
         return if half > divisor { f64::from_bits(1) } else { 0.0 };
     };
-    // The lowest bit of the 53 bits of a float.
+    // The position of the lowest of the 53 bits that a float can hold.
     let low = top.saturating_sub(52);
     let mut mantissa = (low..=top).rev().fold(0u64, |m, at| m << 1 | u64::from(bit(at)));
     let (is_half_or_more, is_more_than_half) = match low.checked_sub(1) {
@@ -170,8 +173,8 @@ fn rounded(limbs: &[u64; LIMBS], half: u128, divisor: u128) -> f64 {
     mantissa as f64 * 2f64.powi(first) * 2f64.powi(second)
 }
 
-/// Returns the standard deviation of a whole population: the root of the mean square of the distances from `mean`. It is
-/// 0 for fewer than two values.
+/// Returns the standard deviation of a whole population: the root of the mean square of the distances from `mean`.
+/// The deviation of fewer than two values is 0.
 pub(super) fn deviation(values: &[f64], mean: f64) -> f64 {
     if values.len() < 2 {
         return 0.0;
@@ -185,8 +188,8 @@ pub(super) fn deviation(values: &[f64], mean: f64) -> f64 {
     Sum::of_floats(squares).mean().unwrap_or(0.0).sqrt() * scale
 }
 
-/// Returns the quantile `q` (0 to 1) of values in ascending order, with linear interpolation between the two nearest
-/// values; 0 without values.
+/// Returns the value at the quantile `q` (0 to 1) of values in ascending order. Interpolates linearly between the two
+/// nearest values. Returns 0 if there are no values.
 pub(super) fn quantile(sorted: &[f64], q: f64) -> f64 {
     let position = sorted.len().saturating_sub(1) as f64 * q;
     let at = position.floor() as usize;

@@ -21,7 +21,7 @@ pub(crate) fn of_ref(subject: &StableRef) -> Vec<u8> {
     join(&[subject.as_str().as_bytes(), b""])
 }
 
-/// Returns the parts of a key after its first part. Returns `None` if the first part is not this ref.
+/// Returns the parts of a key after its first part. Returns `None` if the first part is not the ref `subject`.
 pub(crate) fn after_ref<'k>(key: &'k [u8], subject: &StableRef) -> Option<&'k [u8]> {
     key.strip_prefix(subject.as_str().as_bytes())?.strip_prefix(&[0])
 }
@@ -57,7 +57,7 @@ pub(crate) fn records(run: &RunRef, family: &str, stage: Option<&StageRef>) -> V
     join(&[run.as_str().as_bytes(), family.as_bytes(), stage.as_bytes()])
 }
 
-/// Returns the name under which the records of a family with a degradation marker are listed once more.
+/// Returns the name of the family under which records of `family` with a degradation marker are listed a second time.
 pub(crate) fn marked(family: RecordType) -> String {
     format!("marked-{}", family.as_str())
 }
@@ -72,7 +72,7 @@ pub(crate) fn series_of(run: &RunRef) -> Vec<u8> {
     join(&[run.as_str().as_bytes(), b""])
 }
 
-/// Returns the prefix of the keys of the metric series of a run with this metric key.
+/// Returns the prefix of the keys of those metric series of a run that have the given metric key.
 pub(crate) fn series_with_key(run: &RunRef, metric_key: &str) -> Vec<u8> {
     join(&[run.as_str().as_bytes(), metric_key.as_bytes(), b""])
 }

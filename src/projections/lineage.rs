@@ -1,4 +1,4 @@
-//! Lineage edges by ref, and edges, deployments and provenance records by the refs that they name.
+//! Lineage edges by ref, and an index from refs to the edges, deployments and provenance records that name them.
 
 use crate::contract::{Fact, Object, StableRef};
 use crate::engine::Result;

@@ -33,7 +33,8 @@ impl Projection<Captured> for RecordsProjection {
     }
 
     fn apply_encoded(&self, entry: EntryRef<'_>, tables: &mut Tables) -> Result<bool> {
-        // A metric of a known series has no marker: a metric with a marker is never remembered.
+        // The series of a metric with a degradation marker is never added to `KnownSeries`, so this metric has no
+        // marker.
         Ok(entry.kind == kind::METRIC && tables.scratch::<KnownSeries>().point(entry).is_some())
     }
 

@@ -13,12 +13,13 @@ pub struct SeriesKey {
     pub run_ref: RunRef,
     /// The stage; `None` outside any stage.
     pub stage_ref: Option<StageRef>,
-    /// The deployment, for points outside any stage; `None` in a stage, and outside any deployment.
+    /// The deployment of points outside any stage. `None` for points in a stage, and for points outside any
+    /// deployment.
     pub deployment_ref: Option<DeploymentRef>,
     /// The key of the metric.
     pub metric_key: String,
-    /// The sample that the points describe, or their batch; `None` if the points describe the stage, the deployment or
-    /// the run itself.
+    /// The sample or batch that the points describe. `None` if the points describe the stage, the deployment or the
+    /// run as a whole.
     pub within: Option<StableRef>,
     /// The slice of the data that the points describe; `None` for all data.
     pub slice: Option<String>,
@@ -130,7 +131,7 @@ mod tests {
         fn decoded_key_equals_encoded_key(a in key(), b in key()) {
             prop_assert_eq!(SeriesKey::from_bytes(&a.to_bytes()), Some(a.clone()));
             prop_assert_eq!(a.to_bytes() == b.to_bytes(), a == b);
-            // Neither key is the beginning of rows that belong to the other key.
+            // The rows of one key never begin with the prefix of the rows of the other key.
             let rows = keys::join(&[&a.to_bytes(), b"x"]);
             prop_assert!(a == b || !rows.starts_with(&keys::join(&[&b.to_bytes(), b""])));
         }

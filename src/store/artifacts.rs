@@ -13,7 +13,7 @@ use crate::store::view::StoreView;
 use std::io::ErrorKind;
 use std::path::PathBuf;
 
-/// The size of a body up to which its SHA-256 digest is computed for an answer.
+/// The greatest size in bytes of a body whose SHA-256 digest is computed for an answer.
 const SHA256_BYTES_MAX: u64 = 64 << 20;
 
 /// An artifact: the manifest, and the state of the body.
@@ -53,7 +53,7 @@ pub enum ReferenceState {
 }
 
 impl ArtifactRow {
-    /// Returns the size in bytes: that of the body, otherwise that in the manifest.
+    /// Returns the size in bytes of the body. If the body is not in this workspace, returns the size in the manifest.
     pub fn size_bytes(&self) -> Option<u64> {
         self.stored_bytes.or(self.manifest.size_bytes)
     }
@@ -71,8 +71,8 @@ impl ArtifactRow {
 }
 
 impl StoreView<'_> {
-    /// Returns the artifacts of a run, or of all runs, ordered by the texts of their refs followed by a dot: `model-b`
-    /// comes before `model`, as in the Python package contexta 1.0.0.
+    /// Returns the artifacts of a run, or of all runs. The artifacts are sorted by the text of their ref and a
+    /// following dot, as in the Python package contexta 1.0.0, so `model-b` comes before `model`.
     pub fn artifacts(&self, run: Option<&RunRef>) -> Result<Vec<ArtifactRow>> {
         let prefix = run.map_or_else(|| b"artifact:".to_vec(), |r| keys::under("artifact", r));
         let mut rows = self.artifacts_with_prefix(&prefix)?.collect::<Result<Vec<ArtifactRow>>>()?;
@@ -131,8 +131,8 @@ impl StoreView<'_> {
         }))
     }
 
-    /// Computes the SHA-256 digest of the body of an artifact whose manifest states none. Reads the body; a body of more
-    /// than 64 MiB is not read.
+    /// Computes the SHA-256 digest of the body of an artifact, unless the manifest contains this digest. Reads the
+    /// whole body. The digest of a body of more than 64 MiB is not computed.
     pub fn with_sha256(&self, artifact: ArtifactRow) -> ArtifactRow {
         let is_wanted = artifact.manifest.sha256().is_none() && artifact.body_present;
         let is_small = artifact.stored_bytes.is_some_and(|bytes| bytes <= SHA256_BYTES_MAX);

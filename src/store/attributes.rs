@@ -23,8 +23,8 @@ use crate::store::writers::Lifecycle;
 use std::collections::{BTreeMap, HashSet};
 use std::ops::Range;
 
-/// All recorded versions of the attributes of one object. The names and the values are stored one after the other, so
-/// that a query of many objects does not allocate memory for each version.
+/// All recorded versions of the attributes of one object. One buffer contains all names, and another buffer all
+/// values, so that a query of many objects does not allocate memory for each version.
 #[derive(Debug, Default)]
 pub(super) struct AttributeVersions {
     versions: Vec<AttributeVersion>,
@@ -32,7 +32,7 @@ pub(super) struct AttributeVersions {
     values: Vec<u8>,
 }
 
-/// A version of one attribute. The ranges are parts of the names and the values in [`AttributeVersions`].
+/// A version of one attribute. `name` and `value` are ranges in the buffers of [`AttributeVersions`].
 #[derive(Debug)]
 struct AttributeVersion {
     name: Range<usize>,
@@ -41,12 +41,12 @@ struct AttributeVersion {
     replaces: Vec<Stamp>,
 }
 
-/// Returns a part of the names in [`AttributeVersions`].
+/// Returns the name at a range of the buffer of names.
 fn name_at<'n>(names: &'n str, at: &Range<usize>) -> &'n str {
     names.get(at.clone()).unwrap_or_default()
 }
 
-/// Returns a part of the values in [`AttributeVersions`].
+/// Returns the value at a range of the buffer of values.
 fn value_at<'v>(values: &'v [u8], at: &Range<usize>) -> &'v [u8] {
     values.get(at.clone()).unwrap_or_default()
 }
@@ -69,7 +69,7 @@ fn parse_value(value: &[u8]) -> Option<Value> {
 impl AttributeVersions {
     /// Adds a version of an attribute.
     pub(super) fn add<V: AsRef<[u8]>>(&mut self, name: &str, version: Version<V>) {
-        /// The number of attributes for which memory is reserved, and the length of their names and of their values.
+        /// The capacities that are reserved for an object: versions, bytes of names, and bytes of values.
         const TYPICAL: (usize, usize, usize) = (8, 96, 192);
         if self.versions.is_empty() {
             self.versions.reserve(TYPICAL.0);
@@ -339,8 +339,8 @@ impl Attributes {
         }
     }
 
-    /// Returns the value of an attribute that is an integer of 64 bits; `None` if the attribute is missing or is no
-    /// such integer.
+    /// Returns the value of an attribute as an integer. Returns `None` if the attribute is missing, or is not an
+    /// integer of 64 bits.
     pub(super) fn integer(&self, name: &str) -> Option<i64> {
         match self.value(name)? {
             Effective::Value(Value::Int(n)) => Some(*n),

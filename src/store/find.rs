@@ -53,8 +53,9 @@ impl StoreView<'_> {
         }
     }
 
-    /// Returns the artifact that `asked` identifies: by its ref with or without `artifact:`, or by the last components of
-    /// its ref if they identify one artifact. `None` if there is none, or several.
+    /// Returns the artifact that `asked` identifies. `asked` is the ref of the artifact, with or without `artifact:`,
+    /// or the last components of the ref. Returns `None` if no artifact matches, or if the last components match
+    /// several artifacts.
     pub fn find_artifact(&self, asked: &str) -> Result<Option<ArtifactRow>> {
         let asked = crate::contract::rules::trim(asked);
         for parsed in [ArtifactRef::parse(asked).ok(), ArtifactRef::of(asked).ok()].into_iter().flatten() {

@@ -51,8 +51,8 @@ impl StoreView<'_> {
         Ok(!self.view.versions_of(ARTIFACTS, artifact.as_str().as_bytes())?.is_empty())
     }
 
-    /// Returns the stage that the manifest of an artifact names; `None` without artifact or without stage. Does not read
-    /// the body.
+    /// Returns the stage that the manifest of an artifact names. Returns `None` if there is no manifest, or if the
+    /// manifest names no stage. Does not read the body.
     pub fn stage_of_artifact(&self, artifact: &ArtifactRef) -> Result<Option<StageRef>> {
         let versions = self.view.versions_of(ARTIFACTS, artifact.as_str().as_bytes())?;
         match self.effective(ARTIFACTS.name, versions)? {

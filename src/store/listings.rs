@@ -15,7 +15,7 @@ use crate::store::view::StoreView;
 /// contradictory.
 pub type Listed<T> = (Vec<T>, Vec<Note>);
 
-/// Orders objects with a position before objects without one.
+/// Returns a sort key. Objects without a position come after objects with a position.
 fn by_index(index: Option<u64>) -> u64 {
     index.unwrap_or(u64::MAX)
 }
@@ -131,8 +131,8 @@ impl StoreView<'_> {
         Ok(found)
     }
 
-    /// Returns the refs of the relations, deployments and provenance records that name `subject` now or named it
-    /// earlier, ordered by ref.
+    /// Returns the refs of the relations, deployments and provenance records that name `subject`, ordered by ref.
+    /// Includes objects of which only an earlier fact names `subject`.
     pub fn naming_any(&self, subject: &StableRef) -> Result<Vec<StableRef>> {
         let mut refs = Vec::new();
         for row in self.view.keys(ENDS, &keys::of_ref(subject))? {
@@ -141,8 +141,9 @@ impl StoreView<'_> {
         Ok(refs)
     }
 
-    /// Returns the refs of a kind under `parent` that are named like in [`naming_any`](StoreView::naming_any), each with
-    /// the ref that names it, ordered by both.
+    /// Returns the refs of a kind under `parent` that relations, deployments or provenance records name. Each item
+    /// contains such a ref and the ref of the object that names it. The items are ordered by both refs. As in
+    /// [`naming_any`](StoreView::naming_any), earlier facts are included.
     pub fn naming_under(&self, kind: &str, parent: &StableRef) -> Result<Vec<(StableRef, StableRef)>> {
         let mut refs = Vec::new();
         for row in self.view.keys(ENDS, &keys::under(kind, parent))? {

@@ -195,7 +195,8 @@ impl StoreView<'_> {
             (row, series)
         };
         let mut rows: Vec<_> = rows.map(with_series).collect();
-        // The sort is stable, and the rows are ordered by ref. Sorting the keys moves each row only once.
+        // The rows are ordered by ref, and the stable sort keeps this order for equal keys. Cached keys are sorted,
+        // so each row is moved only once.
         rows.sort_by_cached_key(|(row, _)| (row.project_ref.clone(), row.started_at));
         Ok(rows)
     }

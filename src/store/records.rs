@@ -52,8 +52,9 @@ impl StoreView<'_> {
         self.records_with_stamps(&stamps, writers)
     }
 
-    /// Returns the positions of the records of one family of a run, without duplicates. `in_stage` selects the stages;
-    /// its parameter is the ref of a stage, or empty for the records outside any stage.
+    /// Returns the positions of the records of one family of a run, without duplicates. Only records of the stages
+    /// for which `in_stage` returns `true` are included. The argument of `in_stage` is the ref of the stage, or an
+    /// empty text for the records outside any stage.
     fn record_points(
         &self,
         run: &RunRef,
@@ -80,8 +81,9 @@ impl StoreView<'_> {
         without_duplicates(run, family, points, identity)?.ok_or_else(|| self.malformed_row(table.name))
     }
 
-    /// Returns the stamps of the records of a run of these families, in the order in which the records were appended. Of
-    /// a record that is in the log several times, one stamp is returned. `stage` restricts the records to a stage.
+    /// Returns the stamps of the records of a run that belong to one of `families`, in the order in which the records
+    /// were appended. A record that is in the log several times has one stamp in the answer. If `stage` is given,
+    /// only the records of this stage are included.
     pub fn record_stamps(
         &self,
         run: &RunRef,

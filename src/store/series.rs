@@ -28,7 +28,7 @@ pub struct SeriesPoint {
     pub step: Option<i64>,
     /// The value.
     pub value: MetricValue,
-    /// The stamp of the point's entry in the log. It states the order in which points were appended.
+    /// The stamp of the point's entry in the log. The order of stamps is the order in which points were appended.
     pub stamp: Stamp,
     /// `true` if a later attempt of the run resumed at the step of this point or at an earlier step. An answer contains
     /// such a point only if the caller requested all attempts.
@@ -44,11 +44,12 @@ pub struct SeriesRow {
     /// The name of the stage, or the last component of the stage's ref if no name was recorded. `None` for a series
     /// outside any stage.
     pub stage_name: Option<String>,
-    /// The units of the points, without duplicates. Usually one; empty if no point has a unit.
+    /// The units of the points, without duplicates. Most series have one unit. The list is empty if no point has a
+    /// unit.
     pub units: Vec<String>,
     /// `true` if some points have a unit and others do not.
     pub has_points_without_unit: bool,
-    /// The scopes that the points describe, without duplicates. Usually one.
+    /// The scopes that the points describe, without duplicates. Most series have one scope.
     pub scopes: Vec<AggregationScope>,
     /// The number of points.
     pub count: u64,
@@ -56,8 +57,8 @@ pub struct SeriesRow {
     pub non_finite: u64,
     /// The first point in the order of training.
     pub first: SeriesPoint,
-    /// The last point in the order of training: of the points with a step, the point with the greatest step, and of
-    /// several such points the latest. If no point has a step, the latest point.
+    /// The last point in the order of training. If points have a step, this is the point with the greatest step, and
+    /// the latest of several points with this step. Otherwise it is the latest point.
     pub last: SeriesPoint,
     /// The smallest finite value; `None` if no value is finite.
     pub min: Option<MetricValue>,
@@ -88,13 +89,15 @@ impl SeriesRow {
         }
     }
 
-    /// Replaces the numbers of the summary by those of `points`, which are in the order of training.
+    /// Computes the counts, the extremes, and the first and the last point of the summary from `points`, which must
+    /// be in the order of training.
     fn summarize(&mut self, points: &[SeriesPoint]) {
         let finite = || points.iter().map(|point| &point.value).filter(|value| value.is_finite());
         self.count = points.len() as u64;
         self.non_finite = self.count - finite().count() as u64;
         self.min = finite().min_by(|a, b| a.compare(b)).cloned();
-        // Of equal values the first is used, as for the smallest value.
+        // The first of several equal values is used, as for the smallest value. `max_by` returns the last one, hence
+        // `rev`.
         self.max = finite().rev().max_by(|a, b| a.compare(b)).cloned();
         if let (Some(first), Some(last)) = (points.first(), points.last()) {
             (self.first, self.last) = (first.clone(), last.clone());
@@ -118,24 +121,25 @@ fn point(p: &Point) -> Option<SeriesPoint> {
     Some(SeriesPoint { observed_at, step, value, stamp: p.order.stamp, is_superseded: false })
 }
 
-/// Returns `true` if other values of a series may have the same float as this extreme value.
+/// Returns `true` if the extreme value is so large that other values of the series may have the same nearest float.
 fn may_be_rounded(extreme: &Point) -> bool {
     extreme.measure.is_some_and(|measure| measure.abs() >= 2f64.powi(53))
 }
 
-/// The stored summaries of the metric series of one run. They include superseded points.
+/// The stored summaries of the metric series of one run. The summaries include superseded points.
 #[derive(Debug)]
 pub(super) struct StoredSummaries {
     /// The text of the run's ref.
     run: String,
     /// The summaries.
     series: Vec<SeriesRow>,
-    /// The indices of the series whose summaries must be computed from their points: a record may be counted twice, or
-    /// the extremes are rounded or infinite.
+    /// The indices of the series whose summaries must be computed from their points. In these series, a record may be
+    /// counted twice, or an extreme value may be rounded or infinite.
     uncertain: Vec<usize>,
 }
 
-/// The counts of imported points, by the key of the series: the number of points, and the imports that contain them.
+/// The imported points, by the key of the series. A value contains the number of points and the ids of the imports
+/// that contain them.
 type ImportedCounts = HashMap<Vec<u8>, (u64, Vec<[u8; 16]>)>;
 
 impl StoreView<'_> {
@@ -220,16 +224,16 @@ impl StoreView<'_> {
                 series.push(row);
             }
         }
-        // The iterator ends after an error.
+        // The loop stops at an error of `units` without returning it.
         if let Some(unit) = units.next() {
             unit?;
         }
         Ok(runs)
     }
 
-    /// Returns the effective summaries of metric series. Each item is the text of a run's ref, with the summaries of
-    /// this run, ordered by stage and key. `attempts` selects the points, and `supersedings` returns the resumes of a run
-    /// that superseded points.
+    /// Returns the effective summaries of metric series. Each item contains the text of a run's ref and the summaries
+    /// of the run, ordered by stage and key. `attempts` selects the points. `supersedings` returns the resumes that
+    /// superseded points of the run with the given ref.
     pub(super) fn effective_summaries(
         &self,
         stored: Vec<StoredSummaries>,
@@ -263,7 +267,7 @@ impl StoreView<'_> {
         Ok(runs)
     }
 
-    /// Returns the numbers of imported points of the series whose keys begin with `prefix`.
+    /// Returns the number of imported points, and their imports, for each series whose key begins with `prefix`.
     fn imported_counts(&self, prefix: &[u8]) -> Result<ImportedCounts> {
         let mut imported = ImportedCounts::new();
         for row in self.view.registers(IMPORTED_SUMMARIES, prefix)? {
@@ -283,7 +287,7 @@ impl StoreView<'_> {
         Ok(imported)
     }
 
-    /// Sets the names of the stages of these series. Each name is read once.
+    /// Sets the name of the stage of each series in `rows`. The name of a stage is read once.
     fn add_stage_names<'r>(&self, rows: impl Iterator<Item = &'r mut SeriesRow>) -> Result<()> {
         let mut names: HashMap<StageRef, String> = HashMap::new();
         for row in rows {
@@ -362,7 +366,8 @@ fn summary_row(key: &[u8], register: &Register) -> Option<SeriesRow> {
 }
 
 impl SeriesRow {
-    /// Adds the scope and the unit of points: a part of a key of [`SERIES_UNITS`]. Returns `None` if it is malformed.
+    /// Adds a scope and a unit, given by the last two parts of a key of [`SERIES_UNITS`]. Returns `None` if the parts
+    /// are malformed.
     fn add_unit(&mut self, scope_and_unit: &[u8]) -> Option<()> {
         let [scope, unit] = keys::split(scope_and_unit)?;
         let scope = scope.parse().ok()?;

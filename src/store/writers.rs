@@ -58,8 +58,8 @@ impl WriterRow {
         if self.interrupted_at.is_some() { INTERRUPTED } else { self.status.as_str() }
     }
 
-    /// Returns the resume with which the writer joined the run; `None` if the writer did not resume the run, or
-    /// superseded no points.
+    /// Returns the resume with which the writer joined the run. Returns `None` if the writer did not resume the run,
+    /// or if its resume superseded no points.
     fn superseding(&self) -> Option<Superseding> {
         let Joined::Resumed { from_step: Some(from_step) } = self.joined else { return None };
         Some(Superseding { stamp: self.stamp, from_step })
@@ -105,8 +105,8 @@ impl Superseding {
     }
 }
 
-/// The writers of one run, in the order in which they joined the run. The rows do not contain the host, the process id
-/// of the operating system, the streams, and the time of the interruption.
+/// The writers of one run, in the order in which they joined the run. The rows contain neither the host, nor the
+/// process id of the operating system, nor the streams, nor the time of the interruption.
 #[derive(Debug, Default)]
 pub(super) struct RunWriters(Vec<WriterRow>);
 
@@ -133,7 +133,7 @@ impl RunWriters {
         row.end_stamp = Some(stamp);
     }
 
-    /// Puts the writers into the order in which they joined the run, and numbers the attempts.
+    /// Sorts the writers by the order in which they joined the run, and sets the attempt number of each writer.
     fn order(&mut self) {
         self.0.sort_by_key(|row| row.stamp);
         let mut attempt = 1;
@@ -149,7 +149,7 @@ impl StoreView<'_> {
     /// text.
     pub(super) fn run_writers(&self, prefix: &[u8]) -> Result<BTreeMap<String, RunWriters>> {
         let mut found: Vec<(String, RunWriters)> = Vec::new();
-        // The key of the writer that was read last. The end of a writer follows the writer.
+        // The key of the last writer that was read. The row with the end of a writer follows the row of the writer.
         let mut writer_key = Vec::new();
         for row in self.view.versions(WRITERS, prefix)? {
             let KeyVersions { key, versions, .. } = row?;

@@ -21,8 +21,8 @@ pub fn to_html(report: &ReportDocument) -> String {
     out
 }
 
-/// Returns the lines of a text. Every line boundary of Unicode ends a line, and also the ASCII separators of files,
-/// groups and records.
+/// Returns the lines of a text. A line ends at any line boundary of Unicode, or at an ASCII separator of files,
+/// groups or records.
 fn lines(text: &str) -> impl Iterator<Item = &str> {
     let mut rest = (!text.is_empty()).then_some(text);
     std::iter::from_fn(move || {
@@ -44,8 +44,8 @@ fn is_line_end(c: char) -> bool {
     matches!(c, '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{1c}'..='\u{1e}' | '\u{85}' | '\u{2028}' | '\u{2029}')
 }
 
-/// Returns text in which the characters that have a meaning in HTML are escaped. The text can stand in an element or in
-/// a quoted attribute. A character that HTML does not permit becomes the replacement character.
+/// Returns text in which the characters that have a meaning in HTML are escaped. The result can be the content of an
+/// element or of a quoted attribute. A character that HTML does not permit becomes the replacement character.
 pub(crate) fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {

@@ -126,7 +126,7 @@ fn inline(text: &str) -> String {
             '\\' | '`' | '*' | '[' | ']' | '<' | '>' | '|' | '&' | '~' | '$' => push_escaped(&mut out, c),
             // An underscore inside a word forms no markup.
             '_' if word_start || next.is_none_or(|n| !n.is_alphanumeric()) => push_escaped(&mut out, c),
-            // The beginning of a heading or list, or the underline of a heading.
+            // At the beginning of a line, `+` begins a list, and `=` underlines a heading.
             '+' | '=' if n == 0 && !rest.is_empty() => push_escaped(&mut out, c),
             '-' if n == 0 && !rest.is_empty() && (ends_word || next == Some('-')) => {
                 push_escaped(&mut out, c)

@@ -1,7 +1,7 @@
 //! Rendering of documents as terminal text, with aligned columns and lines wrapped to the width of the terminal.
 //!
 //! The title of a document is left out, because the user knows it from the command. Notes are left out, because they
-//! are written to standard error, and completeness notes are left out as well.
+//! are written to standard error. Completeness notes are left out too.
 
 use crate::contract::json::write::float;
 use crate::contract::{Timestamp, Value};

@@ -30,8 +30,8 @@ pub(super) fn guarded<T>(call: impl FnOnce() -> Result<T, SinkError>) -> Result<
     })
 }
 
-/// Delivers a payload to a sink. Repeats a failed delivery, unless the error is permanent or the maximum number of
-/// attempts is reached. Calls `sleep` with the waiting time before each repetition.
+/// Delivers a payload to a sink. Retries a failed delivery until the delivery succeeds, the error is permanent, or
+/// the maximum number of attempts is reached. Before each retry, calls `sleep` with the waiting time.
 pub(super) fn deliver(
     sink: &dyn Sink,
     request: &SinkRequest<'_>,

@@ -15,7 +15,8 @@ pub(in crate::capture) struct Commit<'a> {
     pub(in crate::capture) durability: Durability,
     /// `true` if the facts are ends of scopes, which may use the disk space that the log reserves.
     pub(in crate::capture) is_end: bool,
-    /// `true` to return an error if the log cannot append the facts, also with [`FailureMode::Outbox`].
+    /// `true` if the commit must fail when the log cannot append the facts. The outbox is then not used, even with
+    /// [`FailureMode::Outbox`].
     ///
     /// [`FailureMode::Outbox`]: crate::capture::dispatch::FailureMode::Outbox
     pub(in crate::capture) needs_log: bool,
@@ -51,6 +52,6 @@ pub(in crate::capture) struct Appended {
     /// The head of the stream after the ends of scopes, or the last head if the ends are lost; `None` for other
     /// commits.
     pub(in crate::capture) head: Option<Head>,
-    /// One result for each fact; `None` if the log contains the facts and no sink was called.
+    /// The results, one for each fact. `None` if the log has appended the facts and no sink was called.
     pub(in crate::capture) results: Option<Vec<CaptureResult>>,
 }

@@ -106,14 +106,14 @@ impl Dispatcher {
         Timestamp::from_nanos(self.shared.journal.storage().now())
     }
 
-    /// Appends facts in one commit, and offers the facts to the sinks. Errors: the facts are invalid; with
-    /// [`FailureMode::Raise`], the log cannot append the facts, or a sink failed.
+    /// Appends facts in one commit, and offers the facts to the sinks. Error: the facts are invalid. With
+    /// [`FailureMode::Raise`], a failed append and a failed delivery are errors too.
     pub(in crate::capture) fn append(&self, commit: Commit<'_>) -> Result<Appended> {
         self.append_with_receipt(commit, &mut None)
     }
 
-    /// Appends facts like [`append`](Dispatcher::append). Sets `receipt` if the log or the outbox contains the facts, even
-    /// if a sink fails afterwards.
+    /// Appends facts like [`append`](Dispatcher::append). Sets `receipt` when the log or the outbox has stored the
+    /// facts. `receipt` remains set if a sink fails afterwards.
     pub(in crate::capture) fn append_with_receipt(
         &self,
         commit: Commit<'_>,
@@ -145,8 +145,9 @@ impl Dispatcher {
         self.sinks().is_empty()
     }
 
-    /// Appends points of a series in one commit, as [`Dispatcher::append`] appends their facts in a session without
-    /// sinks. `facts` creates the facts of the points, if the log cannot append the points and the outbox needs the facts.
+    /// Appends points of a series in one commit. The result is the same as if [`Dispatcher::append`] appended the
+    /// facts of the points in a session without sinks. `facts` creates these facts. `facts` is called only if the log
+    /// cannot append the points and the facts must be written to the outbox.
     pub(in crate::capture) fn append_points(
         &self,
         points: Points<'_>,
@@ -167,8 +168,13 @@ impl Dispatcher {
         }
     }
 
-    /// Appends facts to the log, or to the outbox if the log cannot append them and `may_spill` is true. Errors: the facts
-    /// are invalid; the log cannot append them, and `may_spill` is false; ends of scopes are lost, and no stream is open.
+    /// Appends facts to the log. If the log cannot append the facts and `may_spill` is true, appends them to the
+    /// outbox.
+    ///
+    /// Errors:
+    /// - the facts are invalid
+    /// - the log cannot append the facts, and `may_spill` is false
+    /// - the facts end scopes, neither the log nor the outbox can store the facts, and no stream is open
     fn take(
         &self,
         captured: &[Captured],
@@ -196,8 +202,8 @@ impl Dispatcher {
         self.take_refused(captured, durability, is_end, sinks, refused, warnings)
     }
 
-    /// Appends facts that the log could not append to the outbox. `refused` is the error of the log. Errors: the ends of
-    /// scopes cannot be appended either.
+    /// Appends facts to the outbox after the log could not append the facts. `refused` is the error of the log.
+    /// Error: the facts end scopes, the outbox cannot store the facts either, and no stream is open.
     fn take_refused(
         &self,
         captured: &[Captured],
@@ -242,7 +248,7 @@ impl Dispatcher {
     ) -> Result<Appended> {
         let Taken { receipt, head, refused, warnings } = taken;
         let mut results = Vec::with_capacity(captured.len());
-        // The names of the sinks that failed, and the position of the first entry that a sink did not accept.
+        // The names of the sinks that failed, and the position of the first entry that was not delivered to a sink.
         let mut failed: Vec<String> = Vec::new();
         let mut first_failed = None;
         let mut has_delivered = false;
@@ -346,8 +352,8 @@ impl Dispatcher {
         Ok(request.payload().clone())
     }
 
-    /// Captures the degraded marker on facts that the log could not append earlier. The caller has just appended facts to
-    /// the log. If the marker cannot be captured, the next append tries again.
+    /// Captures a degraded marker that reports the facts which the log could not append earlier. This method is
+    /// called after the log has appended facts again. If the marker cannot be captured, the next append tries again.
     fn report_refused(&self, context: &Arc<Context>, sinks: &mut Sinks<'_>) {
         if !self.counts.has_unreported() || !self.shared.options.degraded_markers || context.run.is_none() {
             return;
@@ -374,7 +380,7 @@ fn failure_of(error: &store::Error) -> ResultFailure {
     failure
 }
 
-/// Marks a result as failed if a sink did not accept the payload.
+/// Marks the result of a capture as failed if at least one of its deliveries to sinks failed.
 fn fail_undelivered(result: &mut CaptureResult) {
     let status = |status| result.deliveries().iter().filter(move |delivery| delivery.status == status);
     let failed: Vec<_> = status(DeliveryStatus::Failure).collect();

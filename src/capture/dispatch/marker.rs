@@ -1,4 +1,4 @@
-//! Degraded markers on facts that sinks or the log did not store.
+//! Degraded markers: records that report facts which the log or a sink did not store.
 
 use crate::capture::context::Context;
 use crate::capture::error::Result;
@@ -26,7 +26,8 @@ pub(super) fn delivery_failed(
     context.marker(now, producer, payload)
 }
 
-/// Creates the marker on facts that the log could not append. Each fact was spilled to the outbox, or is lost.
+/// Creates the degraded marker that reports facts which the log could not append. Each of the facts was written to
+/// the outbox, or is lost.
 pub(super) fn log_failed(
     context: &Context,
     producer: &str,

@@ -13,9 +13,10 @@ pub enum FailureMode {
     /// The capture returns an error. If only a sink failed, the log has the fact, and the error contains the result.
     #[default]
     Raise,
-    /// The capture returns a degraded result. Facts that a sink did not accept wait in the log. Facts that the log did
-    /// not take wait in the outbox. If the outbox cannot take a fact either, the fact is lost, and the result is
-    /// failed. If the content of an artifact cannot be stored, its manifest refers to the file where it is.
+    /// The capture returns a degraded result. A fact that a sink did not accept remains in the log and waits for a
+    /// replay. A fact that the log cannot append is written to the outbox. If the outbox cannot store the fact
+    /// either, the fact is lost, and the result is failed. If the content of an artifact cannot be stored, the
+    /// manifest refers to the original file of the artifact.
     Outbox,
 }
 

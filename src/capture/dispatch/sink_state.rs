@@ -54,7 +54,7 @@ pub(super) enum Offered {
     Delivered,
     Degraded,
     Skipped,
-    /// The sink did not accept the fact, or must receive an earlier fact first.
+    /// The sink did not accept the fact, or the fact must wait because the delivery of an earlier fact failed.
     Failed,
     /// The sink was not called, because an earlier fact waits for a replay.
     Waiting,

@@ -223,8 +223,8 @@ impl CaptureResult {
         self.texts(|rare| &rare.degradation_reasons)
     }
 
-    /// Returns the captured object as JSON. Returns `None` if the log contains the fact and no sink was called, because the
-    /// result then does not keep the payload.
+    /// Returns the captured object as JSON. Returns `None` if the log has appended the fact and no sink was called.
+    /// In this case, the result does not keep the object.
     pub fn payload(&self) -> Option<&Value> {
         self.rare.as_ref()?.payload.as_ref()
     }

@@ -14,11 +14,11 @@ mod note;
 mod operation;
 mod status;
 
-/// The failure code if no sink accepted the payload.
+/// The failure code of a capture whose payload was accepted by none of the sinks.
 pub(in crate::capture) const ALL_SINKS_FAILED: &str = "dispatch_all_eligible_sinks_failed";
-/// The failure code if some sinks did not accept the payload.
+/// The failure code of a capture whose payload was accepted by only some of the sinks.
 pub(in crate::capture) const SOME_SINKS_FAILED: &str = "dispatch_some_sinks_failed";
-/// The code if the content of an artifact could not be stored. Reasons, notes and failures use the same code.
+/// The code for an artifact whose content could not be stored. Degradation reasons, notes and failures use this code.
 pub(in crate::capture) const BODY_NOT_STORED: &str = "artifact_body_not_stored";
 
 pub use batch::{BatchCaptureResult, BatchCounts, MixedFamilies};

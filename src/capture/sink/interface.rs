@@ -43,7 +43,7 @@ impl SinkReceipt {
         SinkReceipt::default()
     }
 
-    /// Creates the receipt of a payload that the sink accepted in part. The detail names the part that is missing.
+    /// Creates the receipt of a payload that the sink accepted only in part. `detail` names the missing part.
     pub fn degraded(detail: &str) -> SinkReceipt {
         SinkReceipt { is_degraded: true, ..SinkReceipt::success().detail(detail) }
     }

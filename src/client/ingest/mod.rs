@@ -110,10 +110,10 @@ impl Contexta {
     /// available. Memory use does not depend on the number of lines, except for a small entry for each parameter and
     /// artifact of an open run. Errors: the workspace is read-only.
     ///
-    /// Entries that the disk does not store are written by a later commit. If a read returns
-    /// [`WouldBlock`](std::io::ErrorKind::WouldBlock) or [`TimedOut`](std::io::ErrorKind::TimedOut), they are written
-    /// before the next line arrives; [`PolledInput`] gives any input this behaviour. Such a read should wait before it
-    /// returns, because the ingest reads again at once.
+    /// If the disk refuses entries, a later commit writes the entries. If a read of the input returns
+    /// [`WouldBlock`](std::io::ErrorKind::WouldBlock) or [`TimedOut`](std::io::ErrorKind::TimedOut), the entries are
+    /// written before the next line arrives. [`PolledInput`] makes the reads of any input return in this way. The
+    /// read should wait before it returns, because the ingest reads again at once.
     pub fn ingest<'a>(&'a self, input: Box<dyn Read + 'a>, settings: IngestSettings) -> Result<Ingest<'a>> {
         self.check_writes()?;
         // The entries of a group of lines are buffered, and written in one commit at the end of the group.

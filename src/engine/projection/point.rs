@@ -1,4 +1,4 @@
-//! Points of a series, ordered by event time, then by a second number, then by stamp.
+//! Points of a series and their sort key, which consists of the event time, a minor number and the stamp.
 
 use crate::engine::bytes::{Reader, put_length_prefixed};
 use crate::engine::entry::{STAMP_LEN, Stamp};
@@ -11,13 +11,14 @@ use crate::engine::entry::{STAMP_LEN, Stamp};
 pub struct PointOrder {
     /// The time of the event, in a unit that the embedder chooses.
     pub time: i64,
-    /// The order of points with the same time; 0 if only the stamp determines their order.
+    /// The second part of the sort key: the order of points with the same time. Points that also have the same minor
+    /// number are ordered by stamp.
     pub minor: i64,
     /// The stamp of the entry that added the point.
     pub stamp: Stamp,
 }
 
-/// The length in bytes of a point's time, and of its minor number.
+/// The length in bytes of an encoded time. An encoded minor number has the same length.
 const TIME_LEN: usize = 8;
 /// The length of a point's order in bytes.
 pub(super) const ORDER_LEN: usize = 2 * TIME_LEN + STAMP_LEN;

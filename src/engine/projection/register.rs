@@ -9,9 +9,9 @@ use std::cmp::Ordering;
 pub struct Register<V = Vec<u8>> {
     /// Number of points.
     pub count: u64,
-    /// The first point of the series in the order of [`PointOrder`](crate::engine::projection::PointOrder).
+    /// The first point of the series. Points are compared by [`PointOrder`](crate::engine::projection::PointOrder).
     pub first: Point<V>,
-    /// The last point of the series in this order.
+    /// The last point of the series. Points are compared by [`PointOrder`](crate::engine::projection::PointOrder).
     pub last: Point<V>,
     /// The point with the smallest measure, or the earliest of several such points. A NaN counts as no measure; `None`
     /// if no point has a measure.

@@ -1,4 +1,5 @@
-//! Iterators over a versions table: single rows, and keys with all their versions.
+//! Readers of a versions table. `VersionRows` reads single rows, and [`VersionsByKey`] reads keys with all their
+//! versions.
 
 #[cfg(any(feature = "ml", test))]
 use crate::engine::error::Error;
@@ -222,8 +223,8 @@ pub(crate) struct VersionRow<'r> {
     pub(crate) version: Version<&'r [u8]>,
 }
 
-/// The rows of a versions table, in the order of the table. The rows of a key are not always contiguous: see
-/// [`VersionsByKey`], which copies each row.
+/// The rows of a versions table, in the order of the table. The rows of a key are not always contiguous.
+/// [`VersionsByKey`] collects the versions of each key, but copies each row.
 #[derive(Debug)]
 #[cfg(any(feature = "ml", test))]
 pub(crate) struct VersionRows<'v> {
@@ -305,7 +306,7 @@ mod tests {
     #[test]
     fn single_rows_are_in_the_order_of_the_table_until_the_reader_fails_or_a_row_is_malformed() {
         let value = || Version::encode(&[], b"value");
-        // The row of the second key sorts between the two rows of the first.
+        // The row of the second key sorts between the two rows of the first key.
         let nested = b"a\0\0\0\0\0\0\0\x05".as_slice();
         let rows = [
             (b"a".as_slice(), 1, value()),

@@ -18,8 +18,9 @@ use std::ops::RangeInclusive;
 /// [`Query`](crate::engine::table::Query).
 ///
 /// # Cost
-/// The table is opened at the first point. A row contains up to 224 points. The rows that may contain points of the
-/// range are read one after the other, up to the last requested point. For each end that is read, one row is in memory.
+/// The table is opened when the first point is requested. A row contains up to 224 points. Only rows that may contain
+/// points of the range are read, one after the other. No row after the last requested point is read. Each end that is
+/// read keeps one row in memory.
 #[must_use = "an iterator reads nothing before an item is requested"]
 pub struct Points<'v, V> {
     view: &'v View,

@@ -5,14 +5,18 @@ use crate::interpretation::evidence::EvidenceLink;
 use crate::store::ArtifactRow;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// A difference of the artifacts of two runs. It concerns one artifact, or all artifacts of a kind.
+/// A difference between the artifacts of two runs. The difference concerns one artifact, or all artifacts of a kind.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct ArtifactChange {
     /// The kind of the artifacts.
     pub artifact_kind: String,
-    /// `added` and `removed`: only the right or only the left run has the artifact, or artifacts of the kind. `changed`:
-    /// content or location differ. `same`: both runs have several artifacts of the kind, with equal contents.
+    /// The type of the difference:
+    ///
+    /// - `added`: only the right run has the artifact, or only the right run has artifacts of the kind.
+    /// - `removed`: only the left run has the artifact, or only the left run has artifacts of the kind.
+    /// - `changed`: the content or the location of the artifact differs.
+    /// - `same`: both runs have several artifacts of the kind, with equal contents.
     pub change: &'static str,
     /// The artifact in the left run. For a whole kind, the first artifact of the kind.
     pub left_ref: Option<ArtifactRef>,
@@ -28,7 +32,8 @@ fn link(artifact: &ArtifactRow) -> EvidenceLink {
     EvidenceLink::new("artifact", &artifact.manifest.artifact_ref, &artifact.manifest.artifact_kind)
 }
 
-/// Returns a text that is equal for artifacts with equal contents; `None` if the digest of the content is unknown.
+/// Returns the digest of the content of an artifact as text: the digest in the manifest if it is SHA-256, otherwise
+/// the BLAKE3 digest of the body. `None` if neither is known.
 fn content(artifact: &ArtifactRow) -> Option<String> {
     artifact.manifest.sha256().or_else(|| artifact.body.map(|body| format!("blake3:{body}")))
 }
@@ -41,7 +46,8 @@ fn has_equal_content(left: &ArtifactRow, right: &ArtifactRow) -> bool {
     }
 }
 
-/// Returns `true` if two artifacts lie at different places. The location of a stored body follows from its content.
+/// Returns `true` if two artifacts have different locations. The locations of two stored bodies are never different,
+/// because they are derived from the contents.
 fn has_other_location(left: &ArtifactRow, right: &ArtifactRow) -> bool {
     let is_stored = |artifact: &ArtifactRow| artifact.manifest.location_ref.starts_with("blake3:");
     !(is_stored(left) && is_stored(right)) && left.manifest.location_ref != right.manifest.location_ref
@@ -65,7 +71,8 @@ fn pair(left: &ArtifactRow, right: &ArtifactRow) -> Option<ArtifactChange> {
     })
 }
 
-/// Returns a change of all these artifacts, which exist in one run only or are equal.
+/// Returns one change for all artifacts in `lefts` and `rights`. Either only one run has the artifacts, or their
+/// contents are equal.
 fn whole(change: &'static str, lefts: &[&ArtifactRow], rights: &[&ArtifactRow]) -> ArtifactChange {
     let both = || lefts.iter().chain(rights);
     let first = |rows: &[&ArtifactRow]| rows.first().map(|row| row.manifest.artifact_ref.clone());
@@ -106,7 +113,7 @@ pub(super) fn artifact_changes(left: &[ArtifactRow], right: &[ArtifactRow]) -> V
     changes
 }
 
-/// Returns the sorted contents of artifacts; `None` if one of them is unknown.
+/// Returns the sorted digests of the contents of artifacts; `None` if a digest is unknown.
 fn contents(rows: &[&ArtifactRow]) -> Option<Vec<String>> {
     let mut all = rows.iter().map(|row| content(row)).collect::<Option<Vec<String>>>()?;
     all.sort();

@@ -35,11 +35,11 @@ pub struct BestRunOptions {
     /// The ref or name of the project whose runs are ranked if `runs` is empty. If `None`, [`select_best_run`] ranks
     /// the runs of all projects, and `Contexta::select_best_run` ranks the runs of the session's project.
     pub project: Option<String>,
-    /// The name of the metric's stage; `None` for every stage and for metrics outside any stage.
+    /// The name of the stage whose values are ranked. `None` selects every stage and the values outside any stage.
     pub stage_name: Option<String>,
     /// The direction in which the values improve.
     pub goal: Goal,
-    /// The value that represents a metric of a run.
+    /// The rule that selects one value of a metric for a run, such as the latest value.
     pub selection: Selection,
 }
 
@@ -54,10 +54,10 @@ pub struct BestRun {
     /// The direction in which the values improve.
     pub goal: Goal,
     /// The runs that have the metric, the best first. Runs whose value is infinite come after the runs with finite
-    /// values. Runs whose value is NaN come last. Runs with equal values are in the given order; if no runs were given,
-    /// in the order of their starts.
+    /// values. Runs whose value is NaN come last. Runs with equal values are in the order in which the runs were
+    /// given. If no runs were given, they are ordered by start.
     pub ranking: Vec<RankedRun>,
-    /// The runs that do not have this metric in this stage.
+    /// The runs that do not have the metric in the requested stage.
     pub without: Vec<RunRef>,
     /// Notes on missing data.
     pub notes: Vec<Note>,

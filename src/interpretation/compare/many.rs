@@ -57,8 +57,8 @@ pub struct ArtifactKindCounts {
     pub counts: Vec<usize>,
 }
 
-/// Compares several runs. Each is given by its ref, its id, its name, or a prefix of its id or name. Error: fewer than
-/// two different runs.
+/// Compares several runs. Each run is given by its ref, its id, its name, or a prefix of its id or name. Error: fewer
+/// than two different runs.
 pub fn compare_many(
     store: &Store,
     runs: &[String],
@@ -93,7 +93,7 @@ pub(in crate::interpretation) fn compare(
         let is_higher_better = directions.is_higher_better(metric_key);
         let present =
             values.iter().zip(&outlines).filter_map(|(value, outline)| Some((value.as_ref()?, outline)));
-        // The first of several equal values is the least.
+        // `min_by` returns the first of several runs with equal values.
         let best = present.min_by(|(a, _), (b, _)| metric::rank(a, b, is_higher_better));
         let best_run = best.map(|(_, outline)| outline.run.run_ref.clone());
         MetricRow {

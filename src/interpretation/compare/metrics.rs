@@ -10,7 +10,7 @@ use crate::interpretation::query::snapshot::Outline;
 use crate::store::{Attempts, Note, SeriesRow, Severity, StoreView};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// A metric that differs between two runs, or that only one of them has.
+/// A metric that differs between two runs, or that only one of the runs has.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct MetricDelta {
@@ -26,7 +26,7 @@ pub struct MetricDelta {
     pub delta: Option<MetricValue>,
     /// The right value divided by the left value; `None` if a value is missing or the left value is 0.
     pub change_ratio: Option<f64>,
-    /// The difference in percent of the magnitude of the left value; `None` like `change_ratio`.
+    /// The difference as a percentage of the magnitude of the left value. `None` in the same cases as `change_ratio`.
     pub change_percent: Option<f64>,
     /// A note if one of the runs does not have the metric.
     pub completeness_notes: Vec<CompletenessNote>,
@@ -34,11 +34,12 @@ pub struct MetricDelta {
     pub notes: Vec<Note>,
 }
 
-/// The metrics of a run: the name of the stage or `None`, the name of the metric, and its value.
+/// The metrics of a run. The key consists of the name of the stage, which is `None` outside any stage, and the name
+/// of the metric.
 pub(super) type Metrics = BTreeMap<(Option<String>, String), Measurement>;
 
-/// Returns the names of the stages of a run. If several stages have the same name, the first one has this name, and each
-/// other one has the last component of its ref as its name.
+/// Returns the names of the stages of a run. If several stages have the same name, only the first of the stages gets
+/// this name. Each other stage gets the last component of its ref as its name.
 pub(super) fn stage_names(outline: &Outline) -> Vec<String> {
     let mut seen = BTreeSet::new();
     let name = |stage: &crate::store::StageRow| {

@@ -1,4 +1,4 @@
-//! Comparison of two runs and of several, the best run by a metric, and comparison of reports.
+//! Comparison of two runs, of several runs and of two reports, and the ranking of runs by a metric.
 
 pub mod artifacts;
 pub mod best;

@@ -1,7 +1,8 @@
 //! Comparison of two runs.
 //!
-//! Stages with the same name are compared with each other, and so are the metrics outside any stage. `delta` is the
-//! right value minus the left value, and `change_ratio` is the right value divided by the left value.
+//! Stages with the same name are compared with each other. Metrics outside any stage are compared with metrics
+//! outside any stage. `delta` is the right value minus the left value, and `change_ratio` is the right value divided
+//! by the left value.
 
 use crate::contract::{EnvironmentSnapshot, MetricValue, ProvenanceRecord, StageRef, Value};
 use crate::interpretation::compare::artifacts::{ArtifactChange, artifact_changes};
@@ -18,7 +19,7 @@ use std::collections::{BTreeMap, BTreeSet};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ComparePolicy {
-    /// The value that represents a metric.
+    /// The rule that selects one value of a metric for a run, such as the latest value.
     pub metric_selection: Selection,
     /// `true` to include metrics whose values are equal.
     pub include_unchanged_metrics: bool,
@@ -82,9 +83,9 @@ pub struct RunComparison {
 pub struct ParamDelta {
     /// The name or path.
     pub key: String,
-    /// The value in the left run; `None` if that run does not have it.
+    /// The value in the left run; `None` if the left run does not have the parameter, tag or member.
     pub left: Option<Value>,
-    /// The value in the right run; `None` if that run does not have it.
+    /// The value in the right run; `None` if the right run does not have the parameter, tag or member.
     pub right: Option<Value>,
 }
 
@@ -106,7 +107,7 @@ pub struct StageComparison {
     pub evidence_links: Vec<EvidenceLink>,
 }
 
-/// The comparison of the provenance of two runs. An unknown member counts as different from a known one.
+/// The comparison of the provenance of two runs. A member that is known for only one of the runs counts as different.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct ProvenanceComparison {
@@ -126,7 +127,7 @@ pub struct ProvenanceComparison {
     pub right: Option<(ProvenanceRecord, String)>,
 }
 
-/// Compares two runs. Each is given by its ref, its id, its name, or a prefix of its id or name.
+/// Compares two runs. Each run is given by its ref, its id, its name, or a prefix of its id or name.
 pub fn compare_runs(store: &Store, left: &str, right: &str, policy: &ComparePolicy) -> Result<RunComparison> {
     store.read(|view| compare(view, left, right, policy))
 }
@@ -229,7 +230,7 @@ fn stage_comparison(
     }
 }
 
-/// Returns the values of nested objects by path: `optimizer.lr`. An empty object is a value.
+/// Returns the values in nested objects, keyed by path, such as `optimizer.lr`. An empty object counts as a value.
 fn flat(members: &BTreeMap<String, Value>) -> BTreeMap<String, Value> {
     fn add(path: &str, value: &Value, out: &mut BTreeMap<String, Value>) {
         match value {

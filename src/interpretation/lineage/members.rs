@@ -1,4 +1,5 @@
-//! The members of a ref in a walk: the ref itself, its parts, and its wholes.
+//! The members of a ref in a walk: the ref itself, the refs of its parts, and the refs of the wholes that it is part
+//! of.
 
 use crate::contract::{ArtifactRef, ObjectKind, RunRef, StableRef};
 use crate::interpretation::lineage::model::Direction;
@@ -8,7 +9,7 @@ use std::collections::HashMap;
 /// The kinds of the parts of a run, in the order of their names.
 const PARTS_OF_RUN: [&str; 7] = ["artifact", "batch", "environment", "op", "record", "sample", "stage"];
 
-/// A member, and the refs of a relation or deployment that names the member.
+/// A member, and the ref of a relation, deployment or provenance record that names the member.
 pub(super) type Named = (StableRef, StableRef);
 
 /// Finds the members that relations and deployments name. Reads the artifacts of each run only once.
@@ -16,7 +17,7 @@ pub(super) type Named = (StableRef, StableRef);
 pub(super) struct Members<'v> {
     view: &'v StoreView<'v>,
     direction: Direction,
-    /// The named artifacts of runs, by stage.
+    /// For each run, the artifacts that relations, deployments or provenance records name, grouped by stage.
     artifacts: HashMap<RunRef, HashMap<StableRef, Vec<Named>>>,
 }
 
@@ -25,7 +26,8 @@ impl<'v> Members<'v> {
         Members { view, direction, artifacts: HashMap::new() }
     }
 
-    /// Returns the members of the ref `at`, each with the relations and deployments that name it.
+    /// Returns the members of the ref `at` that other objects name. Each member is returned once for each object that
+    /// names it.
     pub(super) fn of(&mut self, at: &StableRef) -> Result<Vec<Named>> {
         let mut named = self.exact(at)?;
         match at.kind() {
@@ -71,7 +73,8 @@ impl<'v> Members<'v> {
         Ok(self.view.naming_any(at)?.into_iter().map(|own| (at.clone(), own)).collect())
     }
 
-    /// Returns the pairs whose members are artifacts or stages in the workspace. A relation may name others.
+    /// Returns the pairs whose members are artifacts or stages in the workspace. A relation may also name objects
+    /// that the workspace does not contain.
     fn captured(&self, named: Vec<Named>) -> Result<Vec<Named>> {
         let mut kept = Vec::new();
         let mut last: Option<(StableRef, bool)> = None;
@@ -116,7 +119,8 @@ pub(super) fn stage_of(view: &StoreView<'_>, artifact: &StableRef) -> Result<Opt
     Ok(view.stage_of_artifact(&artifact)?.map(StableRef::from))
 }
 
-/// Returns `true` if a walk that reaches the part `at` also follows the relations of its wholes.
+/// Returns `true` if a walk that reaches the part `at` also follows the relations of the wholes that contain the
+/// part.
 fn climbs(at: &StableRef, direction: Direction) -> bool {
     match at.kind() {
         "stage" | "batch" | "sample" | "op" => {

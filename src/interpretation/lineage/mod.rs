@@ -3,14 +3,17 @@
 //!
 //! The edges of the graph are relations. Two kinds of implied edges connect objects without a relation:
 //!
-//! - A part belongs to a whole: a stage, artifact, record or environment to its run, a batch to its stage, a sample or an
-//!   operation to its batch or stage. A walk that reaches a whole also follows the relations of its parts. A walk
-//!   upstream that reaches a part also follows the relations of its wholes; a walk downstream does so for stages,
-//!   batches, samples and operations. These steps add nothing to the depth.
-//! - A deployment was made from its artifact and its run, and runs in its environment. Such a step counts as one edge.
+//! - A part belongs to a whole: a stage, artifact, record or environment to its run, a batch to its stage, a sample
+//!   or an operation to its batch or stage. A walk that reaches a whole also follows the relations of its parts. A
+//!   walk upstream that reaches a part also follows the relations of its wholes. A walk downstream follows the
+//!   relations of the wholes only if the part is a stage, batch, sample or operation. The depth does not increase
+//!   between a part and a whole.
+//! - A deployment was made from its artifact and its run, and runs in its environment. Each of these edges increases
+//!   the depth by 1.
 //!
-//! A walk in the direction [`Direction::Both`] follows relations only. It follows the relations of a run's stages,
-//! artifacts and deployments when it reaches the run, and those of a stage's artifacts when it reaches the stage.
+//! A walk in the direction [`Direction::Both`] follows relations only. When it reaches a run, it also follows the
+//! relations of the run's stages, artifacts and deployments. When it reaches a stage, it also follows the relations
+//! of the stage's artifacts.
 
 mod members;
 mod model;

@@ -13,7 +13,8 @@ pub const TRAVERSAL_MAX: usize = 100_000;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Direction {
-    /// To the objects that the root was made from. The type of an edge determines the origin among its two ends.
+    /// To the objects that the root was made from. The type of an edge determines which of its two ends is the
+    /// origin.
     Upstream,
     /// To the objects that were made from the root.
     Downstream,
@@ -62,19 +63,22 @@ impl FromStr for Direction {
 pub struct TraversedEdge {
     /// The edge.
     pub edge: LineageEdge,
-    /// The direction of the walk. For a walk in both directions: `Outbound` if the walk found the edge at its source,
-    /// `Inbound` if it found the edge at its target, and `Both` if it found the edge at a part of a run or stage.
+    /// The direction of the walk. In a walk in both directions, the value is `Outbound` if the walk found the edge at
+    /// its source, `Inbound` if the walk found it at its target, and `Both` if the walk found it at a part of a run
+    /// or stage.
     pub direction: Direction,
     /// The number of edges between the root and this edge.
     pub depth: usize,
-    /// The visited ref at which the walk found the edge: an end of the edge, or a ref whose part or whole is an end.
+    /// The visited ref at which the walk found the edge. An end of the edge is this ref, a part of it, or a whole
+    /// that contains it.
     pub found_at: StableRef,
     /// The newest provenance record of the edge.
     pub provenance: Option<ProvenanceRecord>,
 }
 
 impl TraversedEdge {
-    /// Returns the run of the edge: the run of its source, otherwise the run of its target.
+    /// Returns the run to which the edge belongs. This is the run of the source or, if the source has no run, the run
+    /// of the target.
     #[must_use]
     pub fn run(&self) -> Option<RunRef> {
         self.edge.source_ref.run().or_else(|| self.edge.target_ref.run())
@@ -100,8 +104,8 @@ pub struct VisitedRef {
     pub subject: StableRef,
     /// The number of edges between the root and the ref.
     pub depth: usize,
-    /// The lowest confidence of the edges on the path by which the walk reached the ref; `None` without such an edge.
-    /// An unknown confidence is lower than a low one.
+    /// The lowest confidence on the path by which the walk reached the ref. `None` if no edge on the path has a
+    /// confidence. An unknown confidence counts as the lowest.
     pub confidence: Option<Confidence>,
 }
 

@@ -20,14 +20,15 @@ impl ImpliedEdge {
         edges.into_iter().flatten().collect()
     }
 
-    /// Returns the end to which the direction leads from the end `from`; `None` if it does not lead away from `from`.
+    /// Returns the end that a walk in `direction` reaches from the end `from`. Returns `None` if the walk does not
+    /// follow the edge from `from`.
     pub(super) fn next(&self, from: &StableRef, direction: Direction) -> Option<&StableRef> {
         next(&self.source, &self.target, true, from, direction)
     }
 }
 
-/// Returns the end of a relation to which the direction leads from the end `from`; `None` if it does not lead away from
-/// `from`.
+/// Returns the end of a relation that a walk in `direction` reaches from the end `from`. Returns `None` if the walk
+/// does not follow the relation from `from`.
 pub(super) fn next_of<'e>(
     edge: &'e LineageEdge,
     from: &StableRef,

@@ -71,7 +71,8 @@ struct Walk<'v> {
     done: HashSet<StableRef>,
     /// The refs in `visited`.
     seen: HashSet<StableRef>,
-    /// The refs that were reached. Those at the end are the queue of the walk.
+    /// The refs that the walk has reached, in this order. The last ones, whose edges have not been followed yet, form
+    /// the queue.
     visited: Vec<VisitedRef>,
     edges: BTreeMap<RelationRef, TraversedEdge>,
     /// The keys of `edges`, in the order in which they were found.
@@ -80,7 +81,7 @@ struct Walk<'v> {
     deployments: HashMap<StableRef, Vec<ImpliedEdge>>,
     /// `false` if the workspace has no provenance records, so that no edge needs a look-up.
     has_provenance: bool,
-    /// `true` if a limit kept something out of the answer.
+    /// `true` if the answer is incomplete because a limit was reached.
     is_cut: bool,
 }
 
@@ -97,7 +98,8 @@ impl Walk<'_> {
         Ok(has_relations)
     }
 
-    /// Follows the relation that is itself the root. A walk in both directions does not follow it.
+    /// Follows the relation at which the walk starts, if the root is a relation. A walk in both directions does not
+    /// follow the root.
     fn follow_root_relation(&mut self) -> Result<bool> {
         let Some(root) = self.visited.first().cloned() else { return Ok(false) };
         let Ok(relation) = RelationRef::try_from(root.subject.clone()) else { return Ok(false) };
@@ -118,7 +120,7 @@ impl Walk<'_> {
         let mut named = self.members.of(&at.subject)?;
         named.retain(|(member, _)| !self.done.contains(member));
         self.done.extend(named.iter().map(|(member, _)| member.clone()));
-        // The order of the refs of relations determines the order of the walk.
+        // The walk follows the relations in the order of their refs.
         named.sort_by(|(a, own_a), (b, own_b)| (own_a, a).cmp(&(own_b, b)));
         let mut has_relations = false;
         for (member, own) in &named {
@@ -140,7 +142,7 @@ impl Walk<'_> {
     fn follow_edge(&mut self, at: &VisitedRef, member: &StableRef, edge: LineageEdge) -> Result<()> {
         let Some(end) = next_of(&edge, member, self.direction).cloned() else { return Ok(()) };
         let (source, target) = (edge.source_ref.clone(), edge.target_ref.clone());
-        // The other end, seen from `at`; `member` may be the other end itself.
+        // The walk continues at the end that is not `at`. `end` can be `at` itself if `member` is a part of `at`.
         let (direction, next) = match self.direction {
             Direction::Both if source == at.subject => (Direction::Outbound, vec![target]),
             Direction::Both if target == at.subject => (Direction::Inbound, vec![source]),
@@ -155,8 +157,8 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// Follows the edges between deployments and the members. A walk in both directions lists the edges of the ref `at`,
-    /// but does not follow them.
+    /// Follows the implied edges between deployments and members. A walk in both directions adds the implied edges of
+    /// the ref `at` to the answer, but does not follow them.
     fn follow_deployments(&mut self, at: &VisitedRef, named: &[(StableRef, StableRef)]) -> Result<()> {
         let mut links = BTreeMap::new();
         let of_members = named.iter().filter(|(_, own)| own.kind() == "deployment");
@@ -227,7 +229,7 @@ impl Walk<'_> {
         true
     }
 
-    /// Adds the ref `next` to the queue if it is new, and not too deep.
+    /// Adds the ref `next` to the queue, unless the walk has already reached it or its depth is above the limit.
     fn reach(&mut self, next: &StableRef, from: &VisitedRef, confidence: Option<Confidence>) {
         let is_deepest = self.depth_max.is_some_and(|depth_max| from.depth >= depth_max);
         if is_deepest || self.seen.contains(next) {
@@ -252,7 +254,7 @@ impl Walk<'_> {
             {
                 vec![ImpliedEdge::new(member, ImpliedKind::PartOf, at)]
             }
-            // A deployment of a run.
+            // `member` is a deployment of the run `at`.
             (None, None) => self.links_of(member)?.into_iter().filter(|link| link.target == *at).collect(),
         };
         chain.into_iter().for_each(|edge| {
@@ -261,7 +263,8 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// Adds the implied edges of the root: to its wholes, and from its direct parts.
+    /// Adds the implied edges between the root and the objects that contain it, and between the root and its direct
+    /// parts.
     fn surround(&mut self, root: &StableRef) -> Result<()> {
         let mut part = root.clone();
         while let Some(whole) = whole_of(&part) {
@@ -308,7 +311,8 @@ impl Walk<'_> {
     }
 }
 
-/// Returns the edges from a part over its wholes to the whole `whole`; `None` if `part` is not a part of it.
+/// Returns the chain of implied edges from `part` up to the object `whole` that contains it. Returns `None` if
+/// `whole` does not contain `part`.
 fn chain(part: &StableRef, whole: &StableRef) -> Option<Vec<ImpliedEdge>> {
     let (mut edges, mut at) = (Vec::new(), part.clone());
     while at != *whole {
@@ -319,7 +323,7 @@ fn chain(part: &StableRef, whole: &StableRef) -> Option<Vec<ImpliedEdge>> {
     Some(edges)
 }
 
-/// Returns the position of a confidence, the highest confidence first.
+/// Returns a number that increases with decreasing confidence.
 fn doubt(confidence: Confidence) -> u8 {
     match confidence {
         Confidence::High => 0,

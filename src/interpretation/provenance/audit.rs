@@ -1,4 +1,4 @@
-//! The reproducibility of a run: the members that are needed to repeat it.
+//! The reproducibility of a run: checks that the data needed to repeat the run was recorded.
 
 use crate::contract::{EnvironmentRef, ProvenanceRecord, RunRef, Severity};
 use crate::interpretation::error::Result;
@@ -27,8 +27,8 @@ pub struct ReproducibilityAudit {
     pub environment_variable_count: usize,
     /// `complete` if the run has provenance and an environment, `partial` if it has one of them, otherwise `missing`.
     pub status: &'static str,
-    /// The members that are needed to repeat the run, each with `true` if it was recorded: code revision, uncommitted
-    /// changes, environment, packages, parameters, data set and command.
+    /// The data needed to repeat the run: code revision, uncommitted changes, environment, packages, parameters, data
+    /// set and command. Each name has the value `true` if the data was recorded.
     pub checks: Vec<(&'static str, bool)>,
     /// Notes of the check.
     pub completeness_notes: Vec<CompletenessNote>,
@@ -47,7 +47,7 @@ impl ReproducibilityAudit {
     }
 }
 
-/// Returns the newest provenance record of the lineage edges of a run.
+/// Returns the newest of the provenance records about the lineage edges of a run.
 pub fn provenance(store: &Store, run: &str) -> Result<Option<(ProvenanceRecord, RunRef)>> {
     store.read(|view| {
         let outline = outline(view, run, Attempts::Newest)?;

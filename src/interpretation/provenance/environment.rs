@@ -10,9 +10,9 @@ use std::collections::{BTreeMap, BTreeSet};
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct EnvironmentDiff {
-    /// The left run; `None` if no run was compared.
+    /// The left run; `None` if two environments were compared without their runs.
     pub left_run: Option<RunRef>,
-    /// The right run; `None` if no run was compared.
+    /// The right run; `None` if two environments were compared without their runs.
     pub right_run: Option<RunRef>,
     /// The left environment.
     pub left_environment: Option<EnvironmentRef>,
@@ -26,7 +26,8 @@ pub struct EnvironmentDiff {
     pub packages: Changes,
     /// The environment variables that differ.
     pub variables: Changes,
-    /// The devices that differ, such as GPUs: `gpu 0` with name, memory and driver.
+    /// The devices that differ, such as GPUs. A device is identified by its position, such as `device 0`. Its value
+    /// consists of name, memory and driver.
     pub devices: Changes,
     /// The other members that differ: runtime, host, limits, branch and uncommitted changes of the code.
     pub machine: Changes,
@@ -152,7 +153,8 @@ pub(in crate::interpretation) fn diff_of(
     }
 }
 
-/// Returns the devices of an environment: name, memory and driver by position.
+/// Returns the devices of an environment, keyed by position, such as `device 0`. The value of a device consists of
+/// name, memory and driver.
 fn devices(environment: &EnvironmentSnapshot) -> BTreeMap<String, String> {
     let device = |(n, device): (usize, &crate::contract::Device)| {
         let memory = device.memory_bytes.map(|bytes| format!(", {bytes} bytes"));

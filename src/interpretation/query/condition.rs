@@ -49,8 +49,8 @@ impl Comparison {
         self.accepts((!is_nan).then(|| value.compare(threshold)))
     }
 
-    /// Returns `true` if two values in this order fulfil the comparison. `None` stands for values without an order, which
-    /// are unequal.
+    /// Returns `true` if two values that compare as `order` fulfil the comparison. `order` is `None` for values that
+    /// have no order, such as NaN. Such values are unequal.
     pub(super) fn accepts(self, order: Option<Ordering>) -> bool {
         match self {
             Comparison::Greater => order == Some(Ordering::Greater),
@@ -85,8 +85,8 @@ pub struct MetricCondition {
     pub operator: Comparison,
     /// The number that the value is compared with.
     pub threshold: MetricValue,
-    /// The stage whose value is used. `None` means the value outside any stage if there is one, otherwise the latest
-    /// value of all stages.
+    /// The stage whose value is used. If `None`, the value outside any stage is used. If there is no such value, the
+    /// latest value of all stages is used.
     pub stage_name: Option<String>,
 }
 

@@ -53,8 +53,8 @@ pub fn list_projects(store: &Store) -> Result<ProjectList> {
     })
 }
 
-/// Lists the deployments of a run, ordered by position, start and ref; without a run, those of a project or of all
-/// projects, ordered by project and name. An unknown project has no deployments.
+/// Lists the deployments of a run, ordered by position, start and ref. Without a run, lists the deployments of a
+/// project, or of all projects, ordered by project and name. An unknown project has no deployments.
 pub fn list_deployments(store: &Store, project: Option<&str>, run: Option<&str>) -> Result<DeploymentList> {
     store.read(|view| {
         let mut notes = view.notes();
@@ -74,7 +74,7 @@ pub fn list_deployments(store: &Store, project: Option<&str>, run: Option<&str>)
     })
 }
 
-/// Adds the names of their projects to deployments.
+/// Adds to each deployment the name of its project.
 pub(super) fn with_projects(
     view: &StoreView<'_>,
     deployments: Vec<DeploymentExecution>,
@@ -93,8 +93,8 @@ pub fn list_batches(store: &Store, run: &str, stage: Option<&str>) -> Result<Bat
     })
 }
 
-/// Lists the samples of a run. `stage` and `batch` are names, ids or refs of a stage and a batch of the run. The name of a
-/// batch is looked up in the given stage.
+/// Lists the samples of a run. `stage` is the name, the id or the ref of a stage of the run. `batch` is the name, the
+/// id or the ref of a batch of the run. If `stage` is given, the batch is looked up in this stage.
 pub fn list_samples(
     store: &Store,
     run: &str,
@@ -110,8 +110,9 @@ pub fn list_samples(
     })
 }
 
-/// Returns the stage of a run that `asked` names: by its ref, its name, or the last component of its ref. The ref of a
-/// stage of this run is accepted even if no fact is about the stage. Error: the run has no such stage.
+/// Returns the ref of the stage that `asked` identifies in a run. `asked` is the ref of the stage, its name, or the
+/// last component of its ref. The ref of a stage of the run is accepted even if the log contains no fact about the
+/// stage. Error: the run has no such stage.
 pub(in crate::interpretation) fn find_stage(
     view: &StoreView<'_>,
     run: &RunRow,
@@ -132,8 +133,8 @@ pub(in crate::interpretation) fn find_stage(
     })
 }
 
-/// Returns the batch of a run, or of one of its stages, that `asked` names: by its ref, its name, or the last component of
-/// its ref.
+/// Returns the ref of the batch that `asked` identifies in a run. `asked` is the ref of the batch, its name, or the
+/// last component of its ref. If `stage` is given, only the batches of this stage are searched.
 fn find_batch(view: &StoreView<'_>, run: &RunRow, stage: Option<&StageRef>, asked: &str) -> Result<BatchRef> {
     if let Ok(batch) = BatchRef::parse(asked)
         && batch.run().as_ref() == Some(&run.run_ref)

@@ -13,7 +13,7 @@ pub(super) const FAMILIES: [RecordType; 4] =
 pub(super) const WITHOUT_METRICS: [RecordType; 3] =
     [RecordType::Event, RecordType::Span, RecordType::Degraded];
 
-/// A question for records of a run.
+/// The parameters of a query for records of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RecordQuery {
@@ -61,8 +61,8 @@ pub fn list_records(store: &Store, run: &str, query: &RecordQuery) -> Result<Rec
     })
 }
 
-/// Returns a page of the records with these stamps, without the notes of the view. Uses the offset and the limit of the
-/// query.
+/// Returns a page of the records with the stamps in `stamps`, without the notes of the view. The offset and the limit
+/// of `query` select the page.
 pub(super) fn page_of(
     view: &StoreView<'_>,
     writers: &[WriterRow],

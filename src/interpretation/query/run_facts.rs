@@ -1,4 +1,4 @@
-//! The facts about a run in the workspace, for a filter.
+//! Access of a filter to the facts about a run in the workspace.
 
 use crate::contract::{MetricValue, Timestamp, Value};
 use crate::interpretation::metric::{self, MetricName, Selection};

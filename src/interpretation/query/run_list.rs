@@ -67,18 +67,19 @@ pub struct RunListQuery {
     pub project: Option<String>,
     /// The status, as answers show it: `open`, `completed`, `failed`, `cancelled` or `interrupted`.
     pub status: Option<String>,
-    /// Tags that the run must have, with these values.
+    /// The tags that a run must have, each with its value.
     pub tags: BTreeMap<String, String>,
-    /// The range of the start.
+    /// The range of times within which a run must have started.
     pub time_range: TimeRange,
-    /// Conditions on metrics. All must be fulfilled.
+    /// Conditions on metrics. A run must fulfil all of the conditions.
     pub metric_conditions: Vec<MetricCondition>,
     /// A condition in the filter language.
     pub filter: Option<Filter>,
-    /// The column by which the runs are sorted; `None` for the order of project, start and ref. Runs with equal values
-    /// stay in this order. Runs without a start or an end count as the least. Runs without another value come last.
+    /// The column by which the runs are sorted; `None` for the order of project, start and ref. Runs with equal
+    /// values are in the order of project, start and ref. If the column is the start or the end, a run without it
+    /// counts as the least. In any other column, runs without a value come last.
     pub sort_by: Option<RunColumn>,
-    /// `true` to list the greatest value first, such as the newest start.
+    /// `true` for descending order, such as from the newest to the oldest start.
     pub descending: bool,
     /// The number of runs to skip.
     pub offset: usize,
@@ -138,7 +139,7 @@ impl From<&str> for RunListQuery {
     }
 }
 
-/// Creates a query for the runs of a project, newest first; `None` for all projects.
+/// Creates a query for the runs of a project, newest first. `None` creates a query for the runs of all projects.
 impl From<Option<&str>> for RunListQuery {
     fn from(project: Option<&str>) -> RunListQuery {
         RunListQuery { project: project.map(str::to_owned), ..RunListQuery::default() }
@@ -161,7 +162,7 @@ pub struct RunSummary {
 pub struct RunList {
     /// The runs.
     pub runs: Vec<RunSummary>,
-    /// The number of runs that the query selects, including those of other pages.
+    /// The number of runs that the query selects, including the runs on other pages.
     pub total: usize,
     /// The offset of the next page; `None` if this is the last page.
     pub next_offset: Option<usize>,
@@ -174,7 +175,7 @@ pub fn list_runs(store: &Store, query: &RunListQuery) -> Result<RunList> {
     query.check()?;
     store.read(|view| {
         let (page, total) = if query.limit.is_none() {
-            // All runs are listed, so each table is read once.
+            // All runs are listed, so reading each table once costs less than reading it for each run.
             page_of_rows(view, query, |project| view.runs_with_series(project))?
         } else {
             let (runs, total) = page_of(view, query)?;
@@ -194,7 +195,7 @@ pub fn list_runs(store: &Store, query: &RunListQuery) -> Result<RunList> {
     })
 }
 
-/// Runs, each with the summaries of its metrics or without them.
+/// Runs, each with the summaries of its metric series. The summaries are empty if they were not read.
 type Rows = Vec<(RunRow, Vec<SeriesRow>)>;
 
 /// Returns the runs of the page that a query selects, without their metrics, and the number of runs of all pages. An

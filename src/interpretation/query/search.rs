@@ -6,7 +6,7 @@ use crate::interpretation::query::run_list::{RunList, RunListQuery, RunSummary, 
 use crate::interpretation::query::snapshot::run_notes;
 use crate::store::{ArtifactRow, Note, RunRow, Store};
 
-/// The fields and the number of hits of a search.
+/// The settings of a search: the fields, the number of hits, and the treatment of upper and lower case.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SearchPolicy {
@@ -27,7 +27,8 @@ impl Default for SearchPolicy {
 }
 
 impl SearchPolicy {
-    /// Returns the form of a text that is compared.
+    /// Converts a text to the form in which texts are compared: composed (NFC), and in lower case unless case is
+    /// significant.
     fn folded(&self, text: &str) -> String {
         let text = nfc(text);
         if self.case_sensitive { text.into_owned() } else { text.to_lowercase() }

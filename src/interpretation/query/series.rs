@@ -7,10 +7,11 @@ use crate::interpretation::metric::{self, MetricName};
 use crate::interpretation::query::listing::find_stage;
 use crate::store::{Attempts, Note, SeriesPoint, SeriesRow, Severity, Store, StoreView};
 
-/// A question for the points of a metric.
+/// The parameters of a query for the points of a metric.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct StepSeriesQuery {
-    /// The name, the id or the ref of a stage. `None` means all stages, and the points outside any stage.
+    /// The name, the id or the ref of a stage. `None` selects the points of all stages and the points outside any
+    /// stage.
     pub stage: Option<String>,
     /// The attempts of the run whose points are returned.
     pub attempts: Attempts,
@@ -20,13 +21,13 @@ pub struct StepSeriesQuery {
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct StepPoint {
-    /// The step; the position in the series, from 0, if no point of the series has a step.
+    /// The step of the point. A point without a step has its position in the answer as its step, from 0.
     pub step: i64,
     /// The value.
     pub value: MetricValue,
     /// The time of observation.
     pub observed_at: Timestamp,
-    /// `true` if a later attempt of the run repeats this step.
+    /// `true` if a later attempt of the run resumed at the step of the point or at an earlier step.
     pub is_superseded: bool,
 }
 
@@ -36,14 +37,14 @@ pub struct StepPoint {
 pub struct StepSeries {
     /// The run.
     pub run_ref: RunRef,
-    /// The metric, as it was asked for.
+    /// The metric, as the caller named it.
     pub metric_key: String,
     /// The stage; `None` for all stages, and for an unknown stage.
     pub stage_ref: Option<StageRef>,
-    /// The points. The points of one series are ordered by step, and of equal steps by time of observation. If several
-    /// series answer the question, all points are ordered by time of observation.
+    /// The points. The points of a single series are ordered by step, and points with the same step by time of
+    /// observation. If several series answer the query, all points are ordered by time of observation.
     pub points: Vec<StepPoint>,
-    /// `true` if the steps were recorded; `false` if they are positions.
+    /// `true` if a step was recorded for at least one point. If `false`, all steps are positions.
     pub has_steps: bool,
     /// The unit; `None` if no point has a unit, or if there are several units.
     pub unit: Option<String>,
@@ -75,7 +76,7 @@ fn step_series_in(
     let name = MetricName::parse(metric_key);
     let mut rows = metric::rows_of(view, &run.run_ref, &name, query.attempts)?;
     let stage_ref = match query.stage.as_deref().map(|asked| find_stage(view, &run, asked)).transpose() {
-        // The series of a stage whose start is not in the log are found by the id of the stage.
+        // A stage whose start is not in the log has no row. Its series are found by the id of the stage.
         Err(Error::PartNotFound { .. }) => None,
         found => found?,
     };

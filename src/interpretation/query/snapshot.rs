@@ -15,9 +15,10 @@ use crate::store::{
 };
 use std::collections::BTreeMap;
 
-/// The greatest number of samples, and of records, to which the evidence of a run links.
+/// The greatest number of samples, and also of records, among the evidence links of a run.
 const LINKS_MAX: usize = 10;
-/// The number of metric points of a run up to which the earliest records of the run are determined exactly.
+/// The greatest number of metric points for which all points of a run are read to find its earliest records. In a run
+/// with more points, only the first point of each series is considered.
 const POINTS_EXACT_MAX: u64 = 10_000;
 
 /// Everything known about one run.
@@ -50,7 +51,7 @@ pub struct RunSnapshot {
     pub artifacts: Vec<ArtifactRow>,
     /// The lineage edges of the run and of its stages, batches, artifacts and deployments, ordered by ref.
     pub relations: Vec<LineageEdge>,
-    /// The newest provenance record of the edges of the run, its stages, artifacts and deployments.
+    /// The newest of the provenance records about the edges of the run, its stages, artifacts and deployments.
     pub provenance: Option<ProvenanceRecord>,
     /// Links to the run and its parts.
     pub evidence_links: Vec<EvidenceLink>,
@@ -111,8 +112,8 @@ pub(in crate::interpretation) fn outline(
     outline_of(view, view.find_run(run)?, attempts, None)
 }
 
-/// Reads the outline of a run. `stamps` are those of all records of the run, in the order of the records; `None` if they
-/// have not been read.
+/// Reads the outline of a run. `stamps` contains the stamps of all records of the run, in the order of the records.
+/// `stamps` is `None` if they have not been read.
 fn outline_of(
     view: &StoreView<'_>,
     run: RunRow,
@@ -170,7 +171,7 @@ fn outline_of(
     Ok(outline)
 }
 
-/// Returns the newest provenance record of these lineage edges.
+/// Returns the newest of the provenance records about the edges in a list.
 fn newest_provenance<'r>(
     view: &StoreView<'_>,
     edges: impl Iterator<Item = &'r RelationRef>,
@@ -187,7 +188,7 @@ fn newest_provenance<'r>(
     Ok(newest)
 }
 
-/// Returns links to the run and its parts. `first` are the stamps of the records that are linked.
+/// Returns links to the run and its parts. `first` contains the stamps of the records to which the answer links.
 fn links(view: &StoreView<'_>, outline: &Outline, first: &[Stamp]) -> Result<Vec<EvidenceLink>> {
     let mut links = vec![EvidenceLink::new("run", &outline.run.run_ref, &outline.run.name)];
     let deployment = |d: &DeploymentExecution| {
@@ -211,8 +212,8 @@ fn links(view: &StoreView<'_>, outline: &Outline, first: &[Stamp]) -> Result<Vec
     Ok(unique(links))
 }
 
-/// Returns the stamps of the earliest records of a run. If the run has very many metric points, only the first point of
-/// each series is considered.
+/// Returns the stamps of the earliest records of a run. If the run has more than [`POINTS_EXACT_MAX`] metric points,
+/// only the first point of each series is considered.
 fn first_records(view: &StoreView<'_>, outline: &Outline) -> Result<Vec<Stamp>> {
     let run = &outline.run.run_ref;
     let points: u64 = outline.metrics.iter().map(|row| row.count).sum();
@@ -266,7 +267,7 @@ pub(in crate::interpretation) fn snapshot(
     let mut page = record_page::page_of(view, &writers, &stamps, &RecordQuery::default())?;
     let (events, event_notes) = view.records(own, &writers)?;
     let mut notes = [view.notes(), outline.notes, event_notes].concat();
-    // A record that cannot be read can be in both lists.
+    // The list of records and the list of events can contain a note on the same record.
     notes.extend(std::mem::take(&mut page.notes));
     notes.dedup();
     Ok(RunSnapshot {

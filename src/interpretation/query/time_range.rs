@@ -13,16 +13,16 @@ pub struct TimeRange {
 }
 
 impl TimeRange {
-    /// Parses both ends: RFC 3339 times, or dates such as `2026-11-01`. A date as the first end means the beginning of
-    /// the day in UTC, and a date as the last end means the end of this day. Errors: another text, or a last end before
-    /// the first end.
+    /// Parses both ends: RFC 3339 times, or dates such as `2026-11-01`. A date as the first end means the beginning
+    /// of the day in UTC. A date as the last end means the end of the day. Errors: a text is neither a time nor a
+    /// date, or the last end is before the first end.
     pub fn parse(after: Option<&str>, before: Option<&str>) -> Result<TimeRange> {
         let started_after = after.map(|text| bound(text, "T00:00:00Z")).transpose()?;
         let started_before = before.map(|text| bound(text, "T23:59:59.999999Z")).transpose()?;
         TimeRange { started_after, started_before }.checked()
     }
 
-    /// Returns the range. Errors: the last end is before the first end.
+    /// Returns the range if it is valid. Error: the last end is before the first end.
     pub(super) fn checked(self) -> Result<TimeRange> {
         match (self.started_after, self.started_before) {
             (Some(after), Some(before)) if after > before => Err(Error::InvalidTimeRange {

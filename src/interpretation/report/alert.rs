@@ -5,8 +5,8 @@ use crate::interpretation::report::model::{Block, Cell, ReportDocument, ReportSe
 use crate::interpretation::report::parts::value_text;
 use crate::interpretation::report::policy::ReportPolicy;
 
-/// Builds the report on the results of alert rules. Rules whose metric a run does not have are in a section of their own,
-/// which only exists if there are such rules.
+/// Builds the report on the results of alert rules. A separate section lists the rules whose metric a run does not
+/// have. Without such rules, the report does not contain this section.
 pub fn alert_report(alerts: &AlertReport, policy: &ReportPolicy) -> ReportDocument {
     let of = |select: fn(&AlertResult) -> bool| -> Vec<&AlertResult> {
         alerts.results.iter().filter(|result| select(result)).collect()

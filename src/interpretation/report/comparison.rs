@@ -59,7 +59,7 @@ fn build(comparison: &RunComparison, diagnoses: Option<&Diagnoses>, policy: &Rep
     policy.document(&format!("Run Comparison Report: {left} vs {right}"), sections)
 }
 
-/// Returns the notes of one run in the form in which the comparison names them.
+/// Returns the notes of one run, each with the prefix that the notes of a comparison have: `left:` or `right:`.
 fn of_side(side: &str, notes: &[CompletenessNote]) -> Vec<CompletenessNote> {
     let of_side = |note: &CompletenessNote| CompletenessNote {
         summary: format!("{side}:{}", note.summary),
@@ -214,7 +214,8 @@ fn artifact_changes(comparison: &RunComparison) -> ReportSection {
         .with_blocks([Block::table(table, "No artifact changes.")])
 }
 
-/// Returns the section with the problems of both runs. The lines and the links are those of the left run.
+/// Returns the section with the problems of both runs. The blocks describe both runs. The lines and the links
+/// describe only the left run.
 fn diagnostics_of(comparison: &RunComparison, [left, right]: &Diagnoses) -> ReportSection {
     let mut blocks = Vec::new();
     for (side, run, diagnosis) in [("Left", &comparison.left, left), ("Right", &comparison.right, right)] {

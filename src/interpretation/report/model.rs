@@ -18,8 +18,8 @@ pub struct ReportDocument {
 
 /// A section of a report.
 ///
-/// The content exists in two forms: as lines of plain text, which have the same form in every version, and as blocks,
-/// which contain all values of the lines and usually more. A section without blocks is rendered from its lines.
+/// The content exists in two forms. The lines are plain text, and have the same form in every version. The blocks
+/// contain all values of the lines, and usually more. A section without blocks is rendered from its lines.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ReportSection {
     /// The title; may be empty.
@@ -84,7 +84,7 @@ pub struct Table {
     pub rows: Vec<Vec<Cell>>,
     /// The rows that an abridged rendering keeps.
     pub excerpt: Excerpt,
-    /// The number of columns at the end that an abridged rendering leaves out.
+    /// The number of columns, counted from the last one, that an abridged rendering leaves out.
     pub detail_columns: usize,
 }
 
@@ -190,7 +190,7 @@ impl Table {
         self
     }
 
-    /// Sets the number of columns at the end that an abridged rendering leaves out.
+    /// Sets the number of columns, counted from the last one, that an abridged rendering leaves out.
     #[must_use]
     pub fn details(mut self, columns: usize) -> Table {
         self.detail_columns = columns;
@@ -219,7 +219,8 @@ impl ReportSection {
         ReportSection { title: title.to_owned(), blocks: vec![block], ..ReportSection::default() }
     }
 
-    /// Returns a section with these lines; without lines, with the line `otherwise`. It has no blocks yet.
+    /// Returns a section with the given lines and without blocks. If `lines` is empty, the section has the line
+    /// `otherwise`.
     pub fn of_lines(title: &str, lines: Vec<String>, otherwise: &str) -> ReportSection {
         let lines = if lines.is_empty() { vec![otherwise.to_owned()] } else { lines };
         ReportSection { title: title.to_owned(), lines, ..ReportSection::default() }

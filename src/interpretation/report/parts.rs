@@ -11,12 +11,12 @@ use std::fmt::Display;
 /// The text that tables show instead of the name of a stage, for a series outside any stage.
 pub(super) const NO_STAGE: &str = "(run)";
 
-/// Returns the text of a value in a line; `None` without a value.
+/// Returns the text of a value for a line of a report. A missing value becomes the text `None`.
 pub(super) fn value_text(value: Option<impl Display>) -> String {
     value.map_or_else(|| "None".to_owned(), |value| value.to_string())
 }
 
-/// Returns the text of a condition in a line.
+/// Returns the text of a truth value for a line of a report: `True` or `False`.
 pub(super) fn flag_text(flag: bool) -> &'static str {
     if flag { "True" } else { "False" }
 }
@@ -44,7 +44,8 @@ pub(super) fn completeness(
     policy.include_completeness_notes.then(|| section.with_blocks(blocks))
 }
 
-/// Adds notes that do not repeat a note with the same severity and summary.
+/// Adds the notes in `more` to `notes`. Leaves out a note whose severity and summary equal those of a note in
+/// `notes`.
 pub(super) fn add_new(notes: &mut Vec<CompletenessNote>, more: &[CompletenessNote]) {
     for note in more {
         if !notes.iter().any(|known| known.severity == note.severity && known.summary == note.summary) {
@@ -80,7 +81,7 @@ pub(super) fn issues(diagnosis: &DiagnosticsResult) -> Vec<Block> {
     blocks
 }
 
-/// Returns the links of these kinds.
+/// Returns the links whose kind is in `kinds`.
 pub(super) fn of_kinds(links: &[EvidenceLink], kinds: &[&str]) -> Vec<EvidenceLink> {
     links.iter().filter(|link| kinds.contains(&link.kind.as_str())).cloned().collect()
 }
@@ -98,7 +99,7 @@ pub(super) fn series_cells(series: &SeriesRow) -> Vec<Cell> {
     ]
 }
 
-/// The headings of [`series_cells`].
+/// The column headings of the cells that [`series_cells`] returns.
 pub(super) const SERIES_COLUMNS: [&str; 6] = ["Points", "First", "Last", "Min", "Max", "Last step"];
 
 /// Returns a table with the number of runs of each status.

@@ -7,11 +7,11 @@ use crate::interpretation::report::model::{ReportDocument, ReportSection};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ReportPolicy {
-    /// `true` for a section with the completeness notes.
+    /// `true` to include the section with the completeness notes.
     pub include_completeness_notes: bool,
-    /// `true` for the section on provenance, and for the table of lineage edges.
+    /// `true` to include the section on provenance and the table of lineage edges.
     pub include_lineage_summary: bool,
-    /// `true` for links to the objects on which a section is based.
+    /// `true` to include links to the objects on which a section is based.
     pub include_evidence_summary: bool,
 }
 

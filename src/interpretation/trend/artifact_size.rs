@@ -15,7 +15,8 @@ pub struct ArtifactSizeTrend {
     pub artifact_kind: String,
     /// The project of the runs.
     pub project_name: Option<String>,
-    /// A point for each artifact of the kind, in the order of the query and, within a run, of the refs.
+    /// The points, one for each artifact of the kind. The points are in the order of the runs in the query. The
+    /// points of one run are ordered by the refs of the artifacts.
     pub points: Vec<ArtifactSizePoint>,
     /// Notes on runs without an artifact of the kind, and on artifacts of unknown size.
     pub completeness_notes: Vec<CompletenessNote>,

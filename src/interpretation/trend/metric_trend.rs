@@ -35,12 +35,12 @@ pub struct TrendPoint {
     pub run_name: String,
     /// The value, and the time of observation of the last point.
     pub measured: Measurement,
-    /// The stage, as it was asked for.
+    /// The stage, as the caller named it.
     pub stage_name: Option<String>,
 }
 
-/// Returns the value of a metric in each run of a population. With a stage, only the points of this stage are used;
-/// without, those of all stages and outside any stage.
+/// Returns the value of a metric in each run of a population. With a stage, only the points of the stage are used.
+/// Without a stage, the points of all stages and the points outside any stage are used.
 pub fn metric_trend(
     store: &Store,
     metric_key: &str,
@@ -92,7 +92,8 @@ pub(in crate::interpretation) fn trend_in(
     Ok(trend)
 }
 
-/// Returns the value that represents a metric of a run. Adds notes on series that the value mixes.
+/// Returns the value that represents a metric of a run. Adds notes if the value represents several series that are
+/// not comparable.
 pub(in crate::interpretation) fn value_of(
     view: &StoreView<'_>,
     run: &RunRow,

@@ -11,9 +11,10 @@ use std::collections::BTreeSet;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TrendPolicy {
-    /// The number of runs of a trend: the most recently started runs that the query selects.
+    /// The greatest number of runs in a trend. If the query selects more runs, the most recently started ones are
+    /// used.
     pub window_runs: usize,
-    /// The value that represents the metric of a run.
+    /// The rule that selects one value of a metric for a run, such as the latest value.
     pub metric_aggregation: Selection,
 }
 
@@ -23,8 +24,8 @@ impl Default for TrendPolicy {
     }
 }
 
-/// Returns the runs that a query selects, restricted to the most recently started ones, in the order of the query, and
-/// the project of the answer.
+/// Returns the runs of a trend and the project of the answer. The runs are the most recently started ones that the
+/// query selects, in the order of the query.
 pub(super) fn window(
     view: &StoreView<'_>,
     query: &RunListQuery,

@@ -86,9 +86,9 @@ enum PointV2 {
     Big(Option<i64>, String),
 }
 
-/// Returns the value of `inner` relative to `base`. If `inner` is under `base`, the result is the rest of the value from the
-/// dot after the value of `base`. Otherwise the result is the whole value. No value of a ref begins with a dot, so the
-/// two cases cannot be confused.
+/// Returns the value of the ref `inner`, shortened relative to the ref `base`. If `inner` is under `base`, the result
+/// is the part of its value after the value of `base`, including the dot. Otherwise the result is the whole value.
+/// The value of a ref never begins with a dot, so the two cases can be distinguished.
 fn below(base: &StableRef, inner: &StableRef) -> String {
     let value = inner.value();
     value.strip_prefix(base.value()).filter(|rest| rest.starts_with('.')).unwrap_or(value).to_owned()

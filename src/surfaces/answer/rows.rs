@@ -11,7 +11,7 @@ use crate::interpretation::{
 use crate::surfaces::answer::parts::{list, text, with};
 use crate::surfaces::answer::to_json::{ToJson, object};
 
-/// The members of a payload that are null when they are absent.
+/// The optional members of the payloads of each family. A missing optional member is written as null.
 const OPTIONAL_MEMBERS: &[(&str, &[&str])] = &[
     ("metric", &["unit", "subject_ref", "slice_ref", "summary_basis", "step"]),
     ("event", &["subject_ref", "origin_marker"]),
@@ -120,7 +120,7 @@ impl ToJson for ArtifactRow {
             size_bytes: self.size_bytes(), attributes: m.attributes, content_type: None::<String>,
             body: text(&self.body), body_present, conflict
         );
-        // The members of the manifest, then those of the row, which have other names.
+        // The members of the manifest come first. The members of `own` are added to them.
         match (m.to_value(), own) {
             (Value::Map(mut members), Value::Map(own)) => {
                 members.extend(own);
@@ -142,7 +142,7 @@ impl ToJson for LineageEdge {
     }
 }
 
-/// Returns the provenance record of a lineage edge of the run `run`.
+/// Converts a provenance record to JSON. `run` is the run to which the lineage edge of the record belongs.
 pub(super) fn provenance(record: &ProvenanceRecord, run: impl ToString) -> Value {
     object!(record;
         run_id: Value::text(run), provenance_ref: text(&Some(&record.provenance_ref)),
@@ -151,7 +151,7 @@ pub(super) fn provenance(record: &ProvenanceRecord, run: impl ToString) -> Value
     )
 }
 
-/// The span of a [`RecordRow`] has its duration in milliseconds as its value.
+/// Converts a record to JSON. The value of a span is its duration in milliseconds.
 impl ToJson for RecordRow {
     fn json(&self) -> Value {
         let envelope = self.record.envelope();

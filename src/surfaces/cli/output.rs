@@ -1,5 +1,5 @@
-//! The output of the command: results to standard output; notes, progress and errors to standard error. A caller in the
-//! same process can capture both ([`Streams`]).
+//! The output of the command. Results are written to standard output. Notes, progress and errors are written to
+//! standard error. A caller in the same process can capture both streams ([`Streams`]).
 
 use crate::client::write_file;
 use crate::config::ConfigWarning;
@@ -26,7 +26,7 @@ const NO_EFFECT_MAX: usize = 5;
 pub(super) enum Streams {
     /// Standard output and standard error of this process.
     Standard,
-    /// Memory of the caller: first the results, then the messages.
+    /// Two buffers in the memory of the caller. The first one receives the results, and the second one the messages.
     Captured(Rc<RefCell<Vec<u8>>>, Rc<RefCell<Vec<u8>>>),
 }
 
@@ -53,7 +53,7 @@ impl Streams {
         matches!(self, Streams::Standard) && io::stderr().is_terminal()
     }
 
-    /// Writes help, version or an error of the parser to the stream that the parser intends.
+    /// Writes the help, the version or an error of the argument parser. The parser determines the stream.
     pub(super) fn usage(&self, e: &clap::Error) {
         let _ = match self {
             Streams::Standard => e.print(),

@@ -270,7 +270,7 @@ pub(super) struct AlertArgs {
     pub(super) fail_on_trigger: bool,
 }
 
-/// Parses a number: a float, unless it is a whole number that a float would round.
+/// Parses a number as a float. A whole number that would be rounded as a float is parsed as an integer.
 fn number(text: &str) -> Result<MetricValue, String> {
     let float = text.parse::<f64>().map(MetricValue::from).map_err(|e| e.to_string())?;
     let whole = text.parse::<i64>().map(MetricValue::from);

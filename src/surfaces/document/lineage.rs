@@ -45,7 +45,7 @@ struct Tree<'a> {
     edges: HashMap<&'a StableRef, Vec<&'a TraversedEdge>>,
     implied: HashMap<&'a StableRef, Vec<(&'a ImpliedEdge, &'a StableRef)>>,
     depths: HashMap<&'a StableRef, usize>,
-    /// The refs whose edges have a place in the tree.
+    /// The refs that already have a position in the tree. The edges of a ref are shown below this position.
     placed: HashSet<&'a StableRef>,
 }
 
@@ -81,7 +81,7 @@ fn tree(answer: &LineageTraversal) -> Vec<TreeItem> {
 }
 
 impl<'a> Tree<'a> {
-    /// Returns the lines below a ref, the last one first.
+    /// Returns the lines below a ref, in reverse order.
     fn lines(&mut self, at: &'a StableRef, depth: usize) -> Vec<Line<'a>> {
         let mut lines = Vec::new();
         for edge in self.edges.remove(at).unwrap_or_default() {
@@ -99,7 +99,8 @@ impl<'a> Tree<'a> {
         lines
     }
 
-    /// Returns the ends that the walk reached from `at` and that have no place yet, and places them.
+    /// Returns the refs in `ends` that the walk reached from `at` and that have no position in the tree yet. Marks
+    /// these refs as placed.
     fn place(&mut self, ends: [&'a StableRef; 2], at: &StableRef) -> Vec<&'a StableRef> {
         let next = self.depths.get(at).map(|depth| depth + 1);
         let is_next = |end: &&StableRef| next.is_some() && self.depths.get(*end).copied() == next;

@@ -9,7 +9,8 @@ use crate::contract::json::write;
 use crate::contract::model::field::Field;
 use std::cmp::Ordering;
 
-/// The float 2^53. Smaller whole numbers are equal if and only if their floats are equal.
+/// The float 2^53. Whole numbers of a smaller magnitude are equal if and only if the floats nearest to them are
+/// equal.
 const EXACT_BELOW: f64 = 9_007_199_254_740_992.0;
 
 /// A measured number.
@@ -47,7 +48,7 @@ impl MetricValue {
         let (a, b) = (self.as_f64(), other.as_f64());
         match a.partial_cmp(&b) {
             None => a.is_nan().cmp(&b.is_nan()),
-            // Larger whole numbers with equal floats can differ.
+            // From a magnitude of 2^53, different whole numbers can have the same nearest float.
             Some(Ordering::Equal) if a.is_finite() && a.abs() >= EXACT_BELOW => {
                 let (a, b) = (self.whole_digits(), other.whole_digits());
                 let magnitude = |digits: &str| (digits.trim_start_matches('-').len(), digits.to_owned());
@@ -58,7 +59,7 @@ impl MetricValue {
         }
     }
 
-    /// Returns the digits of a value that is a whole number, with a minus sign if it is negative.
+    /// Returns the decimal digits of a whole number. A negative number begins with a minus sign.
     fn whole_digits(&self) -> String {
         match self {
             MetricValue::Int(n) => n.to_string(),

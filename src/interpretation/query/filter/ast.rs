@@ -8,19 +8,19 @@ use std::fmt;
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Expr {
-    /// All of these are fulfilled.
+    /// A condition that is fulfilled if all conditions in the list are fulfilled.
     All(Vec<Expr>),
-    /// At least one of these is fulfilled.
+    /// A condition that is fulfilled if at least one condition in the list is fulfilled.
     Any(Vec<Expr>),
-    /// This is not fulfilled.
+    /// A condition that is fulfilled if the contained condition is not fulfilled.
     Not(Box<Expr>),
-    /// The comparison of a field with a value.
+    /// A condition that compares a field with a value.
     Compare(Field, Operator, Literal),
-    /// The field equals one of these values.
+    /// A condition that is fulfilled if the field equals at least one value in the list.
     In(Field, Vec<Literal>),
-    /// The field has no value.
+    /// A condition that is fulfilled if the field has no value.
     IsNull(Field),
-    /// The run has this metric.
+    /// A condition that is fulfilled if the run has the metric with this name.
     HasMetric(String),
 }
 
@@ -42,7 +42,8 @@ pub enum Field {
     Id,
     /// The name of the project.
     Project,
-    /// The name of a stage. A run with several stages has several values; one of them must fulfil a comparison.
+    /// The name of a stage. A run with several stages has several values. A comparison is fulfilled if at least one
+    /// of the values fulfils it.
     Stage,
     /// The time from start to end in seconds.
     Duration,
@@ -52,7 +53,7 @@ pub enum Field {
     EndedAt,
 }
 
-/// The value that represents a metric of a run.
+/// The value of a metric that a filter compares.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum MetricAggregate {
@@ -99,14 +100,16 @@ pub enum Operator {
     Greater,
     /// `>=`
     GreaterOrEqual,
-    /// `~`: the text contains the pattern. `^` at its beginning and `$` at its end stand for the ends of the text.
+    /// `~`: the text contains the pattern. A `^` at the start of the pattern matches only at the start of the text,
+    /// and a `$` at the end of the pattern matches only at the end of the text.
     Matches,
     /// `!~`: the text does not contain the pattern.
     MatchesNot,
 }
 
 impl Operator {
-    /// All operators with their texts. A text precedes the texts with which it begins.
+    /// All operators with their texts. An operator comes before the operators that are a prefix of its text, such as
+    /// `<=` before `<`.
     pub const ALL: [(&'static str, Operator); 8] = [
         ("!=", Operator::NotEqual),
         ("!~", Operator::MatchesNot),
@@ -124,7 +127,8 @@ impl Operator {
         Operator::ALL.iter().find(|(_, operator)| *operator == self).map_or("", |(text, _)| text)
     }
 
-    /// Returns the comparison of two values; `None` for an operator on patterns.
+    /// Returns the comparison of two values that the operator stands for; `None` for `~` and `!~`, which match a
+    /// pattern.
     pub(super) fn comparison(self) -> Option<Comparison> {
         Some(match self {
             Operator::Equal => Comparison::Equal,
@@ -148,11 +152,11 @@ pub enum Literal {
     Text(String),
     /// `true` or `false`.
     Bool(bool),
-    /// A time, or the day from the first to the last of two times.
+    /// A range of times, from the first to the last. A time has equal ends, and a date is the range of the whole day.
     Time(Timestamp, Timestamp),
 }
 
-/// The words that have a meaning in the language. As names and texts they are quoted.
+/// The reserved words of the filter language. A text value that equals a reserved word must be quoted.
 pub(super) const WORDS: [&str; 11] =
     ["and", "or", "not", "in", "is", "null", "has", "true", "false", "inf", "nan"];
 
@@ -174,12 +178,12 @@ fn named(f: &mut fmt::Formatter<'_>, kind: &str, name: &str) -> fmt::Result {
     if is_name(name) { f.write_str(name) } else { quoted(f, name) }
 }
 
-/// Returns `true` if a name of a metric, parameter or tag needs no quotes. The slash and the dot may be within a name.
+/// Returns `true` if the name of a metric, parameter or tag needs no quotes. Such a name does not end with a dot.
 pub(super) fn is_name(name: &str) -> bool {
     !name.is_empty() && name.chars().all(is_in_name) && !name.ends_with('.')
 }
 
-/// Returns `true` for the characters of a name without quotes.
+/// Returns `true` if a name without quotes may contain the character.
 pub(super) fn is_in_name(c: char) -> bool {
     c.is_alphanumeric() || "_-/.:".contains(c)
 }
@@ -221,7 +225,7 @@ impl fmt::Display for Literal {
     }
 }
 
-/// Writes all parentheses that a nested expression can need.
+/// Writes the condition as text. A nested `and` or `or` is always in parentheses.
 impl fmt::Display for Expr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let joined = |f: &mut fmt::Formatter<'_>, parts: &[Expr], word: &str| {

@@ -1,9 +1,10 @@
 //! The evaluation of a filter.
 //!
-//! - A comparison with a field that has no value is false, also `!=` and `!~`.
+//! - A comparison of a field without a value is false. This also applies to `!=` and `!~`.
 //! - Values of different types are unequal: `!=` is true, every other comparison is false.
 //! - Numbers are compared without rounding. NaN is unequal to every number.
-//! - A date is a whole day: `=` holds for times of the day, `<` for times before it, `>` for times after it.
+//! - A date stands for a whole day: `=` is true for times during the day, `<` for earlier times, and `>` for later
+//!   times.
 
 use crate::contract::{MetricValue, Timestamp};
 use crate::interpretation::query::filter::ast::{Expr, Field, Literal, Operator};
@@ -44,7 +45,7 @@ pub fn holds<F: Facts>(expr: &Expr, facts: &F) -> Result<bool, F::Error> {
     })
 }
 
-/// Returns the values of a field: at most one, except for stages.
+/// Returns the values of a field. Only the field `stage` can have more than one value.
 fn values<F: Facts>(field: &Field, facts: &F) -> Result<Vec<Fact>, F::Error> {
     let one = match field {
         Field::Metric(name, aggregate) => facts.metric(name, *aggregate)?.map(Fact::Number),
@@ -85,7 +86,7 @@ fn accepts(operator: Operator, order: Ordering) -> bool {
     operator.comparison().is_some_and(|comparison| comparison.accepts(Some(order)))
 }
 
-/// Compares a time with a range of times. A time in the range is equal to it.
+/// Compares a time with a range of times. A time within the range compares as equal.
 fn order(value: &Timestamp, first: &Timestamp, last: &Timestamp) -> Ordering {
     match () {
         () if value < first => Ordering::Less,
@@ -94,8 +95,9 @@ fn order(value: &Timestamp, first: &Timestamp, last: &Timestamp) -> Ordering {
     }
 }
 
-/// Returns `true` if the text contains the pattern. `^` at its beginning and `$` at its end stand for the ends of the
-/// text; every other character stands for itself.
+/// Returns `true` if the text contains the pattern. A `^` at the start of the pattern matches only at the start of
+/// the text, and a `$` at the end of the pattern matches only at the end of the text. Every other character matches
+/// itself.
 fn matches(text: &str, pattern: &str) -> bool {
     let (pattern, at_start) = pattern.strip_prefix('^').map_or((pattern, false), |rest| (rest, true));
     let (pattern, at_end) = pattern.strip_suffix('$').map_or((pattern, false), |rest| (rest, true));

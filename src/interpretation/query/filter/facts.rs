@@ -21,7 +21,7 @@ pub enum Fact {
 
 /// The facts about a run.
 pub trait Facts {
-    /// The error of reading facts.
+    /// The error that is returned if facts cannot be read.
     type Error;
 
     /// Returns a value of a metric; `None` if the run does not have the metric.

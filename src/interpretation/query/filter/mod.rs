@@ -43,7 +43,8 @@ impl From<Expr> for Filter {
 impl FromStr for Filter {
     type Err = Error;
 
-    /// Parses a filter. The error contains the column of the fault; the first character is in column 1.
+    /// Parses a filter. The error contains the column of the invalid text, in characters. The first character has
+    /// column 1.
     fn from_str(text: &str) -> Result<Filter> {
         let parsed = parse::parse(text);
         parsed.map(Filter::from).map_err(|fault| Error::InvalidFilter {
@@ -54,7 +55,7 @@ impl FromStr for Filter {
     }
 }
 
-/// Writes a text from which the same filter is parsed.
+/// Writes the filter as text. Parsing the text returns an equal filter.
 impl fmt::Display for Filter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.expr.fmt(f)

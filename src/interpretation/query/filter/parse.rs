@@ -8,10 +8,11 @@ use winnow::Parser;
 use winnow::combinator::{alt, delimited, preceded, repeat};
 use winnow::token::{any, none_of, take_while};
 
-/// The greatest number of parentheses and `not` around a comparison.
+/// The greatest nesting depth of conditions. The outermost condition has depth 1. Parentheses and `not` increase the
+/// depth by 1.
 const NESTING_MAX: usize = 64;
 
-/// The fields without a name after a dot.
+/// The fields that are written as one word, in contrast to `metrics.KEY`, `params.NAME` and `tags.NAME`.
 const FIELDS: [(&str, Field); 8] = [
     ("status", Field::Status),
     ("name", Field::Name),
@@ -23,10 +24,10 @@ const FIELDS: [(&str, Field); 8] = [
     ("ended_at", Field::EndedAt),
 ];
 
-/// A fault in a filter.
+/// A syntax error in a filter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Fault {
-    /// The column of the fault in characters; the first character is in column 1.
+    /// The column of the invalid text, in characters. The first character has column 1.
     pub(super) column: usize,
     pub(super) reason: String,
 }
@@ -109,7 +110,7 @@ fn token(input: &mut &str) -> winnow::Result<Token> {
     .parse_next(input)
 }
 
-/// Returns a parser of a text in quotes. A backslash stands before a quote or a backslash in the text.
+/// Returns a parser for a quoted text. A backslash escapes a quote or a backslash inside the text.
 fn in_quotes<'i>(quote: char) -> impl Parser<&'i str, String, winnow::error::ContextError> {
     let character = alt((preceded('\\', any), none_of(['\\', quote])));
     let text = repeat(0.., character).fold(String::new, |mut text, c: char| {
@@ -136,20 +137,20 @@ impl Parse {
         token
     }
 
-    /// Returns a fault at the next token.
+    /// Creates a fault with the column of the next token.
     fn fault(&self, reason: impl Into<String>) -> Fault {
         let at = self.next.min(self.tokens.len().saturating_sub(1));
         Fault { column: self.tokens.get(at).map_or(1, |(_, column)| *column), reason: reason.into() }
     }
 
-    /// Takes the next token if it is this word.
+    /// Consumes the next token if it is the word `word`. Returns `true` if the token was consumed.
     fn word(&mut self, word: &str) -> bool {
         let is_word = matches!(self.token(), Token::Word(other) if other == word);
         self.next += usize::from(is_word);
         is_word
     }
 
-    /// Takes the next token, which must be `token`.
+    /// Consumes the next token. Error: the next token is not `token`.
     fn expect(&mut self, token: &Token, name: &str) -> Result<()> {
         if self.token() != token {
             return Err(self.fault(format!("expected {name}")));
@@ -288,7 +289,7 @@ impl Parse {
         };
         self.next += 1;
         match self.token().clone() {
-            // The dot at the end of the word is followed by a name in quotes.
+            // The word ends with a dot, and a quoted name follows, as in `metrics."a b"`.
             Token::Text(quoted) if word.ends_with('.') && name.is_empty() && !quoted.is_empty() => {
                 self.next += 1;
                 Ok(of_name(quoted))
@@ -301,7 +302,7 @@ impl Parse {
         }
     }
 
-    /// Takes a value that `field` is compared with.
+    /// Consumes the value with which `field` is compared.
     fn literal(&mut self, field: &Field) -> Result<Literal> {
         let is_time = matches!(field, Field::StartedAt | Field::EndedAt);
         let literal = match self.token() {
@@ -334,7 +335,7 @@ impl Parse {
     }
 }
 
-/// Returns the only part, or all parts as one expression.
+/// Returns the only part if there is one part. Otherwise joins the parts with `join`.
 fn single(mut parts: Vec<Expr>, join: fn(Vec<Expr>) -> Expr) -> Expr {
     match parts.len() {
         1 => parts.remove(0),
@@ -342,7 +343,7 @@ fn single(mut parts: Vec<Expr>, join: fn(Vec<Expr>) -> Expr) -> Expr {
     }
 }
 
-/// Returns the number that a text states, without rounding whole numbers.
+/// Parses a number. A whole number is not rounded.
 fn number(text: &str) -> Option<MetricValue> {
     let digits = text.strip_prefix('-').unwrap_or(text);
     if !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -356,7 +357,7 @@ fn number(text: &str) -> Option<MetricValue> {
     text.parse().ok().map(MetricValue::Float)
 }
 
-/// Returns the time, or the day from its first to its last microsecond.
+/// Parses a time or a date. A date becomes the range from the first to the last microsecond of the day.
 fn time(text: &str) -> Option<Literal> {
     let day = |time_of_day: &str| format!("{text}{time_of_day}").parse::<Timestamp>().ok();
     if let (10, Some(first), Some(last)) = (text.len(), day("T00:00:00Z"), day("T23:59:59.999999Z")) {

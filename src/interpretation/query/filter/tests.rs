@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 
-/// A run with a few facts. Numbers are in halves, so that each has an exact float and an exact double.
+/// A run with a few facts. A metric value is stored as a number of halves, so that the value is exact as a float.
 #[derive(Debug, Clone, Default)]
 struct Run {
     /// The first, smallest, greatest and last value of metrics.
@@ -32,7 +32,7 @@ enum Plain {
     Seconds(i64, i64),
 }
 
-/// Returns the number as a whole number if it is one.
+/// Returns half of `halves`: an integer if the result is whole, otherwise a float.
 fn number(halves: i64) -> MetricValue {
     match halves % 2 {
         0 => MetricValue::Int(halves / 2),

@@ -16,7 +16,7 @@ pub(in crate::surfaces::cli) fn run(cli: &Cli, args: &AnomalyArgs, out: &Output)
     Ok(args.fail_on.exit_code(worst))
 }
 
-/// Returns the question that the arguments ask.
+/// Converts the arguments to a query.
 pub(in crate::surfaces::cli) fn query(args: &AnomalyArgs) -> AnomalyQuery {
     let in_project = |project: &String| RunListQuery::oldest_first().in_project(project);
     AnomalyQuery {

@@ -21,8 +21,8 @@ pub(in crate::surfaces::cli) fn compare(cli: &Cli, args: &ReportCompareArgs, out
     write(cli, out, &existing(cli)?.build_run_report(&args.runs.left, &args.runs.right)?, &args.render)
 }
 
-/// Writes a report to a file or to standard output. With `--format json`, standard output gets the report as JSON and,
-/// for another form, the rendered text in addition.
+/// Writes a report to a file or to standard output. With `--format json`, standard output gets the report as a JSON
+/// object. If another rendering was requested, the object also contains the rendered text.
 pub(super) fn write(cli: &Cli, out: &Output, report: &ReportDocument, args: &RenderArgs) -> Outcome {
     let (name, text) = match args.render {
         Render::Markdown => ("markdown", to_markdown(report)),
