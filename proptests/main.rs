@@ -10,6 +10,7 @@
     reason = "helpers of tests may panic; clippy.toml permits it in test functions only"
 )]
 
+mod as_of;
 mod config;
 mod contract;
 mod domain;

@@ -158,6 +158,21 @@ impl Session {
         Session::of(Arc::clone(&self.inner.journal), options, dispatcher)
     }
 
+    /// Returns a session on the same journal that refuses all captures.
+    pub(crate) fn read_only(&self) -> Session {
+        let mut options = self.inner.options.clone();
+        (options.records_read_only, options.artifacts_read_only) = (true, true);
+        let inner = SessionInner {
+            journal: Arc::clone(&self.inner.journal),
+            redactor: Redactor::new(&options.redaction),
+            dispatcher: Arc::clone(&self.inner.dispatcher),
+            options,
+            project_ref: self.inner.project_ref.clone(),
+            project_recorded: AtomicBool::new(false),
+        };
+        Session { inner: Arc::new(inner) }
+    }
+
     /// Returns a random id for a span whose id has to be known before the span is captured.
     pub fn new_span_id(&self) -> Result<SpanId> {
         self.inner.span_id()

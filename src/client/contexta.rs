@@ -18,7 +18,7 @@ use crate::recovery::{
     DumpItem, MergeReport, RebuildOptions, RebuildReport, StreamRow, VerifyOptions, VerifyReport, inspect,
     merge, rebuild, verify,
 };
-use crate::store::{self, Head, Journal, Note, Severity, Store};
+use crate::store::{self, Head, Journal, Moment, Note, Severity, Store};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -85,6 +85,45 @@ impl Contexta {
         // of the view names the stream with such a time.
         self.journal.observe(self.store.latest_seen());
         Ok(answer?)
+    }
+
+    /// Returns this workspace as of a moment: a [`Timestamp`](crate::contract::Timestamp) or a
+    /// [`Stamp`](store::Stamp). Queries and reports on the returned workspace answer as if the entries that were appended
+    /// later did not exist. The returned workspace is read-only, and shares the log and the tables with this workspace.
+    ///
+    /// The following methods still cover all entries: [`verify`](Contexta::verify), [`digest`](Contexta::digest),
+    /// [`log_streams`](Contexta::log_streams), [`dump_log`](Contexta::dump_log), and the notes about missing entries.
+    /// The presence of artifact bodies and of processes is always the present one: a writer whose process wrote nothing
+    /// after the moment and is dead now is shown as interrupted.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), contexta::Error> {
+    /// # let dir = std::env::temp_dir().join(format!("contexta-doc-as-of-{}", std::process::id()));
+    /// let contexta = contexta::Contexta::open(&dir)?;
+    /// let first = contexta.run("first").start()?;
+    /// first.complete()?;
+    /// let before = contexta.session().now();
+    /// contexta.run("second").start()?.complete()?;
+    ///
+    /// assert_eq!(contexta.list_runs(None)?.runs.len(), 2);
+    /// assert_eq!(contexta.as_of(before).list_runs(None)?.runs.len(), 1);
+    /// # drop(contexta);
+    /// # let _ = std::fs::remove_dir_all(dir);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn as_of(&self, moment: impl Into<Moment>) -> Contexta {
+        Contexta {
+            storage: Arc::clone(&self.storage),
+            paths: self.paths.clone(),
+            journal: Arc::clone(&self.journal),
+            session: self.session.read_only(),
+            store: self.store.as_of(moment.into().stamp()),
+            opened: self.opened.clone(),
+            segment_bytes_max: self.segment_bytes_max,
+            writes: Writes { tables: false, log: false, bodies: false },
+        }
     }
 
     /// Returns the capture session.

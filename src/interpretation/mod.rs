@@ -21,7 +21,7 @@ pub mod report;
 pub mod trend;
 
 pub use crate::store::{
-    ArtifactRow, Attempts, EnvironmentRow, Note, ProjectRow, RecordRow, RunRow, SeriesKey, SeriesPoint,
+    ArtifactRow, Attempts, EnvironmentRow, Moment, Note, ProjectRow, RecordRow, RunRow, SeriesKey, SeriesPoint,
     SeriesRow, Severity, StageRow, Store, WriterRow,
 };
 pub use aggregation::{MetricAggregate, RunStatusDistribution, RunSummaryTable, StageAggregate};

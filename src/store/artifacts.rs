@@ -183,7 +183,7 @@ impl StoreView<'_> {
     /// missing or cannot be read.
     pub fn verify_body(&self, digest: &Digest) -> Result<bool> {
         let mut refs = Vec::new();
-        for row in self.view.keys(BODIES, &digest.0)? {
+        for row in self.whole.keys(BODIES, &digest.0)? {
             refs.extend(row?.key().get(digest.0.len()..).map(<[u8]>::to_vec));
         }
         let mut sizes = Vec::new();
@@ -205,7 +205,7 @@ impl StoreView<'_> {
     /// included.
     pub fn bodies(&self) -> Result<Vec<Digest>> {
         let mut digests = Vec::new();
-        for row in self.view.keys(BODIES, &[])? {
+        for row in self.whole.keys(BODIES, &[])? {
             if let Some((digest, _)) = row?.key().split_first_chunk::<32>() {
                 digests.push(Digest(*digest));
             }

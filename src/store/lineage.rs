@@ -11,7 +11,7 @@ impl StoreView<'_> {
     /// Returns the edges whose source or target is `subject`, ordered by ref.
     pub fn relations_of(&self, subject: &StableRef) -> Result<Vec<LineageEdge>> {
         let mut refs = Vec::new();
-        for row in self.view.keys(ENDS, &keys::of_ref(subject))? {
+        for row in self.whole.keys(ENDS, &keys::of_ref(subject))? {
             refs.extend(keys::split::<2>(row?.key()).and_then(|[_, r]| RelationRef::parse(r).ok()));
         }
         let mut edges = Vec::new();

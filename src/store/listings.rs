@@ -135,10 +135,10 @@ impl StoreView<'_> {
     /// Includes objects of which only an earlier fact names `subject`.
     pub fn naming_any(&self, subject: &StableRef) -> Result<Vec<StableRef>> {
         let mut refs = Vec::new();
-        for row in self.view.keys(ENDS, &keys::of_ref(subject))? {
+        for row in self.whole.keys(ENDS, &keys::of_ref(subject))? {
             refs.extend(keys::split::<2>(row?.key()).and_then(|[_, own]| StableRef::parse(own).ok()));
         }
-        Ok(refs)
+        self.retain_existing(refs, |own| own)
     }
 
     /// Returns the refs of a kind under `parent` that relations, deployments or provenance records name. Each item
@@ -146,12 +146,27 @@ impl StoreView<'_> {
     /// [`naming_any`](StoreView::naming_any), earlier facts are included.
     pub fn naming_under(&self, kind: &str, parent: &StableRef) -> Result<Vec<(StableRef, StableRef)>> {
         let mut refs = Vec::new();
-        for row in self.view.keys(ENDS, &keys::under(kind, parent))? {
+        for row in self.whole.keys(ENDS, &keys::under(kind, parent))? {
             let pair = keys::split::<2>(row?.key())
                 .and_then(|[named, own]| Some((StableRef::parse(named).ok()?, StableRef::parse(own).ok()?)));
             refs.extend(pair);
         }
-        Ok(refs)
+        self.retain_existing(refs, |(_, own)| own)
+    }
+
+    /// Returns the items without those whose relation, deployment or provenance record has no entry as of the stamp of
+    /// the view. [`ENDS`] contains the objects of all entries.
+    fn retain_existing<T>(&self, items: Vec<T>, own: impl Fn(&T) -> &StableRef) -> Result<Vec<T>> {
+        if self.as_of.is_none() {
+            return Ok(items);
+        }
+        let mut kept = Vec::new();
+        for item in items {
+            if self.has_object(own(&item))? {
+                kept.push(item);
+            }
+        }
+        Ok(kept)
     }
 
     /// Returns the refs of the objects of one kind that name `subject`.

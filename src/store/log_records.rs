@@ -25,12 +25,14 @@ pub(crate) struct LogRecord {
 #[derive(Debug)]
 pub(crate) struct LogRecords {
     reader: OrderedReader,
+    /// The greatest stamp of an item; `None` for all entries of the view.
+    last: Option<Stamp>,
 }
 
 impl StoreView<'_> {
     /// Returns an iterator over the records of all streams.
     pub(crate) fn log_records(&self) -> Result<LogRecords> {
-        Ok(LogRecords { reader: self.view.scan()? })
+        Ok(LogRecords { reader: self.view.scan()?, last: self.as_of })
     }
 }
 
@@ -42,6 +44,9 @@ impl LogRecords {
                 Some(Ordered::Gap(_)) => continue,
                 Some(Ordered::Entry(entry)) => entry,
             };
+            if self.last.is_some_and(|last| last < entry.stamp) {
+                return Ok(None);
+            }
             let Ok(Some(captured)) = Captured::of_entry(&entry) else { return Ok(Some(None)) };
             let is_imported = captured.fact.observation().is_some_and(|(_, identity)| identity.is_some());
             let record = record_at(captured.fact, entry.stamp)?;

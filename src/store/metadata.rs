@@ -3,7 +3,7 @@
 use crate::contract::nfc::nfc;
 use crate::contract::{Object, ObjectKind, ProjectRef, RunRef, StableRef, StageRef};
 use crate::engine::parallel;
-use crate::engine::projection::{TableSpec, VersionRow};
+use crate::engine::projection::{TableKind, TableSpec, VersionRow};
 use crate::projections::metadata::METADATA_PREFIX;
 use crate::projections::tables::{FACTS, IMPORTED, RUN_NAMES};
 use crate::projections::{keys, tables};
@@ -101,11 +101,12 @@ impl StoreView<'_> {
     }
 
     fn knows_project(&self, project: &ProjectRef) -> Result<bool> {
+        if self.view.rows(FACTS, &keys::of_ref(project))?.next().transpose()?.is_some() {
+            return Ok(true);
+        }
         let runs = keys::under("run", project);
-        let sources = [(FACTS, keys::of_ref(project)), (FACTS, runs.clone())];
-        let by_records = [tables::SUMMARIES, tables::RECORDS].map(|table| (table, runs.clone()));
-        for (table, prefix) in sources.iter().chain(&by_records) {
-            if self.view.rows(*table, prefix)?.next().transpose()?.is_some() {
+        for table in [FACTS, tables::SUMMARIES, tables::RECORDS] {
+            if self.run_from(table, &runs, &runs)?.is_some() {
                 return Ok(true);
             }
         }
@@ -144,15 +145,40 @@ impl StoreView<'_> {
     /// each run is read.
     fn for_each_run(&self, table: TableSpec, prefix: &[u8], mut f: impl FnMut(&str)) -> Result<()> {
         let mut from = prefix.to_vec();
-        while let Some(row) = self.view.rows_from(table, prefix, &from)?.next().transpose()? {
-            let Some(run) = row.key().split(|byte| *byte == 0).next() else { break };
-            std::str::from_utf8(run).into_iter().for_each(&mut f);
-            // Continue after the last row of this run: its keys continue with a zero byte.
-            from.clear();
-            from.extend_from_slice(run);
-            from.push(1);
+        while let Some(run) = self.run_from(table, prefix, &from)? {
+            f(&run);
+            from = after_run(run.as_bytes());
         }
         Ok(())
+    }
+
+    /// Returns the ref of the first run that has rows in a table, and whose keys begin with `prefix` and are not less
+    /// than `from`. The keys of the table must begin with the ref of a run.
+    fn run_from(&self, table: TableSpec, prefix: &[u8], from: &[u8]) -> Result<Option<String>> {
+        // Tables that keep stamps are read as of the stamp of the view.
+        let view = if table.kind == TableKind::Versions { self.view } else { self.whole };
+        let mut from = from.to_vec();
+        while let Some(row) = view.rows_from(table, prefix, &from)?.next().transpose()? {
+            let Some(run) = row.key().split(|byte| *byte == 0).next() else { break };
+            if let Ok(text) = std::str::from_utf8(run)
+                && (table.kind == TableKind::Versions || self.has_points(table, text)?)
+            {
+                return Ok(Some(text.to_owned()));
+            }
+            from = after_run(run);
+        }
+        Ok(None)
+    }
+
+    /// Returns `true` if a run has points as of the stamp of the view. `table` is [`SUMMARIES`](tables::SUMMARIES) or
+    /// [`RECORDS`](tables::RECORDS), and has rows of the run.
+    fn has_points(&self, table: TableSpec, run: &str) -> Result<bool> {
+        if self.as_of.is_none() {
+            return Ok(true);
+        }
+        let points = if table == tables::SUMMARIES { tables::SERIES } else { table };
+        let first = self.view.chunks(points, &keys::join(&[run.as_bytes(), b""]))?.next().transpose()?;
+        Ok(first.is_some())
     }
 
     /// Returns all runs, or the runs of a project, ordered by project, start and ref.
@@ -273,7 +299,7 @@ impl StoreView<'_> {
     pub(super) fn runs_called(&self, text: &str) -> Result<Vec<RunRow>> {
         let prefix = keys::runs_named(text);
         let mut refs = BTreeSet::new();
-        for row in self.view.keys(RUN_NAMES, &prefix)? {
+        for row in self.whole.keys(RUN_NAMES, &prefix)? {
             let row = row?;
             let run = row.key().get(prefix.len()..).and_then(|run| std::str::from_utf8(run).ok());
             // The key of a longer name with a zero byte can begin with `prefix` as well. The rest of such a key is not
@@ -290,7 +316,7 @@ impl StoreView<'_> {
     pub(super) fn runs_beginning_with(&self, text: &str, limit: usize) -> Result<Vec<RunRow>> {
         let mut found = BTreeMap::new();
         let text = &*nfc(text);
-        for row in self.view.keys(RUN_NAMES, text.as_bytes())? {
+        for row in self.whole.keys(RUN_NAMES, text.as_bytes())? {
             let Some((_, run)) = keys::named_run(row?.key()) else { continue };
             if found.contains_key(&run) {
                 continue;
@@ -316,9 +342,13 @@ impl StoreView<'_> {
         limit: usize,
     ) -> Result<BTreeSet<RunRef>> {
         let mut found = BTreeSet::new();
-        for row in self.view.keys(RUN_NAMES, &[])? {
+        for row in self.whole.keys(RUN_NAMES, &[])? {
             let row = row?;
-            found.extend(keys::named_run(row.key()).filter(|(name, _)| wanted(name)).map(|(_, run)| run));
+            let Some((_, run)) = keys::named_run(row.key()).filter(|(name, _)| wanted(name)) else { continue };
+            // The table contains the names of all entries.
+            if self.as_of.is_none() || self.knows_run(&run)? {
+                found.insert(run);
+            }
             if found.len() == limit {
                 break;
             }
@@ -373,6 +403,11 @@ impl StoreView<'_> {
         rows.sort_by_key(|e| e.snapshot.captured_at);
         Ok(rows)
     }
+}
+
+/// Returns the least key after all keys of a run. The keys of a run continue with a zero byte.
+fn after_run(run: &[u8]) -> Vec<u8> {
+    [run, &[1]].concat()
 }
 
 /// Compares runs in the order of [`StoreView::runs`].

@@ -125,6 +125,15 @@ impl StoreView<'_> {
         versions.resolve().ok_or_else(|| self.malformed_row(FACTS.name))
     }
 
+    /// Returns `true` if a fact is about the object with this ref.
+    pub(super) fn has_object(&self, own: &StableRef) -> Result<bool> {
+        let kind = ObjectKind::ALL.iter().find(|kind| kind.ref_kind() == own.kind());
+        match kind.and_then(|kind| table_of(*kind)) {
+            Some(table) => Ok(!self.view.versions_of(table, own.as_str().as_bytes())?.is_empty()),
+            None => Ok(self.view.rows(FACTS, &keys::of_ref(own))?.next().transpose()?.is_some()),
+        }
+    }
+
     /// Returns one object; `None` if no fact is about the object, or if its attributes are incomplete or contradictory.
     pub fn object(&self, kind: ObjectKind, own: &StableRef) -> Result<Option<Object>> {
         let Some(table) = table_of(kind) else {

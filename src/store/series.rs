@@ -1,9 +1,9 @@
 //! Methods of `StoreView` that read metric series and the summaries of series.
 
 use crate::contract::nfc::nfc;
-use crate::contract::{AggregationScope, MetricValue, RecordType, RunRef, StageRef, Timestamp};
+use crate::contract::{AggregationScope, AnyRecord, MetricValue, RecordType, RunRef, StageRef, Timestamp};
 use crate::engine;
-use crate::engine::entry::Stamp;
+use crate::engine::entry::{Position, Stamp};
 use crate::engine::projection::{Point, Register};
 use crate::projections::series::Decoded;
 use crate::projections::series_key::SeriesKey;
@@ -16,7 +16,10 @@ use crate::store::duplicates::without_duplicates;
 use crate::store::error::Result;
 use crate::store::view::StoreView;
 use crate::store::writers::Superseding;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
+
+/// The number of records that are read together to find the units of points.
+const UNITS_PIECE: usize = 1024;
 
 /// One point of a metric series.
 #[derive(Debug, Clone, PartialEq)]
@@ -134,7 +137,7 @@ pub(super) struct StoredSummaries {
     /// The summaries.
     series: Vec<SeriesRow>,
     /// The indices of the series whose summaries must be computed from their points. In these series, a record may be
-    /// counted twice, or an extreme value may be rounded or infinite.
+    /// counted twice, an extreme value may be rounded or infinite, or some points may be later than the view.
     uncertain: Vec<usize>,
 }
 
@@ -183,13 +186,13 @@ impl StoreView<'_> {
     pub(super) fn stored_summaries(&self, prefix: &[u8]) -> Result<Vec<StoredSummaries>> {
         let imported = self.imported_counts(prefix)?;
         let mut non_finite: HashMap<Vec<u8>, u64> = HashMap::new();
-        for row in self.view.registers(NON_FINITE, prefix)? {
+        for row in self.whole.registers(NON_FINITE, prefix)? {
             let row = row?;
             non_finite.insert(row.key().to_vec(), row.register.count);
         }
-        let mut units = self.view.keys(SERIES_UNITS, prefix)?.peekable();
+        let mut units = self.whole.keys(SERIES_UNITS, prefix)?.peekable();
         let mut runs: Vec<StoredSummaries> = Vec::new();
-        for summary in self.view.registers(SUMMARIES, prefix)? {
+        for summary in self.whole.registers(SUMMARIES, prefix)? {
             let summary = summary?;
             let (key, register) = (summary.key(), &summary.register);
             let Some(mut row) = summary_row(key, register) else {
@@ -218,7 +221,8 @@ impl StoreView<'_> {
             let extremes = [&register.min, &register.max];
             let is_rounded = register.count > 1 && extremes.into_iter().flatten().any(may_be_rounded);
             if let Some(StoredSummaries { series, uncertain, .. }) = runs.last_mut() {
-                uncertain.extend((may_repeat || is_rounded || row.non_finite > 0).then_some(series.len()));
+                let is_uncertain = may_repeat || is_rounded || row.non_finite > 0 || self.as_of.is_some();
+                uncertain.extend(is_uncertain.then_some(series.len()));
                 // Many runs have only a few series.
                 series.reserve_exact(usize::from(series.is_empty()));
                 series.push(row);
@@ -250,6 +254,9 @@ impl StoreView<'_> {
                 let may_omit = attempts == Attempts::Newest && !resumes.is_empty();
                 if is_uncertain || may_omit {
                     let points = self.points_of(&row.key, attempts, &resumes)?;
+                    if row.count > points.len() as u64 && row.has_several_units() {
+                        self.read_units(row, &points)?;
+                    }
                     row.summarize(&points);
                 } else {
                     for point in [&mut row.first, &mut row.last] {
@@ -270,12 +277,12 @@ impl StoreView<'_> {
     /// Returns the number of imported points, and their imports, for each series whose key begins with `prefix`.
     fn imported_counts(&self, prefix: &[u8]) -> Result<ImportedCounts> {
         let mut imported = ImportedCounts::new();
-        for row in self.view.registers(IMPORTED_SUMMARIES, prefix)? {
+        for row in self.whole.registers(IMPORTED_SUMMARIES, prefix)? {
             let row = row?;
             imported.insert(row.key().to_vec(), (row.register.count, Vec::new()));
         }
         if !imported.is_empty() {
-            for row in self.view.keys(IMPORTED_SERIES, prefix)? {
+            for row in self.whole.keys(IMPORTED_SERIES, prefix)? {
                 let row = row?;
                 let parts = row.key().split_last_chunk::<16>();
                 let series = parts.and_then(|(series, import)| Some((series.strip_suffix(&[0])?, import)));
@@ -285,6 +292,23 @@ impl StoreView<'_> {
             }
         }
         Ok(imported)
+    }
+
+    /// Sets the units and scopes of a series to those of `points`, which are some of the points of the series. Reads the
+    /// records of the points from the log, because the tables contain the units of all points together. If a record
+    /// cannot be read, the units and scopes of all points are kept.
+    fn read_units(&self, row: &mut SeriesRow, points: &[SeriesPoint]) -> Result<()> {
+        let mut found: BTreeSet<(AggregationScope, Option<String>)> = BTreeSet::new();
+        for piece in points.chunks(UNITS_PIECE) {
+            let positions: Vec<Position> = piece.iter().map(|point| point.stamp.position()).collect();
+            for record in self.records_at(&positions)? {
+                let Some(AnyRecord::Metric(metric)) = record else { return Ok(()) };
+                found.insert((metric.payload.aggregation_scope, metric.payload.unit.clone()));
+            }
+        }
+        (row.units, row.scopes, row.has_points_without_unit) = (Vec::new(), Vec::new(), false);
+        found.iter().for_each(|(scope, unit)| row.add_scope_and_unit(*scope, unit.as_deref()));
+        Ok(())
     }
 
     /// Sets the name of the stage of each series in `rows`. The name of a stage is read once.
@@ -370,15 +394,24 @@ impl SeriesRow {
     /// are malformed.
     fn add_unit(&mut self, scope_and_unit: &[u8]) -> Option<()> {
         let [scope, unit] = keys::split(scope_and_unit)?;
-        let scope = scope.parse().ok()?;
+        self.add_scope_and_unit(scope.parse().ok()?, Some(unit).filter(|unit| !unit.is_empty()));
+        Some(())
+    }
+
+    /// Adds a scope and a unit that points of the series have.
+    fn add_scope_and_unit(&mut self, scope: AggregationScope, unit: Option<&str>) {
         if !self.scopes.contains(&scope) {
             self.scopes.push(scope);
         }
-        if unit.is_empty() {
-            self.has_points_without_unit = true;
-        } else if !self.units.iter().any(|known| known == unit) {
-            self.units.push(unit.to_owned());
+        match unit {
+            None => self.has_points_without_unit = true,
+            Some(unit) if self.units.iter().any(|known| known == unit) => {}
+            Some(unit) => self.units.push(unit.to_owned()),
         }
-        Some(())
+    }
+
+    /// Returns `true` if the points of the series differ in scope or unit.
+    fn has_several_units(&self) -> bool {
+        self.scopes.len() > 1 || self.units.len() + usize::from(self.has_points_without_unit) > 1
     }
 }

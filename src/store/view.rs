@@ -1,7 +1,7 @@
-//! One consistent read of all tables.
+//! One consistent read of all tables, of all entries or as of a stamp.
 
 use crate::engine::blob::BlobStore;
-use crate::engine::entry::{Entry, Position};
+use crate::engine::entry::{Entry, Position, Stamp};
 use crate::engine::projection::{Current, Version, View, current};
 use crate::projections::entry::Captured;
 use crate::store::error::{Error, Result};
@@ -11,7 +11,12 @@ use std::time::Duration;
 /// One consistent view of a workspace: all rows belong to the same entries of the log.
 #[derive(Debug)]
 pub struct StoreView<'a> {
+    /// The tables that keep stamps, as of [`StoreView::as_of`].
     pub(super) view: &'a View,
+    /// All tables, of all entries. Sets and registers do not keep stamps, so they are read from this view.
+    pub(super) whole: &'a View,
+    /// The stamp as of which the view answers; `None` for all entries.
+    pub(super) as_of: Option<Stamp>,
     pub(super) blobs: &'a BlobStore,
     notes: &'a [Note],
     /// See [`Store::with_writer_timeout`](crate::store::Store::with_writer_timeout).
@@ -26,7 +31,12 @@ impl<'a> StoreView<'a> {
         notes: &'a [Note],
         writer_timeout: Duration,
     ) -> StoreView<'a> {
-        StoreView { view, blobs, notes, writer_timeout }
+        StoreView { view, whole: view, as_of: None, blobs, notes, writer_timeout }
+    }
+
+    /// Returns a view as of `stamp`. `past` are the tables of this view as of `stamp`.
+    pub(super) fn at(self, stamp: Stamp, past: &'a View) -> StoreView<'a> {
+        StoreView { view: past, as_of: Some(stamp), ..self }
     }
 
     /// Returns the notes of this view, such as notes on missing entries, or on a rebuild that was needed to create the

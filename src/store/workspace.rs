@@ -2,6 +2,7 @@
 
 use crate::engine;
 use crate::engine::blob::BlobStore;
+use crate::engine::entry::Stamp;
 use crate::engine::progress::Progress;
 use crate::engine::projection::digest::TablesDigest;
 use crate::engine::projection::{CatchUp, Note as EngineNote, Projector};
@@ -29,6 +30,8 @@ pub struct Store {
     /// Notes that are added to the notes of every view.
     notes: Vec<Note>,
     writer_timeout: Duration,
+    /// The stamp as of which reads answer; `None` for all entries.
+    as_of: Option<Stamp>,
 }
 
 #[derive(Debug)]
@@ -53,7 +56,7 @@ impl Store {
     pub(crate) fn new(projector: Projector<Captured>, blobs: BlobStore) -> Store {
         let latest = AtomicU64::new(0);
         let shared = Arc::new(Shared { projector, blobs, latest });
-        Store { shared, notes: Vec::new(), writer_timeout: WRITER_TIMEOUT }
+        Store { shared, notes: Vec::new(), writer_timeout: WRITER_TIMEOUT, as_of: None }
     }
 
     /// Returns a store that regards a writer as dead if its lock cannot be tested, for example because the file system
@@ -61,6 +64,18 @@ impl Store {
     #[must_use]
     pub fn with_writer_timeout(&self, timeout: Duration) -> Store {
         Store { writer_timeout: timeout, ..self.clone() }
+    }
+
+    /// Returns a store whose reads answer without the entries whose stamps are greater than `stamp`. If the reads of this
+    /// store already answer as of an earlier stamp, the earlier stamp is kept. Notes, [`Store::digest`],
+    /// [`Store::rebuild`] and [`Store::compare_tables`] still cover all entries.
+    ///
+    /// The cost of a read is the same, except for summaries of metric series: as of a stamp, they are computed from the
+    /// points.
+    #[must_use]
+    pub fn as_of(&self, stamp: Stamp) -> Store {
+        let earlier = self.as_of.map_or(stamp, |as_of| as_of.min(stamp));
+        Store { as_of: Some(earlier), ..self.clone() }
     }
 
     /// Returns a store whose views have one more note.
@@ -91,8 +106,12 @@ impl Store {
         let shared = &self.shared;
         let answer = shared.projector.read(|view| {
             shared.latest.fetch_max(view.latest(), Ordering::Relaxed);
-            let view = StoreView::new(view, &shared.blobs, &self.notes, self.writer_timeout);
-            question(&view).map_err(CallerError)
+            let whole = StoreView::new(view, &shared.blobs, &self.notes, self.writer_timeout);
+            let answer = match self.as_of {
+                None => question(&whole),
+                Some(stamp) => question(&whole.at(stamp, &view.as_of(stamp))),
+            };
+            answer.map_err(CallerError)
         });
         answer.map_err(|CallerError(e)| e)
     }

@@ -233,6 +233,10 @@ impl StoreView<'_> {
         for (stream, _) in streams {
             last = last.max(self.view.last_time_of(*stream).unwrap_or(0));
         }
+        if self.as_of.is_some_and(|as_of| as_of.time < last) {
+            // The process appended entries after the time of the view, so the writer was alive at that time.
+            return Ok(None);
+        }
         Ok(Some(Timestamp::from_nanos(last)))
     }
 
@@ -250,7 +254,7 @@ impl StoreView<'_> {
     /// the result contains this stream even if the log has no fact about the process.
     fn streams(&self, process: ProcessId, first: StreamId) -> Result<Vec<(StreamId, Option<Process>)>> {
         let mut streams = vec![first];
-        for row in self.view.keys(PROCESS_STREAMS, &streams_of(process))? {
+        for row in self.whole.keys(PROCESS_STREAMS, &streams_of(process))? {
             let row = row?;
             let stream = row.key().last_chunk::<16>().map(|id| StreamId(*id));
             streams.extend(stream.filter(|stream| *stream != first));

@@ -3,6 +3,7 @@
 use crate::config::LoadedConfig;
 use crate::contract::Timestamp;
 use crate::interchange::jsonl;
+use crate::interpretation::Moment;
 use crate::recovery::Head;
 use crate::surfaces::cli::query_args::{
     AlertArgs, AnomalyArgs, CompareArgs, CompareManyArgs, CsvCommand, DiagnosticsArgs, ExportHtmlArgs,
@@ -36,6 +37,10 @@ pub(super) struct Cli {
     /// Format of results and errors [default: text]
     #[arg(long, global = true, value_enum)]
     pub(super) format: Option<Format>,
+    /// Answer without the entries that were appended after this time: a time such as 2026-11-01T08:00:00Z, a date (the
+    /// end of the day in UTC) or a stamp. For commands that only read
+    #[arg(long, global = true, value_name = "TIME")]
+    pub(super) as_of: Option<Moment>,
     /// Write no notes, warnings, messages or progress to standard error; errors are still written
     #[arg(long, short, global = true)]
     pub(super) quiet: bool,

@@ -10,7 +10,7 @@ use crate::surfaces::cli::failure::{Failure, Outcome};
 use crate::surfaces::cli::output::{Output, Streams};
 use crate::surfaces::cli::query_args::{ProvenanceCommand, SearchCommand};
 use crate::surfaces::cli::settings;
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 use clap::error::ErrorKind;
 use std::cell::RefCell;
 use std::ffi::OsString;
@@ -52,6 +52,10 @@ fn execute(args: impl IntoIterator<Item = OsString>, streams: &Streams) -> u8 {
         Ok(cli) => cli,
         Err(e) => return usage(&e, &args, streams),
     };
+    if cli.as_of.is_some() && !answers_as_of(&cli.command) {
+        let message = "the option `--as-of` applies only to commands that answer questions about captured data\n";
+        return usage(&Cli::command().error(ErrorKind::ArgumentConflict, message), &args, streams);
+    }
     let (out, error) = settings::load(&mut cli, streams);
     if let Some(error) = error {
         let failure = Failure::Client(error.into());
@@ -110,6 +114,20 @@ fn gathered(args: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
         }
     }
     front.into_iter().chain(rest).chain(args).collect()
+}
+
+/// Returns `true` if the command can answer as of an earlier moment. The other commands write, or cover the whole log.
+fn answers_as_of(command: &Command) -> bool {
+    use RunCommand::{End, Note, Rename, Tag};
+    match command {
+        Command::Init | Command::Merge(_) | Command::Import(_) | Command::Ingest(_) => false,
+        #[cfg(unix)]
+        Command::Exec(_) => false,
+        Command::Verify(_) | Command::Rebuild | Command::Digest => false,
+        Command::Log(_) | Command::Config(_) => false,
+        Command::Run(Tag(_) | Note(_) | Rename(_) | End(_)) => false,
+        _ => true,
+    }
 }
 
 fn dispatch(cli: &Cli, out: &Output) -> Outcome {

@@ -1,0 +1,243 @@
+//! Answers as of a moment against the answers that were given at that moment.
+
+use contexta::capture::{MetricEmission, RunScope, StageScope};
+use contexta::contract::{MetricValue, Timestamp};
+use contexta::engine::storage::sim::SimDisk;
+use contexta::interpretation::{RecordQuery, RunListQuery};
+use contexta::{Answer, Contexta, Direction, ImportSettings, ImportSource, Options};
+use proptest::prelude::*;
+use std::path::Path;
+use std::sync::Arc;
+
+/// The number of runs. Every second run is captured by a second process.
+const RUNS: usize = 3;
+
+const KEYS: [&str; 2] = ["loss", "acc"];
+const UNITS: [Option<&str>; 3] = [None, Some("ms"), Some("s")];
+
+#[derive(Debug, Clone)]
+enum Action {
+    /// Starts a run, or does nothing if the run has started.
+    Start(usize),
+    /// Captures a point in the stage of a run, or outside any stage.
+    Point { run: usize, in_stage: bool, key: usize, step: Option<i64>, value: usize, unit: usize },
+    /// Captures an event in the stage of a run, or outside any stage.
+    Event { run: usize, in_stage: bool },
+    /// Registers a new artifact, and relates it to the run.
+    Artifact(usize),
+    /// Sets a tag.
+    Tag { run: usize, value: usize },
+    /// Changes the name to one of a few names, which other runs may have as well.
+    Rename { run: usize, name: usize },
+    /// Adds a note.
+    Note(usize),
+    /// Resumes a run from a step.
+    Resume { run: usize, from_step: i64 },
+    /// Ends the run with success or failure.
+    End { run: usize, is_success: bool },
+    /// Imports a run, with a description and a status that later imports of the run change.
+    Import { status: usize },
+}
+
+fn values() -> [MetricValue; 5] {
+    [0.5.into(), 2.into(), f64::NAN.into(), (i64::MAX - 1).into(), i64::MAX.into()]
+}
+
+fn action() -> impl Strategy<Value = Action> {
+    let run = || 0..RUNS;
+    let point = (run(), any::<bool>(), 0..KEYS.len(), prop::option::of(0..4i64), 0..5usize, 0..UNITS.len());
+    prop_oneof![
+        4 => run().prop_map(Action::Start),
+        8 => point.prop_map(|(run, in_stage, key, step, value, unit)| {
+            Action::Point { run, in_stage, key, step, value, unit }
+        }),
+        2 => (run(), any::<bool>()).prop_map(|(run, in_stage)| Action::Event { run, in_stage }),
+        1 => run().prop_map(Action::Artifact),
+        1 => (run(), 0..3usize).prop_map(|(run, value)| Action::Tag { run, value }),
+        1 => (run(), 0..3usize).prop_map(|(run, name)| Action::Rename { run, name }),
+        1 => run().prop_map(Action::Note),
+        1 => (run(), 0..4i64).prop_map(|(run, from_step)| Action::Resume { run, from_step }),
+        2 => (run(), any::<bool>()).prop_map(|(run, is_success)| Action::End { run, is_success }),
+        1 => (0..3usize).prop_map(|status| Action::Import { status }),
+    ]
+}
+
+/// A run that has started, and its stage.
+struct Started {
+    run: RunScope,
+    stage: StageScope,
+}
+
+/// A workspace with two processes.
+struct World {
+    disk: Arc<SimDisk>,
+    processes: [Contexta; 2],
+    started: [Option<Started>; RUNS],
+    artifacts: usize,
+}
+
+impl World {
+    fn new() -> World {
+        let disk = SimDisk::new(7);
+        let open = |process| {
+            let options = Options::new("/w").project("p").detect_code_revision(false).config_snapshot(false);
+            options.storage(disk.process(process)).open().unwrap()
+        };
+        let processes = [open(1), open(2)];
+        World { disk, processes, started: [None, None, None], artifacts: 0 }
+    }
+
+    fn process(&self, run: usize) -> &Contexta {
+        &self.processes[run % 2]
+    }
+
+    fn act(&mut self, action: &Action) {
+        match action {
+            Action::Start(run) => self.start(*run),
+            Action::Point { run, in_stage, key, step, value, unit } => {
+                let Some(Started { run, stage }) = &self.started[*run] else { return };
+                let mut metric = MetricEmission::new(KEYS[*key], values()[*value].clone());
+                metric = step.iter().fold(metric, |metric, step| metric.step(*step));
+                metric = UNITS[*unit].iter().fold(metric, |metric, unit| metric.unit(unit));
+                // A closed scope refuses captures.
+                let _ = if *in_stage { stage.emit(metric) } else { run.emit(metric) };
+            }
+            Action::Event { run, in_stage } => {
+                let Some(Started { run, stage }) = &self.started[*run] else { return };
+                let _ = if *in_stage { stage.event("e", "text") } else { run.event("e", "text") };
+            }
+            Action::Artifact(run) => self.register(*run),
+            Action::Tag { run, value } => self.change(*run, |run| run.tag("t", &value.to_string())),
+            Action::Rename { run, name } => self.change(*run, |run| run.rename(["alpha", "beta", "r1"][*name])),
+            Action::Note(run) => self.change(*run, |run| run.note("noted")),
+            Action::Resume { run, from_step } => {
+                if self.started[*run].is_some() {
+                    let join = self.process(*run).resume(format!("run:p.r{run}")).unwrap();
+                    let scope = join.from_step(*from_step).start().unwrap();
+                    let stage = scope.stage("train").unwrap();
+                    self.started[*run] = Some(Started { run: scope, stage });
+                }
+            }
+            Action::End { run, is_success } => {
+                let Some(Started { run, stage }) = &self.started[*run] else { return };
+                let _ = stage.complete();
+                let _ = if *is_success { run.complete() } else { run.fail("out of memory") };
+            }
+            Action::Import { status } => self.import(*status),
+        }
+    }
+
+    fn start(&mut self, run: usize) {
+        if self.started[run].is_none() {
+            let id = format!("r{run}");
+            let scope = self.process(run).run(&id).run_id(&id).param("lr", run as f64).start().unwrap();
+            let stage = scope.stage("train").unwrap();
+            self.started[run] = Some(Started { run: scope, stage });
+        }
+    }
+
+    fn change(&self, run: usize, change: impl FnOnce(&RunScope) -> contexta::capture::Result<()>) {
+        if let Some(Started { run, .. }) = &self.started[run] {
+            change(run).unwrap();
+        }
+    }
+
+    fn register(&mut self, run: usize) {
+        let Some(Started { run, .. }) = &self.started[run] else { return };
+        let path = format!("/m{}.bin", self.artifacts);
+        self.disk.overwrite(Path::new(&path), path.clone().into_bytes());
+        self.artifacts += usize::from(run.register_artifact("model", &path).is_ok());
+    }
+
+    fn import(&self, status: usize) {
+        let status = ["open", "completed", "failed"][status];
+        let ended = if status == "open" { "null" } else { "\"2024-01-01T00:00:05Z\"" };
+        let line = format!(
+            r#"{{"kind":"run","object":{{"description":"as {status}","ended_at":{ended},"extensions":[],"name":"old","project_ref":"project:p","run_ref":"run:p.old","schema_version":"1.0.0","started_at":"2024-01-01T00:00:00Z","status":"{status}"}}}}"#
+        );
+        let mut lines = line.as_bytes();
+        let source = ImportSource::Reader("lines", &mut lines);
+        self.processes[0].import_jsonl(source, ImportSettings::default()).unwrap();
+    }
+}
+
+/// Returns an answer as JSON, or the code of the error.
+fn shown<T: Answer>(answer: contexta::Result<T>) -> String {
+    answer.map_or_else(|e| e.code().to_owned(), |answer| answer.to_json().unwrap())
+}
+
+/// Asks questions of every kind.
+fn answers(contexta: &Contexta) -> Vec<String> {
+    let all = RunListQuery::default;
+    let mut answers = vec![
+        shown(contexta.list_projects()),
+        shown(contexta.list_runs(None)),
+        shown(contexta.metric_trend("loss", None, all())),
+        shown(contexta.metric_trend("acc", Some("train"), all())),
+        shown(contexta.artifact_size_trend("model", all())),
+        shown(contexta.stage_duration_trend("train", all())),
+        shown(contexta.aggregate_metric("loss", None, all())),
+        shown(contexta.aggregate_by_stage(all())),
+        shown(contexta.run_status_distribution(all())),
+        shown(contexta.compare_runs("r0", "r1")),
+        shown(contexta.build_health_report()),
+    ];
+    for run in ["r0", "r1", "r2", "run:p.old", "alpha", "be"] {
+        answers.extend([
+            shown(contexta.run_snapshot(run)),
+            shown(contexta.diagnose_run(run)),
+            shown(contexta.step_series(run, "loss", None)),
+            shown(contexta.step_series(run, "acc", Some("train"))),
+            shown(contexta.list_records(run, &RecordQuery::default())),
+            shown(contexta.audit_reproducibility(run)),
+            shown(contexta.build_snapshot_report(run)),
+        ]);
+    }
+    for subject in ["run:p.r0", "run:p.r1", "stage:p.r0.train"] {
+        answers.push(shown(contexta.traverse_lineage(subject, Direction::Both, None)));
+        answers.push(shown(contexta.traverse_lineage(subject, Direction::Upstream, None)));
+    }
+    answers
+}
+
+/// Applies the actions, and compares the answers of each moment with the later answers as of this moment.
+fn check(actions: &[Action]) {
+    let mut world = World::new();
+    let mut past: Vec<(Timestamp, Vec<String>)> = Vec::new();
+    for action in actions {
+        world.act(action);
+        world.disk.advance(1_000_000);
+        let now = Timestamp::from_nanos(world.disk.process(9).now());
+        past.push((now, answers(&world.processes[0])));
+        world.disk.advance(1_000_000);
+    }
+    for (moment, expected) in past {
+        let then = world.processes[1].as_of(moment);
+        for (n, (found, expected)) in answers(&then).iter().zip(&expected).enumerate() {
+            assert_eq!(found, expected, "answer {n} as of {moment}");
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+    #[test]
+    fn answers_as_of_a_moment_are_the_answers_of_that_moment(
+        actions in prop::collection::vec(action(), 1..16),
+    ) {
+        check(&actions);
+    }
+}
+
+#[test]
+fn a_workspace_as_of_a_moment_is_read_only() {
+    let world = World::new();
+    let then = world.processes[0].as_of(world.processes[0].session().now());
+    let error = then.run("late").start().unwrap_err();
+    assert_eq!(error.code(), "workspace_read_only");
+    let source = ImportSource::Reader("lines", &mut &b""[..]);
+    let error = then.import_jsonl(source, ImportSettings::default()).unwrap_err();
+    assert_eq!(error.code(), "workspace_read_only");
+    assert!(world.processes[0].list_runs(None).unwrap().runs.is_empty());
+}
