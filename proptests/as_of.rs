@@ -108,7 +108,9 @@ impl World {
             }
             Action::Artifact(run) => self.register(*run),
             Action::Tag { run, value } => self.change(*run, |run| run.tag("t", &value.to_string())),
-            Action::Rename { run, name } => self.change(*run, |run| run.rename(["alpha", "beta", "r1"][*name])),
+            Action::Rename { run, name } => {
+                self.change(*run, |run| run.rename(["alpha", "beta", "r1"][*name]))
+            }
             Action::Note(run) => self.change(*run, |run| run.note("noted")),
             Action::Resume { run, from_step } => {
                 if self.started[*run].is_some() {

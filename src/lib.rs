@@ -33,6 +33,7 @@
 //! | the root | `Contexta`: captures, queries, checks and recovery | Stable |
 //! | `contract` | refs, models, facts, canonical JSON | Stable |
 //! | `config` | settings: files, variables, profiles, ranges | Stable |
+//! | `services` | questions by topic, with replaceable policies | Stable |
 //! | `capture` | run and stage scopes, emissions | Stable |
 //! | `interpretation` | queries, comparison, lineage, reports | Stable |
 //! | `recovery` | verification, rebuild, merge, listings of the log | Advanced |
@@ -76,6 +77,8 @@ mod surfaces;
 pub use capture::{RunBuilder, RunScope, Session, StageScope};
 #[cfg(feature = "tracing")]
 pub use client::TracingLayer;
+#[cfg(feature = "ml")]
+pub use client::services;
 #[cfg(feature = "ml")]
 pub use client::{
     BodiesTarget, BodyFinding, Contexta, Error, ExportFilter, ExportReport, ExportSettings, ImportReport,

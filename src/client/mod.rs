@@ -16,6 +16,7 @@ mod paths;
 mod policies;
 mod queries;
 mod reports;
+pub mod services;
 mod sinks;
 #[cfg(feature = "tracing")]
 mod tracing_layer;

@@ -1,9 +1,11 @@
 //! Conversion of the settings `interpretation.*` to the policies of the interpretation services.
 
-use crate::config::{MetricSelection, SeverityLevel, UnifiedConfig};
+use crate::config::{
+    AlertOperator, AlertRuleConfig, AlertThreshold, Better, MetricSelection, SeverityLevel, UnifiedConfig,
+};
 use crate::interpretation::{
-    AlertPolicy, AnomalyPolicy, ComparePolicy, DiagnosticsPolicy, ReportPolicy, SearchPolicy, Selection,
-    Severity, TrendPolicy,
+    AlertPolicy, AlertRule, AnomalyPolicy, ComparePolicy, Comparison, DiagnosticsPolicy, Directions,
+    LineagePolicy, ReportPolicy, SearchPolicy, Selection, Severity, TrendPolicy,
 };
 
 fn selection(setting: MetricSelection) -> Selection {
@@ -36,11 +38,45 @@ pub(super) fn report_policy(config: &UnifiedConfig) -> ReportPolicy {
     }
 }
 
+/// Returns the directions of metrics that the settings declare.
+fn directions(config: &UnifiedConfig) -> Directions {
+    let declared = config.metrics.0.iter();
+    declared.fold(Directions::default(), |directions, (metric_key, better)| {
+        directions.declare(metric_key, *better == Better::Higher)
+    })
+}
+
+/// Returns an alert rule of the settings.
+fn alert_rule(rule: &AlertRuleConfig) -> AlertRule {
+    let operator = match rule.operator {
+        AlertOperator::Greater => Comparison::Greater,
+        AlertOperator::Less => Comparison::Less,
+        AlertOperator::GreaterOrEqual => Comparison::GreaterOrEqual,
+        AlertOperator::LessOrEqual => Comparison::LessOrEqual,
+        AlertOperator::Equal => Comparison::Equal,
+        AlertOperator::NotEqual => Comparison::NotEqual,
+    };
+    let mut created = match rule.threshold {
+        AlertThreshold::Int(n) => AlertRule::new(&rule.metric, operator, n),
+        AlertThreshold::Float(x) => AlertRule::new(&rule.metric, operator, x),
+    };
+    created.stage_name.clone_from(&rule.stage);
+    created.severity = rule.severity.map(severity);
+    created.name.clone_from(&rule.name);
+    created
+}
+
+/// Returns the alert rules of the settings.
+pub(super) fn alert_rules(config: &UnifiedConfig) -> Vec<AlertRule> {
+    config.interpretation.alert.rules.0.iter().map(alert_rule).collect()
+}
+
 /// The policies of all services except reports, created from the settings of a workspace.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Policies {
     pub(super) comparison: ComparePolicy,
     pub(super) diagnostics: DiagnosticsPolicy,
+    pub(super) lineage: LineagePolicy,
     pub(super) search: SearchPolicy,
     pub(super) trend: TrendPolicy,
     pub(super) anomaly: AnomalyPolicy,
@@ -53,12 +89,14 @@ impl From<&UnifiedConfig> for Policies {
         let mut policies = Policies {
             comparison: ComparePolicy::default(),
             diagnostics: DiagnosticsPolicy::default(),
+            lineage: LineagePolicy::default(),
             search: SearchPolicy::default(),
             trend: TrendPolicy::default(),
             anomaly: AnomalyPolicy::default(),
             alert: AlertPolicy::default(),
         };
         policies.comparison.metric_selection = selection(config.interpretation.comparison.metric_selection);
+        policies.comparison.directions = directions(config);
         policies.comparison.include_unchanged_metrics =
             config.interpretation.comparison.include_unchanged_metrics;
         policies.comparison.missing_stage_severity =

@@ -1,22 +1,14 @@
-//! Methods of [`Contexta`] that answer questions. The settings of the workspace determine the policies of the services.
+//! Methods of [`Contexta`] that answer questions, with the policies that the settings of the workspace describe. Each
+//! method calls the method of a [service](crate::client::services).
 
 use crate::client::contexta::Contexta;
 use crate::client::error::Result;
-use crate::client::policies::Policies;
+use crate::client::policies::{Policies, alert_rules};
 use crate::contract::{ProvenanceRecord, RunRef};
-use crate::interpretation::aggregation;
-use crate::interpretation::alert;
-use crate::interpretation::anomaly;
-use crate::interpretation::compare::{best, documents, many, two};
-use crate::interpretation::diagnostics;
-use crate::interpretation::lineage;
-use crate::interpretation::provenance::{audit, environment};
-use crate::interpretation::query::{listing, record_page, run_list, search, series, snapshot};
-use crate::interpretation::trend::{artifact_size_trend, metric_trend, stage_duration_trend};
 use crate::interpretation::{
     AlertReport, AlertRule, AnomalyQuery, AnomalyReport, AnomalyResult, ArtifactHits, ArtifactSearch,
     ArtifactSizeTrend, BatchList, BestRun, BestRunOptions, DeploymentList, DiagnosticsResult, Direction,
-    Directions, DurationTrend, EnvironmentDiff, LineageTraversal, MetricAggregate, MetricBaseline,
+    DurationTrend, EnvironmentDiff, LineagePolicy, LineageTraversal, MetricAggregate, MetricBaseline,
     MetricTrend, MultiRunComparison, ProjectList, RecordPage, RecordQuery, ReportComparison, ReportDocument,
     ReproducibilityAudit, RunComparison, RunList, RunListQuery, RunSearch, RunSnapshot,
     RunStatusDistribution, RunSummaryTable, SampleList, StepSeries, StepSeriesQuery,
@@ -28,32 +20,26 @@ impl Contexta {
         Policies::from(&self.opened.config)
     }
 
-    /// Returns the directions in which metrics improve.
-    fn directions(&self) -> Directions {
-        Directions::default()
-    }
-
     /// Lists all projects.
     pub fn list_projects(&self) -> Result<ProjectList> {
-        self.ask(listing::list_projects)
+        self.query().list_projects()
     }
 
     /// Lists the runs that a query selects. The default query selects all runs, newest first. `Some(project)` can be
     /// passed as the query for the runs of one project, and `None` as the query for the runs of all projects.
     pub fn list_runs(&self, query: impl Into<RunListQuery>) -> Result<RunList> {
-        let query = query.into();
-        self.ask(|store| run_list::list_runs(store, &query))
+        self.query().list_runs(query)
     }
 
     /// Lists the deployments of a run. Without a run, lists the deployments of a project. Without a project, lists
     /// all deployments.
     pub fn list_deployments(&self, project: Option<&str>, run: Option<&str>) -> Result<DeploymentList> {
-        self.ask(|store| listing::list_deployments(store, project, run))
+        self.query().list_deployments(project, run)
     }
 
     /// Lists the batches of a run, or of one of its stages.
     pub fn list_batches(&self, run: impl AsRef<str>, stage: Option<&str>) -> Result<BatchList> {
-        self.ask(|store| listing::list_batches(store, run.as_ref(), stage))
+        self.query().list_batches(run, stage)
     }
 
     /// Lists the samples of a run, of one of its stages, or of one of its batches.
@@ -63,24 +49,22 @@ impl Contexta {
         stage: Option<&str>,
         batch: Option<&str>,
     ) -> Result<SampleList> {
-        self.ask(|store| listing::list_samples(store, run.as_ref(), stage, batch))
+        self.query().list_samples(run, stage, batch)
     }
 
     /// Returns a page of the records of a run, in the order in which they were appended.
     pub fn list_records(&self, run: impl AsRef<str>, query: &RecordQuery) -> Result<RecordPage> {
-        self.ask(|store| record_page::list_records(store, run.as_ref(), query))
+        self.query().list_records(run, query)
     }
 
     /// Returns the runs in which a text occurs, newest first.
     pub fn search_runs(&self, search: &RunSearch) -> Result<RunList> {
-        let policy = self.policies().search;
-        self.ask(|store| search::search_runs(store, search, &policy))
+        self.query().search_runs(search)
     }
 
     /// Returns the artifacts in which a text occurs.
     pub fn search_artifacts(&self, search: &ArtifactSearch) -> Result<ArtifactHits> {
-        let policy = self.policies().search;
-        self.ask(|store| search::search_artifacts(store, search, &policy))
+        self.query().search_artifacts(search)
     }
 
     /// Returns everything known about one run. `run` is the run's ref, its id (the last component of the ref), its
@@ -92,17 +76,17 @@ impl Contexta {
     /// Returns everything known about one run like [`run_snapshot`](Contexta::run_snapshot). `attempts` determines
     /// whether the summaries contain the metric points that a later attempt superseded.
     pub fn run_snapshot_of(&self, run: impl AsRef<str>, attempts: Attempts) -> Result<RunSnapshot> {
-        self.ask(|store| snapshot::run_snapshot(store, run.as_ref(), attempts))
+        self.query().run_snapshot(run, attempts)
     }
 
     /// Returns the newest of the provenance records about the lineage edges of a run, and the ref of the run.
-    pub fn provenance(&self, run: impl AsRef<str>) -> Result<Option<(ProvenanceRecord, RunRef)>> {
-        self.ask(|store| audit::provenance(store, run.as_ref()))
+    pub fn run_provenance(&self, run: impl AsRef<str>) -> Result<Option<(ProvenanceRecord, RunRef)>> {
+        self.provenance().run_provenance(run)
     }
 
     /// Returns the snapshot of the run that an artifact belongs to; `None` if there is no such artifact.
     pub fn artifact_origin(&self, artifact: impl AsRef<str>) -> Result<Option<RunSnapshot>> {
-        self.ask(|store| snapshot::artifact_origin(store, artifact.as_ref()))
+        self.query().artifact_origin(artifact)
     }
 
     /// Returns the points of one metric of a run. If `stage` is `None`, returns the points of all stages and the
@@ -124,20 +108,17 @@ impl Contexta {
         metric_key: &str,
         query: &StepSeriesQuery,
     ) -> Result<StepSeries> {
-        self.ask(|store| series::step_series(store, run.as_ref(), metric_key, query))
+        self.query().step_series(run, metric_key, query)
     }
 
     /// Compares two runs.
     pub fn compare_runs(&self, left: impl AsRef<str>, right: impl AsRef<str>) -> Result<RunComparison> {
-        let policy = self.policies().comparison;
-        self.ask(|store| two::compare_runs(store, left.as_ref(), right.as_ref(), &policy))
+        self.compare().compare_runs(left, right)
     }
 
     /// Compares several runs.
     pub fn compare_multiple_runs(&self, runs: &[String]) -> Result<MultiRunComparison> {
-        let policy = self.policies().comparison;
-        let directions = self.directions();
-        self.ask(|store| many::compare_many(store, runs, &policy, &directions))
+        self.compare().compare_multiple_runs(runs)
     }
 
     /// Compares two reports, section by section.
@@ -147,34 +128,31 @@ impl Contexta {
         left: &ReportDocument,
         right: &ReportDocument,
     ) -> ReportComparison {
-        documents::compare_reports(left, right)
+        self.compare().compare_report_documents(left, right)
     }
 
     /// Ranks runs by a metric, the best first. If the options name no runs, all runs of the project in the options are
     /// ranked. If the options name neither runs nor a project, all runs of the session's project are ranked.
     pub fn select_best_run(&self, metric_key: &str, options: BestRunOptions) -> Result<BestRun> {
-        let project = options.project.or_else(|| Some(self.session.project_ref().to_string()));
-        let options = BestRunOptions { project, ..options };
-        self.ask(|store| best::select_best_run(store, metric_key, &options))
+        self.compare().select_best_run(metric_key, options)
     }
 
     /// Diagnoses a run.
     pub fn diagnose_run(&self, run: impl AsRef<str>) -> Result<DiagnosticsResult> {
-        let policy = self.policies().diagnostics;
-        self.ask(|store| diagnostics::diagnose_run(store, run.as_ref(), &policy))
+        self.diagnostics().diagnose_run(run)
     }
 
     /// Walks from a ref of any kind over the lineage graph. The edges of the ref itself have depth 0. Edges deeper
     /// than `depth_max` are not part of the answer. If `depth_max` is `None`, the depth is not limited. An answer has
-    /// at most [`TRAVERSAL_MAX`](lineage::TRAVERSAL_MAX) refs, and at most the same number of edges.
+    /// at most [`TRAVERSAL_MAX`](crate::interpretation::lineage::TRAVERSAL_MAX) refs, and at most the same number of edges.
     pub fn traverse_lineage(
         &self,
         subject: &str,
         direction: Direction,
         depth_max: impl Into<Option<usize>>,
     ) -> Result<LineageTraversal> {
-        let depth_max = depth_max.into();
-        self.ask(|store| lineage::traverse_lineage(store, subject, direction, depth_max))
+        let policy = LineagePolicy { direction, depth_max: depth_max.into() };
+        self.lineage().with_policy(policy).traverse_lineage(subject)
     }
 
     /// Returns the value of a metric in each run of a population.
@@ -184,14 +162,12 @@ impl Contexta {
         stage: Option<&str>,
         query: impl Into<RunListQuery>,
     ) -> Result<MetricTrend> {
-        let (policy, query) = (self.policies().trend, query.into());
-        self.ask(|store| metric_trend(store, metric_key, stage, &query, &policy))
+        self.trend().metric_trend(metric_key, stage, query)
     }
 
     /// Returns the duration of a stage in each run of a population.
     pub fn stage_duration_trend(&self, stage: &str, query: impl Into<RunListQuery>) -> Result<DurationTrend> {
-        let (policy, query) = (self.policies().trend, query.into());
-        self.ask(|store| stage_duration_trend(store, stage, &query, &policy))
+        self.trend().stage_duration_trend(stage, query)
     }
 
     /// Returns the sizes of the artifacts of a kind in each run of a population.
@@ -200,8 +176,7 @@ impl Contexta {
         kind: &str,
         query: impl Into<RunListQuery>,
     ) -> Result<ArtifactSizeTrend> {
-        let (policy, query) = (self.policies().trend, query.into());
-        self.ask(|store| artifact_size_trend(store, kind, &query, &policy))
+        self.trend().artifact_size_trend(kind, query)
     }
 
     /// Returns statistics of a metric over the runs that a query selects. Each run contributes one value.
@@ -211,21 +186,18 @@ impl Contexta {
         stage: Option<&str>,
         query: impl Into<RunListQuery>,
     ) -> Result<MetricAggregate> {
-        let (policy, query) = (self.policies().trend, query.into());
-        self.ask(|store| aggregation::aggregate_metric(store, metric_key, stage, &query, &policy))
+        self.aggregation().aggregate_metric(metric_key, stage, query)
     }
 
     /// Returns statistics of metric points, grouped by stage and metric. All metric points of the runs that a query
     /// selects are used.
     pub fn aggregate_by_stage(&self, query: impl Into<RunListQuery>) -> Result<RunSummaryTable> {
-        let query = query.into();
-        self.ask(|store| aggregation::aggregate_by_stage(store, &query))
+        self.aggregation().aggregate_by_stage(query)
     }
 
     /// Returns the number of runs with each status.
     pub fn run_status_distribution(&self, query: impl Into<RunListQuery>) -> Result<RunStatusDistribution> {
-        let query = query.into();
-        self.ask(|store| aggregation::run_status_distribution(store, &query))
+        self.aggregation().run_status_distribution(query)
     }
 
     /// Computes the baseline of a metric over the runs that a query selects.
@@ -235,8 +207,7 @@ impl Contexta {
         stage: Option<&str>,
         query: impl Into<RunListQuery>,
     ) -> Result<MetricBaseline> {
-        let (policy, query) = (self.policies().anomaly, query.into());
-        self.ask(|store| anomaly::compute_baseline(store, metric_key, stage, &query, &policy))
+        self.anomaly().compute_baseline(metric_key, stage, query)
     }
 
     /// Compares the value of a run with a baseline; `None` if the run does not have the metric.
@@ -246,8 +217,7 @@ impl Contexta {
         baseline: &MetricBaseline,
         stage: Option<&str>,
     ) -> Result<Option<AnomalyResult>> {
-        let policy = self.policies().anomaly;
-        self.ask(|store| anomaly::detect_anomaly(store, run.as_ref(), baseline, stage, &policy))
+        self.anomaly().detect_anomaly(run, baseline, stage)
     }
 
     /// Compares the metrics of a run with the metrics of earlier runs.
@@ -256,14 +226,18 @@ impl Contexta {
         run: impl AsRef<str>,
         query: &AnomalyQuery,
     ) -> Result<AnomalyReport> {
-        let policy = self.policies().anomaly;
-        self.ask(|store| anomaly::detect_anomalies_in_run(store, run.as_ref(), query, &policy))
+        self.anomaly().detect_anomalies_in_run(run, query)
+    }
+
+    /// Returns the alert rules of the setting `interpretation.alert.rules`.
+    #[must_use]
+    pub fn alert_rules(&self) -> Vec<AlertRule> {
+        alert_rules(&self.opened.config)
     }
 
     /// Evaluates alert rules for one run.
     pub fn evaluate_alerts(&self, run: impl AsRef<str>, rules: &[AlertRule]) -> Result<AlertReport> {
-        let policy = self.policies().alert;
-        self.ask(|store| alert::evaluate_alerts(store, run.as_ref(), rules, &policy))
+        self.alert().evaluate_alerts(run, rules)
     }
 
     /// Evaluates alert rules for all runs that a query selects.
@@ -272,13 +246,12 @@ impl Contexta {
         rules: &[AlertRule],
         query: impl Into<RunListQuery>,
     ) -> Result<AlertReport> {
-        let (policy, query) = (self.policies().alert, query.into());
-        self.ask(|store| alert::evaluate_fleet(store, rules, &query, &policy))
+        self.alert().evaluate_alerts_fleet(rules, query)
     }
 
     /// Checks the reproducibility of a run.
     pub fn audit_reproducibility(&self, run: impl AsRef<str>) -> Result<ReproducibilityAudit> {
-        self.ask(|store| audit::audit_reproducibility(store, run.as_ref()))
+        self.provenance().audit_reproducibility(run)
     }
 
     /// Compares the newest environments of two runs.
@@ -287,6 +260,6 @@ impl Contexta {
         left: impl AsRef<str>,
         right: impl AsRef<str>,
     ) -> Result<EnvironmentDiff> {
-        self.ask(|store| environment::compare_environments(store, left.as_ref(), right.as_ref()))
+        self.provenance().compare_environments(left, right)
     }
 }

@@ -5,18 +5,19 @@ use crate::client::contexta::Contexta;
 use crate::client::error::Result;
 use crate::client::policies::report_policy;
 use crate::interpretation::report;
-use crate::interpretation::{AlertRule, Direction, ReportDocument, ReportPolicy, RunListQuery};
+use crate::interpretation::{AlertRule, Direction, ReportBuilder, ReportDocument, RunListQuery};
 
 impl Contexta {
-    fn report_policy(&self) -> ReportPolicy {
-        report_policy(&self.opened.config)
+    /// Returns the builder of reports, with the policy that the settings describe.
+    pub fn report_builder(&self) -> ReportBuilder {
+        ReportBuilder::new(report_policy(&self.opened.config))
     }
 
     /// Builds the report on one run: its snapshot and its diagnosis.
     pub fn build_snapshot_report(&self, run: impl AsRef<str>) -> Result<ReportDocument> {
         let policy = self.policies().diagnostics;
         let (snapshot, diagnosis) = self.ask(|store| report::read_snapshot(store, run.as_ref(), &policy))?;
-        Ok(report::diagnosed_snapshot_report(&snapshot, &diagnosis, &self.report_policy()))
+        Ok(self.report_builder().build_snapshot_report(&snapshot, &diagnosis))
     }
 
     /// Builds the report on two runs: their comparison and their diagnoses.
@@ -24,14 +25,14 @@ impl Contexta {
         let (policies, runs) = (self.policies(), [left.as_ref(), right.as_ref()]);
         let (comparison, diagnoses) = self
             .ask(|store| report::read_comparison(store, runs, &policies.comparison, &policies.diagnostics))?;
-        Ok(report::diagnosed_comparison_report(&comparison, &diagnoses, &self.report_policy()))
+        Ok(self.report_builder().build_run_report(&comparison, &diagnoses))
     }
 
     /// Builds the report on the runs of a project, oldest first. `project` is the name or the ref of the project. The
     /// report on an unknown project contains no runs.
     pub fn build_project_summary_report(&self, project: &str) -> Result<ReportDocument> {
         let runs = self.list_runs(RunListQuery::oldest_first().in_project(project))?;
-        Ok(report::project_report(project, &runs, &self.report_policy()))
+        Ok(self.report_builder().build_project_summary_report(project, &runs))
     }
 
     /// Builds the report on the value of a metric over the runs that a query selects.
@@ -42,19 +43,19 @@ impl Contexta {
         query: impl Into<RunListQuery>,
     ) -> Result<ReportDocument> {
         let trend = self.metric_trend(metric_key, stage, query)?;
-        Ok(report::trend_report(&trend, &self.report_policy()))
+        Ok(self.report_builder().build_trend_report(&trend))
     }
 
     /// Builds the report on the results of alert rules for one run.
     pub fn build_alert_report(&self, run: impl AsRef<str>, rules: &[AlertRule]) -> Result<ReportDocument> {
         let alerts = self.evaluate_alerts(run, rules)?;
-        Ok(report::alert_report(&alerts, &self.report_policy()))
+        Ok(self.report_builder().build_alert_report(&alerts))
     }
 
     /// Builds the report on the comparison of several runs.
     pub fn build_multi_run_report(&self, runs: &[String]) -> Result<ReportDocument> {
         let comparison = self.compare_multiple_runs(runs)?;
-        Ok(report::many_runs_report(&comparison, &self.report_policy()))
+        Ok(self.report_builder().build_multi_run_report(&comparison))
     }
 
     /// Builds the report on a walk over the lineage graph.
@@ -65,13 +66,13 @@ impl Contexta {
         depth_max: usize,
     ) -> Result<ReportDocument> {
         let traversal = self.traverse_lineage(subject, direction, depth_max)?;
-        Ok(report::lineage_report(&traversal, &self.report_policy()))
+        Ok(self.report_builder().build_lineage_report(&traversal))
     }
 
     /// Builds the report on the state of the workspace: projects, runs by status, interrupted runs, and notes on missing
     /// data.
     pub fn build_health_report(&self) -> Result<ReportDocument> {
         let state = self.ask(report::read_workspace)?;
-        Ok(report::health_report(&state, &self.report_policy()))
+        Ok(self.report_builder().build_health_report(&state))
     }
 }

@@ -71,6 +71,30 @@ macro_rules! choices {
 }
 
 choices! {
+    /// The direction in which the values of a metric improve.
+    Better {
+        /// Higher values are better.
+        Higher = "higher",
+        /// Lower values are better.
+        Lower = "lower",
+    }
+
+    /// The comparison of an alert rule.
+    AlertOperator {
+        /// The value is greater than the threshold.
+        Greater = "gt",
+        /// The value is less than the threshold.
+        Less = "lt",
+        /// The value is greater than the threshold, or equal.
+        GreaterOrEqual = "gte",
+        /// The value is less than the threshold, or equal.
+        LessOrEqual = "lte",
+        /// The value is equal to the threshold.
+        Equal = "eq",
+        /// The value is not equal to the threshold.
+        NotEqual = "ne",
+    }
+
     /// A named set of settings on which a configuration is based. Overlays and all later sources override the settings
     /// of the profile.
     Profile {

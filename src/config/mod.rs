@@ -66,6 +66,7 @@
 //! Stability: Stable.
 
 mod choice;
+mod declarations;
 mod directories;
 mod effect;
 pub mod env;
@@ -96,10 +97,11 @@ mod value;
 mod variables;
 
 pub use choice::{
-    ArtifactRetentionMode, ArtifactVerificationMode, CliVerbosity, DispatchFailureMode, DurabilityMode,
-    IngestMode, MetricSelection, OutputFormat, Overlay, Profile, RedactionMode, ReplayMode, SeverityLevel,
-    Strictness, UnknownChoice,
+    AlertOperator, ArtifactRetentionMode, ArtifactVerificationMode, Better, CliVerbosity,
+    DispatchFailureMode, DurabilityMode, IngestMode, MetricSelection, OutputFormat, Overlay, Profile,
+    RedactionMode, ReplayMode, SeverityLevel, Strictness, UnknownChoice,
 };
+pub use declarations::{AlertRuleConfig, AlertRules, AlertThreshold, MetricDeclarations};
 pub use directories::Directories;
 pub use effect::{has_effect, keys_without_effect};
 pub use error::{ConfigError, ConfigWarning};

@@ -39,6 +39,10 @@ fn toml(value: &ConfigValue) -> String {
         ConfigValue::Null => "\"none\"".to_owned(),
         ConfigValue::Text(text) => quoted(text),
         ConfigValue::List(items) => format!("[{}]", items.iter().map(toml).collect::<Vec<_>>().join(", ")),
+        ConfigValue::Map(members) => {
+            let members = members.iter().map(|(name, value)| format!("{} = {}", quoted(name), toml(value)));
+            format!("{{{}}}", members.collect::<Vec<_>>().join(", "))
+        }
         other => other.to_json(),
     }
 }

@@ -1,6 +1,7 @@
 //! The whole configuration.
 
 use crate::config::choice::Profile;
+use crate::config::declarations::MetricDeclarations;
 use crate::config::field::Field;
 use crate::config::limit::{any, filled, only};
 use crate::config::section::sections;
@@ -25,6 +26,8 @@ sections! {
         profile_name: Profile = Profile::Local, any();
         /// Name of the project that new runs belong to.
         project_name: String = "default".to_owned(), filled();
+        /// Directions in which metrics improve, by metric key. The direction of other metrics is assumed from the name.
+        metrics: MetricDeclarations = MetricDeclarations::default(), any();
     }
     {
         /// Directories of the workspace.

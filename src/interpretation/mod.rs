@@ -21,8 +21,8 @@ pub mod report;
 pub mod trend;
 
 pub use crate::store::{
-    ArtifactRow, Attempts, EnvironmentRow, Moment, Note, ProjectRow, RecordRow, RunRow, SeriesKey, SeriesPoint,
-    SeriesRow, Severity, StageRow, Store, WriterRow,
+    ArtifactRow, Attempts, EnvironmentRow, Moment, Note, ProjectRow, RecordRow, RunRow, SeriesKey,
+    SeriesPoint, SeriesRow, Severity, StageRow, Store, WriterRow,
 };
 pub use aggregation::{MetricAggregate, RunStatusDistribution, RunSummaryTable, StageAggregate};
 pub use alert::{AlertPolicy, AlertReport, AlertResult, AlertRule};
@@ -36,7 +36,9 @@ pub use diagnostics::{DiagnosticsIssue, DiagnosticsPolicy, DiagnosticsResult};
 pub use direction::Directions;
 pub use error::{Error, Result};
 pub use evidence::{CompletenessNote, EvidenceLink};
-pub use lineage::{Direction, ImpliedEdge, ImpliedKind, LineageTraversal, TraversedEdge, VisitedRef};
+pub use lineage::{
+    Direction, ImpliedEdge, ImpliedKind, LineagePolicy, LineageTraversal, TraversedEdge, VisitedRef,
+};
 pub use metric::{Measurement, Selection};
 pub use provenance::{EnvironmentDiff, ReproducibilityAudit, ValueChange};
 pub use query::search::SearchPolicy;
@@ -45,7 +47,9 @@ pub use query::{
     ProjectList, RecordPage, RecordQuery, RunColumn, RunList, RunListQuery, RunSearch, RunSnapshot,
     RunSummary, SampleList, StepPoint, StepSeries, StepSeriesQuery, TimeRange,
 };
-pub use report::{Block, Cell, Excerpt, ReportDocument, ReportPolicy, ReportSection, Table, TreeItem};
+pub use report::{
+    Block, Cell, Excerpt, ReportBuilder, ReportDocument, ReportPolicy, ReportSection, Table, TreeItem,
+};
 pub use trend::{
     ArtifactSizePoint, ArtifactSizeTrend, DurationTrend, MetricTrend, StageDurationPoint, TrendPoint,
     TrendPolicy,

@@ -344,7 +344,9 @@ impl StoreView<'_> {
         let mut found = BTreeSet::new();
         for row in self.whole.keys(RUN_NAMES, &[])? {
             let row = row?;
-            let Some((_, run)) = keys::named_run(row.key()).filter(|(name, _)| wanted(name)) else { continue };
+            let Some((_, run)) = keys::named_run(row.key()).filter(|(name, _)| wanted(name)) else {
+                continue;
+            };
             // The table contains the names of all entries.
             if self.as_of.is_none() || self.knows_run(&run)? {
                 found.insert(run);

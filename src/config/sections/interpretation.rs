@@ -1,6 +1,7 @@
 //! Queries, reports and diagnostics.
 
 use crate::config::choice::{MetricSelection, SeverityLevel};
+use crate::config::declarations::AlertRules;
 use crate::config::limit::{Limit, Rule, any, int};
 use crate::config::section::{sections, texts};
 
@@ -88,5 +89,7 @@ sections! {
         stop_on_first_trigger: bool = false, any();
         /// Severity of an alert that does not specify one.
         default_severity: SeverityLevel = SeverityLevel::Warning, any();
+        /// Rules that `contexta alert` evaluates if it is called without a rule.
+        rules: AlertRules = AlertRules::default(), any();
     }
 }

@@ -3,7 +3,6 @@
 use crate::contract::{MetricValue, RunRef};
 use crate::interpretation::compare::metrics::{Metrics, metrics_of};
 use crate::interpretation::compare::two::ComparePolicy;
-use crate::interpretation::direction::Directions;
 use crate::interpretation::error::{Error, Result};
 use crate::interpretation::evidence::{CompletenessNote, EvidenceLink, unique};
 use crate::interpretation::metric;
@@ -59,20 +58,14 @@ pub struct ArtifactKindCounts {
 
 /// Compares several runs. Each run is given by its ref, its id, its name, or a prefix of its id or name. Error: fewer
 /// than two different runs.
-pub fn compare_many(
-    store: &Store,
-    runs: &[String],
-    policy: &ComparePolicy,
-    directions: &Directions,
-) -> Result<MultiRunComparison> {
-    store.read(|view| compare(view, runs, policy, directions))
+pub fn compare_many(store: &Store, runs: &[String], policy: &ComparePolicy) -> Result<MultiRunComparison> {
+    store.read(|view| compare(view, runs, policy))
 }
 
 pub(in crate::interpretation) fn compare(
     view: &StoreView<'_>,
     asked: &[String],
     policy: &ComparePolicy,
-    directions: &Directions,
 ) -> Result<MultiRunComparison> {
     let mut outlines: Vec<Outline> = Vec::new();
     for asked in asked {
@@ -90,7 +83,7 @@ pub(in crate::interpretation) fn compare(
     let row = |(stage_name, metric_key): &(Option<String>, String)| {
         let key = (stage_name.clone(), metric_key.clone());
         let values: Vec<_> = metrics.iter().map(|of| of.get(&key).map(|m| m.value.clone())).collect();
-        let is_higher_better = directions.is_higher_better(metric_key);
+        let is_higher_better = policy.directions.is_higher_better(metric_key);
         let present =
             values.iter().zip(&outlines).filter_map(|(value, outline)| Some((value.as_ref()?, outline)));
         // `min_by` returns the first of several runs with equal values.
@@ -125,7 +118,7 @@ pub(in crate::interpretation) fn compare(
         }
     }
     let links = outlines.iter().flat_map(|outline| outline.evidence_links.iter().cloned());
-    let assumed = metric_table.iter().filter_map(|row| directions.assumption(&row.metric_key));
+    let assumed = metric_table.iter().filter_map(|row| policy.directions.assumption(&row.metric_key));
     let mut notes = view.notes();
     notes.extend(outlines.iter().flat_map(|outline| outline.notes.iter().cloned()));
     for note in assumed {

@@ -7,6 +7,7 @@
 use crate::contract::{EnvironmentSnapshot, MetricValue, ProvenanceRecord, StageRef, Value};
 use crate::interpretation::compare::artifacts::{ArtifactChange, artifact_changes};
 use crate::interpretation::compare::metrics::{MetricDelta, deltas, metrics_of, stage_names};
+use crate::interpretation::direction::Directions;
 use crate::interpretation::error::Result;
 use crate::interpretation::evidence::{CompletenessNote, EvidenceLink, unique};
 use crate::interpretation::metric::Selection;
@@ -16,7 +17,7 @@ use crate::store::{Attempts, Note, RunRow, Severity, StageRow, Store, StoreView}
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The settings of a comparison.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ComparePolicy {
     /// The rule that selects one value of a metric for a run, such as the latest value.
@@ -25,6 +26,8 @@ pub struct ComparePolicy {
     pub include_unchanged_metrics: bool,
     /// The severity of the note on a stage that only one of the runs has.
     pub missing_stage_severity: Severity,
+    /// The directions in which metrics improve.
+    pub directions: Directions,
 }
 
 impl Default for ComparePolicy {
@@ -33,6 +36,7 @@ impl Default for ComparePolicy {
             metric_selection: Selection::Latest,
             include_unchanged_metrics: false,
             missing_stage_severity: Severity::Warning,
+            directions: Directions::default(),
         }
     }
 }

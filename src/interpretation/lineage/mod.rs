@@ -25,20 +25,17 @@ use crate::interpretation::error::Result;
 use crate::store::{Note, Severity, Store, StoreView};
 
 pub use model::{
-    Direction, ImpliedEdge, ImpliedKind, LineageTraversal, TRAVERSAL_MAX, TraversedEdge, VisitedRef,
+    Direction, ImpliedEdge, ImpliedKind, LineagePolicy, LineageTraversal, TRAVERSAL_MAX, TraversedEdge,
+    VisitedRef,
 };
 
 /// Walks from the ref `subject`. The depth of an edge is the number of edges between it and the root; edges that are
-/// deeper than `depth_max` are not part of the answer. Without `depth_max`, only [`TRAVERSAL_MAX`] limits the answer.
-pub fn traverse_lineage(
-    store: &Store,
-    subject: &str,
-    direction: Direction,
-    depth_max: Option<usize>,
-) -> Result<LineageTraversal> {
+/// deeper than the greatest depth of the policy are not part of the answer. Without a greatest depth, only
+/// [`TRAVERSAL_MAX`] limits the answer.
+pub fn traverse_lineage(store: &Store, subject: &str, policy: &LineagePolicy) -> Result<LineageTraversal> {
     let root = StableRef::parse(crate::contract::rules::trim(subject))?;
     store.read(|view| {
-        let mut traversal = walk::walk(view, &root, direction, depth_max)?;
+        let mut traversal = walk::walk(view, &root, policy.direction, policy.depth_max)?;
         // A root with relations is known, even if no fact about it is in the workspace.
         if !traversal.completeness_notes.is_empty() && !exists(view, &root)? {
             let message = format!("the workspace has no {root}");

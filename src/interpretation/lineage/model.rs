@@ -9,6 +9,22 @@ use std::str::FromStr;
 /// The greatest number of refs, of edges and of implied edges in one answer.
 pub const TRAVERSAL_MAX: usize = 100_000;
 
+/// The settings of a walk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LineagePolicy {
+    /// The direction of the walk.
+    pub direction: Direction,
+    /// The greatest depth of an edge in the answer; `None` for any depth.
+    pub depth_max: Option<usize>,
+}
+
+impl Default for LineagePolicy {
+    fn default() -> LineagePolicy {
+        LineagePolicy { direction: Direction::Both, depth_max: None }
+    }
+}
+
 /// The direction of a walk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]

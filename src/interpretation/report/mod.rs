@@ -1,6 +1,7 @@
 //! Reports: answers as documents of sections with text and tables. Surfaces render the documents.
 
 pub mod alert;
+pub mod builder;
 pub mod comparison;
 pub mod health;
 pub mod lineage;
@@ -13,6 +14,7 @@ pub mod snapshot;
 pub mod trend;
 
 pub use alert::alert_report;
+pub use builder::ReportBuilder;
 pub use comparison::{Diagnoses, comparison_report, diagnosed_comparison_report, read_comparison};
 pub use health::{WorkspaceState, health_report, read_workspace};
 pub use lineage::lineage_report;

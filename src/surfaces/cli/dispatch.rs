@@ -10,8 +10,8 @@ use crate::surfaces::cli::failure::{Failure, Outcome};
 use crate::surfaces::cli::output::{Output, Streams};
 use crate::surfaces::cli::query_args::{ProvenanceCommand, SearchCommand};
 use crate::surfaces::cli::settings;
-use clap::{CommandFactory, Parser};
 use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser};
 use std::cell::RefCell;
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -53,7 +53,8 @@ fn execute(args: impl IntoIterator<Item = OsString>, streams: &Streams) -> u8 {
         Err(e) => return usage(&e, &args, streams),
     };
     if cli.as_of.is_some() && !answers_as_of(&cli.command) {
-        let message = "the option `--as-of` applies only to commands that answer questions about captured data\n";
+        let message =
+            "the option `--as-of` applies only to commands that answer questions about captured data\n";
         return usage(&Cli::command().error(ErrorKind::ArgumentConflict, message), &args, streams);
     }
     let (out, error) = settings::load(&mut cli, streams);

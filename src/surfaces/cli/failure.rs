@@ -17,6 +17,8 @@ pub(super) enum Failure {
     WriteFile(PathBuf, io::Error),
     /// A file named by the user could not be read.
     Read(PathBuf, io::Error),
+    /// The command has no alert rule.
+    NoAlertRule,
     /// A pattern of files that cannot be parsed, and the reason.
     #[cfg(unix)]
     Pattern(String, String),
@@ -52,6 +54,7 @@ impl Failure {
             Failure::Client(e) => e.code(),
             Failure::Write(_) | Failure::WriteFile(..) => "output_failed",
             Failure::Read(..) => "input_unreadable",
+            Failure::NoAlertRule => "alert_rules_missing",
             #[cfg(unix)]
             Failure::Pattern(..) => "pattern_invalid",
         }
@@ -64,6 +67,7 @@ impl Failure {
             Failure::Write(e) => format!("cannot write the result: {e}"),
             Failure::WriteFile(path, e) => format!("cannot write {}: {e}", path.display()),
             Failure::Read(path, e) => format!("cannot read {}: {e}", path.display()),
+            Failure::NoAlertRule => "there is no alert rule".to_owned(),
             #[cfg(unix)]
             Failure::Pattern(pattern, e) => format!("the pattern {pattern:?} matches no file: {e}"),
         }
@@ -73,6 +77,10 @@ impl Failure {
     pub(super) fn hint(&self) -> Option<String> {
         match self {
             Failure::Client(e) => e.hint(),
+            Failure::NoAlertRule => Some(
+                "give --metric, --operator and --threshold, or declare rules in the setting interpretation.alert.rules"
+                    .into(),
+            ),
             #[cfg(unix)]
             Failure::Pattern(..) => {
                 Some("write a character with a special meaning in brackets, such as [*]".into())

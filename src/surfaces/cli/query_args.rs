@@ -251,15 +251,16 @@ pub(super) struct AnomalyArgs {
 pub(super) struct AlertArgs {
     #[command(flatten)]
     pub(super) run: RunArgs,
-    /// Metric: a key, possibly with tags
-    #[arg(long, value_name = "KEY")]
-    pub(super) metric: String,
+    /// Metric: a key, possibly with tags [default: evaluate the rules of the setting interpretation.alert.rules]
+    #[arg(long, value_name = "KEY", requires_all = ["operator", "threshold"])]
+    pub(super) metric: Option<String>,
     /// Comparison: gt, lt, gte, lte, eq, ne
-    #[arg(long, value_name = "OP", value_parser = ["gt", "lt", "gte", "lte", "eq", "ne"])]
-    pub(super) operator: String,
+    #[arg(long, value_name = "OP", requires = "metric")]
+    #[arg(value_parser = ["gt", "lt", "gte", "lte", "eq", "ne"])]
+    pub(super) operator: Option<String>,
     /// Number to compare with
-    #[arg(long, value_name = "X", allow_hyphen_values = true, value_parser = number)]
-    pub(super) threshold: MetricValue,
+    #[arg(long, value_name = "X", requires = "metric", allow_hyphen_values = true, value_parser = number)]
+    pub(super) threshold: Option<MetricValue>,
     #[command(flatten)]
     pub(super) stage: StageArgs,
     /// Severity of the alert: info, warning, error [default: setting interpretation.alert.default_severity]

@@ -1,0 +1,88 @@
+//! The service that lists, searches and shows what was captured.
+
+use crate::client::error::Result;
+use crate::client::services::declare::service;
+use crate::interpretation::query::{listing, record_page, run_list, search, series, snapshot};
+use crate::interpretation::{
+    ArtifactHits, ArtifactSearch, BatchList, DeploymentList, ProjectList, RecordPage, RecordQuery, RunList,
+    RunListQuery, RunSearch, RunSnapshot, SampleList, SearchPolicy, StepSeries, StepSeriesQuery,
+};
+use crate::store::Attempts;
+
+service! {
+    /// Lists, searches and shows what was captured.
+    QueryService, SearchPolicy;
+    /// Returns the service that lists, searches and shows what was captured.
+    query = search
+}
+
+impl QueryService<'_> {
+    /// Lists all projects.
+    pub fn list_projects(&self) -> Result<ProjectList> {
+        self.contexta.ask(listing::list_projects)
+    }
+
+    /// Lists the runs that a query selects. The default query selects all runs, newest first. `Some(project)` can be
+    /// passed as the query for the runs of one project, and `None` as the query for the runs of all projects.
+    pub fn list_runs(&self, query: impl Into<RunListQuery>) -> Result<RunList> {
+        let query = query.into();
+        self.contexta.ask(|store| run_list::list_runs(store, &query))
+    }
+
+    /// Lists the deployments of a run. Without a run, lists the deployments of a project. Without a project, lists
+    /// all deployments.
+    pub fn list_deployments(&self, project: Option<&str>, run: Option<&str>) -> Result<DeploymentList> {
+        self.contexta.ask(|store| listing::list_deployments(store, project, run))
+    }
+
+    /// Lists the batches of a run, or of one of its stages.
+    pub fn list_batches(&self, run: impl AsRef<str>, stage: Option<&str>) -> Result<BatchList> {
+        self.contexta.ask(|store| listing::list_batches(store, run.as_ref(), stage))
+    }
+
+    /// Lists the samples of a run, of one of its stages, or of one of its batches.
+    pub fn list_samples(
+        &self,
+        run: impl AsRef<str>,
+        stage: Option<&str>,
+        batch: Option<&str>,
+    ) -> Result<SampleList> {
+        self.contexta.ask(|store| listing::list_samples(store, run.as_ref(), stage, batch))
+    }
+
+    /// Returns a page of the records of a run, in the order in which they were appended.
+    pub fn list_records(&self, run: impl AsRef<str>, query: &RecordQuery) -> Result<RecordPage> {
+        self.contexta.ask(|store| record_page::list_records(store, run.as_ref(), query))
+    }
+
+    /// Returns the runs in which a text occurs, newest first.
+    pub fn search_runs(&self, search: &RunSearch) -> Result<RunList> {
+        self.contexta.ask(|store| search::search_runs(store, search, &self.policy))
+    }
+
+    /// Returns the artifacts in which a text occurs.
+    pub fn search_artifacts(&self, search: &ArtifactSearch) -> Result<ArtifactHits> {
+        self.contexta.ask(|store| search::search_artifacts(store, search, &self.policy))
+    }
+
+    /// Returns everything known about one run. `attempts` determines whether the summaries contain the metric points
+    /// that a later attempt superseded.
+    pub fn run_snapshot(&self, run: impl AsRef<str>, attempts: Attempts) -> Result<RunSnapshot> {
+        self.contexta.ask(|store| snapshot::run_snapshot(store, run.as_ref(), attempts))
+    }
+
+    /// Returns the snapshot of the run that an artifact belongs to; `None` if there is no such artifact.
+    pub fn artifact_origin(&self, artifact: impl AsRef<str>) -> Result<Option<RunSnapshot>> {
+        self.contexta.ask(|store| snapshot::artifact_origin(store, artifact.as_ref()))
+    }
+
+    /// Returns the points that a query selects among the points of one metric of a run.
+    pub fn step_series(
+        &self,
+        run: impl AsRef<str>,
+        metric_key: &str,
+        query: &StepSeriesQuery,
+    ) -> Result<StepSeries> {
+        self.contexta.ask(|store| series::step_series(store, run.as_ref(), metric_key, query))
+    }
+}

@@ -1,0 +1,42 @@
+//! The service that follows values over the runs of a population.
+
+use crate::client::error::Result;
+use crate::client::services::declare::service;
+use crate::interpretation::trend::{artifact_size_trend, metric_trend, stage_duration_trend};
+use crate::interpretation::{ArtifactSizeTrend, DurationTrend, MetricTrend, RunListQuery, TrendPolicy};
+
+service! {
+    /// Follows values over the runs of a population: metrics, durations of stages, and sizes of artifacts.
+    TrendService, TrendPolicy;
+    /// Returns the service that follows values over the runs of a population.
+    trend = trend
+}
+
+impl TrendService<'_> {
+    /// Returns the value of a metric in each run of a population.
+    pub fn metric_trend(
+        &self,
+        metric_key: &str,
+        stage: Option<&str>,
+        query: impl Into<RunListQuery>,
+    ) -> Result<MetricTrend> {
+        let query = query.into();
+        self.contexta.ask(|store| metric_trend(store, metric_key, stage, &query, &self.policy))
+    }
+
+    /// Returns the duration of a stage in each run of a population.
+    pub fn stage_duration_trend(&self, stage: &str, query: impl Into<RunListQuery>) -> Result<DurationTrend> {
+        let query = query.into();
+        self.contexta.ask(|store| stage_duration_trend(store, stage, &query, &self.policy))
+    }
+
+    /// Returns the sizes of the artifacts of a kind in each run of a population.
+    pub fn artifact_size_trend(
+        &self,
+        kind: &str,
+        query: impl Into<RunListQuery>,
+    ) -> Result<ArtifactSizeTrend> {
+        let query = query.into();
+        self.contexta.ask(|store| artifact_size_trend(store, kind, &query, &self.policy))
+    }
+}
