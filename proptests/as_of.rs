@@ -7,7 +7,6 @@ use contexta::interpretation::{RecordQuery, RunListQuery};
 use contexta::{Answer, Contexta, Direction, ImportSettings, ImportSource, Options};
 use proptest::prelude::*;
 use std::path::Path;
-use std::sync::Arc;
 
 /// The number of runs. Every second run is captured by a second process.
 const RUNS: usize = 3;
@@ -70,7 +69,7 @@ struct Started {
 
 /// A workspace with two processes.
 struct World {
-    disk: Arc<SimDisk>,
+    disk: SimDisk,
     processes: [Contexta; 2],
     started: [Option<Started>; RUNS],
     artifacts: usize,

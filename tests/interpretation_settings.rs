@@ -62,7 +62,11 @@ fn each_setting_of_the_interpretation_changes_an_answer() {
         c.evaluate_alerts("r4", &rules).unwrap().to_json().unwrap()
     };
     type Ask<'a> = &'a dyn Fn(&Contexta) -> String;
-    let settings: [(&str, Ask<'_>); 15] = [
+    let many = |c: &Contexta| {
+        c.compare_multiple_runs(&["r0".to_owned(), "r4".to_owned()]).unwrap().to_json().unwrap()
+    };
+    let rules = |c: &Contexta| c.alert_rules().len().to_string();
+    let settings: [(&str, Ask<'_>); 17] = [
         ("interpretation.comparison.metric_selection=min", &compare),
         ("interpretation.comparison.include_unchanged_metrics=true", &compare),
         ("interpretation.comparison.missing_stage_severity=error", &compare),
@@ -78,6 +82,8 @@ fn each_setting_of_the_interpretation_changes_an_answer() {
         ("interpretation.anomaly.min_baseline_runs=100", &anomalies),
         ("interpretation.anomaly.monitored_metrics=[\"lr\"]", &anomalies),
         ("interpretation.alert.default_severity=error", &alerts),
+        ("interpretation.alert.rules=[{\"metric\":\"loss\",\"operator\":\"gt\",\"threshold\":1}]", &rules),
+        ("metrics.loss.better=higher", &many),
     ];
     for (setting, ask) in settings {
         assert_ne!(with_setting(&disk, setting, ask), with_setting(&disk, "", ask), "{setting}");

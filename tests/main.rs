@@ -35,6 +35,7 @@ mod interchange;
 mod interpretation_settings;
 #[cfg(feature = "cli")]
 mod lineage;
+mod organise;
 #[cfg(unix)]
 mod os_storage;
 mod projections;

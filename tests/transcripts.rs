@@ -130,6 +130,81 @@ fn commands_answer_from_a_workspace() {
 }
 
 #[test]
+fn archive_star_and_as_of_change_what_is_listed() {
+    let dir = workspace("organise");
+    let path = dir.path();
+    let ids = |args: &[&str]| -> Vec<String> {
+        let runs = json(path, args);
+        let runs = runs.get("runs").and_then(Value::as_list).unwrap();
+        runs.iter().map(|run| run.get("name").and_then(Value::as_str).unwrap().to_owned()).collect()
+    };
+    assert_eq!(code(&contexta(path, &["run", "archive", "bad"])), 0);
+    assert_eq!(ids(&["runs"]), ["good"]);
+    assert_eq!(ids(&["runs", "--archived", "only"]), ["bad"]);
+    assert_eq!(code(&contexta(path, &["run", "star", "bad"])), 0);
+    assert_eq!(ids(&["runs", "--archived", "include", "--starred"]), ["bad"]);
+    let listed = text(&contexta(path, &["runs", "--archived", "include"]).stdout);
+    assert!(listed.contains("completed, archived, starred"), "{listed}");
+    // The archive command is the last entry but one, so a moment before it lists both runs.
+    let dump = contexta(path, &["log", "dump", "--format", "json"]);
+    let stamps: Vec<String> = text(&dump.stdout)
+        .lines()
+        .map(|line| parse(line).unwrap())
+        .filter(|line| line.get("kind").and_then(Value::as_str) == Some("ended"))
+        .map(|line| line.get("stamp").and_then(Value::as_str).unwrap().to_owned())
+        .collect();
+    let last_end = stamps.iter().max().unwrap();
+    assert_eq!(ids(&["runs", "--as-of", last_end]), ["good", "bad"]);
+    assert_eq!(ids(&["--as-of", "2001-01-01", "runs"]), Vec::<String>::new());
+    assert_eq!(error(path, &["run", "show", "good", "--as-of", "2001-01-01"], 1), "run_not_found");
+    assert_eq!(error(path, &["digest", "--as-of", "2001-01-01"], 2), "usage");
+    assert_eq!(error(path, &["runs", "--as-of", "yesterday"], 2), "usage");
+}
+
+#[test]
+fn reports_are_saved_and_registered() {
+    let dir = workspace("saved-reports");
+    let path = dir.path();
+    let saved = json(path, &["report", "snapshot", "good", "--register", "good"]);
+    let file = saved.get("path").and_then(Value::as_str).unwrap();
+    let written = std::fs::read_to_string(path.join(file)).unwrap();
+    assert!(written.starts_with("# Run Snapshot Report: run:wine.good\n"), "{written}");
+    let artifact = saved.get("artifact_ref").and_then(Value::as_str).unwrap();
+    let walked = json(path, &["lineage", artifact]);
+    assert!(walked.to_string().contains("reported_by"), "{walked}");
+    for args in [
+        &["report", "many", "good", "bad"][..],
+        &["report", "project", "wine"],
+        &["report", "trend", "accuracy"],
+        &["report", "alerts", "good"],
+        &["report", "lineage", "run:wine.good", "--depth", "2"],
+        &["report", "health", "--render", "html"],
+    ] {
+        let output = contexta(path, args);
+        assert_eq!(code(&output), 0, "{args:?}: {}", text(&output.stderr));
+        let shown = text(&output.stdout);
+        assert!(shown.starts_with("# ") || shown.starts_with("<"), "{args:?}: {shown}");
+        let saved = contexta(path, &[args, &["--save"]].concat());
+        let file = text(&saved.stdout).trim_end().to_owned();
+        assert_eq!(std::fs::read_to_string(path.join(&file)).unwrap(), shown, "{file}");
+    }
+    assert_eq!(error(path, &["report", "health", "--save", "-o", "x"], 2), "usage");
+}
+
+#[test]
+fn alert_without_a_rule_uses_the_rules_of_the_settings() {
+    let dir = workspace("alert-rules");
+    let path = dir.path();
+    assert_eq!(error(path, &["alert", "good"], 1), "alert_rules_missing");
+    let file = path.join(".contexta/contexta.toml");
+    let rule = "[[interpretation.alert.rules]]\nmetric = \"accuracy\"\noperator = \"lt\"\nthreshold = 0.5\n";
+    std::fs::write(&file, rule).unwrap();
+    assert_eq!(code(&contexta(path, &["alert", "good", "--fail-on-trigger"])), 0);
+    assert_eq!(code(&contexta(path, &["alert", "bad", "--fail-on-trigger"])), 1);
+    assert_eq!(error(path, &["alert", "good", "--metric", "loss"], 2), "usage");
+}
+
+#[test]
 fn run_show_and_compare_print_the_sections_of_the_reports() {
     let dir = workspace("one-document");
     let path = dir.path();

@@ -32,6 +32,7 @@ mod record;
 pub mod redact;
 mod refs;
 mod register;
+mod report_file;
 pub mod result;
 pub mod run;
 mod scope;

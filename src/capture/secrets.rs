@@ -122,7 +122,7 @@ impl Redact for Change {
                     (*key, *value) = (name, text);
                 }
             }
-            Change::Tag(_, None) => {}
+            Change::Tag(_, None) | Change::Mark(..) => {}
         }
     }
 }

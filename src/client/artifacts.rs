@@ -1,4 +1,4 @@
-//! Methods of [`Contexta`] that give names (aliases) to artifacts, and that record the use of artifacts.
+//! Methods of [`Contexta`] that give names (aliases) to artifacts, record the use of artifacts, and register reports.
 
 use crate::capture;
 use crate::client::contexta::Contexta;
@@ -6,7 +6,7 @@ use crate::client::error::Result;
 use crate::contract::{ArtifactAlias, ArtifactRef, Fact, RelationType, Timestamp, Valid};
 use crate::store::alias::alias_ref;
 use crate::store::{self, ArtifactRow};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// An artifact that a scope uses.
 #[derive(Debug, Clone, PartialEq)]
@@ -41,6 +41,23 @@ impl Contexta {
         })?;
         self.session.append_change(Fact::Object(alias.clone().into()), replaces)?;
         Ok(alias.into_inner())
+    }
+
+    /// Stores the file of a report as an artifact of a run, with the kind `report_bundle`, and records the lineage edge
+    /// `reported_by` from the run to the artifact. The run may have ended. Body, manifest and edge are on disk when the
+    /// method returns. Registering a file with the same name and content again changes nothing. Returns the ref of the
+    /// artifact. Errors: the run does not exist; the file cannot be read; the workspace is read-only or cannot be
+    /// written.
+    pub fn register_report(&self, run: impl AsRef<str>, path: impl AsRef<Path>) -> Result<ArtifactRef> {
+        self.check_writes()?;
+        let (run, path) = (self.find_run(run)?, path.as_ref());
+        let own = self.session.report_ref(&run, path)?;
+        let exists =
+            self.ask(|store| store.read(|view| Ok::<_, store::Error>(view.artifact(&own)?.is_some())))?;
+        if !exists {
+            self.session.register_report(&run, own.clone(), path)?;
+        }
+        Ok(own)
     }
 
     /// Finds an artifact by its ref or by an alias of the project, such as `model:best`, and records that the current

@@ -43,7 +43,7 @@ pub use metric::{Measurement, Selection};
 pub use provenance::{EnvironmentDiff, ReproducibilityAudit, ValueChange};
 pub use query::search::SearchPolicy;
 pub use query::{
-    ArtifactHits, ArtifactSearch, BatchList, Comparison, DeploymentList, Filter, MetricCondition,
+    Archived, ArtifactHits, ArtifactSearch, BatchList, Comparison, DeploymentList, Filter, MetricCondition,
     ProjectList, RecordPage, RecordQuery, RunColumn, RunList, RunListQuery, RunSearch, RunSnapshot,
     RunSummary, SampleList, StepPoint, StepSeries, StepSeriesQuery, TimeRange,
 };

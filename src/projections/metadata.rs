@@ -6,7 +6,7 @@
 //! divided into attributes: each fact has one row with the complete fact. Environments and provenance records are
 //! recorded once, and a new value of an alias replaces the whole alias.
 
-use crate::contract::fact::Change;
+use crate::contract::fact::{Change, Mark};
 use crate::contract::json::write::with_nulls;
 use crate::contract::{Canonical, Fact, Object, ObjectKind, StableRef, Timestamp, Value};
 use crate::engine::Result;
@@ -61,6 +61,11 @@ pub(crate) fn prefix_of(member: &str) -> Option<&'static str> {
     })
 }
 
+/// Returns `true` for the name of a mark, such as `archived`.
+pub(crate) fn is_mark(name: &str) -> bool {
+    Mark::ALL.iter().any(|mark| mark.as_str() == name)
+}
+
 /// The first byte of the value of an imported attribute: white space, which JSON readers ignore.
 pub(crate) const IMPORTED_MARK: u8 = b' ';
 
@@ -98,6 +103,7 @@ impl AttributeRows<'_> {
             Change::Tag(key, Some(value)) => self.put(&format!("{TAG_PREFIX}{key}"), &Value::text(value)),
             // A null marks a removed tag.
             Change::Tag(key, None) => self.put_text(&format!("{TAG_PREFIX}{key}"), "null"),
+            Change::Mark(mark, is_set) => self.put(mark.as_str(), &Value::Bool(*is_set)),
             Change::Note(text) => {
                 // Each note has an attribute of its own, so that a note does not replace an earlier note.
                 let key = format!("{NOTE_PREFIX}{}-{}", self.stamp.stream, self.stamp.seq);
@@ -112,6 +118,8 @@ impl AttributeRows<'_> {
         for (name, value) in &members {
             match (prefix_of(name), value) {
                 _ if name == object.kind().ref_member() => {}
+                // An export contains the marks of an object as members that the schema does not define.
+                (None, Value::Bool(_)) if is_mark(name) => self.put(name, value),
                 _ if !object.kind().known().contains(&name.as_str()) => {
                     self.put(&format!("{NEWER_PREFIX}{name}"), value);
                 }
@@ -138,7 +146,7 @@ impl Projection<Captured> for MetadataProjection {
     }
 
     fn version(&self) -> u32 {
-        6
+        7
     }
 
     fn tables(&self) -> &'static [TableSpec] {

@@ -12,13 +12,16 @@
 //! Captured values of parameters, tags, metadata, names, descriptions, and of the message and reason of an end replace
 //! each other without a conflict. [`Attributes::conflicts`] names the attributes with a conflict.
 
+use crate::contract::fact::Mark;
 use crate::contract::json::read;
 use crate::contract::json::write::canonical;
 use crate::contract::rules::minor_of;
 use crate::contract::{RunStatus, Timestamp, Value};
 use crate::engine::entry::Stamp;
 use crate::engine::projection::{Version, current};
-use crate::projections::metadata::{IMPORTED_MARK, METADATA_PREFIX, NOTE_PREFIX, PARAM_PREFIX, TAG_PREFIX};
+use crate::projections::metadata::{
+    IMPORTED_MARK, METADATA_PREFIX, NOTE_PREFIX, PARAM_PREFIX, TAG_PREFIX, is_mark,
+};
 use crate::store::writers::Lifecycle;
 use std::collections::{BTreeMap, HashSet};
 use std::ops::Range;
@@ -205,6 +208,7 @@ fn replaces_silently(name: &str) -> bool {
     let by_key = [PARAM_PREFIX, TAG_PREFIX, METADATA_PREFIX];
     by_key.iter().any(|prefix| name.starts_with(prefix))
         || matches!(name, "name" | "description" | "end_message" | "end_reason")
+        || is_mark(name)
 }
 
 /// The effective value of an attribute.
@@ -361,6 +365,11 @@ impl Attributes {
         taken
             .map(|(name, value)| (name.get(prefix.len()..).unwrap_or_default().to_owned(), value.into()))
             .collect()
+    }
+
+    /// Returns `true` if the object has the mark.
+    pub(super) fn has_mark(&self, mark: Mark) -> bool {
+        self.value(mark.as_str()) == Some(&Effective::Value(Value::Bool(true)))
     }
 
     /// Removes the notes that people added, and returns them, oldest first.

@@ -1,5 +1,6 @@
 //! Rows of projects, runs, stages and environments.
 
+use crate::contract::fact::Mark;
 use crate::contract::{EnvironmentSnapshot, ProjectRef, RunRef, RunStatus, StageRef, Timestamp, Value};
 use crate::projections::metadata::{METADATA_PREFIX, PARAM_PREFIX};
 use crate::store::attributes::Attributes;
@@ -59,6 +60,10 @@ pub struct RunRow {
     pub params: BTreeMap<String, Value>,
     /// The tags.
     pub tags: BTreeMap<String, String>,
+    /// `true` if the run is archived. Lists leave out archived runs by default.
+    pub is_archived: bool,
+    /// `true` if the run is starred.
+    pub is_starred: bool,
     /// Additional data, as the members of a JSON object.
     pub metadata: BTreeMap<String, Value>,
     /// The revision of the code.
@@ -166,6 +171,8 @@ pub(super) fn run_row(
         end_message: attributes.take_text("end_message"),
         end_reason: attributes.take_text("end_reason"),
         attempts: lifecycle.attempts,
+        is_archived: attributes.has_mark(Mark::Archived),
+        is_starred: attributes.has_mark(Mark::Starred),
         notes: attributes.take_notes(),
         metadata: attributes.take_with_prefix(METADATA_PREFIX),
         description: attributes.take_text("description"),

@@ -21,6 +21,32 @@ pub enum Change {
     Note(String),
     /// Sets a tag; `None` removes the tag.
     Tag(String, Option<String>),
+    /// Sets or removes a mark.
+    Mark(Mark, bool),
+}
+
+/// A mark that an object has or does not have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Mark {
+    /// The object is archived: lists leave it out by default.
+    Archived,
+    /// The object is starred.
+    Starred,
+}
+
+impl Mark {
+    /// All marks.
+    pub const ALL: [Mark; 2] = [Mark::Archived, Mark::Starred];
+
+    /// Returns the name: `archived` or `starred`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Mark::Archived => "archived",
+            Mark::Starred => "starred",
+        }
+    }
 }
 
 /// A change of a run, project or deployment after its start.
@@ -54,6 +80,7 @@ impl Annotation {
                     *value = trim(value).to_owned();
                 }
             }
+            Change::Mark(..) => {}
         }
         issues.into_result().map(|()| Annotation { subject, change })
     }
@@ -76,6 +103,7 @@ impl Canonical for Annotation {
             Change::Description(text) => ("description".to_owned(), Value::text(text)),
             Change::Note(text) => ("note".to_owned(), Value::text(text)),
             Change::Tag(key, value) => (format!("tag {key}"), Value::from(value.clone())),
+            Change::Mark(mark, is_set) => (mark.as_str().to_owned(), Value::Bool(*is_set)),
         };
         Value::map([
             ("subject_ref", Value::from(self.subject.as_str())),

@@ -13,7 +13,7 @@ pub(crate) mod import;
 pub(crate) mod param;
 pub(crate) mod writer;
 
-pub use annotation::{Annotation, Change};
+pub use annotation::{Annotation, Change, Mark};
 pub use any_record::AnyRecord;
 pub use captured::Fact;
 pub use draft::RecordDraft;

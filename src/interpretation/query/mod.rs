@@ -17,7 +17,7 @@ pub use filter::Filter;
 pub use line::{RecordLine, record_line};
 pub use listing::{BatchList, DeploymentList, ProjectList, SampleList};
 pub use record_page::{RecordPage, RecordQuery};
-pub use run_list::{RunColumn, RunList, RunListQuery, RunSummary};
+pub use run_list::{Archived, RunColumn, RunList, RunListQuery, RunSummary};
 pub use search::{ArtifactHits, ArtifactSearch, RunSearch};
 pub use series::{StepPoint, StepSeries, StepSeriesQuery};
 pub use snapshot::RunSnapshot;

@@ -70,6 +70,14 @@ impl Facts for RunFacts<'_> {
         Ok(self.view.stages(&self.run.run_ref)?.into_iter().map(|stage| stage.name).collect())
     }
 
+    fn notes(&self) -> Vec<String> {
+        self.run.notes.iter().map(|(_, text)| text.clone()).collect()
+    }
+
+    fn is_starred(&self) -> bool {
+        self.run.is_starred
+    }
+
     fn duration_micros(&self) -> Option<i64> {
         self.run.duration_micros()
     }

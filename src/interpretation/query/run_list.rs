@@ -59,7 +59,29 @@ impl FromStr for RunColumn {
     }
 }
 
-/// A query for runs. The default lists all runs, newest first.
+/// The treatment of archived runs in a list.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum Archived {
+    /// Archived runs are left out.
+    #[default]
+    Exclude,
+    /// Archived runs are listed like other runs.
+    Include,
+    /// Only archived runs are listed.
+    Only,
+}
+
+impl Archived {
+    fn selects(self, run: &RunRow) -> bool {
+        match self {
+            Archived::Exclude => !run.is_archived,
+            Archived::Include => true,
+            Archived::Only => run.is_archived,
+        }
+    }
+}
+
+/// A query for runs. The default lists all runs that are not archived, newest first.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct RunListQuery {
@@ -75,6 +97,10 @@ pub struct RunListQuery {
     pub metric_conditions: Vec<MetricCondition>,
     /// A condition in the filter language.
     pub filter: Option<Filter>,
+    /// The treatment of archived runs; by default they are left out.
+    pub archived: Archived,
+    /// `true` to select only starred runs.
+    pub only_starred: bool,
     /// The column by which the runs are sorted; `None` for the order of project, start and ref. Runs with equal
     /// values are in the order of project, start and ref. If the column is the start or the end, a run without it
     /// counts as the least. In any other column, runs without a value come last.
@@ -96,6 +122,8 @@ impl Default for RunListQuery {
             time_range: TimeRange::default(),
             metric_conditions: Vec::new(),
             filter: None,
+            archived: Archived::Exclude,
+            only_starred: false,
             sort_by: Some(RunColumn::StartedAt),
             descending: true,
             offset: 0,
@@ -105,7 +133,7 @@ impl Default for RunListQuery {
 }
 
 impl RunListQuery {
-    /// Creates a query for all runs, project by project, and oldest first in each project.
+    /// Creates a query for all runs that are not archived, project by project, and oldest first in each project.
     #[must_use]
     pub fn oldest_first() -> RunListQuery {
         RunListQuery { sort_by: None, descending: false, ..RunListQuery::default() }
@@ -230,6 +258,8 @@ fn page_of_rows(
         query.status.as_ref().is_none_or(|status| run.shown_status() == status)
             && query.tags.iter().all(|(name, value)| run.tags.get(name) == Some(value))
             && query.time_range.contains(run.started_at)
+            && query.archived.selects(run)
+            && (run.is_starred || !query.only_starred)
     });
     for condition in &query.metric_conditions {
         let mut fulfilling = Vec::new();

@@ -1,6 +1,6 @@
 //! The payload of annotations.
 
-use crate::contract::fact::{Annotation, Change};
+use crate::contract::fact::{Annotation, Change, Mark};
 use crate::contract::{Fact, StableRef};
 use crate::projections::payload::convert::{Result, broken};
 use serde::{Deserialize, Serialize};
@@ -12,6 +12,8 @@ enum ChangeV1 {
     Description(String),
     Note(String),
     Tag(String, Option<String>),
+    Archived(bool),
+    Starred(bool),
 }
 
 /// The payload of an [`Annotation`].
@@ -28,6 +30,8 @@ impl AnnotationV1 {
             Change::Description(text) => ChangeV1::Description(text.clone()),
             Change::Note(text) => ChangeV1::Note(text.clone()),
             Change::Tag(key, value) => ChangeV1::Tag(key.clone(), value.clone()),
+            Change::Mark(Mark::Archived, is_set) => ChangeV1::Archived(*is_set),
+            Change::Mark(Mark::Starred, is_set) => ChangeV1::Starred(*is_set),
         };
         AnnotationV1 { subject: a.subject().to_string(), change }
     }
@@ -38,6 +42,8 @@ impl AnnotationV1 {
             ChangeV1::Description(text) => Change::Description(text),
             ChangeV1::Note(text) => Change::Note(text),
             ChangeV1::Tag(key, value) => Change::Tag(key, value),
+            ChangeV1::Archived(is_set) => Change::Mark(Mark::Archived, is_set),
+            ChangeV1::Starred(is_set) => Change::Mark(Mark::Starred, is_set),
         };
         let annotation = Annotation::new(StableRef::parse(&self.subject)?, change.clone())?;
         // The constructor trims texts. A payload with an untrimmed text is refused, because this build does not write

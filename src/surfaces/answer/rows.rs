@@ -36,7 +36,7 @@ impl ToJson for RunRow {
             run_id: self.run_ref, project_ref: text(&Some(&self.project_ref)), project_name, name,
             status: self.shown_status(), started_at, ended_at, end_message, end_reason,
             last_sign_of_life: self.interrupted_at, attempts, annotations: annotations, metadata, description,
-            params, tags, code_revision, dataset_ref, command, conflicts
+            params, tags, archived: self.is_archived, starred: self.is_starred, code_revision, dataset_ref, command, conflicts
         )
     }
 }

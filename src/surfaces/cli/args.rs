@@ -147,6 +147,14 @@ pub(super) enum RunCommand {
     Note(RunNoteArgs),
     /// Change the name of a run
     Rename(RunRenameArgs),
+    /// Archive a run: lists leave it out by default. `run unarchive` reverses the change
+    Archive(RunArgs),
+    /// Show an archived run in lists again
+    Unarchive(RunArgs),
+    /// Star a run; `runs --starred` lists the starred runs
+    Star(RunArgs),
+    /// Remove the star of a run
+    Unstar(RunArgs),
     /// End a run whose process has died
     End(RunEndArgs),
 }
@@ -157,6 +165,18 @@ pub(super) enum ReportCommand {
     Snapshot(ReportSnapshotArgs),
     /// Write a report on two runs
     Compare(ReportCompareArgs),
+    /// Write a report on several runs
+    Many(ReportManyArgs),
+    /// Write a report on the runs of a project
+    Project(ReportProjectArgs),
+    /// Write a report on the values of a metric over runs
+    Trend(ReportTrendArgs),
+    /// Write a report on the alerts of a run, by the rules of the setting interpretation.alert.rules
+    Alerts(ReportSnapshotArgs),
+    /// Write a report on the lineage of an object
+    Lineage(ReportLineageArgs),
+    /// Write a report on the state of the workspace
+    Health(RenderArgs),
 }
 
 #[derive(Debug, Subcommand)]
@@ -412,6 +432,39 @@ pub(super) struct ReportSnapshotArgs {
 pub(super) struct ReportCompareArgs {
     #[command(flatten)]
     pub(super) runs: CompareArgs,
+    #[command(flatten)]
+    pub(super) render: RenderArgs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ReportManyArgs {
+    #[command(flatten)]
+    pub(super) runs: CompareManyArgs,
+    #[command(flatten)]
+    pub(super) render: RenderArgs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ReportProjectArgs {
+    /// Project: its name or ref
+    #[arg(value_name = "PROJECT")]
+    pub(super) project: String,
+    #[command(flatten)]
+    pub(super) render: RenderArgs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ReportTrendArgs {
+    #[command(flatten)]
+    pub(super) metric: MetricArgs,
+    #[command(flatten)]
+    pub(super) render: RenderArgs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ReportLineageArgs {
+    #[command(flatten)]
+    pub(super) lineage: LineageArgs,
     #[command(flatten)]
     pub(super) render: RenderArgs,
 }

@@ -2,8 +2,9 @@
 
 #[cfg(unix)]
 use crate::client::exec::IN_TERMINAL;
+use crate::contract::fact::Mark;
 use crate::surfaces::cli::args::{
-    Cli, Command, ConfigCommand, ExportCommand, Format, ImportCommand, LogCommand, ReportCommand, RunCommand,
+    Cli, Command, ConfigCommand, ExportCommand, Format, ImportCommand, LogCommand, RunCommand,
 };
 use crate::surfaces::cli::commands;
 use crate::surfaces::cli::failure::{Failure, Outcome};
@@ -119,7 +120,7 @@ fn gathered(args: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
 
 /// Returns `true` if the command can answer as of an earlier moment. The other commands write, or cover the whole log.
 fn answers_as_of(command: &Command) -> bool {
-    use RunCommand::{End, Note, Rename, Tag};
+    use RunCommand::{Archive, End, Note, Rename, Star, Tag, Unarchive, Unstar};
     match command {
         Command::Init | Command::Merge(_) | Command::Import(_) | Command::Ingest(_) => false,
         #[cfg(unix)]
@@ -127,6 +128,7 @@ fn answers_as_of(command: &Command) -> bool {
         Command::Verify(_) | Command::Rebuild | Command::Digest => false,
         Command::Log(_) | Command::Config(_) => false,
         Command::Run(Tag(_) | Note(_) | Rename(_) | End(_)) => false,
+        Command::Run(Archive(_) | Unarchive(_) | Star(_) | Unstar(_)) => false,
         _ => true,
     }
 }
@@ -140,6 +142,18 @@ fn dispatch(cli: &Cli, out: &Output) -> Outcome {
         Command::Run(RunCommand::Tag(args)) => commands::run_change::tag(cli, args, out),
         Command::Run(RunCommand::Note(args)) => commands::run_change::note(cli, args, out),
         Command::Run(RunCommand::Rename(args)) => commands::run_change::rename(cli, args, out),
+        Command::Run(RunCommand::Archive(args)) => {
+            commands::run_change::mark(cli, args, (Mark::Archived, true), out)
+        }
+        Command::Run(RunCommand::Unarchive(args)) => {
+            commands::run_change::mark(cli, args, (Mark::Archived, false), out)
+        }
+        Command::Run(RunCommand::Star(args)) => {
+            commands::run_change::mark(cli, args, (Mark::Starred, true), out)
+        }
+        Command::Run(RunCommand::Unstar(args)) => {
+            commands::run_change::mark(cli, args, (Mark::Starred, false), out)
+        }
         Command::Run(RunCommand::End(args)) => commands::run_change::end(cli, args, out),
         Command::Compare(args) | Command::Run(RunCommand::Compare(args)) => {
             commands::compare::run(cli, args, out)
@@ -159,8 +173,7 @@ fn dispatch(cli: &Cli, out: &Output) -> Outcome {
         Command::Provenance(ProvenanceCommand::Audit(args)) => commands::provenance::audit(cli, args, out),
         Command::Provenance(ProvenanceCommand::Diff(args)) => commands::provenance::diff(cli, args, out),
         Command::Lineage(args) => commands::lineage::run(cli, args, out),
-        Command::Report(ReportCommand::Snapshot(args)) => commands::report::snapshot(cli, args, out),
-        Command::Report(ReportCommand::Compare(args)) => commands::report::compare(cli, args, out),
+        Command::Report(command) => commands::report::run(cli, command, out),
         Command::Verify(args) => Ok(commands::verify::run(cli, args, out)),
         Command::Merge(args) => commands::merge::run(cli, args, out),
         Command::Import(ImportCommand::Jsonl(args)) => commands::import::jsonl(cli, args, out),

@@ -1,7 +1,7 @@
 //! The arguments of the commands that answer questions.
 
 use crate::contract::MetricValue;
-use crate::interpretation::{Error, RunColumn, RunListQuery, Severity, TimeRange};
+use crate::interpretation::{Archived, Error, RunColumn, RunListQuery, Severity, TimeRange};
 use crate::surfaces::cli::failure::Failure;
 use clap::{Args, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -59,6 +59,12 @@ pub(super) struct SelectionArgs {
     /// Only runs that fulfil this condition, such as 'metrics.loss < 0.3 and not status = failed' (docs/QUERY.md)
     #[arg(long, value_name = "EXPR")]
     filter: Option<String>,
+    /// Archived runs: leave them out, include them, or list only them
+    #[arg(long, value_name = "WHICH", value_enum, default_value_t = ArchivedArg::Exclude)]
+    archived: ArchivedArg,
+    /// Only starred runs
+    #[arg(long)]
+    starred: bool,
     /// Column to sort by: started_at, ended_at, name, status, duration, metrics.KEY, params.NAME [default: started_at;
     /// without any option the runs are listed project by project]
     #[arg(long, value_name = "COLUMN")]
@@ -72,6 +78,24 @@ pub(super) struct SelectionArgs {
     /// Number of runs to skip
     #[arg(long, value_name = "N", default_value_t = 0, allow_negative_numbers = true)]
     offset: i64,
+}
+
+/// The treatment of archived runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum ArchivedArg {
+    Exclude,
+    Include,
+    Only,
+}
+
+impl From<ArchivedArg> for Archived {
+    fn from(arg: ArchivedArg) -> Archived {
+        match arg {
+            ArchivedArg::Exclude => Archived::Exclude,
+            ArchivedArg::Include => Archived::Include,
+            ArchivedArg::Only => Archived::Only,
+        }
+    }
 }
 
 impl RunListArgs {
@@ -90,6 +114,8 @@ impl SelectionArgs {
         query.tags = self.tag.iter().cloned().collect();
         query.time_range = TimeRange::parse(self.after.as_deref(), self.before.as_deref())?;
         query.filter = self.filter.as_deref().map(str::parse).transpose()?;
+        query.archived = self.archived.into();
+        query.only_starred = self.starred;
         query.descending = self.desc;
         query.limit = self.limit.map(|limit| count("limit", limit)).transpose()?;
         query.offset = count("offset", self.offset)?;
@@ -306,6 +332,12 @@ pub(super) struct RenderArgs {
     pub(super) render: Render,
     #[command(flatten)]
     pub(super) output: OutputArgs,
+    /// Save the report in the directory of reports (setting workspace.reports_path) and print its path
+    #[arg(long, conflicts_with = "path")]
+    pub(super) save: bool,
+    /// Save the report, and store the file as an artifact `report_bundle` of this run
+    #[arg(long, value_name = "RUN", conflicts_with = "path")]
+    pub(super) register: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -1,7 +1,7 @@
 //! The document of a list of runs.
 
 use crate::interpretation::{
-    Block, Cell, ReportDocument, ReportSection, RunList, RunSummary, SeriesRow, Table,
+    Block, Cell, ReportDocument, ReportSection, RunList, RunRow, RunSummary, SeriesRow, Table,
 };
 use crate::surfaces::terminal::short;
 
@@ -23,12 +23,19 @@ fn row(summary: &RunSummary) -> Vec<Cell> {
     vec![
         Cell::text(run.run_ref.last_component()),
         Cell::text(&run.project_name),
-        Cell::text(run.shown_status()),
+        status(run),
         Cell::time(run.started_at),
         Cell::duration(run.started_at, run.ended_at),
         pairs(run.params.iter().map(|(key, value)| (key.clone(), value.to_string()))),
         pairs(summary.metrics.iter().map(metric)),
     ]
+}
+
+/// Returns the status of a run, with its marks.
+fn status(run: &RunRow) -> Cell {
+    let marks = [(run.is_archived, "archived"), (run.is_starred, "starred")];
+    let marks = marks.into_iter().filter(|(is_set, _)| *is_set).map(|(_, mark)| mark);
+    Cell::text([run.shown_status()].into_iter().chain(marks).collect::<Vec<_>>().join(", "))
 }
 
 /// Returns at most [`PAIRS_MAX`] pairs as one cell, such as `a=1 b=2 +3`. The `+3` at the end means that three pairs

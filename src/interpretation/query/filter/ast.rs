@@ -45,6 +45,10 @@ pub enum Field {
     /// The name of a stage. A run with several stages has several values. A comparison is fulfilled if at least one
     /// of the values fulfils it.
     Stage,
+    /// A note. A run with several notes has several values.
+    Note,
+    /// `true` if the run is starred.
+    Starred,
     /// The time from start to end in seconds.
     Duration,
     /// The start.
@@ -205,6 +209,8 @@ impl fmt::Display for Field {
             Field::Id => f.write_str("id"),
             Field::Project => f.write_str("project"),
             Field::Stage => f.write_str("stage"),
+            Field::Note => f.write_str("note"),
+            Field::Starred => f.write_str("starred"),
             Field::Duration => f.write_str("duration"),
             Field::StartedAt => f.write_str("started_at"),
             Field::EndedAt => f.write_str("ended_at"),

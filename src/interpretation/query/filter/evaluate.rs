@@ -45,7 +45,7 @@ pub fn holds<F: Facts>(expr: &Expr, facts: &F) -> Result<bool, F::Error> {
     })
 }
 
-/// Returns the values of a field. Only the field `stage` can have more than one value.
+/// Returns the values of a field. Only the fields `stage` and `note` can have more than one value.
 fn values<F: Facts>(field: &Field, facts: &F) -> Result<Vec<Fact>, F::Error> {
     let one = match field {
         Field::Metric(name, aggregate) => facts.metric(name, *aggregate)?.map(Fact::Number),
@@ -56,6 +56,8 @@ fn values<F: Facts>(field: &Field, facts: &F) -> Result<Vec<Fact>, F::Error> {
         Field::Id => Some(Fact::Text(facts.id())),
         Field::Project => Some(Fact::Text(facts.project())),
         Field::Stage => return Ok(facts.stages()?.into_iter().map(Fact::Text).collect()),
+        Field::Note => return Ok(facts.notes().into_iter().map(Fact::Text).collect()),
+        Field::Starred => Some(Fact::Bool(facts.is_starred())),
         // Microseconds are exact as a float up to 285 years.
         Field::Duration => {
             facts.duration_micros().map(|micros| Fact::Number(MetricValue::Float(micros as f64 / 1e6)))

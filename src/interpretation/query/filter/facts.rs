@@ -48,6 +48,12 @@ pub trait Facts {
     /// Returns the names of the stages.
     fn stages(&self) -> Result<Vec<String>, Self::Error>;
 
+    /// Returns the notes.
+    fn notes(&self) -> Vec<String>;
+
+    /// Returns `true` if the run is starred.
+    fn is_starred(&self) -> bool;
+
     /// Returns the time from start to end in microseconds.
     fn duration_micros(&self) -> Option<i64>;
 

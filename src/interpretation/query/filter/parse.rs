@@ -13,12 +13,14 @@ use winnow::token::{any, none_of, take_while};
 const NESTING_MAX: usize = 64;
 
 /// The fields that are written as one word, in contrast to `metrics.KEY`, `params.NAME` and `tags.NAME`.
-const FIELDS: [(&str, Field); 8] = [
+const FIELDS: [(&str, Field); 10] = [
     ("status", Field::Status),
     ("name", Field::Name),
     ("id", Field::Id),
     ("project", Field::Project),
     ("stage", Field::Stage),
+    ("note", Field::Note),
+    ("starred", Field::Starred),
     ("duration", Field::Duration),
     ("started_at", Field::StartedAt),
     ("ended_at", Field::EndedAt),

@@ -18,6 +18,8 @@ struct Run {
     name: String,
     status: String,
     stages: Vec<String>,
+    notes: Vec<String>,
+    is_starred: bool,
     /// The start and the end in seconds after 2026-01-01.
     times: [Option<i64>; 2],
 }
@@ -91,6 +93,14 @@ impl Facts for Run {
         Ok(self.stages.clone())
     }
 
+    fn notes(&self) -> Vec<String> {
+        self.notes.clone()
+    }
+
+    fn is_starred(&self) -> bool {
+        self.is_starred
+    }
+
     fn duration_micros(&self) -> Option<i64> {
         Some((self.times[1]? - self.times[0]?) * 1_000_000)
     }
@@ -121,6 +131,8 @@ fn plain(expr: &Expr, run: &Run) -> bool {
             Field::Project => text("project"),
             Field::Status => text(&run.status),
             Field::Stage => return run.stages.iter().filter_map(|stage| text(stage)).collect(),
+            Field::Note => return run.notes.iter().filter_map(|note| text(note)).collect(),
+            Field::Starred => Some(Plain::Bool(run.is_starred)),
             Field::Duration => match run.times {
                 [Some(start), Some(end)] => Some(Plain::Halves((end - start) * 2)),
                 _ => None,
@@ -241,6 +253,8 @@ fn field() -> impl Strategy<Value = Field> {
             Field::Id,
             Field::Project,
             Field::Stage,
+            Field::Note,
+            Field::Starred,
             Field::Duration,
             Field::StartedAt,
             Field::EndedAt
@@ -308,15 +322,18 @@ fn run() -> impl Strategy<Value = Run> {
         prop::collection::btree_map(name(), param, 0..4),
         prop::collection::btree_map(name(), word(), 0..4),
         (word(), word(), prop::collection::vec(word(), 0..3)),
+        (prop::collection::vec(word(), 0..3), any::<bool>()),
         prop::array::uniform2(prop::option::of(0..300_000i64)),
     )
-        .prop_map(|(metrics, params, tags, (name, status, stages), times)| Run {
+        .prop_map(|(metrics, params, tags, (name, status, stages), (notes, is_starred), times)| Run {
             metrics,
             params,
             tags,
             name,
             status,
             stages,
+            notes,
+            is_starred,
             times,
         })
 }

@@ -13,5 +13,7 @@ pub(in crate::surfaces::cli) fn run(cli: &Cli, args: &ExportHtmlArgs, out: &Outp
         (None, Some(left), Some(right)) => contexta.build_run_report(left, right)?,
         (run, _, _) => contexta.build_snapshot_report(run.as_deref().unwrap_or_default())?,
     };
-    write(cli, out, &report, &RenderArgs { render: Render::Html, output: args.output.clone() })
+    let render =
+        RenderArgs { render: Render::Html, output: args.output.clone(), save: false, register: None };
+    write(cli, out, &report, &render)
 }

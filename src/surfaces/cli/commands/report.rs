@@ -1,10 +1,13 @@
-//! The commands `contexta report snapshot` and `contexta report compare`.
+//! The commands `contexta report`.
 
+use crate::client::Contexta;
 use crate::contract::Value;
+use crate::contract::refs::component_of_id;
 use crate::interpretation::ReportDocument;
 use crate::surfaces::answer::Answer as _;
-use crate::surfaces::cli::args::{Cli, ReportCompareArgs, ReportSnapshotArgs};
-use crate::surfaces::cli::failure::Outcome;
+use crate::surfaces::cli::args::{Cli, ReportCommand};
+use crate::surfaces::cli::commands::lineage::walk;
+use crate::surfaces::cli::failure::{Failure, Outcome};
 use crate::surfaces::cli::output::Output;
 use crate::surfaces::cli::query_args::{Render, RenderArgs};
 use crate::surfaces::cli::settings::csv_delimiter;
@@ -13,23 +16,81 @@ use crate::surfaces::csv;
 use crate::surfaces::html::to_html;
 use crate::surfaces::markdown::to_markdown;
 
-pub(in crate::surfaces::cli) fn snapshot(cli: &Cli, args: &ReportSnapshotArgs, out: &Output) -> Outcome {
-    write(cli, out, &existing(cli)?.build_snapshot_report(&args.run.run)?, &args.render)
+pub(in crate::surfaces::cli) fn run(cli: &Cli, command: &ReportCommand, out: &Output) -> Outcome {
+    let contexta = existing(cli)?;
+    let (report, render) = match command {
+        ReportCommand::Snapshot(args) => (contexta.build_snapshot_report(&args.run.run)?, &args.render),
+        ReportCommand::Compare(args) => {
+            (contexta.build_run_report(&args.runs.left, &args.runs.right)?, &args.render)
+        }
+        ReportCommand::Many(args) => (contexta.build_multi_run_report(&args.runs.runs)?, &args.render),
+        ReportCommand::Project(args) => (contexta.build_project_summary_report(&args.project)?, &args.render),
+        ReportCommand::Trend(args) => {
+            let (metric, stage) = (&args.metric, args.metric.stage.name.as_deref());
+            (contexta.build_trend_report(&metric.metric_key, stage, metric.runs.query()?)?, &args.render)
+        }
+        ReportCommand::Alerts(args) => {
+            (contexta.build_alert_report(&args.run.run, &contexta.alert_rules())?, &args.render)
+        }
+        ReportCommand::Lineage(args) => {
+            let (direction, depth) = walk(&args.lineage)?;
+            (contexta.build_lineage_report(&args.lineage.subject, direction, depth)?, &args.render)
+        }
+        ReportCommand::Health(render) => (contexta.build_health_report()?, render),
+    };
+    if render.save || render.register.is_some() {
+        return save(cli, out, &contexta, (&report, render));
+    }
+    write(cli, out, &report, render)
 }
 
-pub(in crate::surfaces::cli) fn compare(cli: &Cli, args: &ReportCompareArgs, out: &Output) -> Outcome {
-    write(cli, out, &existing(cli)?.build_run_report(&args.runs.left, &args.runs.right)?, &args.render)
+/// Returns the name of the form, and the report in this form.
+fn rendered(
+    cli: &Cli,
+    out: &Output,
+    report: &ReportDocument,
+    render: Render,
+) -> Result<(&'static str, String), Failure> {
+    Ok(match render {
+        Render::Markdown => ("markdown", to_markdown(report)),
+        Render::Html => ("html", to_html(report)),
+        Render::Json => ("json", out.json_text(&report.to_value())? + "\n"),
+        Render::Csv => ("csv", csv::report(report, &[], csv_delimiter(cli))),
+    })
+}
+
+/// Writes a report to a file in the directory of reports, and registers the file if a run is given. Prints the path. The
+/// name of the file is made from the title of the report, so a later report with the same title replaces the file.
+fn save(
+    cli: &Cli,
+    out: &Output,
+    contexta: &Contexta,
+    (report, args): (&ReportDocument, &RenderArgs),
+) -> Outcome {
+    let (name, text) = rendered(cli, out, report, args.render)?;
+    let extension = if name == "markdown" { "md" } else { name };
+    let file = format!("{}.{extension}", component_of_id(&report.title, "report"));
+    let path = contexta.paths().reports().join(file);
+    out.file(&path, &text)?;
+    let artifact = args.register.as_ref().map(|run| contexta.register_report(run, &path)).transpose()?;
+    let shown = path.display().to_string();
+    if out.is_json() {
+        let artifact = artifact.as_ref().map(ToString::to_string);
+        out.json(&Value::map([
+            ("artifact_ref", artifact.into()),
+            ("path", Value::text(shown)),
+            ("render", name.into()),
+        ]))?;
+    } else {
+        out.text(&format!("{shown}\n"))?;
+    }
+    Ok(0)
 }
 
 /// Writes a report to a file or to standard output. With `--format json`, standard output gets the report as a JSON
 /// object. If another rendering was requested, the object also contains the rendered text.
 pub(super) fn write(cli: &Cli, out: &Output, report: &ReportDocument, args: &RenderArgs) -> Outcome {
-    let (name, text) = match args.render {
-        Render::Markdown => ("markdown", to_markdown(report)),
-        Render::Html => ("html", to_html(report)),
-        Render::Json => ("json", out.json_text(&report.to_value())? + "\n"),
-        Render::Csv => ("csv", csv::report(report, &[], csv_delimiter(cli))),
-    };
+    let (name, text) = rendered(cli, out, report, args.render)?;
     match &args.output.path {
         Some(path) => out.file(path, &text)?,
         None if out.is_json() && args.render != Render::Json => {

@@ -1,12 +1,13 @@
-//! The commands `contexta run tag`, `note`, `rename` and `end`.
+//! The commands that change a run: `contexta run tag`, `note`, `rename`, `archive`, `star`, their reversals, and `end`.
 
 use crate::client::Contexta;
-use crate::contract::fact::Change;
+use crate::contract::fact::{Change, Mark};
 use crate::contract::{RunRef, RunStatus};
 use crate::interpretation::report::summary_report;
 use crate::surfaces::cli::args::{Cli, EndStatus, RunEndArgs, RunNoteArgs, RunRenameArgs, RunTagArgs};
 use crate::surfaces::cli::failure::Outcome;
 use crate::surfaces::cli::output::Output;
+use crate::surfaces::cli::query_args::RunArgs;
 use crate::surfaces::cli::workspace::existing;
 
 pub(in crate::surfaces::cli) fn tag(cli: &Cli, args: &RunTagArgs, out: &Output) -> Outcome {
@@ -33,6 +34,19 @@ pub(in crate::surfaces::cli) fn rename(cli: &Cli, args: &RunRenameArgs, out: &Ou
     let contexta = existing(cli)?;
     let run = contexta.find_run(&args.run.run)?;
     contexta.annotate_run(&run, Change::Name(args.name.clone()))?;
+    changed(&contexta, &run, out)
+}
+
+/// Sets or removes a mark of a run.
+pub(in crate::surfaces::cli) fn mark(
+    cli: &Cli,
+    args: &RunArgs,
+    (mark, is_set): (Mark, bool),
+    out: &Output,
+) -> Outcome {
+    let contexta = existing(cli)?;
+    let run = contexta.find_run(&args.run)?;
+    contexta.annotate_run(&run, Change::Mark(mark, is_set))?;
     changed(&contexta, &run, out)
 }
 
