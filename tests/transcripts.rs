@@ -145,15 +145,15 @@ fn archive_star_and_as_of_change_what_is_listed() {
     assert_eq!(ids(&["runs", "--archived", "include", "--starred"]), ["bad"]);
     let listed = text(&contexta(path, &["runs", "--archived", "include"]).stdout);
     assert!(listed.contains("completed, archived, starred"), "{listed}");
-    // The archive command is the last entry but one, so a moment before it lists both runs.
+    // The last run ended before it was archived.
     let dump = contexta(path, &["log", "dump", "--format", "json"]);
-    let stamps: Vec<String> = text(&dump.stdout)
+    let ends: Vec<String> = text(&dump.stdout)
         .lines()
         .map(|line| parse(line).unwrap())
         .filter(|line| line.get("kind").and_then(Value::as_str) == Some("ended"))
-        .map(|line| line.get("stamp").and_then(Value::as_str).unwrap().to_owned())
+        .map(|line| line.get("time").and_then(Value::as_str).unwrap().to_owned())
         .collect();
-    let last_end = stamps.iter().max().unwrap();
+    let last_end = ends.iter().max().unwrap();
     assert_eq!(ids(&["runs", "--as-of", last_end]), ["good", "bad"]);
     assert_eq!(ids(&["--as-of", "2001-01-01", "runs"]), Vec::<String>::new());
     assert_eq!(error(path, &["run", "show", "good", "--as-of", "2001-01-01"], 1), "run_not_found");

@@ -4,7 +4,14 @@
 use super::Call;
 use crate::support::open_sim;
 use contexta::engine::storage::sim::SimDisk;
-use contexta::interpretation::{AlertRule, Comparison, Direction, RunListQuery};
+use contexta::interpretation::{
+    AlertRule, AnomalyQuery, Comparison, Direction, ReportBuilder, ReportPolicy, RunListQuery, RunSearch,
+    Selection,
+};
+use contexta::services::{
+    AggregationService, AlertService, AnomalyService, CompareService, DiagnosticsService, LineageService,
+    ProvenanceService, QueryService, TrendService,
+};
 use contexta::{BestRunOptions, Contexta, Goal, ImportSettings, ImportSource, ReportDocument};
 
 /// The runs `a` and `b` of the project `p`. The loss of `b` is lower. `a` has a batch, a sample, a deployment, an
@@ -94,9 +101,9 @@ pub(super) fn calls() -> Vec<Call> {
             (snapshot.records.total, snapshot.stages.len(), snapshot.artifacts.len()) == (2, 1, 1)
                 && !snapshot.completeness_notes.contains(&"provenance_missing".to_owned())
         };
-        "Contexta::provenance" => || {
+        "Contexta::run_provenance" => || {
             let contexta = workspace();
-            let found = |run| contexta.provenance(run).unwrap().map(|(record, _)| record.provenance_ref.to_string());
+            let found = |run| contexta.run_provenance(run).unwrap().map(|(record, _)| record.provenance_ref.to_string());
             (found("a").as_deref(), found("b")) == (Some("provenance:p.c"), None)
         };
         "Contexta::artifact_origin" => || {
@@ -196,6 +203,116 @@ pub(super) fn calls() -> Vec<Call> {
         "Contexta::build_multi_run_report" => || {
             let report = workspace().build_multi_run_report(&both()).unwrap();
             body(&report, "Metric Table") == "train/loss: (0.5, 0.25)"
+        };
+        "services::QueryService" => || {
+            let contexta = workspace();
+            let mut policy = contexta.query().policy().clone();
+            policy.text_match_fields = vec!["project".to_owned()];
+            let search = RunSearch { text: "first".to_owned(), ..RunSearch::default() };
+            let found = |service: QueryService<'_>| service.search_runs(&search).unwrap().total;
+            (found(contexta.query()), found(contexta.query().with_policy(policy))) == (1, 0)
+        };
+        "services::CompareService" => || {
+            let contexta = workspace();
+            let service: CompareService<'_> = contexta.compare();
+            let mut policy = service.policy().clone();
+            policy.directions = policy.directions.declare("loss", true);
+            let best = |service: CompareService<'_>| {
+                let rows = service.compare_multiple_runs(&both()).unwrap().metric_table;
+                rows[0].best_run.as_ref().unwrap().last_component().to_owned()
+            };
+            (best(service.clone()), best(service.with_policy(policy))) == ("b".to_owned(), "a".to_owned())
+        };
+        "services::DiagnosticsService" => || {
+            let contexta = workspace();
+            let service: DiagnosticsService<'_> = contexta.diagnostics();
+            let mut policy = service.policy().clone();
+            policy.expected_terminal_stage_names = vec!["deploy".to_owned()];
+            let found = service.diagnose_run("b").unwrap();
+            let other = service.with_policy(policy).diagnose_run("b").unwrap();
+            found.run == other.run && found.issues != other.issues
+        };
+        "services::LineageService" => || {
+            let contexta = workspace();
+            let service: LineageService<'_> = contexta.lineage();
+            let mut policy = *service.policy();
+            let edges = |service: &LineageService<'_>| {
+                service.traverse_lineage("artifact:p.a.model").unwrap().edges.len()
+            };
+            let all = edges(&service);
+            policy.direction = Direction::Inbound;
+            // The artifact is the source of its only edge.
+            (all, edges(&service.with_policy(policy))) == (1, 0)
+        };
+        "services::TrendService" => || {
+            let contexta = workspace();
+            let service: TrendService<'_> = contexta.trend();
+            let mut policy = *service.policy();
+            policy.metric_aggregation = Selection::Max;
+            let first = |service: TrendService<'_>| {
+                let trend = service.metric_trend("loss", None, RunListQuery::oldest_first()).unwrap();
+                trend.points[0].measured.value.as_f64()
+            };
+            (first(service.clone()), first(service.with_policy(policy))) == (0.5, 2.5)
+        };
+        "services::AlertService" => || {
+            let contexta = workspace();
+            let service: AlertService<'_> = contexta.alert();
+            let mut policy = *service.policy();
+            policy.stop_on_first_trigger = true;
+            let count = |service: AlertService<'_>| service.evaluate_alerts("b", &rules()).unwrap().results.len();
+            (count(service.clone()), count(service.with_policy(policy))) == (2, 1)
+        };
+        "services::ProvenanceService" => || {
+            let contexta = workspace();
+            let service: ProvenanceService<'_> = contexta.provenance();
+            service.compare_environments("a", "b").unwrap()
+                == contexta.compare_environments("a", "b").unwrap()
+        };
+        "services::AggregationService" => || {
+            let contexta = workspace();
+            let service: AggregationService<'_> = contexta.aggregation();
+            let mut policy = *service.policy();
+            policy.metric_aggregation = Selection::Max;
+            let mean = |service: AggregationService<'_>| {
+                service.aggregate_metric("loss", None, RunListQuery::default()).unwrap().mean
+            };
+            (mean(service.clone()), mean(service.with_policy(policy))) == (Some(0.375), Some(2.375))
+        };
+        "services::AnomalyService" => || {
+            let contexta = workspace();
+            let service: AnomalyService<'_> = contexta.anomaly();
+            let mut policy = service.policy().clone();
+            policy.monitored_metrics = vec!["none".to_owned()];
+            let count = |service: AnomalyService<'_>| {
+                service.detect_anomalies_in_run("b", &AnomalyQuery::default()).unwrap().results.len()
+            };
+            (count(service.clone()), count(service.with_policy(policy))) == (1, 0)
+        };
+        "interpretation::ReportBuilder" => || {
+            let contexta = workspace();
+            let trend = contexta.metric_trend("loss", None, RunListQuery::oldest_first()).unwrap();
+            let builder: ReportBuilder = contexta.report_builder();
+            let report = builder.build_trend_report(&trend);
+            let mut policy = ReportPolicy::default();
+            policy.include_evidence_summary = false;
+            let linked = |report: &ReportDocument| report.sections.iter().any(|s| !s.evidence_links.is_empty());
+            let bare = builder.with_policy(policy).build_trend_report(&trend);
+            body(&report, "Series") == body(&bare, "Series") && linked(&report) && !linked(&bare)
+        };
+        "Contexta::query" => || workspace().query().list_projects().unwrap().projects.len() == 1;
+        "Contexta::compare" => || workspace().compare().compare_runs("a", "b").unwrap().left.name == "first";
+        "Contexta::diagnostics" => || !workspace().diagnostics().diagnose_run("b").unwrap().issues.is_empty();
+        "Contexta::lineage" => || workspace().lineage().traverse_lineage("run:p.a").unwrap().root.kind() == "run";
+        "Contexta::trend" => || {
+            workspace().trend().stage_duration_trend("train", RunListQuery::default()).unwrap().points.len() == 2
+        };
+        "Contexta::alert" => || workspace().alert().evaluate_alerts("b", &rules()).unwrap().results[0].triggered;
+        "Contexta::provenance" => || workspace().provenance().run_provenance("a").unwrap().is_some();
+        "Contexta::report_builder" => || {
+            let contexta = workspace();
+            let runs = contexta.list_runs(None).unwrap();
+            body(&contexta.report_builder().build_project_summary_report("p", &runs), "Runs").lines().count() == 2
         };
     }
 }
