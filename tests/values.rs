@@ -5,7 +5,7 @@ use crate::support::open_sim;
 use contexta::capture::{MetricEmission, SeriesSpec};
 use contexta::contract::MetricValue;
 use contexta::engine::storage::sim::SimDisk;
-use contexta::interpretation::{SeriesRow, StepSeries, StepSeriesQuery};
+use contexta::interpretation::{AlertRule, Comparison, SeriesRow, StepSeries, StepSeriesQuery};
 use contexta::store::Attempts;
 use contexta::{BestRunOptions, Contexta, Goal, ImportSettings, ImportSource, MergeSettings};
 use serde_json::json;
@@ -520,4 +520,33 @@ fn limited_baseline_contains_earlier_runs_only() {
     // The newest two runs before r3 are r1 and r2.
     let [low, high] = found[0].expected_range;
     assert_eq!((low + high) / 2.0, 1.5);
+}
+
+#[test]
+fn an_alert_on_nan_has_a_note() {
+    let (_, contexta) = open();
+    let run = contexta.run("r").run_id("r").start().unwrap();
+    run.metric("loss", f64::NAN).unwrap();
+    run.metric("lr", 0.1).unwrap();
+    let rules =
+        [AlertRule::new("loss", Comparison::Greater, 0.5), AlertRule::new("lr", Comparison::Greater, 0.5)];
+    let report = contexta.evaluate_alerts("r", &rules).unwrap();
+    let notes: Vec<Vec<&str>> = report
+        .results
+        .iter()
+        .map(|result| result.completeness_notes.iter().map(|note| note.summary.as_str()).collect())
+        .collect();
+    assert_eq!(notes, [vec!["alert_metric_not_a_number:loss"], vec![]]);
+    assert!(report.results.iter().all(|result| !result.triggered));
+}
+
+#[test]
+fn units_of_superseded_points_are_not_units_of_the_series() {
+    let (_, contexta) = open();
+    let run = contexta.run("r").run_id("r").start().unwrap();
+    run.emit(MetricEmission::new("time", 5.0).step(0).unit("ms")).unwrap();
+    run.emit(MetricEmission::new("time", 6.0).step(1).unit("s")).unwrap();
+    assert_eq!(series_of(&contexta, "r")[0].units, ["ms", "s"]);
+    contexta.resume("run:wine.r").unwrap().from_step(1).start().unwrap();
+    assert_eq!(series_of(&contexta, "r")[0].units, ["ms"]);
 }

@@ -134,7 +134,8 @@ pub struct AlertResult {
     pub severity: Severity,
     /// A link to the run.
     pub evidence_links: Vec<EvidenceLink>,
-    /// A note if the run does not have the metric.
+    /// A note if the run does not have the metric, or if the value is NaN, which is not greater or less than, or equal
+    /// to any threshold.
     pub completeness_notes: Vec<CompletenessNote>,
 }
 
@@ -204,19 +205,20 @@ fn evaluate(
             let actual_value = actual.map(|measured| measured.value);
             let triggered =
                 actual_value.as_ref().is_some_and(|actual| rule.operator.holds(actual, &rule.threshold));
-            let missing = || {
-                about(
-                    CompletenessNote::warning(format!("alert_metric_missing:{}", rule.metric_key)),
-                    run,
-                    stage,
-                )
+            let note = |key: &str| {
+                about(CompletenessNote::warning(format!("{key}:{}", rule.metric_key)), run, stage)
+            };
+            let completeness_notes = match &actual_value {
+                None => vec![note("alert_metric_missing")],
+                Some(actual) if actual.as_f64().is_nan() => vec![note("alert_metric_not_a_number")],
+                Some(_) => Vec::new(),
             };
             report.results.push(AlertResult {
                 run_ref: run.run_ref.clone(),
                 triggered,
                 severity: rule.severity.unwrap_or(policy.default_severity),
                 evidence_links: vec![EvidenceLink::new("run", &run.run_ref, &run.name)],
-                completeness_notes: if actual_value.is_none() { vec![missing()] } else { Vec::new() },
+                completeness_notes,
                 actual_value,
                 rule: rule.clone(),
             });
