@@ -7,6 +7,8 @@
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot run stops")]
 #![expect(clippy::print_stdout, reason = "the child prints its results")]
 
+#[path = "ratio/memory.rs"]
+mod memory;
 mod ratio;
 
 use contexta::capture::MetricEmission;
@@ -19,6 +21,7 @@ use contexta::engine::storage::os::OsStorage;
 use contexta::recovery::RebuildOptions;
 use contexta::store::Durability;
 use contexta::{Contexta, Options};
+use memory::peak_mib;
 use ratio::{Scratch, Table, median, sized};
 use std::path::Path;
 use std::process::Command;
@@ -133,13 +136,6 @@ fn retired(table: &mut Table, streams: usize) {
             [&format!("merge of {streams} streams into {what}"), &milliseconds(begun.elapsed()), "", "", ""];
         table.row(texts.map(|text| text as &str), None);
     }
-}
-
-/// The peak memory of this process, in MiB.
-fn peak_mib() -> Option<f64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    Some(line.trim().trim_end_matches("kB").trim().parse::<f64>().ok()? / 1024.0)
 }
 
 fn rebuild_here(workspace: &Path) {

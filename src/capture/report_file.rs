@@ -21,9 +21,9 @@ const DIGITS: usize = 12;
 const STEM_LEN_MAX: usize = 63 - 1 - DIGITS;
 
 impl Session {
-    /// Returns the ref that [`register_report`](Session::register_report) gives to a file. The ref is made from the name
-    /// and the content of the file, so files with equal names and equal contents have one ref. Errors: the file cannot be
-    /// read.
+    /// Returns the ref that [`register_report`](Session::register_report) gives to a file. The ref is made from the
+    /// name and the content of the file, so files with equal names and equal contents have one ref. Errors: the file
+    /// cannot be read.
     pub(crate) fn report_ref(&self, run: &RunRef, path: &Path) -> Result<ArtifactRef> {
         let (sha256, _) = self.inner.journal.hash_file(path)?;
         let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
@@ -33,9 +33,9 @@ impl Session {
     }
 
     /// Stores a file as an artifact of the kind `report_bundle`, and records that the run is reported by this artifact.
-    /// Body, manifest and lineage edge are on disk when the method returns. Errors: the workspace is read-only or cannot be
-    /// written, the file cannot be read, or a sink failed. After the failure of a sink, the artifact is recorded
-    /// ([`Error::is_recorded`]).
+    /// Body, manifest and lineage edge are on disk when the method returns. Errors: the workspace is read-only or
+    /// cannot be written, the file cannot be read, or a sink failed. After the failure of a sink, the artifact is
+    /// recorded ([`Error::is_recorded`]).
     pub(crate) fn register_report(&self, run: &RunRef, own: ArtifactRef, path: &Path) -> Result<()> {
         let options = &self.inner.options;
         if options.artifacts_read_only || options.records_read_only {

@@ -88,8 +88,9 @@ impl Contexta {
     }
 
     /// Returns this workspace as of a moment: a [`Timestamp`](crate::contract::Timestamp) or a
-    /// [`Stamp`](store::Stamp). Queries and reports on the returned workspace answer as if the entries that were appended
-    /// later did not exist. The returned workspace is read-only, and shares the log and the tables with this workspace.
+    /// [`Stamp`](store::Stamp). Queries and reports on the returned workspace answer as if the entries that were
+    /// appended later did not exist. The returned workspace is read-only, and shares the log and the tables with this
+    /// workspace.
     ///
     /// The following methods still cover all entries: [`verify`](Contexta::verify), [`digest`](Contexta::digest),
     /// [`log_streams`](Contexta::log_streams), [`dump_log`](Contexta::dump_log), and the notes about missing entries.

@@ -25,8 +25,9 @@ impl Contexta {
         self.query().list_projects()
     }
 
-    /// Lists the runs that a query selects. The default query selects all runs, newest first. `Some(project)` can be
-    /// passed as the query for the runs of one project, and `None` as the query for the runs of all projects.
+    /// Lists the runs that a query selects. The default query selects all runs that are not archived, newest first.
+    /// `Some(project)` can be passed as the query for the runs of one project, and `None` as the query for the runs of
+    /// all projects.
     pub fn list_runs(&self, query: impl Into<RunListQuery>) -> Result<RunList> {
         self.query().list_runs(query)
     }
@@ -144,7 +145,8 @@ impl Contexta {
 
     /// Walks from a ref of any kind over the lineage graph. The edges of the ref itself have depth 0. Edges deeper
     /// than `depth_max` are not part of the answer. If `depth_max` is `None`, the depth is not limited. An answer has
-    /// at most [`TRAVERSAL_MAX`](crate::interpretation::lineage::TRAVERSAL_MAX) refs, and at most the same number of edges.
+    /// at most [`TRAVERSAL_MAX`](crate::interpretation::lineage::TRAVERSAL_MAX) refs, and at most the same number of
+    /// edges.
     pub fn traverse_lineage(
         &self,
         subject: &str,

@@ -66,8 +66,8 @@ impl Store {
         Store { writer_timeout: timeout, ..self.clone() }
     }
 
-    /// Returns a store whose reads answer without the entries whose stamps are greater than `stamp`. If the reads of this
-    /// store already answer as of an earlier stamp, the earlier stamp is kept. Notes, [`Store::digest`],
+    /// Returns a store whose reads answer without the entries whose stamps are greater than `stamp`. If the reads of
+    /// this store already answer as of an earlier stamp, the earlier stamp is kept. Notes, [`Store::digest`],
     /// [`Store::rebuild`] and [`Store::compare_tables`] still cover all entries.
     ///
     /// The cost of a read is the same, except for summaries of metric series: as of a stamp, they are computed from the

@@ -8,7 +8,7 @@ use crate::interpretation::{
 };
 
 service! {
-    /// Computes statistics over the runs of a population.
+    /// The service that computes statistics over the runs of a population.
     AggregationService, TrendPolicy;
     /// Returns the service that computes statistics over the runs of a population.
     aggregation = trend

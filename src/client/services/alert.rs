@@ -6,7 +6,7 @@ use crate::interpretation::alert;
 use crate::interpretation::{AlertPolicy, AlertReport, AlertRule, RunListQuery};
 
 service! {
-    /// Evaluates alert rules.
+    /// The service that evaluates alert rules.
     AlertService, AlertPolicy;
     /// Returns the service that evaluates alert rules.
     alert = alert

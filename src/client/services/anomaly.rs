@@ -8,7 +8,7 @@ use crate::interpretation::{
 };
 
 service! {
-    /// Finds values that differ much from the values of earlier runs.
+    /// The service that finds values that differ much from the values of earlier runs.
     AnomalyService, AnomalyPolicy;
     /// Returns the service that finds values that differ much from the values of earlier runs.
     anomaly = anomaly

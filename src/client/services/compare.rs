@@ -9,7 +9,7 @@ use crate::interpretation::{
 };
 
 service! {
-    /// Compares and ranks runs, and compares reports.
+    /// The service that compares and ranks runs, and compares reports.
     CompareService, ComparePolicy;
     /// Returns the service that compares and ranks runs, and compares reports.
     compare = comparison

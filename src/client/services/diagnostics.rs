@@ -6,7 +6,7 @@ use crate::interpretation::diagnostics;
 use crate::interpretation::{DiagnosticsPolicy, DiagnosticsResult};
 
 service! {
-    /// Diagnoses runs.
+    /// The service that diagnoses runs.
     DiagnosticsService, DiagnosticsPolicy;
     /// Returns the service that diagnoses runs.
     diagnostics = diagnostics

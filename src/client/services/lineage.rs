@@ -6,7 +6,7 @@ use crate::interpretation::lineage;
 use crate::interpretation::{LineagePolicy, LineageTraversal};
 
 service! {
-    /// Walks over the lineage graph.
+    /// The service that walks over the lineage graph.
     LineageService, LineagePolicy;
     /// Returns the service that walks over the lineage graph.
     lineage = lineage

@@ -6,7 +6,7 @@ use crate::contract::{ProvenanceRecord, RunRef};
 use crate::interpretation::provenance::{audit, environment};
 use crate::interpretation::{EnvironmentDiff, ReproducibilityAudit};
 
-/// Answers questions about the origin and the reproducibility of runs. The service has no policy.
+/// The service that answers questions about the origin and the reproducibility of runs. The service has no policy.
 #[derive(Debug, Clone)]
 #[must_use]
 pub struct ProvenanceService<'a> {

@@ -10,7 +10,7 @@ use crate::interpretation::{
 use crate::store::Attempts;
 
 service! {
-    /// Lists, searches and shows what was captured.
+    /// The service that lists, searches and shows what was captured.
     QueryService, SearchPolicy;
     /// Returns the service that lists, searches and shows what was captured.
     query = search
@@ -22,8 +22,9 @@ impl QueryService<'_> {
         self.contexta.ask(listing::list_projects)
     }
 
-    /// Lists the runs that a query selects. The default query selects all runs, newest first. `Some(project)` can be
-    /// passed as the query for the runs of one project, and `None` as the query for the runs of all projects.
+    /// Lists the runs that a query selects. The default query selects all runs that are not archived, newest first.
+    /// `Some(project)` can be passed as the query for the runs of one project, and `None` as the query for the runs of
+    /// all projects.
     pub fn list_runs(&self, query: impl Into<RunListQuery>) -> Result<RunList> {
         let query = query.into();
         self.contexta.ask(|store| run_list::list_runs(store, &query))

@@ -6,7 +6,8 @@ use crate::interpretation::trend::{artifact_size_trend, metric_trend, stage_dura
 use crate::interpretation::{ArtifactSizeTrend, DurationTrend, MetricTrend, RunListQuery, TrendPolicy};
 
 service! {
-    /// Follows values over the runs of a population: metrics, durations of stages, and sizes of artifacts.
+    /// The service that follows values over the runs of a population: metrics, durations of stages, and sizes of
+    /// artifacts.
     TrendService, TrendPolicy;
     /// Returns the service that follows values over the runs of a population.
     trend = trend
