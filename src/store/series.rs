@@ -236,7 +236,7 @@ impl StoreView<'_> {
     }
 
     /// Returns the effective summaries of metric series. Each item contains the text of a run's ref and the summaries
-    /// of the run, ordered by stage and key. `attempts` selects the points. `supersedings` returns the resumes that
+    /// of the run, ordered by stage and key. Runs without summaries are left out. `attempts` selects the points. `supersedings` returns the resumes that
     /// superseded points of the run with the given ref.
     pub(super) fn effective_summaries(
         &self,
@@ -268,7 +268,9 @@ impl StoreView<'_> {
             if series.len() > 1 {
                 series.sort_by(|a, b| (&a.key.stage_ref, &a.key).cmp(&(&b.key.stage_ref, &b.key)));
             }
-            runs.push((run, series));
+            if !series.is_empty() {
+                runs.push((run, series));
+            }
         }
         self.add_stage_names(runs.iter_mut().flat_map(|(_, series)| series))?;
         Ok(runs)

@@ -216,7 +216,7 @@ fn list_artifacts(contexta: &Contexta, args: &Value) -> Result {
 }
 
 fn provenance(contexta: &Contexta, args: &Value) -> Result {
-    let found = contexta.provenance(text(args, "run_id").unwrap_or_default())?;
+    let found = contexta.run_provenance(text(args, "run_id").unwrap_or_default())?;
     Ok(found.map_or(Value::Null, |found| found.to_value()))
 }
 

@@ -57,6 +57,36 @@ pub enum Field {
     EndedAt,
 }
 
+/// The type of the values of a field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ValueType {
+    Number,
+    Text,
+    Bool,
+    Time,
+    /// A number, a text or a boolean.
+    Any,
+}
+
+impl Field {
+    /// Returns the type of the values of the field.
+    pub(super) fn value_type(&self) -> ValueType {
+        match self {
+            Field::Metric(..) | Field::Duration => ValueType::Number,
+            Field::Param(_) => ValueType::Any,
+            Field::Starred => ValueType::Bool,
+            Field::StartedAt | Field::EndedAt => ValueType::Time,
+            Field::Tag(_)
+            | Field::Name
+            | Field::Status
+            | Field::Id
+            | Field::Project
+            | Field::Stage
+            | Field::Note => ValueType::Text,
+        }
+    }
+}
+
 /// The value of a metric that a filter compares.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -163,6 +193,9 @@ pub enum Literal {
 /// The reserved words of the filter language. A text value that equals a reserved word must be quoted.
 pub(super) const WORDS: [&str; 11] =
     ["and", "or", "not", "in", "is", "null", "has", "true", "false", "inf", "nan"];
+
+/// The reserved words that are values.
+pub(super) const VALUE_WORDS: [&str; 4] = ["true", "false", "inf", "nan"];
 
 /// Returns `true` if a text needs no quotes as a value.
 pub(super) fn is_bare(text: &str) -> bool {

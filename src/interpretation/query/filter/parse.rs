@@ -2,7 +2,7 @@
 
 use crate::contract::{MetricValue, Timestamp};
 use crate::interpretation::query::filter::ast::{
-    Expr, Field, Literal, MetricAggregate, Operator, WORDS, is_in_name,
+    Expr, Field, Literal, MetricAggregate, Operator, VALUE_WORDS, ValueType, WORDS, is_in_name,
 };
 use winnow::Parser;
 use winnow::combinator::{alt, delimited, preceded, repeat};
@@ -233,12 +233,14 @@ impl Parse {
         let Token::Operator(operator) = *self.token() else {
             return Err(self.fault("expected =, !=, <, <=, >, >=, ~, !~, `in`, `not in` or `is null`"));
         };
+        let is_match = matches!(operator, Operator::Matches | Operator::MatchesNot);
+        if is_match && !matches!(field.value_type(), ValueType::Text | ValueType::Any) {
+            return Err(self.fault("`~` and `!~` apply only to texts"));
+        }
         self.next += 1;
         let at = self.next;
         let literal = self.literal(&field)?;
-        if matches!(operator, Operator::Matches | Operator::MatchesNot)
-            && !matches!(literal, Literal::Text(_))
-        {
+        if is_match && !matches!(literal, Literal::Text(_)) {
             self.next = at;
             return Err(self.fault("expected a text, such as \"^ab\""));
         }
@@ -304,36 +306,58 @@ impl Parse {
         }
     }
 
-    /// Consumes the value with which `field` is compared.
+    /// Consumes the value with which `field` is compared. Error: the value does not have the type of the field.
     fn literal(&mut self, field: &Field) -> Result<Literal> {
-        let is_time = matches!(field, Field::StartedAt | Field::EndedAt);
-        let literal = match self.token() {
-            Token::Digits(digits) => match (number(digits), time(digits)) {
-                (_, Some(time)) if is_time => Some(time),
-                (Some(number), _) => Some(Literal::Number(number)),
-                (None, Some(_)) => Some(Literal::Text(digits.clone())),
-                (None, None) => None,
-            },
-            Token::Text(text) if is_time => time(text),
-            Token::Text(text) => Some(Literal::Text(text.clone())),
-            Token::Word(word) => match word.as_str() {
-                "true" => Some(Literal::Bool(true)),
-                "false" => Some(Literal::Bool(false)),
-                "nan" => Some(Literal::Number(MetricValue::Float(f64::NAN))),
-                "inf" => Some(Literal::Number(MetricValue::Float(f64::INFINITY))),
-                word if WORDS.contains(&word) => None,
-                word => Some(Literal::Text(word.to_owned())),
-            },
-            _ => None,
-        };
-        match literal {
-            Some(literal) if is_time == matches!(literal, Literal::Time(..)) => {
+        let value_type = field.value_type();
+        match literal(value_type, self.token()) {
+            Some(literal) => {
                 self.take();
                 Ok(literal)
             }
-            _ if is_time => Err(self.fault("expected a time, such as 2026-11-01 or 2026-11-01T08:00:00Z")),
-            _ => Err(self.fault("expected a number, a text, `true` or `false`")),
+            None => Err(self.fault(match value_type {
+                ValueType::Number => "expected a number",
+                ValueType::Text => "expected a text",
+                ValueType::Bool => "expected `true` or `false`",
+                ValueType::Time => "expected a time, such as 2026-11-01 or 2026-11-01T08:00:00Z",
+                ValueType::Any => "expected a number, a text, `true` or `false`",
+            })),
         }
+    }
+}
+
+/// Returns the value of a token for a field of this type; `None` if the token is not such a value.
+fn literal(value_type: ValueType, token: &Token) -> Option<Literal> {
+    let as_number = || match token {
+        Token::Digits(digits) => number(digits).map(Literal::Number),
+        Token::Word(word) if word == "nan" => Some(Literal::Number(MetricValue::Float(f64::NAN))),
+        Token::Word(word) if word == "inf" => Some(Literal::Number(MetricValue::Float(f64::INFINITY))),
+        _ => None,
+    };
+    let as_bool = || match token {
+        Token::Word(word) => word.parse().ok().map(Literal::Bool),
+        _ => None,
+    };
+    let as_text = |is_reserved: &dyn Fn(&str) -> bool| match token {
+        Token::Text(text) => Some(Literal::Text(text.clone())),
+        Token::Word(word) if !is_reserved(word) => Some(Literal::Text(word.clone())),
+        _ => None,
+    };
+    match value_type {
+        ValueType::Number => as_number(),
+        ValueType::Bool => as_bool(),
+        ValueType::Time => match token {
+            Token::Digits(text) | Token::Text(text) => time(text),
+            _ => None,
+        },
+        // A text field has no other values, so a number or a value word is a text.
+        ValueType::Text => match token {
+            Token::Digits(digits) => Some(Literal::Text(digits.clone())),
+            _ => as_text(&|word| WORDS.contains(&word) && !VALUE_WORDS.contains(&word)),
+        },
+        ValueType::Any => as_number().or_else(as_bool).or_else(|| match token {
+            Token::Digits(digits) => time(digits).map(|_| Literal::Text(digits.clone())),
+            _ => as_text(&|word| WORDS.contains(&word)),
+        }),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::contract::{MetricValue, Timestamp};
 use crate::interpretation::error::Error;
-use crate::interpretation::query::filter::ast::{Expr, Field, Literal, MetricAggregate, Operator};
+use crate::interpretation::query::filter::ast::{Expr, Field, Literal, MetricAggregate, Operator, ValueType};
 use crate::interpretation::query::filter::{Fact, Facts, Filter};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -262,7 +262,8 @@ fn field() -> impl Strategy<Value = Field> {
     ]
 }
 
-fn literal(is_time: bool) -> BoxedStrategy<Literal> {
+/// Returns values of the type of a field.
+fn literal(field: &Field) -> BoxedStrategy<Literal> {
     let times = prop_oneof![
         (0..300_000i64).prop_map(|at| Literal::Time(time(at), time(at))),
         (0..4i64).prop_map(|day| {
@@ -270,30 +271,33 @@ fn literal(is_time: bool) -> BoxedStrategy<Literal> {
             Literal::Time(start, Timestamp::from_micros(start.micros() + 86_400_000_000 - 1).unwrap())
         }),
     ];
-    let others = prop_oneof![
-        halves().prop_map(|halves| Literal::Number(number(halves))),
-        word().prop_map(Literal::Text),
-        any::<bool>().prop_map(Literal::Bool),
-    ];
-    if is_time { times.boxed() } else { others.boxed() }
+    let numbers = halves().prop_map(|halves| Literal::Number(number(halves)));
+    let texts = word().prop_map(Literal::Text);
+    let bools = any::<bool>().prop_map(Literal::Bool);
+    match field.value_type() {
+        ValueType::Number => numbers.boxed(),
+        ValueType::Text => texts.boxed(),
+        ValueType::Bool => bools.boxed(),
+        ValueType::Time => times.boxed(),
+        ValueType::Any => prop_oneof![numbers, texts, bools].boxed(),
+    }
 }
 
 fn comparison() -> impl Strategy<Value = Expr> {
     let operator = prop::sample::select(Operator::ALL.map(|(_, operator)| operator).to_vec());
     (field(), operator).prop_flat_map(|(field, operator)| {
-        let is_time = matches!(field, Field::StartedAt | Field::EndedAt);
+        let is_text = matches!(field.value_type(), ValueType::Text | ValueType::Any);
         let is_match = matches!(operator, Operator::Matches | Operator::MatchesNot);
         let literals =
-            if is_match && !is_time { word().prop_map(Literal::Text).boxed() } else { literal(is_time) };
-        let operator = if is_match && is_time { Operator::LessOrEqual } else { operator };
+            if is_match && is_text { word().prop_map(Literal::Text).boxed() } else { literal(&field) };
+        let operator = if is_match && !is_text { Operator::LessOrEqual } else { operator };
         literals.prop_map(move |literal| Expr::Compare(field.clone(), operator, literal))
     })
 }
 
 fn expr() -> impl Strategy<Value = Expr> {
     let list = field().prop_flat_map(|field| {
-        let is_time = matches!(field, Field::StartedAt | Field::EndedAt);
-        let values = prop::collection::vec(literal(is_time), 1..4);
+        let values = prop::collection::vec(literal(&field), 1..4);
         values.prop_map(move |values| Expr::In(field.clone(), values))
     });
     let leaf = prop_oneof![
@@ -389,6 +393,7 @@ fn missing_values_and_other_types_fulfil_no_comparison() {
             ("n".to_owned(), Plain::Halves(2)),
             ("t".to_owned(), Plain::Text("1".into())),
         ]),
+        name: "2024".to_owned(),
         times: [Some(5), None],
         ..Run::default()
     };
@@ -416,6 +421,9 @@ fn missing_values_and_other_types_fulfil_no_comparison() {
         ("started_at = 2026-01-01T00:00:05Z", true),
         ("stage = train", false),
         ("has metric loss", false),
+        ("name = 2024", true),
+        ("id = \"id-2024\"", true),
+        ("name != true", true),
     ] {
         let filter: Filter = text.parse().unwrap();
         assert_eq!(filter.holds(&run), Ok(expected), "{text}");
@@ -435,7 +443,12 @@ fn faults_have_a_column_and_a_reason() {
         ("日 = 1", 1, "is not a field"),
         ("name = 日 and ; = 1", 14, "unexpected character"),
         ("loss < 1", 1, "is not a field"),
-        ("name ~ 3", 8, "expected a text"),
+        ("params.a ~ 3", 12, "expected a text"),
+        ("metrics.loss ~ 3", 14, "apply only to texts"),
+        ("metrics.loss = low", 16, "expected a number"),
+        ("duration > \"1\"", 12, "expected a number"),
+        ("starred = yes", 11, "expected `true` or `false`"),
+        ("tags.a = null", 10, "expected a text"),
         ("min(params.a) < 1", 5, "expected a metric"),
         ("started_at > soon", 14, "expected a time"),
         ("status in open", 11, "expected `(`"),
