@@ -63,6 +63,18 @@ pub(crate) fn samples(key: &Key) -> [ConfigValue; 2] {
     match key.takes.as_str() {
         _ if key.only.is_some() => [key.default.clone(), key.default.clone()],
         "true or false" => [true.into(), false.into()],
+        _ if key.name == "metrics" => ["higher", "lower"]
+            .map(|better| ConfigValue::at("metrics.loss.better", better))
+            .map(|tree| match tree {
+                ConfigValue::Map(mut tree) => tree.remove("metrics").unwrap(),
+                other => other,
+            }),
+        _ if key.name == "interpretation.alert.rules" => [1, 2].map(|threshold: i64| {
+            let rule =
+                [("metric", "loss".into()), ("operator", "gt".into()), ("threshold", threshold.into())];
+            let rule = rule.map(|(member, value): (&str, ConfigValue)| (member.to_owned(), value));
+            ConfigValue::List(vec![ConfigValue::Map(rule.into())])
+        }),
         "an integer" => [numbers[0].into(), numbers[1].into()],
         "an integer or none" => [3.into(), ConfigValue::Null],
         "a number" => [1.5.into(), 2.25.into()],
@@ -85,7 +97,11 @@ fn value(loaded: &LoadedConfig, key: &str) -> ConfigValue {
 /// Writes one file in each format, and returns the paths. Each file sets only this setting.
 fn files(dir: &Path, key: &str, value: &ConfigValue) -> Vec<PathBuf> {
     let json = ConfigValue::at(key, value.clone()).to_json();
-    let in_toml = if *value == ConfigValue::Null { "\"none\"".to_owned() } else { value.to_json() };
+    // Members of an object are written with `=` in TOML, and with `:` in JSON.
+    let in_toml = match value {
+        ConfigValue::Null => "\"none\"".to_owned(),
+        value => value.to_json().replace("\": ", "\" = "),
+    };
     let indented: Vec<String> =
         key.split('.').enumerate().map(|(n, name)| format!("{}{name}:", "  ".repeat(n))).collect();
     let yaml = format!("# comment\n{} {}\n", indented.join("\n"), value.to_json());
@@ -99,15 +115,20 @@ fn files(dir: &Path, key: &str, value: &ConfigValue) -> Vec<PathBuf> {
 
 #[test]
 fn the_keys_are_those_of_the_reference() {
-    // The Python package contexta 1.0.0 has no setting for sinks, because a program declares them in code, and does not
-    // detect killed processes.
-    let own = ["CONTEXTA_CAPTURE_SINKS", "CONTEXTA_CAPTURE_WRITER_TIMEOUT_SECONDS"];
+    // The Python package contexta 1.0.0 has no settings for sinks, directions of metrics and alert rules, because a program
+    // declares them in code, and does not detect killed processes.
+    let own = [
+        "CONTEXTA_CAPTURE_SINKS",
+        "CONTEXTA_CAPTURE_WRITER_TIMEOUT_SECONDS",
+        "CONTEXTA_METRICS",
+        "CONTEXTA_INTERPRETATION_ALERT_RULES",
+    ];
     let ours = keys().iter().filter_map(|key| key.variable.clone());
     let ours = ours.filter(|name| !own.contains(&name.as_str()));
     let ours: Vec<String> = ours.collect();
     let theirs: Vec<String> = VARIABLES.split_whitespace().map(|name| format!("CONTEXTA_{name}")).collect();
     assert_eq!(ours, theirs);
-    assert_eq!((keys().len(), ours.len()), (93, 89));
+    assert_eq!((keys().len(), ours.len()), (95, 89));
     for key in keys() {
         assert!(key.doc.ends_with('.') && key.doc.len() < 110, "{}: {}", key.name, key.doc);
     }

@@ -156,7 +156,7 @@ fn archive_star_and_as_of_change_what_is_listed() {
     let last_end = ends.iter().max().unwrap();
     assert_eq!(ids(&["runs", "--as-of", last_end]), ["good", "bad"]);
     assert_eq!(ids(&["--as-of", "2001-01-01", "runs"]), Vec::<String>::new());
-    assert_eq!(error(path, &["run", "show", "good", "--as-of", "2001-01-01"], 1), "run_not_found");
+    assert_eq!(error(path, &["run", "show", "good", "--as-of", "2001-01-01"], 1), "query_run_not_found");
     assert_eq!(error(path, &["digest", "--as-of", "2001-01-01"], 2), "usage");
     assert_eq!(error(path, &["runs", "--as-of", "yesterday"], 2), "usage");
 }
@@ -186,7 +186,9 @@ fn reports_are_saved_and_registered() {
         assert!(shown.starts_with("# ") || shown.starts_with("<"), "{args:?}: {shown}");
         let saved = contexta(path, &[args, &["--save"]].concat());
         let file = text(&saved.stdout).trim_end().to_owned();
-        assert_eq!(std::fs::read_to_string(path.join(&file)).unwrap(), shown, "{file}");
+        // Standard output ends with a line end.
+        let written = std::fs::read_to_string(path.join(&file)).unwrap();
+        assert_eq!(written.trim_end(), shown.trim_end(), "{file}");
     }
     assert_eq!(error(path, &["report", "health", "--save", "-o", "x"], 2), "usage");
 }

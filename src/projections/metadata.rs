@@ -118,8 +118,6 @@ impl AttributeRows<'_> {
         for (name, value) in &members {
             match (prefix_of(name), value) {
                 _ if name == object.kind().ref_member() => {}
-                // An export contains the marks of an object as members that the schema does not define.
-                (None, Value::Bool(_)) if is_mark(name) => self.put(name, value),
                 _ if !object.kind().known().contains(&name.as_str()) => {
                     self.put(&format!("{NEWER_PREFIX}{name}"), value);
                 }

@@ -21,17 +21,17 @@ pub enum Change {
     Note(String),
     /// Sets a tag; `None` removes the tag.
     Tag(String, Option<String>),
-    /// Sets or removes a mark.
+    /// Sets or removes a mark of a run.
     Mark(Mark, bool),
 }
 
-/// A mark that an object has or does not have.
+/// A mark that a run has or does not have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Mark {
-    /// The object is archived: lists leave it out by default.
+    /// The run is archived: lists leave it out by default.
     Archived,
-    /// The object is starred.
+    /// The run is starred.
     Starred,
 }
 
@@ -61,11 +61,15 @@ impl Annotation {
     pub const KINDS: &'static [&'static str] = &["run", "project", "deployment"];
 
     /// Creates an annotation. Trims its texts. Errors: the name, the description, the note or the key of the tag is
-    /// blank, or an object of this kind cannot be annotated.
+    /// blank, or an object of this kind cannot be annotated in this way.
     pub fn new(subject: StableRef, change: Change) -> Result<Annotation> {
         subject.check_shape()?;
         if !Annotation::KINDS.contains(&subject.kind()) {
             let message = format!("{subject} cannot be annotated; expected a run, project or deployment");
+            return Err(ContractError::new(ErrorCode::RefKindMismatch, message));
+        }
+        if matches!(change, Change::Mark(..)) && subject.kind() != "run" {
+            let message = format!("{subject} cannot be archived or starred; expected a run");
             return Err(ContractError::new(ErrorCode::RefKindMismatch, message));
         }
         let mut issues = Issues::default();

@@ -20,8 +20,8 @@ pub(crate) trait Field: Sized {
     /// Returns the JSON value. If the value is null, the member is left out of the canonical text.
     fn write(&self) -> Value;
 
-    /// Returns the same as [`Field::write`], but null for an empty list or object, so that the canonical text does not
-    /// contain the member. Used for fields that the objects of the Python package contexta 1.0.0 do not have.
+    /// Returns the same as [`Field::write`], but null for an empty list or object and for `false`, so that the canonical
+    /// text does not contain the member. Used for fields that the objects of the Python package contexta 1.0.0 do not have.
     fn write_sparse(&self) -> Value {
         match self.write() {
             Value::Map(members) if members.is_empty() => Value::Null,
@@ -123,6 +123,10 @@ impl Field for bool {
 
     fn write(&self) -> Value {
         Value::Bool(*self)
+    }
+
+    fn write_sparse(&self) -> Value {
+        if *self { Value::Bool(true) } else { Value::Null }
     }
 }
 

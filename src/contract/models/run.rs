@@ -42,6 +42,10 @@ model! {
         /// Notes on the run. Each member has the id of a note as its name, and an object with the time `at` and the
         /// `text` of the note as its value.
         notes: Members = Members::new(); sparse,
+        /// `true` if the run is archived.
+        archived: bool = false; sparse,
+        /// `true` if the run is starred.
+        starred: bool = false; sparse,
         /// The revision of the code that ran.
         code_revision: Option<String> = None,
         /// A free-text reference to the data set, such as a path, URL or digest.
