@@ -547,6 +547,7 @@ fn units_of_superseded_points_are_not_units_of_the_series() {
     run.emit(MetricEmission::new("time", 5.0).step(0).unit("ms")).unwrap();
     run.emit(MetricEmission::new("time", 6.0).step(1).unit("s")).unwrap();
     assert_eq!(series_of(&contexta, "r")[0].units, ["ms", "s"]);
-    contexta.resume("run:wine.r").unwrap().from_step(1).start().unwrap();
+    let resumed = contexta.resume("run:wine.r").unwrap().from_step(1).start().unwrap();
     assert_eq!(series_of(&contexta, "r")[0].units, ["ms"]);
+    resumed.complete().unwrap();
 }
