@@ -9,8 +9,9 @@ use std::str::FromStr;
 /// moment. The time of an entry is the time at which it was appended. The times in a record, such as its time of
 /// observation, are not considered, so imported records belong to the moment of the import.
 ///
-/// The text form is a stamp (`time:stream:sequence`), an RFC 3339 time, or a date such as `2026-11-01`. A date means the
-/// end of the day in UTC.
+/// The text form is a stamp (`time:stream:sequence`), an RFC 3339 time, or a date such as `2026-11-01`. The moment is
+/// the end of the period that the text names: the end of a day in UTC, or the end of a second if the time has no
+/// fraction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Moment(Stamp);
 
@@ -60,9 +61,13 @@ impl FromStr for Moment {
         if let Ok(stamp) = text.parse::<Stamp>() {
             return Ok(Moment(stamp));
         }
-        let end_of_day = || format!("{text}T23:59:59.999999Z").parse::<Timestamp>();
-        let time = text.parse::<Timestamp>().or_else(|_| end_of_day());
-        time.map(Moment::from).map_err(|_| ParseMomentError { text: text.to_owned() })
+        let end_of_day = || format!("{text}T23:59:59.999999Z").parse::<Timestamp>().ok();
+        let time = text.parse::<Timestamp>().ok().and_then(|time| match text.contains(['.', ',']) {
+            true => Some(time),
+            false => Timestamp::from_micros(time.micros() + 999_999),
+        });
+        let time = time.or_else(end_of_day).ok_or_else(|| ParseMomentError { text: text.to_owned() })?;
+        Ok(Moment::from(time))
     }
 }
 
@@ -76,8 +81,10 @@ mod tests {
         let noon = moment("2026-11-01T12:00:00Z");
         assert_eq!(noon, moment("2026-11-01T13:00:00+01:00"));
         assert!(noon < moment("2026-11-01") && moment("2026-11-01") < moment("2026-11-02T00:00:00Z"));
-        // An entry within the microsecond of the time belongs to the moment.
-        assert_eq!(noon.stamp().time % 1000, 999);
+        // A time without a fraction names a second, and a time with a fraction names a microsecond.
+        assert_eq!(noon, moment("2026-11-01T12:00:00.999999Z"));
+        assert!(moment("2026-11-01T12:00:00.0Z") < noon);
+        assert_eq!(moment("2026-11-01T12:00:00.0Z").stamp().time % 1_000_000, 999);
         let stamp = Stamp { time: 7, stream: StreamId([1; 16]), seq: Seq(2) };
         assert_eq!(moment(&stamp.to_string()), Moment::from(stamp));
         for text in ["", "yesterday", "2026-13-01", "7:zz:2"] {

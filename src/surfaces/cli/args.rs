@@ -15,34 +15,37 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+/// The heading of the options that every command has.
+const GLOBAL: &str = "Global options";
+
 /// Capture, query, compare and recover ML runs, on your own machine.
 #[derive(Debug, Parser)]
 #[command(name = "contexta", version, about, max_term_width = 100)]
 pub(super) struct Cli {
     /// Directory of the workspace [default: .contexta]
-    #[arg(long, global = true, value_name = "PATH")]
+    #[arg(long, global = true, help_heading = GLOBAL, value_name = "PATH")]
     pub(super) workspace: Option<PathBuf>,
     /// Configuration file (.toml, .yaml, .json) [default: contexta.toml in the workspace, if it exists]
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, help_heading = GLOBAL, value_name = "FILE")]
     pub(super) config: Option<PathBuf>,
     /// Profile of settings: local, test
-    #[arg(long, global = true, value_name = "NAME")]
+    #[arg(long, global = true, help_heading = GLOBAL, value_name = "NAME")]
     pub(super) profile: Option<String>,
     /// Named settings to apply over the profile: debug, forensic, ci, readonly. May be repeated
-    #[arg(long, global = true, value_name = "NAME")]
+    #[arg(long, global = true, help_heading = GLOBAL, value_name = "NAME")]
     pub(super) overlay: Vec<String>,
     /// Value of one setting; `contexta config show` lists all keys. May be repeated
-    #[arg(long, global = true, value_name = "KEY=VALUE")]
+    #[arg(long, global = true, help_heading = GLOBAL, value_name = "KEY=VALUE")]
     pub(super) set: Vec<String>,
     /// Format of results and errors [default: text]
-    #[arg(long, global = true, value_enum)]
+    #[arg(long, global = true, help_heading = GLOBAL, value_enum)]
     pub(super) format: Option<Format>,
-    /// Answer without the entries that were appended after this time: a time such as 2026-11-01T08:00:00Z, a date (the
-    /// end of the day in UTC) or a stamp. For commands that only read
-    #[arg(long, global = true, value_name = "TIME")]
+    /// Answer without the entries that were appended after this time: a time such as 2026-11-01T08:00:00Z (the end of
+    /// the second), a date (the end of the day in UTC) or a stamp. For commands that only read
+    #[arg(long, global = true, help_heading = GLOBAL, value_name = "TIME")]
     pub(super) as_of: Option<Moment>,
     /// Write no notes, warnings, messages or progress to standard error; errors are still written
-    #[arg(long, short, global = true)]
+    #[arg(long, short, global = true, help_heading = GLOBAL)]
     pub(super) quiet: bool,
     /// The settings from all sources; the defaults until they are loaded.
     #[arg(skip)]

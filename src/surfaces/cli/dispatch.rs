@@ -55,7 +55,7 @@ fn execute(args: impl IntoIterator<Item = OsString>, streams: &Streams) -> u8 {
     };
     if cli.as_of.is_some() && !answers_as_of(&cli.command) {
         let message =
-            "the option `--as-of` applies only to commands that answer questions about captured data\n";
+            "the option `--as-of` applies only to commands that answer questions about captured data";
         return usage(&Cli::command().error(ErrorKind::ArgumentConflict, message), &args, streams);
     }
     let (out, error) = settings::load(&mut cli, streams);
