@@ -41,7 +41,7 @@ pub struct RecordPage {
     pub records: Vec<RecordRow>,
     /// The number of records of all pages, including records that cannot be read.
     pub total: usize,
-    /// The offset of the next page; `None` if this is the last page.
+    /// The offset of the next page; `None` if this is the last page, or if the limit is 0.
     pub next_offset: Option<usize>,
     /// Notes on missing data.
     pub notes: Vec<Note>,
@@ -72,5 +72,7 @@ pub(super) fn page_of(
     let end = query.offset.saturating_add(query.limit).min(stamps.len());
     let (records, notes) =
         view.records_with_stamps(stamps.get(query.offset..end).unwrap_or_default(), writers)?;
-    Ok(RecordPage { records, total: stamps.len(), next_offset: (end < stamps.len()).then_some(end), notes })
+    // With the limit 0, the next page would be the same page.
+    let has_next = end < stamps.len() && query.limit > 0;
+    Ok(RecordPage { records, total: stamps.len(), next_offset: has_next.then_some(end), notes })
 }
