@@ -467,8 +467,6 @@ fn texts_are_read_as_what_the_setting_is() {
         "capture.retry_attempts=-1",
         "capture.retry_backoff_seconds=nan",
         "capture.retry_backoff_seconds=-0.5",
-        "interpretation.anomaly.z_score_threshold=0",
-        "interpretation.anomaly.z_score_threshold=inf",
         "interpretation.search.default_limit=0",
         "surfaces.cli.color=maybe",
         "surfaces.http.port=0",
@@ -490,6 +488,15 @@ fn texts_are_read_as_what_the_setting_is() {
         let key = set.split('=').next().unwrap();
         assert_eq!(error.key(), Some(key), "{set}");
         assert!(error.to_string().contains("--set") && error.hint().is_some(), "{error}");
+    }
+    for (set, code) in [
+        ("interpretation.anomaly.z_score_threshold=0", "anomaly_invalid_z_score_threshold"),
+        ("interpretation.anomaly.z_score_threshold=inf", "anomaly_invalid_z_score_threshold"),
+        ("interpretation.anomaly.z_score_threshold=x", "invalid_config_value"),
+        ("interpretation.anomaly.min_baseline_runs=0", "anomaly_invalid_min_baseline_runs"),
+        ("interpretation.trend.default_window_runs=0", "trend_invalid_window_runs"),
+    ] {
+        assert_eq!(get(set).unwrap_err().code(), code, "{set}");
     }
     let merged = inputs().set("interpretation.search={\"default_limit\": 5}");
     let merged = load_config(&merged.set("interpretation.search.case_sensitive=yes")).unwrap();

@@ -171,6 +171,12 @@ fn beginning_of_an_id_or_name_selects_a_run_if_it_is_unique() {
     for asked in ["", " ", "27", "x"] {
         assert_eq!(found(asked).unwrap_err().code(), "query_run_not_found", "{asked:?}");
     }
+    for asked in ["run:", "run:bad id", " run:Wine.a1 "] {
+        assert_eq!(found(asked).unwrap_err().code(), "stable_ref_invalid_value", "{asked:?}");
+    }
+    for asked in ["wine", " wine ", "project:wine\n"] {
+        assert_eq!(contexta.list_runs(asked).unwrap().total, 4, "{asked:?}");
+    }
 }
 
 /// A query about one run reads the same rows, however many other runs, processes and imports the workspace has.

@@ -270,6 +270,10 @@ fn errors_have_codes_hints_and_exit_codes() {
     let unknown = json(path, &["runs", "--project", "nope"]);
     assert_eq!(unknown.get("runs").and_then(Value::as_list).map(<[Value]>::len), Some(0));
     assert_eq!(error(path, &["runs", "--filter", "loss < 1"], 1), "query_invalid_filter");
+    for search in ["runs", "artifacts"] {
+        let search = ["search", search, "", "--limit", "-1"];
+        assert_eq!(error(path, &search, 1), "query_invalid_run_list_query");
+    }
     assert_eq!(error(path, &["runs", "--workspace", "missing"], 1), "workspace_not_found");
     assert_eq!(error(path, &["log", "dump", "--stream", "zz"], 1), "log_stream_not_found");
     assert_eq!(error(path, &["frobnicate"], 2), "usage");

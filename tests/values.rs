@@ -283,6 +283,37 @@ fn slice_is_a_series_of_its_own() {
 }
 
 #[test]
+fn names_of_metrics_with_tags_find_the_series_of_slices() {
+    let (_disk, contexta) = open();
+    let place = json!({"stage_execution_ref": "stage:p.r.train"});
+    let point = |record: &str, second, value: f64, tags: serde_json::Value, slice: Option<&str>| {
+        let mut payload = json!({"metric_key": "acc", "tags": tags});
+        payload.as_object_mut().unwrap().extend(slice.map(|slice| ("slice_ref".to_owned(), json!(slice))));
+        line(record, second, json!(value), place.clone(), payload)
+    };
+    let (fold, list) = (json!({"fold": "1"}), json!({"classes": "a,b=c"}));
+    import(
+        &contexta,
+        &[
+            point("r.k1", 1, 0.5, fold.clone(), Some("eu")),
+            point("r.k2", 2, 0.25, fold, Some("us")),
+            point("r.k3", 3, 0.125, list, None),
+        ],
+    );
+    let values_of = |metric: &str| -> Vec<String> {
+        let series = contexta.step_series("r", metric, None).unwrap();
+        series.points.iter().map(|point| point.value.to_string()).collect()
+    };
+    assert_eq!(values_of("acc{fold=1}"), ["0.5", "0.25"]);
+    assert_eq!(values_of("acc{slice=us,fold=1}"), ["0.25"]);
+    assert_eq!(values_of("acc{classes=a,b=c}"), ["0.125"]);
+    assert_eq!(values_of("acc{fold=2}"), Vec::<String>::new());
+    for row in series_of(&contexta, "r") {
+        assert!(!values_of(&row.key.metric()).is_empty(), "{}", row.label());
+    }
+}
+
+#[test]
 fn series_of_several_stages_are_joined_with_a_note() {
     let (disk, contexta) = open();
     let run = contexta.run("a").run_id("a").start().unwrap();
@@ -550,4 +581,32 @@ fn units_of_superseded_points_are_not_units_of_the_series() {
     let resumed = contexta.resume("run:wine.r").unwrap().from_step(1).start().unwrap();
     assert_eq!(series_of(&contexta, "r")[0].units, ["ms"]);
     resumed.complete().unwrap();
+}
+
+#[test]
+fn metrics_are_searched_for_anomalies_in_the_order_in_which_they_were_recorded() {
+    let (_disk, contexta) = open();
+    let point = |record: &str, second, key: &str| {
+        line(record, second, json!(0.5), json!({}), json!({"metric_key": key}))
+    };
+    let mut lines = Vec::new();
+    for (day, run) in [(1, "a"), (2, "b"), (3, "c")] {
+        let start = format!("2024-01-0{day}T00:00:00Z");
+        let run = json!({"kind": "run", "object": {
+            "name": run, "project_ref": "project:p", "run_ref": format!("run:p.{run}"), "started_at": start,
+            "status": "open"
+        }});
+        lines.push(run.to_string());
+    }
+    // The first point of `loss` that was recorded is the last one by time.
+    for run in ["a", "b", "c"] {
+        for (record, second, key) in [("1", 9, "loss"), ("2", 5, "acc"), ("3", 1, "loss")] {
+            lines.push(point(&format!("{run}.{record}"), second, key));
+        }
+    }
+    let lines = lines.join("\n");
+    let source = ImportSource::Reader("x", &mut lines.as_bytes());
+    assert!(contexta.import_jsonl(source, ImportSettings::default()).unwrap().is_complete());
+    let found = contexta.detect_anomalies_in_run("c", &Default::default()).unwrap().anomalies;
+    assert_eq!(found.iter().map(|found| found.metric_key.as_str()).collect::<Vec<_>>(), ["loss", "acc"]);
 }

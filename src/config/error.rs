@@ -10,8 +10,7 @@ pub enum ConfigError {
     /// A value of the wrong type, outside the range of the setting, or not among the choices of the setting.
     #[error("{key} cannot be {value}: expected {expected} ({source_of})")]
     InvalidValue {
-        /// The code: `invalid_config_value`. Some settings of the sections `artifacts`, `records` and `metadata` have
-        /// another code, such as `record_store_invalid_config`.
+        /// The code: `invalid_config_value`. Some settings have another code, such as `record_store_invalid_config`.
         code: &'static str,
         /// The key of the setting or section.
         key: String,

@@ -9,14 +9,14 @@ use crate::config::value::ConfigValue;
 
 /// Returns the error for a value that the setting does not accept.
 pub(super) fn refused(field: &Field<'_>, value: &ConfigValue, source: Source) -> ConfigError {
-    // The error code of a store is used for values of the right type only. For other values the general code is used.
-    let number = match value {
-        ConfigValue::Int(_) => true,
-        ConfigValue::Text(text) => text.trim().parse::<i128>().is_ok(),
+    // The own code of a setting is used for values of the right type only. For other values the general code is used.
+    let typed = match (field.rule.limit, value) {
+        (Limit::Only(_), ConfigValue::Text(_)) | (Limit::Int(..), ConfigValue::Int(_)) => true,
+        (Limit::Int(..), ConfigValue::Text(text)) => text.trim().parse::<i128>().is_ok(),
+        (Limit::Above(..) | Limit::Float(..), ConfigValue::Int(_) | ConfigValue::Float(_)) => true,
+        (Limit::Above(..) | Limit::Float(..), ConfigValue::Text(text)) => text.trim().parse::<f64>().is_ok(),
         _ => false,
     };
-    let text = matches!((field.rule.limit, value), (Limit::Only(_), ConfigValue::Text(_)));
-    let typed = text || number && matches!(field.rule.limit, Limit::Int(..));
     let words = field.rule.words();
     let expected = match (field.rule.limit, words) {
         (Limit::Only(only), _) => format!("`{only}` and nothing else"),

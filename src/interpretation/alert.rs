@@ -76,7 +76,8 @@ impl AlertRule {
         severity: Option<&str>,
     ) -> Result<AlertRule> {
         let invalid = |code, reason| Error::InvalidAlertRule { code, reason };
-        let comparison = operator.parse().map_err(|_| {
+        let comparison = Comparison::ALL.iter().find(|(name, _)| *name == operator);
+        let (_, comparison) = comparison.ok_or_else(|| {
             let reason = format!("the operator {operator:?} is not one of gt, lt, gte, lte, eq, ne");
             invalid("alert_invalid_operator", reason)
         })?;
@@ -90,7 +91,7 @@ impl AlertRule {
             }
         });
         let severity = severity.transpose()?;
-        Ok(AlertRule { severity, ..AlertRule::new(metric_key, comparison, threshold) })
+        Ok(AlertRule { severity, ..AlertRule::new(metric_key, *comparison, threshold) })
     }
 
     /// Restricts the rule to a stage.
@@ -235,5 +236,20 @@ impl AlertResult {
     #[must_use]
     pub fn threshold(&self) -> Value {
         self.rule.threshold.clone().into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn operators_and_severities_of_rules_are_exact_words() {
+        let parse = |operator: &str, severity| AlertRule::parse("loss", operator, 0.5.into(), Some(severity));
+        assert_eq!(parse("gte", "error").unwrap().operator, Comparison::GreaterOrEqual);
+        for operator in ["GT", " gt", ">", ""] {
+            assert_eq!(parse(operator, "info").unwrap_err().code(), "alert_invalid_operator", "{operator}");
+        }
+        assert_eq!(parse("gt", "Error").unwrap_err().code(), "alert_invalid_severity");
     }
 }

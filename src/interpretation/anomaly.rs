@@ -14,7 +14,7 @@ use crate::interpretation::query::RunListQuery;
 use crate::interpretation::query::run_list::page_of;
 use crate::interpretation::trend::TrendPolicy;
 use crate::interpretation::trend::metric_trend::value_of;
-use crate::store::{Note, RunRow, SeriesRow, Severity, Store, StoreView};
+use crate::store::{Attempts, Note, RunRow, SeriesRow, Severity, Store, StoreView};
 
 /// The ratio of the MAD to the standard deviation in a normal distribution.
 const MAD_FACTOR: f64 = 0.6745;
@@ -284,15 +284,22 @@ fn metrics_of(
     }
     let rows = view.series_of(&run.run_ref)?;
     let mut found: Vec<&SeriesRow> = of_places(&rows);
-    found.retain(|row| query.stage.is_none() || row.is_of_stage(query.stage.as_deref()));
+    let is_in_stage = |row: &&SeriesRow| query.stage.is_none() || row.is_of_stage(query.stage.as_deref());
+    found.retain(is_in_stage);
     if !policy.monitored_metrics.is_empty() {
         let is_found = |key: &&String| found.iter().any(|row| row.key.metric_key == **key);
         return Ok(policy.monitored_metrics.iter().filter(is_found).cloned().collect());
     }
-    found.sort_by_key(|row| row.first.stamp);
+    // The first point in the order of training may have been appended later than others. Each series that is
+    // represented by another one has the name of the other one.
+    let mut recorded = Vec::new();
+    for row in rows.iter().filter(is_in_stage) {
+        let points = view.points(&row.key, Attempts::Newest)?;
+        recorded.push((points.iter().map(|point| point.stamp).min(), name_of_whole(&row.key)));
+    }
+    recorded.sort();
     let mut names = Vec::new();
-    for row in found {
-        let name = name_of_whole(&row.key);
+    for (_, name) in recorded {
         if !names.contains(&name) {
             names.push(name);
         }

@@ -4,7 +4,8 @@
 //! Rules for all services:
 //!
 //! - Series with different tags are different metrics. `acc{subset=val}` names the series of `acc` whose only tag is
-//!   `subset=val`. `acc` names the series without tags. If all series of `acc` have tags, `acc` names all of them.
+//!   `subset=val`, of all data and of slices. `acc{slice=eu,subset=val}` names the series of one slice. `acc` names the
+//!   series without tags. If all series of `acc` have tags, `acc` names all of them.
 //! - Lists of runs and filters of runs use the series outside any stage. If there is no such series, they use the
 //!   series of all stages. The other services use the series of all stages together with the series outside any
 //!   stage.
@@ -61,32 +62,35 @@ pub(super) struct MetricName {
 impl MetricName {
     /// Parses a name such as `acc` or `acc{subset=val,split=a}`. A text with other braces is a key.
     pub(super) fn parse(text: &str) -> MetricName {
-        let labelled =
-            text.strip_suffix('}').and_then(|text| text.split_once('{')).and_then(|(key, labels)| {
-                let pairs = labels.split(',').map(|pair| {
-                    let (name, value) = pair.split_once('=')?;
-                    Some((name.trim().to_owned(), value.trim().to_owned()))
-                });
-                Some((key.to_owned(), pairs.collect::<Option<_>>()?))
+        let labelled = text.strip_suffix('}').and_then(|text| text.split_once('{'));
+        let (key, labels) = labelled.map_or((text, None), |(key, labels)| {
+            let pairs = labels.split(',').map(|pair| {
+                let (name, value) = pair.split_once('=')?;
+                Some((name.trim().to_owned(), value.trim().to_owned()))
             });
-        match labelled {
-            Some((key, labels)) => MetricName { text: text.to_owned(), key, labels: Some(labels) },
-            None => MetricName { text: text.to_owned(), key: text.to_owned(), labels: None },
-        }
+            (key, pairs.collect())
+        });
+        MetricName { text: text.to_owned(), key: key.to_owned(), labels }
     }
 
-    /// Returns `true` if the name refers to the series `series`.
+    /// Returns `true` if the name refers to the series `series`. A name with tags and without a slice refers to the
+    /// series of all slices with these tags.
     fn names(&self, series: &SeriesKey) -> bool {
-        if series.metric_key == self.text {
+        if [&series.metric_key, &series.metric(), &name_of_whole(series)].contains(&&self.text) {
             return true;
         }
         let Some(labels) = &self.labels else { return false };
-        let slice = series.slice.iter().map(|slice| ("slice", slice));
+        let slice = series.slice.iter().filter(|_| self.names_slice()).map(|slice| ("slice", slice));
         let tags = series.tags.iter().map(|(name, value)| (name.as_str(), value));
         let all: BTreeMap<&str, &String> = slice.chain(tags).collect();
         series.metric_key == self.key
             && all.len() == labels.len()
             && labels.iter().all(|(name, value)| all.get(name.as_str()) == Some(&value))
+    }
+
+    /// Returns `true` if the name contains a slice.
+    fn names_slice(&self) -> bool {
+        self.labels.as_ref().is_some_and(|labels| labels.contains_key("slice"))
     }
 }
 
@@ -98,7 +102,7 @@ pub(super) fn rows_of(
     attempts: Attempts,
 ) -> Result<Vec<SeriesRow>> {
     let mut rows = view.summaries_of_metric(run, &name.text, attempts)?;
-    if name.labels.is_some() {
+    if name.key != name.text {
         rows.extend(view.summaries_of_metric(run, &name.key, attempts)?);
     }
     rows.retain(|row| name.names(&row.key));
@@ -130,10 +134,10 @@ pub(super) fn answering<'r>(
         rows.iter().filter(|row| name.names(&row.key) && (stage.is_none() || row.is_of_stage(stage)));
     let in_stage: Vec<&SeriesRow> = in_stage.collect();
     let is_plain = |row: &SeriesRow| row.key.tags.is_empty();
-    if name.labels.is_none() && in_stage.iter().any(|row| is_plain(row)) {
+    if name.key == name.text && in_stage.iter().any(|row| is_plain(row)) {
         return of_places(in_stage.into_iter().filter(|row| is_plain(row)));
     }
-    if name.labels.as_ref().is_some_and(|labels| labels.contains_key("slice")) {
+    if name.names_slice() {
         return in_stage;
     }
     of_places(in_stage)

@@ -1,7 +1,7 @@
 //! Lookup of runs by ref, id, name, or a prefix of an id or name.
 
 use crate::contract::nfc::nfc;
-use crate::contract::{ArtifactRef, RunRef};
+use crate::contract::{ArtifactRef, RunRef, StableRef};
 use crate::store::artifacts::ArtifactRow;
 use crate::store::error::{Error, Result};
 use crate::store::rows::RunRow;
@@ -15,7 +15,8 @@ impl StoreView<'_> {
     /// component of the ref), the name, or a prefix of the id or name. A prefix is used only if nothing else matches.
     /// `asked` is used as a ref only if the whole text is the ref of a run; a name can therefore contain a colon. A
     /// name is found in its composed and in its decomposed form. Errors: [`Error::RunNotFound`];
-    /// [`Error::RunAmbiguous`] if several runs match.
+    /// [`Error::RunAmbiguous`] if several runs match; [`Error::Contract`] if no run matches a text that begins with
+    /// `run:` and is not a ref.
     pub fn find_run(&self, asked: &str) -> Result<RunRow> {
         let asked = crate::contract::rules::trim(asked);
         if asked.is_empty() {
@@ -49,7 +50,11 @@ impl StoreView<'_> {
                 let all = rows.into_iter().chain([row]).map(|r| r.run_ref.to_string()).collect();
                 Err(Error::RunAmbiguous { asked: asked.to_owned(), candidates: all })
             }
-            (None, _) => Err(self.not_found(asked)?),
+            (None, _) => match StableRef::parse(asked) {
+                // A text that begins like a ref is reported as a malformed ref.
+                Err(malformed) if asked.starts_with("run:") => Err(malformed.into()),
+                _ => Err(self.not_found(asked)?),
+            },
         }
     }
 

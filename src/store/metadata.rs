@@ -89,6 +89,7 @@ impl StoreView<'_> {
     /// Returns the project that `asked` identifies. `asked` is the ref of the project with or without `project:`, or
     /// the name of the project in composed or decomposed form. Error: [`Error::ProjectNotFound`].
     pub fn find_project(&self, asked: &str) -> Result<ProjectRef> {
+        let asked = crate::contract::rules::trim(asked);
         if let Ok(project) = ProjectRef::parse(asked)
             && self.knows_project(&project)?
         {

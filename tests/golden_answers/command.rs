@@ -16,7 +16,9 @@ pub(super) fn ask(path: &str, argv: &[String], form: Form, expected_exit: i64) -
     let (stdout, stderr) = (text(output.stdout), text(output.stderr));
     let exit = i64::from(output.exit_code);
     let answer = match () {
-        () if output.exit_code == USAGE && exit == expected_exit => Answer::Error("usage".to_owned()),
+        () if output.exit_code == USAGE && (exit == expected_exit || !is_unknown(&stderr)) => {
+            Answer::Error("usage".to_owned())
+        }
         () if output.exit_code == USAGE => Answer::Missing,
         () if !stdout.is_empty() || exit == 0 => Answer::of_text(form, stdout),
         () => {
@@ -26,4 +28,9 @@ pub(super) fn ask(path: &str, argv: &[String], form: Form, expected_exit: i64) -
         }
     };
     Outcome { exit, answer }
+}
+
+/// Returns `true` for the message about a command or an option that does not exist.
+fn is_unknown(stderr: &str) -> bool {
+    ["unrecognized subcommand", "unexpected argument"].iter().any(|text| stderr.contains(text))
 }

@@ -3,14 +3,21 @@
 //! Each deviation states the outcome that is expected instead, or checks the outcome of contexta. No deviation accepts
 //! every outcome.
 
+use crate::golden_answers::answers::{Exception, Model};
+use crate::golden_answers::asks::{self, Arguments, Ask};
 use crate::golden_answers::compare::{Difference, outcomes};
+use crate::golden_answers::comparisons::{Many, Pair};
+use crate::golden_answers::diagnoses::{Issue, issues};
 use crate::golden_answers::lineage::{Lineage, Walk};
-use crate::golden_answers::metrics::{Metrics, Order, Series};
+use crate::golden_answers::metrics::Metrics;
 use crate::golden_answers::outcome::{Answer, Form, Outcome};
+use crate::golden_answers::parts::Parts;
 use crate::golden_answers::question::{Call, Question};
 use crate::golden_answers::reports;
+use crate::golden_answers::rules::Rules;
+use crate::golden_answers::runs::{Run, Runs};
+use crate::golden_answers::shapes::shaped;
 use crate::golden_answers::text::Names;
-use crate::golden_answers::workspace::Runs;
 use contexta::contract::Value;
 
 /// A deviation from the answer of the reference.
@@ -35,9 +42,29 @@ type Check = Box<dyn Fn(&Outcome) -> Result<(), Difference>>;
 pub(super) struct Asked<'a> {
     /// All questions to the workspace.
     pub(super) questions: &'a [Question],
+    pub(super) names: &'a Names,
     pub(super) runs: &'a Runs,
+    pub(super) parts: &'a Parts,
     pub(super) metrics: &'a Metrics,
     pub(super) lineage: &'a Lineage,
+}
+
+impl<'a> Asked<'a> {
+    /// Returns the model of the workspace for given rules.
+    pub(super) fn model(&self, rules: Rules) -> Model<'a> {
+        Model { runs: self.runs, metrics: self.metrics, parts: self.parts, lineage: self.lineage, rules }
+    }
+
+    /// Returns the recorded answer to the question for a run.
+    pub(super) fn shown(&self, run: &Run) -> Option<&'a Value> {
+        let argv = ["--format", "json", "run", "show", &run.run].map(str::to_owned);
+        let is_for_run =
+            |question: &&Question| matches!(&question.call, Call::Command(other) if *other == argv);
+        match &self.questions.iter().find(is_for_run)?.recorded().answer {
+            Answer::Json(shown) => Some(shown),
+            _ => None,
+        }
+    }
 }
 
 /// The deviations. The first function that returns a deviation for a question determines the expected outcome.
@@ -45,7 +72,11 @@ const DEVIATIONS: &[fn(&Question, &Asked<'_>) -> Option<Deviation>] = &[
     ambiguous_runs_are_named,
     runs_are_found_without_kind,
     lookups_have_codes,
-    best_run_is_found,
+    answers_are_modelled,
+    comparisons_are_modelled,
+    artifacts_are_searched,
+    runs_are_sorted_by_further_columns,
+    missing_arguments_are_usage_errors,
     reports::lines_of_reports,
     edges_have_the_run_of_their_provenance,
     lineage_follows_the_meaning_of_relations,
@@ -114,7 +145,7 @@ fn runs_are_found_without_kind(question: &Question, asked: &Asked<'_>) -> Option
     let argv: Vec<String> = argv.iter().map(whole).collect();
     let is_same = |other: &&Question| matches!(&other.call, Call::Command(other) if *other == argv);
     let same = asked.questions.iter().find(is_same)?;
-    Deviation::outcome("G8", same.with_spans.clone().unwrap_or_else(|| same.reference.clone()))
+    Deviation::outcome("G8", same.recorded().clone())
 }
 
 /// The reference raises an exception without a code if an object of a list does not exist.
@@ -130,30 +161,167 @@ fn lookups_have_codes(question: &Question, _: &Asked<'_>) -> Option<Deviation> {
     Deviation::outcome("G16", Outcome::error(code))
 }
 
-/// The reference cannot rank runs if metrics exist in stages and outside stages (G4). It compares times as texts, so the
-/// last value of a metric may be another one (G1).
-fn best_run_is_found(question: &Question, asked: &Asked<'_>) -> Option<Deviation> {
-    let Call::Method(method, args) = &question.call else { return None };
-    let text = |name: &str| args.get(name).and_then(Value::as_str);
-    if method != "select_best_run" {
+/// Models compute the answers about runs and metrics. A model that answers like the reference without its rules has the
+/// expected answer with them.
+fn answers_are_modelled(question: &Question, asked: &Asked<'_>) -> Option<Deviation> {
+    if !matches!(question.error_code(), None | Some("OverflowError" | "TypeError" | "AttributeError")) {
         return None;
     }
-    let runs: Vec<&str> = args.get("run_ids")?.as_list()?.iter().filter_map(Value::as_str).collect();
-    // The rule for a metric without stage is not part of these gaps.
-    let series = Series { key: text("metric_key")?, stage: Some(text("stage_name")?) };
-    let is_greater_better = args.get("higher_is_better") != Some(&Value::Bool(false));
-    let best = |order| {
-        let run = asked.metrics.best(&runs, series, is_greater_better, order);
-        Outcome { exit: 0, answer: Answer::Json(run.map(str::to_owned).into()) }
-    };
-    let expected = best(Order::Time);
-    match question.error_code() {
-        Some("TypeError") => Deviation::outcome("G4", expected),
-        None if question.reference == best(Order::Text) && question.reference != expected => {
-            Deviation::outcome("G1", expected)
+    let ask = asks::ask(question)?;
+    let is_command = matches!(question.call, Call::Command(_));
+    let answer =
+        |rules| Some(shaped(asked.model(rules).answer(&ask)?, &ask, question.form, is_command, rules));
+    modelled(question, asked, answer)
+}
+
+/// Models compute the parts of comparisons and diagnoses in which the reference has gaps.
+fn comparisons_are_modelled(question: &Question, asked: &Asked<'_>) -> Option<Deviation> {
+    let ask = asks::ask(question)?;
+    modelled(question, asked, |rules| comparison(&ask, question, asked, rules))
+}
+
+/// Returns the answer to a question for a comparison or a diagnosis. In JSON, the model computes only a part of it.
+fn comparison(ask: &Ask, question: &Question, asked: &Asked<'_>, rules: Rules) -> Option<Outcome> {
+    let (model, find) = (asked.model(rules), |run: &String| asked.runs.find(run));
+    let recorded = question.recorded();
+    let text = |text: String| Some(Outcome { exit: 0, answer: Answer::Text(text) });
+    match ask {
+        Ask::Compare { left, right, policy } => {
+            let pair = Pair { model, left: find(left)?, right: find(right)?, policy: policy.clone() };
+            match question.form {
+                Form::Json => edited(question, |answer| pair.edit(answer)),
+                Form::Csv => text(pair.csv()),
+                _ => text(pair.text()),
+            }
+        }
+        Ask::Many { runs, by } => {
+            let mut known: Vec<&Run> = Vec::new();
+            for run in runs {
+                let run = find(run)?;
+                if !known.contains(&run) {
+                    known.push(run);
+                }
+            }
+            let many = Many { model, runs: known, by: *by };
+            let answer = match question.form {
+                Form::Json => {
+                    let shown: Option<Vec<&Value>> = many.runs.iter().map(|run| asked.shown(run)).collect();
+                    many.value(&shown?).map(Answer::Json)
+                }
+                _ => many.text().map(Answer::Text),
+            };
+            Some(match answer {
+                Ok(answer) => Outcome { exit: 0, answer },
+                Err(Exception(name)) => Outcome::error(name),
+            })
+        }
+        Ask::Diagnosis { run, policy, fails_on } => {
+            let issues = issues(model, find(run)?, policy);
+            let order =
+                |severity: &str| ["info", "warning", "error"].iter().position(|known| *known == severity);
+            // The reference ignores the failure of the run itself (CL-8).
+            let failure = (rules.mends("CL-8") && find(run)?.status == "failed").then_some("error");
+            let severities = issues.iter().map(|issue| issue.severity).chain(failure);
+            let worst = severities.map(order).max().flatten();
+            let fails =
+                fails_on.as_ref().is_some_and(|level| worst.is_some_and(|worst| Some(worst) >= order(level)));
+            let answer = match &recorded.answer {
+                Answer::Json(Value::Map(members)) => {
+                    let mut members = members.clone();
+                    members.insert("issues".to_owned(), Value::list(issues.iter().map(Issue::to_value)));
+                    Answer::Json(Value::Map(members))
+                }
+                _ => {
+                    let lines: String = issues.iter().map(|issue| issue.text() + "\n").collect();
+                    Answer::Text(format!(
+                        "Diagnostics: {}\nIssues: {}\n{lines}",
+                        find(run)?.run,
+                        issues.len()
+                    ))
+                }
+            };
+            Some(Outcome { exit: fails.into(), answer })
+        }
+        Ask::Show(run) => {
+            let provenance = model.provenance(find(run)?);
+            edited(question, |answer| {
+                let Value::Map(members) = answer else { return };
+                members.insert("provenance".to_owned(), provenance);
+            })
         }
         _ => None,
     }
+}
+
+/// The reference applies a limit below 1 as 1 (CL-5), and ignores the setting of the default limit.
+fn artifacts_are_searched(question: &Question, asked: &Asked<'_>) -> Option<Deviation> {
+    let Call::Command(argv) = &question.call else { return None };
+    let is_search = question.id.starts_with("cli.search-artifacts.") && question.form == Form::Json;
+    if !is_search || question.error_code().is_some() {
+        return None;
+    }
+    let is_list = |other: &&Question| other.group() == "api repository.list_artifacts";
+    let Answer::Json(Value::List(artifacts)) = &asked.questions.iter().find(is_list)?.reference.answer else {
+        return None;
+    };
+    let args = Arguments::read(argv);
+    let (text, kind) = (args.last(1)?.to_lowercase(), args.option("--kind"));
+    let is_hit = |artifact: &&Value| {
+        let field = |name: &str| artifact.get(name).and_then(Value::as_str).unwrap_or_default();
+        let fields = ["artifact_ref", "kind", "location"];
+        kind.as_ref().is_none_or(|kind| field("kind") == kind)
+            && fields.iter().any(|name| field(name).to_lowercase().contains(&text))
+    };
+    let hits: Vec<Value> = artifacts.iter().filter(is_hit).cloned().collect();
+    let limit: Option<i64> = args.option("--limit").map(|limit| limit.parse().unwrap());
+    let answer = |rules: Rules| {
+        let limit = limit.unwrap_or(if rules.mends("promised") { 50 } else { 20 });
+        let least = if rules.mends("CL-5") { 0 } else { 1 };
+        if limit < 0 && rules.mends("CL-5") {
+            return Some(Outcome::error("query_invalid_run_list_query"));
+        }
+        let shown = Value::list(hits.iter().take(limit.max(least) as usize).cloned());
+        Some(Outcome { exit: 0, answer: Answer::Json(Value::map([("artifacts", shown)])) })
+    };
+    modelled(question, asked, answer)
+}
+
+/// The reference refuses to sort runs by their status.
+fn runs_are_sorted_by_further_columns(question: &Question, asked: &Asked<'_>) -> Option<Deviation> {
+    let ask = asks::ask(question)?;
+    match &ask {
+        Ask::Runs(selection) if selection.sort.as_deref() == Some("status") => {
+            let expected = asked.model(Rules::CONTEXTA).answer(&ask)?;
+            Deviation::outcome("CL-9", shaped(expected, &ask, question.form, true, Rules::CONTEXTA))
+        }
+        _ => None,
+    }
+}
+
+/// The reference raises an exception without a code if a command lacks an argument.
+fn missing_arguments_are_usage_errors(question: &Question, _: &Asked<'_>) -> Option<Deviation> {
+    let is_lacking =
+        question.error_code() == Some("ValueError") && question.id.starts_with("cli.export-html.");
+    let usage = Outcome { exit: 2, answer: Answer::Error("usage".to_owned()) };
+    is_lacking.then(|| Deviation { gap: "CL-10", expected: Expected::Outcome(usage) })
+}
+
+/// Returns the deviation of a question whose answers are computed by a model for given rules. `None` if the model does
+/// not know the answer of the reference, or if contexta must answer like the reference.
+fn modelled(
+    question: &Question,
+    asked: &Asked<'_>,
+    answer: impl Fn(Rules) -> Option<Outcome>,
+) -> Option<Deviation> {
+    let (reference, expected) = (answer(Rules::REFERENCE)?, answer(Rules::CONTEXTA)?);
+    let is_same = |a: &Outcome, b: &Outcome| {
+        let is_in = |a, b| outcomes(a, b, question.form, asked.names).is_ok();
+        is_in(a, b) && is_in(b, a)
+    };
+    if !is_same(question.recorded(), &reference) || is_same(question.recorded(), &expected) {
+        return None;
+    }
+    Deviation::outcome(Rules::gap_of(answer), expected)
 }
 
 /// Returns the walk that a question asks for; `None` for a question about something else.
@@ -232,7 +400,7 @@ fn spans_are_read(question: &Question, _: &Asked<'_>) -> Option<Deviation> {
 /// Returns the outcome of the reference after a change to its JSON answer; `None` if the answer is not JSON. A deviation
 /// in a part of an answer uses it.
 pub(super) fn edited(question: &Question, edit: impl FnOnce(&mut Value)) -> Option<Outcome> {
-    let mut outcome = question.with_spans.clone().unwrap_or_else(|| question.reference.clone());
+    let mut outcome = question.recorded().clone();
     match &mut outcome.answer {
         Answer::Json(value) => edit(value),
         _ => return None,

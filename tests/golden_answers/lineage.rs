@@ -2,6 +2,8 @@
 //! relations. Deviations compute expected answers with it, without the tables of contexta.
 
 use crate::golden_answers::compare::values;
+use crate::golden_answers::metrics::time;
+use crate::golden_answers::rules::Rules;
 use crate::support::TempDir;
 use contexta::contract::json::read::parse;
 use contexta::contract::{Timestamp, Value};
@@ -249,14 +251,35 @@ impl Lineage {
         let newest = of.max_by_key(|(own, p)| {
             (text(p, "asserted_at").unwrap().parse::<Timestamp>().unwrap(), (*own).clone())
         });
-        let Some((own, record)) = newest else { return Value::Null };
+        let Some((own, _)) = newest else { return Value::Null };
         let ends = ["source_ref", "target_ref"].map(|member| text(&self.relations[relation], member));
-        let run = ends.iter().flatten().find_map(|end| run_of(end));
+        self.view(own, ends.iter().flatten().find_map(|end| run_of(end)))
+    }
+
+    /// Returns the newest provenance record of the relations that touch a run, its stages, artifacts or deployments.
+    pub(super) fn provenance_of_run(&self, run: &str, rules: Rules) -> Value {
+        let is_touching = |relation: &&Value| {
+            let ends = ["source_ref", "target_ref"].map(|member| text(relation, member).unwrap());
+            ends.iter().any(|end| self.is_member(end, run, "both"))
+        };
+        let relations: BTreeSet<String> =
+            self.relations.values().filter(is_touching).map(|of| text(of, "relation_ref").unwrap()).collect();
+        let of =
+            self.provenance.iter().filter(|(_, p)| relations.contains(&text(p, "relation_ref").unwrap()));
+        let newest = of.max_by_key(|(own, p)| {
+            (time(&text(p, "asserted_at").unwrap(), rules), text(p, "relation_ref"), (*own).clone())
+        });
+        newest.map_or(Value::Null, |(own, _)| self.view(own, Some(run.to_owned())))
+    }
+
+    /// Returns a provenance record in the form of the reference.
+    fn view(&self, own: &str, run: Option<String>) -> Value {
+        let record = &self.provenance[own];
         let member = |name: &str| Value::from(text(record, name));
         Value::map([
             ("run_id", run.into()),
             ("provenance_ref", Value::text(own)),
-            ("relation_ref", Value::text(relation)),
+            ("relation_ref", member("relation_ref")),
             ("assertion_mode", member("assertion_mode")),
             ("asserted_at", member("asserted_at")),
             ("formation_context_ref", member("formation_context_ref")),

@@ -1,143 +1,236 @@
-//! The metric points of a workspace, read from the interchange file. Deviations compute expected answers from them,
-//! without the tables of contexta.
+//! The metric points of a workspace, read from the interchange file, and the values that represent a metric. Models
+//! compute expected answers from them, without the tables of contexta.
 
-use contexta::contract::{Timestamp, Value};
-use std::collections::BTreeMap;
+use crate::golden_answers::rules::Rules;
+use crate::golden_answers::statistics::mean;
+use contexta::contract::Value;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A metric point.
 #[derive(Debug)]
-struct Point {
-    run: String,
-    /// The name of the stage; `None` outside any stage.
-    stage: Option<String>,
+pub(super) struct Point {
+    pub(super) run: String,
+    /// The id of the stage: the last component of its ref. `None` outside any stage.
+    pub(super) stage: Option<String>,
+    /// The deployment of a point outside any stage.
+    deployment: Option<String>,
+    /// `true` for a point of a batch, a sample or a slice.
+    is_part: bool,
+    slice: Option<String>,
+    tags: BTreeMap<String, String>,
     key: String,
-    observed_at: String,
-    value: f64,
+    pub(super) unit: Option<String>,
+    pub(super) observed_at: String,
+    pub(super) value: f64,
 }
 
-/// The order in which points are compared to find the last one.
+impl Point {
+    /// Returns the name of the metric: the key, and the tags, which the reference ignores (G14), such as `acc{subset=val}`.
+    pub(super) fn metric(&self, rules: Rules) -> String {
+        let tags: Vec<String> = self.tags.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        match rules.mends("G14") && !tags.is_empty() {
+            true => format!("{}{{{}}}", self.key, tags.join(",")),
+            false => self.key.clone(),
+        }
+    }
+
+    /// Returns the name of the series: the name of the metric, with the slice as the first tag.
+    pub(super) fn series(&self, rules: Rules) -> String {
+        let (metric, slice) = (self.metric(rules), self.slice.as_ref().filter(|_| rules.mends("G14")));
+        match (slice, metric.strip_suffix('}').and_then(|metric| metric.split_once('{'))) {
+            (None, _) => metric,
+            (Some(slice), None) => format!("{metric}{{slice={slice}}}"),
+            (Some(slice), Some((key, tags))) => format!("{key}{{slice={slice},{tags}}}"),
+        }
+    }
+
+    fn place(&self) -> impl PartialEq {
+        (&self.run, &self.stage, &self.deployment, &self.key, &self.tags)
+    }
+}
+
+/// Returns a time in the form in which times are compared. The reference compares texts of different lengths (gap G1).
+pub(super) fn time(text: &str, rules: Rules) -> String {
+    match text.strip_suffix('Z') {
+        Some(whole) if rules.mends("G1") && !whole.contains('.') => format!("{whole}.000000Z"),
+        _ => text.to_owned(),
+    }
+}
+
+/// The rule that selects one value of several points.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Order {
-    /// By the time of observation.
-    Time,
-    /// By the text of the time of observation, as in the reference.
-    Text,
+pub(super) enum Selection {
+    Latest,
+    Max,
+    Min,
+    Mean,
 }
 
-/// A series: the key of a metric, in the stage with a name or outside any stage.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Series<'a> {
-    pub(super) key: &'a str,
-    pub(super) stage: Option<&'a str>,
+impl Selection {
+    /// Reads the value of a setting; `None` for an invalid one.
+    pub(super) fn parse(text: &str) -> Option<Selection> {
+        match text {
+            "latest" => Some(Selection::Latest),
+            "max" => Some(Selection::Max),
+            "min" => Some(Selection::Min),
+            "mean" => Some(Selection::Mean),
+            _ => None,
+        }
+    }
+
+    /// Returns the value that represents points in the order of their times; `None` without points.
+    pub(super) fn value(self, points: &[&Point]) -> Option<f64> {
+        let values: Vec<f64> = points.iter().map(|point| point.value).collect();
+        let last = *values.last()?;
+        Some(match self {
+            Selection::Latest => last,
+            Selection::Max => values.iter().copied().fold(f64::NEG_INFINITY, f64::max),
+            Selection::Min => values.iter().copied().fold(f64::INFINITY, f64::min),
+            Selection::Mean => mean(&values),
+        })
+    }
 }
 
 /// The metric points of a workspace, in the order of append.
 #[derive(Debug, Default)]
 pub(super) struct Metrics {
     points: Vec<Point>,
-    /// The names of stages, by ref.
-    stages: BTreeMap<String, String>,
 }
 
 impl Metrics {
-    /// Adds the point or the stage in a line of the interchange file. Stages precede records.
+    /// Adds the point in a line of the interchange file.
     pub(super) fn add(&mut self, line: &Value) {
         let object = line.get("object").unwrap();
         let text = |value: &Value, key: &str| value.get(key).and_then(Value::as_str).map(str::to_owned);
-        match line.get("kind").and_then(Value::as_str) {
-            Some("stage") => {
-                let (stage, name) = (text(object, "stage_execution_ref"), text(object, "stage_name"));
-                self.stages.insert(stage.unwrap(), name.unwrap());
-            }
-            Some("record") => {
-                let (envelope, payload) = (object.get("envelope").unwrap(), object.get("payload").unwrap());
-                let value = match payload.get("value") {
-                    Some(Value::Int(n)) => *n as f64,
-                    Some(Value::Big(digits)) => digits.parse().unwrap(),
-                    Some(Value::Float(x)) => *x,
-                    _ => return,
-                };
-                let Some(key) = text(payload, "metric_key") else { return };
-                let stage = text(envelope, "stage_execution_ref").map(|stage| self.stages[&stage].clone());
-                let (run, observed_at) = (text(envelope, "run_ref"), text(envelope, "observed_at"));
-                let (run, observed_at) = (run.unwrap(), observed_at.unwrap());
-                self.points.push(Point { run, stage, key, observed_at, value });
-            }
-            _ => {}
-        }
+        let (Some(envelope), Some(payload)) = (object.get("envelope"), object.get("payload")) else { return };
+        let value = match payload.get("value") {
+            Some(Value::Int(n)) => *n as f64,
+            Some(Value::Big(digits)) => digits.parse().unwrap(),
+            Some(Value::Float(x)) => *x,
+            _ => return,
+        };
+        let Some(key) = text(payload, "metric_key") else { return };
+        let stage = text(envelope, "stage_execution_ref");
+        let stage = stage.map(|stage| stage.rsplit('.').next().unwrap().to_owned());
+        let parts = ["batch_execution_ref", "sample_observation_ref"];
+        let slice = text(payload, "slice_ref");
+        let Some(Value::Map(tags)) = payload.get("tags") else { panic!("a metric without tags: {line:?}") };
+        let tag = |(name, value): (&String, &Value)| (name.clone(), value.as_str().unwrap().to_owned());
+        self.points.push(Point {
+            run: text(envelope, "run_ref").unwrap(),
+            deployment: text(envelope, "deployment_execution_ref").filter(|_| stage.is_none()),
+            stage,
+            is_part: slice.is_some() || parts.iter().any(|part| envelope.get(part).is_some()),
+            slice,
+            tags: tags.iter().map(tag).collect(),
+            key,
+            unit: text(payload, "unit"),
+            observed_at: text(envelope, "observed_at").unwrap(),
+            value,
+        });
     }
 
-    /// Returns the value of the last point of a series in a run. Of points with equal times, the last appended one is
-    /// the last.
-    pub(super) fn last(&self, run: &str, series: Series<'_>, order: Order) -> Option<f64> {
-        let is_of_series = |point: &&Point| {
-            (point.run.as_str(), point.key.as_str(), point.stage.as_deref())
-                == (run, series.key, series.stage)
-        };
-        let points = self.points.iter().filter(is_of_series);
-        let last = match order {
-            Order::Time => points.max_by_key(|point| point.observed_at.parse::<Timestamp>().unwrap()),
-            Order::Text => points.max_by_key(|point| point.observed_at.as_str()),
-        };
-        Some(last?.value)
+    /// Returns the points of a run, in the order of append.
+    pub(super) fn of_run(&self, run: &str) -> std::vec::IntoIter<&Point> {
+        self.points.iter().filter(|point| point.run == run).collect::<Vec<_>>().into_iter()
     }
 
-    /// Returns the run with the greatest or the smallest last value; the first of these runs if there are several.
-    pub(super) fn best<'r>(
+    /// Returns the points that represent the run and its stages, in the order of their times. The points of batches,
+    /// samples and slices represent a place only if it has no points of its own (G14).
+    pub(super) fn representing(&self, run: &str, rules: Rules) -> Vec<&Point> {
+        let all: Vec<&Point> = self.of_run(run).collect();
+        let has_own = |part: &Point| all.iter().any(|own| !own.is_part && own.place() == part.place());
+        let is_used = |point: &&&Point| !rules.mends("G14") || !point.is_part || !has_own(point);
+        let mut points: Vec<&Point> = all.iter().filter(is_used).copied().collect();
+        points.sort_by_key(|point| time(&point.observed_at, rules));
+        points
+    }
+
+    /// Returns the points to which the name of a metric refers, in the order of their times. Without a stage, the points
+    /// of all stages and those outside any stage are used. Points with tags are used only if the name has these tags, or
+    /// if there are no others (G14).
+    pub(super) fn answering(
         &self,
-        runs: &[&'r str],
-        series: Series<'_>,
-        is_greater_better: bool,
-        order: Order,
-    ) -> Option<&'r str> {
-        let mut best: Option<(&str, f64)> = None;
-        for run in runs {
-            let Some(value) = self.last(run, series, order) else { continue };
-            let is_better = best.is_none_or(|(_, best)| match is_greater_better {
-                true => value > best,
-                false => value < best,
-            });
-            if is_better {
-                best = Some((run, value));
+        run: &str,
+        metric: &str,
+        stage: Option<&str>,
+        rules: Rules,
+    ) -> Vec<&Point> {
+        let mut points = self.representing(run, rules);
+        points.retain(|point| point.key == metric || point.metric(rules) == metric);
+        points.retain(|point| stage.is_none() || point.stage.as_deref() == stage);
+        if rules.mends("G14") && points.iter().any(|point| point.metric(rules) == metric) {
+            points.retain(|point| point.metric(rules) == metric);
+        }
+        points
+    }
+
+    /// Returns the names of the metrics of a run, in the order in which they were first recorded.
+    pub(super) fn names(&self, run: &str, stage: Option<&str>, rules: Rules) -> Vec<String> {
+        let mut names = Vec::new();
+        for point in self.of_run(run).filter(|point| stage.is_none() || point.stage.as_deref() == stage) {
+            let name = point.metric(rules);
+            if !names.contains(&name) {
+                names.push(name);
             }
         }
-        best.map(|(run, _)| run)
+        names
     }
+
+    /// Returns the value of each metric in each stage of a run, and outside any stage, with its unit.
+    pub(super) fn table(&self, run: &str, selection: Selection, rules: Rules) -> Table {
+        let points = self.representing(run, rules);
+        let name = |point: &&Point| (point.stage.clone(), point.metric(rules));
+        let names: BTreeSet<_> = points.iter().map(name).collect();
+        let value = |own: (Option<String>, String)| {
+            let of: Vec<&Point> = points.iter().filter(|point| name(point) == own).copied().collect();
+            (own, (selection.value(&of).unwrap(), unit(&of)))
+        };
+        names.into_iter().map(value).collect()
+    }
+}
+
+/// Values and units by stage and metric.
+pub(super) type Table = BTreeMap<(Option<String>, String), (f64, Option<String>)>;
+
+/// Returns the unit of points; `None` if they have several units, or none.
+pub(super) fn unit(points: &[&Point]) -> Option<String> {
+    let units: BTreeSet<&String> = points.iter().filter_map(|point| point.unit.as_ref()).collect();
+    units.first().filter(|_| units.len() == 1).map(|unit| (*unit).clone())
 }
 
 #[test]
-fn last_and_best_values_are_found() {
+fn values_represent_metrics() {
     let mut metrics = Metrics::default();
-    for line in [
-        r#"{"kind": "stage", "object": {"stage_execution_ref": "stage:p.a.s", "stage_name": "train"}}"#
-            .to_owned(),
-        metric("a", Some("s"), "2024-01-01T00:00:05Z", "1"),
-        metric("a", Some("s"), "2024-01-01T00:00:05.500000Z", "3.0"),
-        metric("a", None, "2024-01-01T00:00:09Z", "9"),
-        r#"{"kind": "stage", "object": {"stage_execution_ref": "stage:p.b.s", "stage_name": "train"}}"#
-            .to_owned(),
-        metric("b", Some("s"), "2024-01-01T00:00:00Z", "0"),
-        metric("b", Some("s"), "2024-01-01T00:00:00Z", "2"),
-    ] {
+    let mut add = |envelope: &str, payload: &str| {
+        let line = format!(
+            r#"{{"kind": "record", "object": {{"envelope": {{"run_ref": "run:p.a", {envelope}}},
+                "payload": {{"metric_key": "loss", {payload}}}}}}}"#
+        );
         metrics.add(&contexta::contract::json::read::parse(&line).unwrap());
-    }
-    let series = Series { key: "loss", stage: Some("train") };
-    assert_eq!(metrics.last("run:p.a", series, Order::Time), Some(3.0));
-    assert_eq!(metrics.last("run:p.a", series, Order::Text), Some(1.0));
-    assert_eq!(metrics.last("run:p.a", Series { stage: None, ..series }, Order::Time), Some(9.0));
-    assert_eq!(metrics.last("run:p.b", series, Order::Time), Some(2.0));
-    let best = |greater, order| metrics.best(&["run:p.a", "run:p.b"], series, greater, order);
-    assert_eq!(best(true, Order::Time), Some("run:p.a"));
-    assert_eq!(best(false, Order::Time), Some("run:p.b"));
-    assert_eq!(best(true, Order::Text), Some("run:p.b"));
-    assert_eq!(metrics.best(&["run:p.a"], Series { key: "auc", ..series }, true, Order::Time), None);
-}
-
-fn metric(run: &str, stage: Option<&str>, at: &str, value: &str) -> String {
-    let stage =
-        stage.map(|stage| format!(r#""stage_execution_ref": "stage:p.{run}.{stage}","#)).unwrap_or_default();
-    format!(
-        r#"{{"kind": "record", "object": {{"envelope": {{{stage} "run_ref": "run:p.{run}", "observed_at": "{at}"}},
-        "payload": {{"metric_key": "loss", "value": {value}}}}}}}"#
-    )
+    };
+    let stage = r#""stage_execution_ref": "stage:p.a.train""#;
+    add(&format!(r#"{stage}, "observed_at": "2024-01-01T00:00:05Z""#), r#""value": 1, "tags": {}"#);
+    add(&format!(r#"{stage}, "observed_at": "2024-01-01T00:00:05.500000Z""#), r#""value": 3.0, "tags": {}"#);
+    add(&format!(r#"{stage}, "observed_at": "2024-01-01T00:00:06Z""#), r#""value": 7, "tags": {"s": "v"}"#);
+    let batch = r#""batch_execution_ref": "batch:p.a.train.b""#;
+    add(&format!(r#"{stage}, {batch}, "observed_at": "2024-01-01T00:00:07Z""#), r#""value": 9, "tags": {}"#);
+    add(r#""observed_at": "2024-01-01T00:00:01Z""#, r#""value": 0, "slice_ref": "x", "tags": {"s": "v"}"#);
+    let last = |metric: &str, stage: Option<&str>, rules: Rules| {
+        Selection::Latest.value(&metrics.answering("run:p.a", metric, stage, rules))
+    };
+    assert_eq!(last("loss", Some("train"), Rules::REFERENCE), Some(9.0));
+    assert_eq!(last("loss", Some("train"), Rules::CONTEXTA), Some(3.0));
+    assert_eq!(last("loss{s=v}", None, Rules::CONTEXTA), Some(7.0));
+    assert_eq!(last("auc", None, Rules::CONTEXTA), None);
+    let first = metrics.answering("run:p.a", "loss", Some("train"), Rules::REFERENCE)[0];
+    assert_eq!(first.value, 3.0, "as a text, a time with a fraction comes before the whole second");
+    assert_eq!(metrics.names("run:p.a", None, Rules::CONTEXTA), ["loss", "loss{s=v}"]);
+    let sliced = metrics.of_run("run:p.a").last().unwrap();
+    assert_eq!(sliced.series(Rules::CONTEXTA), "loss{slice=x,s=v}");
+    let table = metrics.table("run:p.a", Selection::Mean, Rules::CONTEXTA);
+    let train = Some("train".to_owned());
+    assert_eq!(table[&(train.clone(), "loss".to_owned())], (2.0, None));
+    assert_eq!(table[&(None, "loss{s=v}".to_owned())].0, 0.0);
+    assert_eq!(table[&(train, "loss{s=v}".to_owned())].0, 7.0);
 }

@@ -61,6 +61,11 @@ impl Question {
         }
     }
 
+    /// Returns the outcome of the reference, or the outcome that it would have if it could read spans.
+    pub(super) fn recorded(&self) -> &Outcome {
+        self.with_spans.as_ref().unwrap_or(&self.reference)
+    }
+
     /// Returns the code of the error in the reference; `None` for an answer.
     pub(super) fn error_code(&self) -> Option<&str> {
         match &self.reference.answer {

@@ -68,7 +68,7 @@ sections! {
     /// Settings of the trend of a metric over runs.
     "interpretation.trend." TrendPolicy {
         /// Number of runs in a trend if no limit is given.
-        default_window_runs: u64 = 20, int(1, 1_000_000);
+        default_window_runs: u64 = 20, int(1, 1_000_000).coded("trend_invalid_window_runs");
         /// Value that is taken from each run's series for the trend.
         metric_aggregation: MetricSelection = MetricSelection::Latest, any();
     }
@@ -76,9 +76,9 @@ sections! {
     /// Settings of the detection of anomalies.
     "interpretation.anomaly." AnomalyPolicy {
         /// Distance from the mean, in standard deviations, above which a value is an anomaly.
-        z_score_threshold: f64 = 2.5, Rule::new(Limit::Above(0.0, 1e6));
+        z_score_threshold: f64 = 2.5, Rule::new(Limit::Above(0.0, 1e6)).coded("anomaly_invalid_z_score_threshold");
         /// Least number of runs for the detection of anomalies.
-        min_baseline_runs: u64 = 3, int(1, 1_000_000);
+        min_baseline_runs: u64 = 3, int(1, 1_000_000).coded("anomaly_invalid_min_baseline_runs");
         /// Metrics that are searched for anomalies; an empty list means all.
         monitored_metrics: Vec<String> = Vec::new(), any();
     }

@@ -12,8 +12,8 @@ use crate::store::{ArtifactRow, Note, RunRow, Store};
 pub struct SearchPolicy {
     /// The greatest number of hits if the search has no limit.
     pub default_limit: usize,
-    /// The fields of a run in which the text is looked up: `name`, `tags`, `status`, `description`, `project`, `params`,
-    /// `notes`. The ref is always searched. Other names are ignored.
+    /// The fields of a run in which the text is looked up: `name`, `tags`, `status`, `description`, `params`,
+    /// `notes`. The ref and the name of the project are always searched. Other names are ignored.
     pub text_match_fields: Vec<String>,
     /// `true` to distinguish upper and lower case.
     pub case_sensitive: bool,
@@ -101,11 +101,10 @@ pub fn search_runs(store: &Store, search: &RunSearch, policy: &SearchPolicy) -> 
 }
 
 fn matches_run(policy: &SearchPolicy, wanted: &str, run: &RunRow) -> bool {
-    policy.matches(wanted, &[run.run_ref.as_str()])
+    policy.matches(wanted, &[run.run_ref.as_str(), &run.project_name])
         || policy.text_match_fields.iter().any(|field| match field.as_str() {
             "name" => policy.matches(wanted, &[&run.name]),
             "status" => policy.matches(wanted, &[run.shown_status()]),
-            "project" => policy.matches(wanted, &[&run.project_name]),
             "description" => policy.matches(wanted, &[run.description.as_deref().unwrap_or_default()]),
             "tags" => run
                 .tags

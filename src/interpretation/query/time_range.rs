@@ -13,9 +13,10 @@ pub struct TimeRange {
 }
 
 impl TimeRange {
-    /// Parses both ends: RFC 3339 times, or dates such as `2026-11-01`. A date as the first end means the beginning
-    /// of the day in UTC. A date as the last end means the end of the day. Errors: a text is neither a time nor a
-    /// date, or the last end is before the first end.
+    /// Parses both ends: RFC 3339 times, times without an offset such as `2026-11-01T08:00:00`, which are in UTC, or
+    /// dates such as `2026-11-01`. A date as the first end means the beginning of the day in UTC. A date as the last
+    /// end means the end of the day. Errors: a text is neither a time nor a date, or the last end is before the first
+    /// end.
     pub fn parse(after: Option<&str>, before: Option<&str>) -> Result<TimeRange> {
         let started_after = after.map(|text| bound(text, "T00:00:00Z")).transpose()?;
         let started_before = before.map(|text| bound(text, "T23:59:59.999999Z")).transpose()?;
@@ -50,7 +51,8 @@ fn bound(text: &str, time_of_day: &str) -> Result<Timestamp> {
     let text = text.trim();
     let is_date = text.len() == 10 && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
     let full = if is_date { format!("{text}{time_of_day}") } else { text.to_owned() };
-    full.parse().map_err(|_| Error::InvalidTimeRange {
+    let time = full.parse().or_else(|_| format!("{full}Z").parse());
+    time.map_err(|_| Error::InvalidTimeRange {
         reason: format!("{text:?} is neither a time such as 2026-11-01T08:00:00Z nor a date"),
     })
 }
@@ -66,6 +68,11 @@ mod tests {
         assert!(day.contains(at("2026-11-01T00:00:00Z")) && day.contains(at("2026-11-01T23:59:59.999999Z")));
         assert!(!day.contains(at("2026-11-02T00:00:00Z")) && !day.contains(None));
         assert!(TimeRange::default().contains(None));
+        let local = TimeRange::parse(Some("2026-11-01T00:00:00"), Some("2026-11-01T00:00:00.5")).unwrap();
+        assert!(
+            local.contains(at("2026-11-01T00:00:00Z")) && local.contains(at("2026-11-01T00:00:00.500000Z"))
+        );
+        assert!(!local.contains(at("2026-11-01T00:00:00.500001Z")));
         let offset = TimeRange::parse(Some("2026-11-01T02:00:00+02:00"), None).unwrap();
         assert!(offset.contains(at("2026-11-01T00:00:00Z")));
     }

@@ -107,7 +107,7 @@ fn runs(comparison: &RunComparison) -> Table {
             Cell::text(&run.run_ref),
         ]
     });
-    Table::new(&["Side", "Run", "Status", "Started", "Duration", "Ref"], rows.to_vec()).details(1)
+    Table::new(&["Side", "Run", "Status", "Started", "Duration", "Ref"], rows.to_vec())
 }
 
 fn differences(comparison: &RunComparison, column: &str, deltas: &[ParamDelta]) -> Table {
@@ -119,11 +119,11 @@ fn differences(comparison: &RunComparison, column: &str, deltas: &[ParamDelta]) 
 fn stages(comparison: &RunComparison) -> Table {
     let status =
         |side: &Option<(StageRef, &'static str)>| Cell::optional(side.as_ref().map(|(_, status)| status));
-    let rows = comparison
-        .stage_comparisons
-        .iter()
-        .map(|s| vec![Cell::text(&s.stage_name), status(&s.left), status(&s.right)]);
-    Table::new(&with_runs(comparison, &["Stage"], &[]), rows.collect())
+    let rows = comparison.stage_comparisons.iter().map(|s| {
+        let deltas = Cell::Count(s.metric_deltas.len() as u64);
+        vec![Cell::text(&s.stage_name), status(&s.left), status(&s.right), deltas]
+    });
+    Table::new(&with_runs(comparison, &["Stage"], &["Metrics that differ"]), rows.collect())
 }
 
 fn facts(comparison: &RunComparison) -> Vec<(String, Cell)> {

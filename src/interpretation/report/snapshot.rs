@@ -92,6 +92,7 @@ fn summary(snapshot: &RunSnapshot) -> ReportSection {
         count("Stages", snapshot.stages.len()),
         count("Artifacts", snapshot.artifacts.len()),
         count("Records", snapshot.records.total),
+        count("Missing parts", snapshot.completeness_notes.len()),
     ]));
     blocks.extend(writers(snapshot));
     blocks.extend(Block::headed("Environment", environment(snapshot)));

@@ -1,7 +1,9 @@
 //! The arguments of the commands that answer questions.
 
 use crate::contract::MetricValue;
-use crate::interpretation::{Archived, Error, RunColumn, RunListQuery, Severity, TimeRange};
+use crate::interpretation::{
+    Archived, ArtifactSearch, Error, RunColumn, RunListQuery, RunSearch, Severity, TimeRange,
+};
 use crate::surfaces::cli::failure::Failure;
 use clap::{Args, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -132,7 +134,7 @@ impl SelectionArgs {
     }
 }
 
-/// Returns a number of runs. Error: a negative number.
+/// Returns a number of results. Error: a negative number.
 fn count(name: &str, number: i64) -> Result<usize, Failure> {
     usize::try_from(number).map_err(|_| {
         let reason = format!("the {name} is {number}; it must not be negative");
@@ -194,7 +196,7 @@ impl From<Level> for Severity {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum SearchCommand {
-    /// Find runs by name, tags and status
+    /// Find runs by name, project, tags and status
     Runs(SearchRunsArgs),
     /// Find artifacts by ref, kind and location
     Artifacts(SearchArtifactsArgs),
@@ -204,29 +206,49 @@ pub(super) enum SearchCommand {
 pub(super) struct SearchRunsArgs {
     /// Text to look for
     #[arg(value_name = "TEXT")]
-    pub(super) text: String,
+    text: String,
     /// Only the runs of this project
     #[arg(long, value_name = "NAME")]
-    pub(super) project: Option<String>,
+    project: Option<String>,
     /// Only runs with this status
     #[arg(long, value_name = "STATUS")]
-    pub(super) status: Option<String>,
+    status: Option<String>,
     /// At most this many runs [default: setting interpretation.search.default_limit]
-    #[arg(long, value_name = "N")]
-    pub(super) limit: Option<usize>,
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    limit: Option<i64>,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct SearchArtifactsArgs {
     /// Text to look for
     #[arg(value_name = "TEXT")]
-    pub(super) text: String,
+    text: String,
     /// Only artifacts of this kind
     #[arg(long, value_name = "KIND")]
-    pub(super) kind: Option<String>,
+    kind: Option<String>,
     /// At most this many artifacts [default: setting interpretation.search.default_limit]
-    #[arg(long, value_name = "N")]
-    pub(super) limit: Option<usize>,
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    limit: Option<i64>,
+}
+
+impl SearchRunsArgs {
+    /// Returns the search. Error: a negative limit.
+    pub(super) fn search(&self) -> Result<RunSearch, Failure> {
+        Ok(RunSearch {
+            text: self.text.clone(),
+            project: self.project.clone(),
+            status: self.status.clone(),
+            limit: self.limit.map(|limit| count("limit", limit)).transpose()?,
+        })
+    }
+}
+
+impl SearchArtifactsArgs {
+    /// Returns the search. Error: a negative limit.
+    pub(super) fn search(&self) -> Result<ArtifactSearch, Failure> {
+        let limit = self.limit.map(|limit| count("limit", limit)).transpose()?;
+        Ok(ArtifactSearch { text: self.text.clone(), kind: self.kind.clone(), limit })
+    }
 }
 
 /// The destination of a text.

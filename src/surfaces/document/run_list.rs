@@ -8,27 +8,33 @@ use crate::surfaces::terminal::short;
 /// The greatest number of parameters, and of metrics, that are shown for each run.
 const PAIRS_MAX: usize = 6;
 
-/// Returns a document with a table that has one row per run.
+/// Returns a document with a table that has one row per run. The names of the runs are shown if at least one of them is
+/// not the id of its run.
 pub(crate) fn run_list(answer: &RunList) -> ReportDocument {
-    let columns = ["Run", "Project", "Status", "Started", "Duration", "Parameters", "Last metrics"];
-    let table = Table::new(&columns, answer.runs.iter().map(row).collect());
+    let has_names = answer.runs.iter().any(|run| run.run.name != run.run.run_ref.last_component());
+    let names: &[&str] = if has_names { &["Name"] } else { &[] };
+    let columns = ["Project", "Status", "Started", "Duration", "Parameters", "Last metrics"];
+    let columns = [&["Run"], names, &columns].concat();
+    let table = Table::new(&columns, answer.runs.iter().map(|run| row(run, has_names)).collect());
     let runs = ReportSection::table("", table, "no runs");
     let notes = ReportSection::new("Notes", Block::Notes(answer.notes.clone()));
     ReportDocument { title: "Runs".to_owned(), sections: vec![runs, notes] }
 }
 
-fn row(summary: &RunSummary) -> Vec<Cell> {
+fn row(summary: &RunSummary, has_names: bool) -> Vec<Cell> {
     let run = &summary.run;
     let metric = |m: &SeriesRow| (m.label(), short(m.last.value.as_f64()));
-    vec![
-        Cell::text(run.run_ref.last_component()),
+    let mut row = vec![Cell::text(run.run_ref.last_component())];
+    row.extend(has_names.then(|| Cell::text(&run.name)));
+    row.extend([
         Cell::text(&run.project_name),
         status(run),
         Cell::time(run.started_at),
         Cell::duration(run.started_at, run.ended_at),
         pairs(run.params.iter().map(|(key, value)| (key.clone(), value.to_string()))),
         pairs(summary.metrics.iter().map(metric)),
-    ]
+    ]);
+    row
 }
 
 /// Returns the status of a run, with its marks.

@@ -1,6 +1,5 @@
 //! The commands `contexta search runs` and `contexta search artifacts`.
 
-use crate::interpretation::{ArtifactSearch, RunSearch};
 use crate::surfaces::cli::args::Cli;
 use crate::surfaces::cli::failure::Outcome;
 use crate::surfaces::cli::output::Output;
@@ -9,19 +8,14 @@ use crate::surfaces::cli::workspace::existing;
 use crate::surfaces::document;
 
 pub(in crate::surfaces::cli) fn runs(cli: &Cli, args: &SearchRunsArgs, out: &Output) -> Outcome {
-    let search = RunSearch {
-        text: args.text.clone(),
-        project: args.project.clone(),
-        status: args.status.clone(),
-        limit: args.limit,
-    };
+    let search = args.search()?;
     let answer = existing(cli)?.search_runs(&search)?;
     out.answer(&answer, || document::run_list(&answer))?;
     Ok(0)
 }
 
 pub(in crate::surfaces::cli) fn artifacts(cli: &Cli, args: &SearchArtifactsArgs, out: &Output) -> Outcome {
-    let search = ArtifactSearch { text: args.text.clone(), kind: args.kind.clone(), limit: args.limit };
+    let search = args.search()?;
     let answer = existing(cli)?.search_artifacts(&search)?;
     out.answer(&answer, || document::artifacts(&answer))?;
     Ok(0)

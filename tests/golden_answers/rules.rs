@@ -1,0 +1,47 @@
+//! The rules of a model: the gaps of the reference that it mends.
+//!
+//! A model answers a question from the imported objects. Without any mended gap, it answers like the reference. With
+//! all of them, it answers as contexta must.
+
+/// The gaps that models mend. `promised` stands for the differences between the documents and the code of the reference.
+/// The first gap that changes an answer names its deviation.
+const GAPS: [&str; 20] = [
+    "G16", "G4", "G8", "G1", "G5", "G7", "G14", "G10", "G11", "G12", "G13", "G17", "G18", "CL-15",
+    "promised", "R7", "CL-5", "CL-8", "CL-9", "CL-12",
+];
+
+/// The gaps that a model mends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Rules(u32);
+
+impl Rules {
+    /// The rules of the reference.
+    pub(super) const REFERENCE: Rules = Rules(0);
+    /// The rules of contexta.
+    pub(super) const CONTEXTA: Rules = Rules((1 << GAPS.len()) - 1);
+
+    fn bit(gap: &str) -> u32 {
+        1 << GAPS.iter().position(|known| *known == gap).unwrap()
+    }
+
+    /// Returns `true` if the model mends the gap.
+    pub(super) fn mends(self, gap: &str) -> bool {
+        self.0 & Rules::bit(gap) != 0
+    }
+
+    /// Returns the gap to which the difference between the answer of the reference and that of contexta belongs: the
+    /// first gap that changes the answer of the reference, otherwise the first gap that the answer of contexta needs.
+    pub(super) fn gap_of<A: PartialEq>(answer: impl Fn(Rules) -> A) -> &'static str {
+        let (reference, contexta) = (answer(Rules::REFERENCE), answer(Rules::CONTEXTA));
+        let alone = |gap: &&&str| answer(Rules(Rules::bit(gap))) != reference;
+        let needed = |gap: &&&str| answer(Rules(Rules::CONTEXTA.0 & !Rules::bit(gap))) != contexta;
+        GAPS.iter().find(alone).or_else(|| GAPS.iter().find(needed)).copied().unwrap_or(GAPS[0])
+    }
+}
+
+#[test]
+fn gap_is_the_first_that_changes_the_answer() {
+    let of = |gaps: &'static [&str]| Rules::gap_of(|rules| gaps.iter().all(|gap| rules.mends(gap)));
+    assert_eq!((of(&["G14"]), of(&["G10", "G14"])), ("G14", "G14"));
+    assert!(Rules::CONTEXTA.mends("G18") && !Rules::REFERENCE.mends("G1"));
+}
