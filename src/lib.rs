@@ -78,9 +78,10 @@ pub use capture::{RunBuilder, RunScope, Session, StageScope};
 pub use client::TracingLayer;
 #[cfg(feature = "ml")]
 pub use client::{
-    BodiesTarget, BodyFinding, Contexta, Error, ExportFilter, ExportReport, ExportSettings, ImportReport,
-    ImportSettings, ImportSource, Ingest, IngestCommit, IngestProblem, IngestSettings, KindCounts,
-    MergeSettings, Options, Paths, PolledInput, RefusedLine, Rejection, Result, TablesDigest, UsedArtifact,
+    ArtifactCopy, BodiesTarget, BodyFinding, Contexta, Error, ExportFilter, ExportReport, ExportSettings,
+    ImportReport, ImportSettings, ImportSource, Ingest, IngestCommit, IngestProblem, IngestSettings,
+    KindCounts, MergeSettings, Options, Paths, PolledInput, RefusedLine, Rejection, Result, TablesDigest,
+    UsedArtifact,
 };
 #[cfg(feature = "ml")]
 pub use interpretation::{

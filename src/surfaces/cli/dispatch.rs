@@ -10,6 +10,7 @@ use crate::surfaces::cli::failure::{Failure, Outcome};
 use crate::surfaces::cli::output::{Output, Streams};
 use crate::surfaces::cli::query_args::{ProvenanceCommand, SearchCommand};
 use crate::surfaces::cli::settings;
+use crate::surfaces::cli::store_args::RecoverCommand;
 use clap::Parser;
 use clap::error::ErrorKind;
 use std::cell::RefCell;
@@ -142,6 +143,8 @@ fn dispatch(cli: &Cli, out: &Output) -> Outcome {
         Command::Lineage(args) => commands::lineage::run(cli, args, out),
         Command::Report(ReportCommand::Snapshot(args)) => commands::report::snapshot(cli, args, out),
         Command::Report(ReportCommand::Compare(args)) => commands::report::compare(cli, args, out),
+        Command::Artifact(command) => commands::artifact::run(cli, command, out),
+        Command::Recover(RecoverCommand::Replay(args)) => commands::recover::replay(cli, args, out),
         Command::Verify(args) => Ok(commands::verify::run(cli, args, out)),
         Command::Merge(args) => commands::merge::run(cli, args, out),
         Command::Import(ImportCommand::Jsonl(args)) => commands::import::jsonl(cli, args, out),
