@@ -3,6 +3,7 @@
 use crate::contract::{ArtifactRef, Timestamp, Valid};
 use crate::engine;
 use crate::engine::checksum::Digest;
+use crate::engine::storage::OpenMode;
 use crate::engine::storage::replace::{FileReplacement, remove_stale};
 use crate::store::body::{COPY_STEM, StoredBody, copy_body, digest_file};
 use crate::store::error::{Error, Result};
@@ -82,7 +83,7 @@ pub(super) fn export(planes: &Planes, artifact: &ArtifactRef, root: &Path) -> Re
 /// Returns the digests and the size of the exported body. Error: the file changed after it was written.
 fn exported_body(planes: &Planes, path: &Path, digest: &Digest) -> Result<StoredBody> {
     let failed = |e| engine::Error::io("read", path, e);
-    let file = planes.storage().open(path, engine::storage::OpenMode::Read).map_err(failed)?;
+    let file = planes.storage().open(path, OpenMode::Read).map_err(failed)?;
     let body = digest_file(&file, u64::MAX).map_err(failed)?;
     if body.digest == *digest { Ok(body) } else { Err(Error::BodyDamaged { digest: *digest }) }
 }

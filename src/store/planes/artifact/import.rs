@@ -1,9 +1,10 @@
 //! The import of a package. Nothing in a package is trusted: the names of its files follow from digests, links are not
 //! followed, and a body is stored only if its size and both digests are those of the description.
 
-use crate::contract::ArtifactRef;
+use crate::contract::{ArtifactManifest, ArtifactRef};
 use crate::engine;
-use crate::engine::storage::{FileReader, ItemKind, OpenMode};
+use crate::engine::entry::Stamp;
+use crate::engine::storage::{File, FileReader, NotARegularFile, OpenMode};
 use crate::store::body::{StoredBody, digest_file, store_body};
 use crate::store::error::{Error, Result};
 use crate::store::location;
@@ -19,6 +20,7 @@ use crate::store::tree::{TreeContent, read_tree};
 use std::collections::HashMap;
 use std::io::{ErrorKind, Read};
 use std::path::Path;
+use std::sync::Arc;
 
 /// The reaction to an artifact with the same ref and other content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -87,58 +89,68 @@ pub(super) fn import(planes: &Planes, dir: &Path, policy: ConflictPolicy) -> Res
             source.invalid("the location of the directory differs from the digest of its list".to_owned())
         );
     }
+    // Bodies are stored before the lock is acquired, because storing a large body takes long.
+    let written = match judge(planes, &manifest, &body, policy)?.outcome {
+        ImportOutcome::Skipped => 0,
+        _ => source.store(&body, is_tree)?,
+    };
     planes.decide(|| {
+        let Judged { outcome, stamps, is_recorded } = judge(planes, &manifest, &body, policy)?;
         let artifact_ref = manifest.artifact_ref.clone();
-        let done = |outcome, bytes_written| Ok(ArtifactImport { artifact_ref, outcome, bytes_written });
-        let Some((row, stamps)) = existing(planes, &manifest.artifact_ref)? else {
-            let written = source.store(&body, is_tree)?;
-            record(planes, manifest, body.digest, Vec::new())?;
-            return done(ImportOutcome::Imported, written);
-        };
-        if is_same(&row, &manifest, &body.digest)? {
-            let is_intact =
-                !is_tree && planes.journal().blobs().verify(&body.digest, &[body.size]).unwrap_or(false);
-            if row.body.is_some() && is_intact {
-                return done(ImportOutcome::Idempotent, 0);
-            }
-            let written = source.store(&body, is_tree)?;
-            if row.body.is_none() {
-                record(planes, manifest, body.digest, stamps)?;
-            }
-            let outcome = if written == 0 { ImportOutcome::Idempotent } else { ImportOutcome::Restored };
-            return done(outcome, written);
+        if !is_recorded {
+            record(planes, manifest, body.digest, stamps)?;
         }
-        match policy {
-            ConflictPolicy::Error => Err(conflict(&manifest.artifact_ref)),
-            ConflictPolicy::Skip => done(ImportOutcome::Skipped, 0),
-            ConflictPolicy::Replace => {
-                let written = source.store(&body, is_tree)?;
-                record(planes, manifest, body.digest, stamps)?;
-                done(ImportOutcome::Replaced, written)
-            }
-        }
+        let is_restored = outcome == ImportOutcome::Idempotent && written > 0;
+        let outcome = if is_restored { ImportOutcome::Restored } else { outcome };
+        Ok(ArtifactImport { artifact_ref, outcome, bytes_written: written })
     })
+}
+
+/// The effect that an import has, if all bodies are stored.
+struct Judged {
+    outcome: ImportOutcome,
+    /// The stamps of the facts that a new fact replaces.
+    stamps: Vec<Stamp>,
+    /// `true` if the log needs no new fact.
+    is_recorded: bool,
+}
+
+/// Compares a package with the artifact that the workspace has.
+fn judge(
+    planes: &Planes,
+    manifest: &ArtifactManifest,
+    body: &StoredBody,
+    policy: ConflictPolicy,
+) -> Result<Judged> {
+    let Some((row, stamps)) = existing(planes, &manifest.artifact_ref)? else {
+        return Ok(Judged { outcome: ImportOutcome::Imported, stamps: Vec::new(), is_recorded: false });
+    };
+    if is_same(&row, manifest, &body.digest)? {
+        return Ok(Judged { outcome: ImportOutcome::Idempotent, stamps, is_recorded: row.body.is_some() });
+    }
+    match policy {
+        ConflictPolicy::Error => Err(conflict(&manifest.artifact_ref)),
+        ConflictPolicy::Skip => Ok(Judged { outcome: ImportOutcome::Skipped, stamps, is_recorded: true }),
+        ConflictPolicy::Replace => {
+            Ok(Judged { outcome: ImportOutcome::Replaced, stamps, is_recorded: false })
+        }
+    }
 }
 
 /// The directory of a package.
 struct Source<'a> {
     planes: &'a Planes,
     dir: &'a Path,
-    /// The files of the directory. Links are not files.
-    items: HashMap<std::ffi::OsString, ItemKind>,
 }
 
 impl<'a> Source<'a> {
     fn open(planes: &'a Planes, dir: &'a Path) -> Result<Source<'a>> {
-        let items = match planes.storage().items(dir) {
-            Ok(items) => items.into_iter().map(|item| (item.name, item.kind)).collect(),
-            Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => HashMap::new(),
-            Err(e) => return Err(engine::Error::io("list", dir, e).into()),
-        };
-        let source = Source { planes, dir, items };
-        match source.items.get(std::ffi::OsStr::new(PACKAGE_FILE)) {
-            Some(_) => Ok(source),
-            None => Err(PlaneError::PackageMissing { path: dir.to_path_buf() }.into()),
+        match planes.storage().info(&dir.join(PACKAGE_FILE)) {
+            Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+                Err(PlaneError::PackageMissing { path: dir.to_path_buf() }.into())
+            }
+            // Any other error is returned when the file is opened.
+            _ => Ok(Source { planes, dir }),
         }
     }
 
@@ -146,19 +158,17 @@ impl<'a> Source<'a> {
         PlaneError::PackageInvalid { path: self.dir.to_path_buf(), reason }.into()
     }
 
-    /// Opens a file of the package. Error: the name is missing or does not belong to a regular file.
-    fn file(&self, name: &str) -> Result<std::sync::Arc<dyn engine::storage::File>> {
-        match self.items.get(std::ffi::OsStr::new(name)) {
-            Some(ItemKind::File { .. }) => {}
-            Some(_) => return Err(self.invalid(format!("{name} is not a regular file"))),
-            None => return Err(self.invalid(format!("{name} is missing"))),
+    /// Opens a file of the package. Error: the file is missing, or is a link or another special file.
+    fn file(&self, name: &str) -> Result<Arc<dyn File>> {
+        let (storage, path) = (self.planes.storage(), self.dir.join(name));
+        if storage.read_link(&path).is_ok() {
+            return Err(self.invalid(format!("{name} is a link")));
         }
-        let path = self.dir.join(name);
-        Ok(self
-            .planes
-            .storage()
-            .open(&path, OpenMode::Read)
-            .map_err(|e| engine::Error::io("open", &path, e))?)
+        storage.open(&path, OpenMode::Read).map_err(|e| match e.kind() {
+            ErrorKind::NotFound => self.invalid(format!("{name} is missing")),
+            _ if NotARegularFile::is_cause_of(&e) => self.invalid(format!("{name} is not a regular file")),
+            _ => engine::Error::io("open", &path, e).into(),
+        })
     }
 
     /// Reads the description of the package.

@@ -8,7 +8,7 @@ use crate::engine::log::Durability;
 use crate::projections::entry::Captured;
 use crate::store::artifacts::ArtifactRow;
 use crate::store::body::StoredBody;
-use crate::store::error::Result;
+use crate::store::error::{Error, Result};
 use crate::store::journal::file_name_attributes;
 use crate::store::location;
 use crate::store::note::Note;
@@ -152,6 +152,7 @@ pub(super) fn record(
     Ok(())
 }
 
-pub(super) fn conflict(artifact: &ArtifactRef) -> crate::store::error::Error {
+/// Returns the error for another artifact with the same ref.
+pub(super) fn conflict(artifact: &ArtifactRef) -> Error {
     PlaneError::ArtifactConflict { artifact: artifact.clone() }.into()
 }

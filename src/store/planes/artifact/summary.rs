@@ -1,7 +1,8 @@
 //! The state of all artifacts: a sweep with one record for each artifact, and a summary.
 
-use crate::contract::ArtifactRef;
+use crate::contract::{ArtifactRef, Severity};
 use crate::engine::checksum::Digest;
+use crate::engine::fault::chain;
 use crate::engine::log::header::FORMAT_VERSION;
 use crate::store::error::Result;
 use crate::store::note::Note;
@@ -110,16 +111,15 @@ fn orphans(planes: &Planes) -> Result<(Vec<PathBuf>, Vec<Note>)> {
                 // The files of a damaged directory would be listed as orphans.
                 Err(e) => {
                     let message = format!("the files of the directory {tree} are not known: {e}");
-                    notes.push(Note::new(crate::contract::Severity::Warning, e.code(), message));
+                    notes.push(Note::new(Severity::Warning, e.code(), message));
                 }
             }
         }
         Ok::<(HashSet<Digest>, Vec<Note>), _>((named, notes))
     })?;
     notes.extend(errors.iter().map(|e| {
-        let message =
-            format!("a directory of bodies could not be listed: {}", crate::engine::fault::chain(e));
-        Note::new(crate::contract::Severity::Warning, "could_not_check", message)
+        let message = format!("a directory of bodies could not be listed: {}", chain(e));
+        Note::new(Severity::Warning, "could_not_check", message)
     }));
     let orphans = digests.into_iter().filter(|digest| !named.contains(digest));
     Ok((orphans.map(|digest| blobs.path(&digest)).collect(), notes))

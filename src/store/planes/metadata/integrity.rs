@@ -7,7 +7,7 @@ use crate::store::error::Result;
 use crate::store::note::Note;
 use crate::store::objects::ListedObject;
 use crate::store::planes::metadata::lookup::is_known;
-use crate::store::planes::metadata::parents::parents;
+use crate::store::planes::metadata::parents::{Parent, parents};
 use crate::store::planes::record::{KnownGap, check_log};
 use crate::store::planes::shared::Planes;
 use crate::store::view::StoreView;
@@ -132,7 +132,7 @@ fn check_kind(view: &StoreView<'_>, kind: ObjectKind, issues: &mut Issues) -> Re
                 issues.add(missing(&object, parent));
             }
         }
-        issues.listed_window(&object);
+        issues.add_inverted_window(&object);
         if let Object::Stage(stage) = &object {
             // The stages of one run are adjacent.
             if names.as_ref().is_none_or(|names| names.run != *stage.run_ref) {
@@ -181,7 +181,7 @@ impl StageNames {
 
 impl Issues {
     /// Adds an issue if a run or stage ends before its start.
-    fn listed_window(&mut self, object: &Object) {
+    fn add_inverted_window(&mut self, object: &Object) {
         let (code, started_at, ended_at) = match object {
             Object::Run(run) => ("run_time_window_inverted", run.started_at, run.ended_at),
             Object::Stage(stage) => ("stage_time_window_inverted", stage.started_at, stage.ended_at),
@@ -199,7 +199,7 @@ impl Issues {
     }
 }
 
-fn missing(object: &Object, parent: crate::store::planes::metadata::parents::Parent) -> IntegrityIssue {
+fn missing(object: &Object, parent: Parent) -> IntegrityIssue {
     let own = object.own_ref();
     let action = match object.kind() {
         ObjectKind::Run => "review_or_remove_run",

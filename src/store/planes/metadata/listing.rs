@@ -56,7 +56,7 @@ fn is_below(own: &StableRef, parent: &StableRef) -> bool {
     own.value().strip_prefix(parent.value()).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 
-/// A list of objects.
+/// A list of objects, which are in memory.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Listing<T> {

@@ -5,7 +5,6 @@ use crate::projections::keys;
 use crate::projections::metadata::is_by_attribute;
 use crate::projections::tables::{FACTS, OBJECTS, RELATIONS};
 use crate::store::error::Result;
-use crate::store::planes::error::PlaneError;
 use crate::store::planes::shared::Planes;
 use crate::store::record_ref::position_of;
 use crate::store::view::StoreView;
@@ -13,11 +12,6 @@ use crate::store::view::StoreView;
 /// Returns the object of a kind with this ref; `None` if there is none, or if its required members are not in the log.
 pub(super) fn find(planes: &Planes, kind: ObjectKind, own: &StableRef) -> Result<Option<Object>> {
     planes.read(|view| view.object(kind, own))
-}
-
-/// Returns the object of a kind with this ref. Error: there is none.
-pub(super) fn get(planes: &Planes, kind: ObjectKind, own: &StableRef) -> Result<Object> {
-    find(planes, kind, own)?.ok_or_else(|| PlaneError::ObjectMissing { own: own.clone() }.into())
 }
 
 /// Returns `true` if the workspace has a fact about the object, artifact or record with this ref.

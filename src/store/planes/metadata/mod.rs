@@ -1,7 +1,7 @@
 //! The metadata plane: typed reads and writes of objects, snapshots of runs, checks, repairs and migrations.
 //!
 //! Files, lowest first: `parents`, `lookup`, `put` (one object), `listing`, `repositories`, `lists` (kinds of objects),
-//! `snapshot`, `integrity`, `repairs`, `migration`, `store`.
+//! `snapshot` (one run), `integrity`, `repairs`, `migration`, `store`.
 
 mod integrity;
 mod listing;

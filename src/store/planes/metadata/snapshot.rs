@@ -2,17 +2,13 @@
 
 use crate::contract::{
     BatchExecution, DeploymentExecution, EnvironmentSnapshot, LineageEdge, Object, ObjectKind, Project,
-    ProvenanceRecord, Run, RunRef, SampleObservation, StableRef, StageExecution,
+    ProvenanceRecord, Run, RunRef, SampleObservation, StableRef, StageExecution, StageRef,
 };
+use crate::projections::keys;
 use crate::store::error::Result;
 use crate::store::note::Note;
 use crate::store::planes::error::PlaneError;
-use crate::store::planes::metadata::listing::{ListFilter, Listing};
-use crate::store::planes::metadata::lookup::get;
-use crate::store::planes::metadata::repositories::{
-    BatchRepository, EnvironmentRepository, SampleRepository, StageRepository,
-};
-use crate::store::planes::shared::Planes;
+use crate::store::view::StoreView;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The metadata of one run: the run, its project, and the objects of the run. Records and artifacts are not included.
@@ -45,56 +41,30 @@ pub struct MetadataRunSnapshot {
     pub notes: Vec<Note>,
 }
 
-/// Reads the metadata of a run. Error: there is no such run.
-pub(super) fn build(planes: &Planes, run_ref: &RunRef) -> Result<MetadataRunSnapshot> {
-    let filter = ListFilter::of_run(run_ref.clone());
-    let mut notes = Vec::new();
-    let run = match get(planes, ObjectKind::Run, run_ref)? {
-        Object::Run(run) => run.into_inner(),
-        _ => return Err(PlaneError::ObjectMissing { own: run_ref.clone().into() }.into()),
+/// Reads the metadata of a run from one view. Error: there is no such run.
+pub(super) fn build(view: &StoreView<'_>, run_ref: &RunRef) -> Result<MetadataRunSnapshot> {
+    let Some(Object::Run(run)) = view.object(ObjectKind::Run, run_ref)? else {
+        return Err(PlaneError::ObjectMissing { own: run_ref.clone().into() }.into());
     };
-    let project = planes.read(|view| view.object(ObjectKind::Project, &run.project_ref))?;
-    let project = match project {
+    let run = run.into_inner();
+    let project = match view.object(ObjectKind::Project, &run.project_ref)? {
         Some(Object::Project(project)) => Some(project.into_inner()),
         _ => None,
     };
-    let stages = taken(StageRepository::new(planes).list_stage_executions(&filter)?, &mut notes);
-    let batches = taken(BatchRepository::new(planes).list_batch_executions(&filter)?, &mut notes);
-    let samples = taken(SampleRepository::new(planes).list_sample_observations(&filter)?, &mut notes);
-    let environments =
-        taken(EnvironmentRepository::new(planes).list_environment_snapshots(&filter)?, &mut notes);
-    let deployments = planes.read(|view| view.deployments_of(run_ref))?;
-    let deployments: Vec<DeploymentExecution> =
-        deployments.into_iter().filter(|d| d.run_ref.as_ref() == Some(run_ref)).collect();
-    let mut scoped_refs = BTreeSet::from([StableRef::from(run_ref)]);
-    scoped_refs.extend(deployments.iter().map(|d| StableRef::from(&d.deployment_execution_ref)));
-    scoped_refs.extend(stages.iter().map(|s| StableRef::from(&s.stage_execution_ref)));
-    scoped_refs.extend(batches.iter().map(|b| StableRef::from(&b.batch_execution_ref)));
-    scoped_refs.extend(samples.iter().map(|s| StableRef::from(&s.sample_observation_ref)));
-    scoped_refs.extend(environments.iter().map(|e| StableRef::from(&e.environment_snapshot_ref)));
-    let (relations, provenance) = planes.read(|view| {
-        let mut relations = BTreeMap::new();
-        for anchor in &scoped_refs {
-            relations
-                .extend(view.relations_of(anchor)?.into_iter().map(|edge| (edge.relation_ref.clone(), edge)));
-        }
-        let mut provenance = Vec::new();
-        for relation in relations.keys() {
-            provenance.extend(view.provenance_of(relation)?);
-        }
-        provenance.sort_by(|a: &ProvenanceRecord, b| a.provenance_ref.cmp(&b.provenance_ref));
-        Ok((relations.into_values().collect::<Vec<LineageEdge>>(), provenance))
-    })?;
-    scoped_refs.extend(relations.iter().map(|edge| StableRef::from(&edge.relation_ref)));
-    scoped_refs.extend(provenance.iter().map(|record| StableRef::from(&record.provenance_ref)));
-    let missing = [
-        (environments.is_empty(), "environment_snapshot_missing"),
-        (relations.is_empty(), "relation_graph_empty"),
-        (!relations.is_empty() && provenance.is_empty(), "provenance_missing"),
-        (true, "record_plane_not_projected"),
-        (true, "artifact_plane_not_projected"),
-    ];
-    Ok(MetadataRunSnapshot {
+    let stage = |object| match object {
+        Object::Stage(stage) => Some(stage.into_inner()),
+        _ => None,
+    };
+    let (mut stages, mut notes) =
+        view.listed(ObjectKind::Stage, &keys::under(StageRef::KIND, run_ref), stage)?;
+    stages.sort_by_key(|s| (s.order_index.unwrap_or(u64::MAX), s.started_at));
+    let (batches, of_batches) = view.batches(run_ref, None)?;
+    let (samples, of_samples) = view.samples(run_ref, None, None)?;
+    notes.extend([of_batches, of_samples, view.notes()].concat());
+    let environments = view.environments(run_ref)?.into_iter().map(|row| row.snapshot).collect();
+    let mut deployments = view.deployments_of(run_ref)?;
+    deployments.retain(|deployment| deployment.run_ref.as_ref() == Some(run_ref));
+    let mut snapshot = MetadataRunSnapshot {
         project,
         run,
         deployments,
@@ -102,23 +72,45 @@ pub(super) fn build(planes: &Planes, run_ref: &RunRef) -> Result<MetadataRunSnap
         batches,
         samples,
         environments,
-        relations,
-        provenance,
-        scoped_refs: scoped_refs.into_iter().collect(),
-        completeness_notes: missing
-            .into_iter()
-            .filter_map(|(is_missing, code)| is_missing.then_some(code))
-            .collect(),
+        relations: Vec::new(),
+        provenance: Vec::new(),
+        scoped_refs: Vec::new(),
+        completeness_notes: Vec::new(),
         notes,
-    })
+    };
+    snapshot.add_lineage(view)?;
+    Ok(snapshot)
 }
 
-/// Returns the objects of a list, and adds its notes to `notes`, each once.
-fn taken<T>(listing: Listing<T>, notes: &mut Vec<Note>) -> Vec<T> {
-    for note in listing.notes {
-        if !notes.contains(&note) {
-            notes.push(note);
+impl MetadataRunSnapshot {
+    /// Adds the relations of all objects, their provenance, the refs of all objects, and the codes of missing parts.
+    fn add_lineage(&mut self, view: &StoreView<'_>) -> Result<()> {
+        let mut refs = BTreeSet::from([StableRef::from(&self.run.run_ref)]);
+        refs.extend(self.deployments.iter().map(|d| StableRef::from(&d.deployment_execution_ref)));
+        refs.extend(self.stages.iter().map(|s| StableRef::from(&s.stage_execution_ref)));
+        refs.extend(self.batches.iter().map(|b| StableRef::from(&b.batch_execution_ref)));
+        refs.extend(self.samples.iter().map(|s| StableRef::from(&s.sample_observation_ref)));
+        refs.extend(self.environments.iter().map(|e| StableRef::from(&e.environment_snapshot_ref)));
+        let mut relations = BTreeMap::new();
+        for anchor in &refs {
+            relations.extend(view.relations_of(anchor)?.into_iter().map(|e| (e.relation_ref.clone(), e)));
         }
+        for relation in relations.keys() {
+            self.provenance.extend(view.provenance_of(relation)?);
+        }
+        self.provenance.sort_by(|a, b| a.provenance_ref.cmp(&b.provenance_ref));
+        self.relations = relations.into_values().collect();
+        refs.extend(self.relations.iter().map(|edge| StableRef::from(&edge.relation_ref)));
+        refs.extend(self.provenance.iter().map(|record| StableRef::from(&record.provenance_ref)));
+        self.scoped_refs = refs.into_iter().collect();
+        let missing = [
+            (self.environments.is_empty(), "environment_snapshot_missing"),
+            (self.relations.is_empty(), "relation_graph_empty"),
+            (!self.relations.is_empty() && self.provenance.is_empty(), "provenance_missing"),
+            (true, "record_plane_not_projected"),
+            (true, "artifact_plane_not_projected"),
+        ];
+        self.completeness_notes = missing.into_iter().filter_map(|(is, code)| is.then_some(code)).collect();
+        Ok(())
     }
-    listing.items
 }

@@ -80,7 +80,7 @@ impl MetadataStore {
     /// Returns the metadata of one run. Error: there is no such run (`metadata_row_not_found`).
     /// [`Contexta::run_snapshot`](crate::Contexta::run_snapshot) also contains records and artifacts.
     pub fn build_run_snapshot(&self, run: &RunRef) -> Result<MetadataRunSnapshot> {
-        build(&self.planes, run)
+        self.planes.read(|view| build(view, run))
     }
 
     /// Checks the objects and the objects that they name; with [`IntegrityDepth::Full`] also the log and the tables.

@@ -38,7 +38,7 @@ impl fmt::Display for IntegrityState {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct KnownGap {
-    /// The stable code: a code of [`Problem`], `log_gap` or `could_not_check`.
+    /// The stable code: a code of [`Problem`], `log_gap`, `record_unreadable` or `could_not_check`.
     pub code: &'static str,
     /// A description for people.
     pub message: String,

@@ -1,14 +1,14 @@
 //! The commands `contexta recover`.
 
-use crate::client::{Error, Options, ReplayMode, ScanFilter};
+use crate::client::{Options, ReplayMode, ScanFilter};
 use crate::surfaces::cli::args::Cli;
-use crate::surfaces::cli::failure::{Failure, Outcome};
+use crate::surfaces::cli::failure::Outcome;
 use crate::surfaces::cli::output::Output;
 use crate::surfaces::cli::store_args::ReplayArgs;
 use crate::surfaces::document;
 
 pub(in crate::surfaces::cli) fn replay(cli: &Cli, args: &ReplayArgs, out: &Output) -> Outcome {
-    let options = Options::from_config(&cli.loaded.config).map_err(Error::from)?;
+    let options = Options::from_config(&cli.loaded.config)?;
     let contexta = options.read_only().temporary_dir(out.temporary_dir()).open()?;
     let mut filter = ScanFilter::default();
     if let Some(run) = &args.run {
@@ -16,11 +16,10 @@ pub(in crate::surfaces::cli) fn replay(cli: &Cli, args: &ReplayArgs, out: &Outpu
     }
     let members = [("stage_execution_ref", &args.stage), ("record_type", &args.record_type)];
     for (name, text) in members.into_iter().filter_map(|(name, text)| Some((name, text.as_ref()?))) {
-        filter = filter.with(name, text).map_err(|e| Failure::Client(e.into()))?;
+        filter = filter.with(name, text)?;
     }
-    let mode: ReplayMode =
-        args.mode.parse().map_err(|e: crate::client::StoreError| Failure::Client(e.into()))?;
-    let answer = contexta.record_store().replay(&filter, mode).map_err(Error::from)?;
+    let mode: ReplayMode = args.mode.parse()?;
+    let answer = contexta.record_store().replay(&filter, mode)?;
     out.answer(&answer, || document::replay(&answer))?;
     Ok(0)
 }
