@@ -264,6 +264,13 @@ fn captured_objects_are_objects_of_the_plane() {
     let prefix =
         store.stages().list_stage_executions(&ListFilter::of_run(r::<RunRef>("run:wine.goo"))).unwrap();
     assert_eq!(prefix.items.len(), 0);
+    // A captured run that has ended keeps its status, but another member can be superseded.
+    let mut reopened = good.clone();
+    (reopened.status, reopened.ended_at) = (RunStatus::Open, None);
+    assert_eq!(code(store.runs().superseding().put_run(reopened)), "metadata_object_conflict");
+    let renamed = Run { name: "改名".to_owned(), ..good };
+    assert_eq!(change(store.runs().superseding().put_run(renamed.clone())), MetadataChange::Superseded);
+    assert_eq!(store.runs().get_run(&renamed.run_ref).unwrap(), renamed);
     // A run that is being captured is ended from outside.
     let open_run = contexta.run("open").run_id("open").start().unwrap();
     let mut ended = store.runs().get_run(&r::<RunRef>("run:wine.open")).unwrap();
@@ -271,6 +278,16 @@ fn captured_objects_are_objects_of_the_plane() {
     assert_eq!(change(store.runs().put_run(ended.clone())), MetadataChange::Ended);
     assert_eq!(store.runs().get_run(&r::<RunRef>("run:wine.open")).unwrap().status, RunStatus::Cancelled);
     drop(open_run);
+}
+
+#[test]
+fn put_without_locks_is_refused_and_records_nothing() {
+    let disk = SimDisk::new(1);
+    drop(open(&disk, 1));
+    disk.set_locks(false);
+    let store = open(&disk, 2).metadata_store();
+    assert_eq!(code(store.projects().put_project(project("p"))), "locks_unsupported");
+    assert_eq!(store.projects().list_projects().unwrap().items, Vec::new());
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use crate::contract::{Severity, Timestamp};
 use crate::engine::log::Durability;
+use crate::engine::projection::Note as EngineNote;
 use crate::engine::storage::Storage;
 use crate::engine::{self, TransactionLock};
 use crate::store::error::{Error, Result};
@@ -54,7 +55,8 @@ struct Parts {
 }
 
 impl Planes {
-    /// Creates the shared parts. `durability` is the durability of appended records.
+    /// Creates the shared parts. `durability` is the durability of appended records, at least
+    /// [`Durability::Flush`]: a buffered record would not be visible to the next process that decides.
     pub(crate) fn new(
         store: Store,
         journal: Arc<Journal>,
@@ -63,6 +65,7 @@ impl Planes {
         durability: Durability,
     ) -> Planes {
         let lock = TransactionLock::default();
+        let durability = durability.max(Durability::Flush);
         Planes(Arc::new(Parts { store, journal, dirs, writes, durability, lock }))
     }
 
@@ -105,6 +108,20 @@ impl Planes {
         // of the view names the stream with such a time.
         journal.observe(store.latest_seen());
         answer
+    }
+
+    /// Calls `question` as [`Planes::read`] does, for a decision about a write. Error: a stream cannot be read, so that the
+    /// decision could be wrong.
+    pub(super) fn judge<T>(&self, question: impl Fn(&StoreView<'_>) -> Result<T>) -> Result<T> {
+        self.read(|view| {
+            let is_unreadable = |note: &&EngineNote| {
+                matches!(note, EngineNote::StreamUnreadable { .. } | EngineNote::Newer { .. })
+            };
+            match view.view.notes().iter().find(is_unreadable) {
+                Some(note) => Err(engine::Error::ViewIncomplete { reason: note.to_string() }.into()),
+                None => question(view),
+            }
+        })
     }
 
     /// Calls `write` while no other plane on this machine decides about a write. Errors: the lock cannot be acquired.

@@ -127,7 +127,7 @@ fn completed(
 
 /// Returns the artifact with this ref, and the stamps of the facts about it that no other fact replaces.
 pub(super) fn existing(planes: &Planes, artifact: &ArtifactRef) -> Result<Option<(ArtifactRow, Vec<Stamp>)>> {
-    planes.read(|view| match view.artifact(artifact)? {
+    planes.judge(|view| match view.artifact(artifact)? {
         None => Ok(None),
         Some(row) => Ok(Some((row, view.stamps_of(artifact)?))),
     })

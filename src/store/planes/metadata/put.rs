@@ -2,7 +2,7 @@
 
 use crate::contract::fact::Ended;
 use crate::contract::json::write::canonical;
-use crate::contract::{Canonical, Fact, Members, Object, RunStatus, StableRef, Value};
+use crate::contract::{Canonical, Fact, Members, Object, RunRef, RunStatus, StableRef, Value};
 use crate::engine::entry::{Position, Stamp};
 use crate::engine::log::Durability;
 use crate::projections::entry::Captured;
@@ -45,14 +45,18 @@ pub(super) fn put(planes: &Planes, object: Object, supersedes: bool) -> Result<M
     Planes::check_writable(planes.writes().metadata, "the metadata", "metadata_store_read_only")?;
     planes.decide(|| {
         let own = object.own_ref().clone();
-        let (known, stamps, missing) = planes.read(|view| {
+        let (known, stamps, missing, has_writers) = planes.judge(|view| {
             let mut missing = None;
             for parent in parents(&object) {
                 if missing.is_none() && !parent.may_be_missing && !is_known(view, &parent.own)? {
                     missing = Some(parent);
                 }
             }
-            Ok((view.object(object.kind(), &own)?, view.stamps_of(&own)?, missing))
+            let has_writers = match RunRef::try_from(own.clone()) {
+                Ok(run) => !view.writers(&run)?.is_empty(),
+                Err(_) => false,
+            };
+            Ok((view.object(object.kind(), &own)?, view.stamps_of(&own)?, missing, has_writers))
         })?;
         if let Some(parent) = missing {
             return Err(PlaneError::ParentMissing { code: parent.put_code, own, parent: parent.own }.into());
@@ -67,7 +71,9 @@ pub(super) fn put(planes: &Planes, object: Object, supersedes: bool) -> Result<M
         if let Some(end) = end_of(&own, &known, &object, &members)? {
             return append(planes, Fact::Ended(end), Vec::new(), MetadataChange::Ended);
         }
-        if !supersedes {
+        // The writers of a captured run determine its status, so only a resume opens such a run again.
+        let reopens = has_writers && members.contains("status") && is_open(&object);
+        if !supersedes || reopens {
             return Err(PlaneError::ObjectConflict { own, members: members.into_iter().collect() }.into());
         }
         append(planes, Fact::Object(object), stamps, MetadataChange::Superseded)
@@ -78,6 +84,10 @@ fn append(planes: &Planes, fact: Fact, replaces: Vec<Stamp>, change: MetadataCha
     let captured = Captured { fact, replaces, origin: None };
     let (receipt, _) = planes.journal().append_all(&[captured], Durability::Fsync, false)?;
     Ok(MetadataPut { change, position: Some(receipt.first.position()) })
+}
+
+fn is_open(object: &Object) -> bool {
+    members_of(object).get("status").and_then(Value::as_str) == Some(RunStatus::Open.as_str())
 }
 
 fn members_of(object: &Object) -> Members {
@@ -107,10 +117,10 @@ fn end_of(
     new: &Object,
     differing: &BTreeSet<String>,
 ) -> Result<Option<Ended>> {
-    let (known, new) = (members_of(known), members_of(new));
+    let new = members_of(new);
     let text = |members: &Members, name: &str| members.get(name).and_then(Value::as_str).map(str::to_owned);
     let is_end = differing.iter().all(|name| END_MEMBERS.contains(&name.as_str()));
-    if !is_end || text(&known, "status").as_deref() != Some(RunStatus::Open.as_str()) {
+    if !is_end || !is_open(known) {
         return Ok(None);
     }
     let (Some(status), Some(ended_at)) = (text(&new, "status"), text(&new, "ended_at")) else {

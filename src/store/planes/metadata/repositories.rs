@@ -27,7 +27,8 @@ macro_rules! repositories {
                 $repository { planes: planes.clone(), supersedes: false }
             }
 
-            /// Returns the repository with puts that replace an object with the same ref and other content.
+            /// Returns the repository with puts that replace an object with the same ref and other content. A captured run
+            /// that has ended is not opened again in this way: resume the run.
             #[must_use]
             pub fn superseding(&self) -> $repository {
                 $repository { supersedes: true, ..self.clone() }

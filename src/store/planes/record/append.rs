@@ -86,7 +86,7 @@ pub(super) fn append_all(
 type Earlier = (String, Option<Position>);
 
 fn append_round(planes: &Planes, round: Vec<(usize, AnyRecord)>, result: &mut AppendResult) -> Result<()> {
-    let mut known = planes.read(|view| {
+    let mut known = planes.judge(|view| {
         let mut known: HashMap<RecordRef, Earlier> = HashMap::new();
         for (_, record) in &round {
             let own = &record.envelope().record_ref;
