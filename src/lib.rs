@@ -81,9 +81,10 @@ pub use client::TracingLayer;
 pub use client::services;
 #[cfg(feature = "ml")]
 pub use client::{
-    BodiesTarget, BodyFinding, Contexta, Error, ExportFilter, ExportReport, ExportSettings, ImportReport,
-    ImportSettings, ImportSource, Ingest, IngestCommit, IngestProblem, IngestSettings, KindCounts,
-    MergeSettings, Options, Paths, PolledInput, RefusedLine, Rejection, Result, TablesDigest, UsedArtifact,
+    ArtifactCopy, BodiesTarget, BodyFinding, Contexta, Error, ExportFilter, ExportReport, ExportSettings,
+    ImportReport, ImportSettings, ImportSource, Ingest, IngestCommit, IngestProblem, IngestSettings,
+    KindCounts, MergeSettings, Options, Paths, PolledInput, RefusedLine, Rejection, Result, TablesDigest,
+    UsedArtifact,
 };
 #[cfg(feature = "ml")]
 pub use interpretation::{

@@ -47,6 +47,7 @@ mod second_reader;
 mod secrets;
 mod series;
 mod sinks;
+mod stores;
 mod subscribe;
 mod support;
 mod tidy;

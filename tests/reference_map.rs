@@ -22,6 +22,8 @@ macro_rules! calls {
 mod capture;
 /// The questions of the facade.
 mod interpretation;
+/// The stores.
+mod stores;
 
 fn at(text: &str) -> Timestamp {
     Timestamp::parse(text).unwrap()
@@ -176,6 +178,7 @@ fn calls() -> Vec<Call> {
     let mut calls = contract_and_config();
     calls.extend(capture::calls());
     calls.extend(interpretation::calls());
+    calls.extend(stores::calls());
     calls
 }
 
@@ -509,7 +512,9 @@ fn every_name_of_the_reference_is_in_the_document_once() {
         diagnose_run traverse_lineage get_metric_trend get_step_series get_stage_duration_trend \
         get_artifact_size_trend evaluate_alerts evaluate_alerts_fleet audit_reproducibility \
         compare_environments build_snapshot_report build_run_report build_project_summary_report \
-        build_trend_report build_alert_report build_multi_run_report";
+        build_trend_report build_alert_report build_multi_run_report metadata_store record_store artifact_store \
+        ScanFilter ReplayMode ReplayResult IntegrityReport export_jsonl get_artifact read_artifact_bytes open_artifact \
+        iter_artifact_chunks artifact_exists list_refs verify_artifact verify_all inspect_store";
     let names = contract.split_whitespace().chain(facade).chain(capture.split_whitespace());
     for name in names.chain(questions.split_whitespace()) {
         let row = rows().into_iter().find(|(n, _)| n == name);

@@ -1,5 +1,6 @@
 //! Floor 6: [`Contexta`], an open workspace. It captures runs, answers queries, and checks and recovers the workspace.
 
+mod artifact_copy;
 mod artifacts;
 mod capture;
 mod contexta;
@@ -13,6 +14,7 @@ mod interchange;
 mod load;
 mod options;
 mod paths;
+mod planes;
 mod policies;
 mod queries;
 mod reports;
@@ -29,6 +31,25 @@ pub use crate::engine::projection::digest::TablesDigest;
 pub use crate::interchange::{
     BodyFinding, ExportFilter, ExportReport, ImportReport, KindCounts, RefusedLine, Rejection,
 };
+#[cfg(feature = "cli")]
+pub(crate) use crate::store::Error as StoreError;
+#[cfg(feature = "cli")]
+pub(crate) use crate::store::SourceMode;
+pub(crate) use crate::store::artifacts::{
+    ArtifactExport, ArtifactHandle, ArtifactImport, ArtifactPut, PutChange, StoreSummary, SweepReport,
+    VerificationRecord, VerificationReport,
+};
+#[cfg(feature = "cli")]
+pub(crate) use crate::store::artifacts::{ConflictPolicy, VerificationStatus};
+pub(crate) use crate::store::metadata::{
+    IntegrityIssue as MetadataIntegrityIssue, IntegrityReport as MetadataIntegrityReport, MetadataRunSnapshot,
+};
+pub(crate) use crate::store::records::{
+    IntegrityReport as RecordIntegrityReport, KnownGap, MalformedRecord, ReplayResult, SalvagedRecord,
+};
+#[cfg(feature = "cli")]
+pub(crate) use crate::store::records::{ReplayMode, ScanFilter};
+pub use artifact_copy::ArtifactCopy;
 pub use artifacts::UsedArtifact;
 pub use error::{Error, Result};
 #[cfg(feature = "cli")]

@@ -82,7 +82,12 @@ pub use chain::Head;
 pub use checksum::Digest;
 pub use domain::Domain;
 pub use error::{Error, ErrorKind, Result};
+#[cfg(not(feature = "testing"))]
+pub(crate) use front::TransactionLock;
 pub use front::{Condition, Engine, EngineOptions, Heads, Once, Transacted, Transaction, Verification};
+#[cfg(feature = "testing")]
+#[doc(hidden)]
+pub use front::{HeldLock, TransactionLock};
 pub use log::merge::{Change, Fork, LogMerge, Quarantined, Side, SkipReason, StreamMerge};
 pub use log::ordered::{Ordered, OrderedReader};
 pub use log::{BatchOptions, Committed, Durability, UnknownDurability};

@@ -98,11 +98,14 @@ impl AttributeVersions {
         value_at(&self.values, &version.value)
     }
 
-    /// Returns the stamps of the entries that imports replace. A line of an import describes a whole object, so all
-    /// attributes of a replaced entry are ignored, including attributes that the line does not contain.
-    fn replaced_by_imports(&self) -> HashSet<Stamp> {
-        let imported = self.versions.iter().filter(|version| is_imported(self.value_of(version)));
-        imported.flat_map(|version| version.replaces.iter().copied()).collect()
+    /// Returns the stamps of the entries that complete objects replace: lines of imports, and objects that were put to
+    /// supersede other objects. All attributes of such an entry are ignored, including attributes that the new object
+    /// does not contain. Only a complete object has a schema version.
+    fn replaced_by_objects(&self) -> HashSet<Stamp> {
+        let of_object = |version: &&AttributeVersion| {
+            is_imported(self.value_of(version)) || self.name_of(version) == "schema_version"
+        };
+        self.versions.iter().filter(of_object).flat_map(|version| version.replaces.iter().copied()).collect()
     }
 
     /// Returns the stamp of the newest captured status if this status is terminal. The object ended at this stamp.
@@ -147,7 +150,7 @@ impl AttributeVersions {
 
     /// Returns the effective value of each attribute; `None` if a version is malformed.
     pub(super) fn resolve(self) -> Option<Attributes> {
-        let replaced = self.replaced_by_imports();
+        let replaced = self.replaced_by_objects();
         let ended_by = self.newest_status().map(|status| status.stamp);
         let mut attributes = Attributes::default();
         attributes.values.reserve(self.versions.len());
@@ -192,7 +195,7 @@ impl AttributeVersions {
     /// Returns the stamps of the entries that recorded versions of the attributes, without the entries that were
     /// replaced.
     pub(super) fn stamps(self) -> Vec<Stamp> {
-        let replaced = self.replaced_by_imports();
+        let replaced = self.replaced_by_objects();
         let mut stamps = Vec::new();
         self.for_each_attribute(|_, versions| {
             let unreplaced = current(versions).into_iter().flat_map(|current| current.stamps());

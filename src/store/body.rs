@@ -5,10 +5,12 @@ use crate::engine;
 use crate::engine::blob::BlobStore;
 use crate::engine::checksum::{Digest, hex};
 use crate::engine::intake::{Intake, Taken};
-use crate::engine::storage::{FileReader, OpenMode, Storage};
+use crate::engine::storage::replace::FileReplacement;
+use crate::engine::storage::{File, FileReader, OpenMode, Storage, read_full_at};
 use sha2::{Digest as _, Sha256};
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufReader, Read, Write};
 use std::path::Path;
+use std::sync::Arc;
 
 /// The digests and size of a stored body.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,6 +61,66 @@ pub(crate) fn hash_file(storage: &dyn Storage, path: &Path) -> engine::Result<(S
     let mut hashed = Sha256Reader { content: &mut file, hasher: Sha256::new() };
     let size = io::copy(&mut hashed, &mut io::sink()).map_err(fail)?;
     Ok((hex(&hashed.hasher.finalize()), size))
+}
+
+/// Returns the digests and the size of a file, which are computed in one pass. Reads at most `bytes_max` bytes; the size
+/// of a longer file is `bytes_max`.
+pub(crate) fn digest_file(file: &Arc<dyn File>, bytes_max: u64) -> io::Result<StoredBody> {
+    let (mut blake3, mut sha256, mut size) = (blake3::Hasher::new(), Sha256::new(), 0u64);
+    let mut reader = FileReader::new(Arc::clone(file)).take(bytes_max);
+    let mut buffer = vec![0; READ_BYTES];
+    loop {
+        let got = match reader.read(&mut buffer) {
+            Ok(got) => got,
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
+            Err(e) => return Err(e),
+        };
+        let part = buffer.get(..got).unwrap_or_default();
+        if part.is_empty() {
+            let digest = Digest(*blake3.finalize().as_bytes());
+            return Ok(StoredBody { digest, sha256: hex(&sha256.finalize()), size });
+        }
+        blake3.update(part);
+        sha256.update(part);
+        size += got as u64;
+    }
+}
+
+/// The prefix of the names of temporary files for copies of bodies.
+pub(crate) const COPY_STEM: &str = "body";
+
+/// Copies a body to the file `name` in `dir`. If the body is missing or does not match its digest, returns `false`, and
+/// the file is not changed.
+pub(crate) fn copy_body(blobs: &BlobStore, digest: &Digest, dir: &Path, name: &str) -> engine::Result<bool> {
+    let (storage, target) = (blobs.storage(), dir.join(name));
+    let source = match blobs.open(digest) {
+        Ok(source) => source,
+        Err(engine::Error::BodyMissing { .. }) => return Ok(false),
+        Err(e) => return Err(e),
+    };
+    let fail = |action, path: &Path, e| engine::Error::io(action, path, e);
+    storage.create_dir_all(dir).map_err(|e| fail("create", dir, e))?;
+    let mut copy =
+        FileReplacement::in_dir(storage, dir, name, COPY_STEM).map_err(|e| fail("create", &target, e))?;
+    let mut hasher = blake3::Hasher::new();
+    let mut buffer = vec![0u8; READ_BYTES];
+    let mut at = 0u64;
+    loop {
+        let got = read_full_at(source.as_ref(), at, &mut buffer)
+            .map_err(|e| fail("read", &blobs.path(digest), e))?;
+        let part = buffer.get(..got).unwrap_or_default();
+        if part.is_empty() {
+            break;
+        }
+        hasher.update(part);
+        copy.write_all(part).map_err(|e| fail("write", &target, e))?;
+        at += got as u64;
+    }
+    let same = Digest(*hasher.finalize().as_bytes()) == *digest;
+    if same {
+        copy.publish().map_err(|e| fail("publish", &target, e))?;
+    }
+    Ok(same)
 }
 
 /// A reader that computes the SHA-256 digest of all bytes that it returns.

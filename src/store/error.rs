@@ -2,6 +2,7 @@
 
 use crate::contract::ContractError;
 use crate::engine;
+use crate::store::planes::PlaneError;
 
 /// An error of a read or write of the store.
 #[derive(Debug, thiserror::Error)]
@@ -20,6 +21,9 @@ pub enum Error {
         /// The greatest length of an encoded fact in bytes.
         limit: usize,
     },
+    /// An operation of a plane of the workspace failed.
+    #[error(transparent)]
+    Plane(#[from] PlaneError),
     /// A value breaks a rule of the contract.
     #[error(transparent)]
     Contract(#[from] ContractError),
@@ -95,6 +99,7 @@ impl Error {
         match self {
             Error::Engine(e) => e.code(),
             Error::FactTooLarge { .. } => "entry_too_large",
+            Error::Plane(e) => e.code(),
             Error::Contract(e) => e.code.as_str(),
             Error::SourceIsBody { .. } => "artifact_source_is_body",
             Error::TreeTooLarge { .. } => "artifact_tree_too_large",
@@ -119,6 +124,7 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         match self {
             Error::Engine(e) => e.hint().map(str::to_owned),
+            Error::Plane(e) => e.hint().map(str::to_owned),
             Error::FactTooLarge { .. } => Some("store large content as an artifact and refer to it".into()),
             Error::Contract(e) => e.hint().map(str::to_owned),
             Error::SourceIsBody { .. } => Some("copy the file, or leave it where it is".into()),

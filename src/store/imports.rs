@@ -14,7 +14,7 @@ use crate::store::view::StoreView;
 
 impl StoreView<'_> {
     /// Returns the stamps of those facts about an object or artifact that no other fact replaces.
-    fn stamps_of(&self, own: &StableRef) -> Result<Vec<Stamp>> {
+    pub(in crate::store) fn stamps_of(&self, own: &StableRef) -> Result<Vec<Stamp>> {
         let mut stamps = Vec::new();
         let mut add = |versions: Vec<Version>| {
             let chosen = current(versions);

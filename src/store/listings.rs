@@ -22,7 +22,7 @@ fn by_index(index: Option<u64>) -> u64 {
 
 impl StoreView<'_> {
     /// Returns the objects of a kind whose refs begin with `prefix`.
-    fn listed<T>(
+    pub(in crate::store) fn listed<T>(
         &self,
         kind: ObjectKind,
         prefix: &[u8],

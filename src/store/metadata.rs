@@ -1,4 +1,4 @@
-//! Methods of `StoreView` that read projects, runs, stages and environments.
+//! The metadata plane, and methods of `StoreView` that read projects, runs, stages and environments.
 
 use crate::contract::nfc::nfc;
 use crate::contract::{Object, ObjectKind, ProjectRef, RunRef, StableRef, StageRef};
@@ -16,6 +16,14 @@ use crate::store::view::StoreView;
 use crate::store::writers::{Lifecycle, RunWriters};
 use std::collections::{BTreeMap, BTreeSet, btree_map};
 use std::iter::Peekable;
+
+pub use crate::store::planes::metadata::{
+    BatchRepository, DeploymentRepository, EnvironmentRepository, IntegrityDepth, IntegrityIssue,
+    IntegrityReport, ListFilter, Listing, MetadataChange, MetadataPut, MetadataRunSnapshot, MetadataStore,
+    MigrationPlan, MigrationResult, MigrationStep, OperationRepository, ProjectRepository,
+    ProvenanceRepository, RelationRepository, RepairCandidate, RepairPlan, RepairPreview, RunRepository,
+    SampleRepository, StageRepository,
+};
 
 /// The minimum number of runs whose rows one core derives.
 const PIECE_RUNS: usize = 64;

@@ -1,4 +1,4 @@
-//! Methods of `StoreView` that read events, spans and degraded records. The tables contain only the positions of the
+//! The record plane, and methods of `StoreView` that read events, spans and degraded records. The tables contain only the positions of the
 //! records; the records are read from the log.
 
 use crate::contract::{AnyRecord, RecordType, RunRef, Severity, StageRef};
@@ -15,6 +15,12 @@ use crate::store::record_ref::record_at;
 use crate::store::view::StoreView;
 use crate::store::writers::WriterRow;
 use std::collections::BTreeMap;
+
+pub use crate::engine::repair::RepairPlan;
+pub use crate::store::planes::record::{
+    AppendReceipt, AppendRejection, AppendResult, IntegrityReport, IntegrityState, KnownGap, MalformedRecord,
+    RecordScan, RecordStore, ReplayMode, ReplayResult, SalvagedRecord, ScanFilter, ScanItem, StoredRecord,
+};
 
 /// A record and its position in the log.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,5 +1,7 @@
 //! Questions to methods. [`METHODS`] assigns a function to each method of the Python package contexta 1.0.0.
 
+mod stores;
+
 use crate::golden_answers::outcome::{Answer, Outcome};
 use crate::golden_answers::reports;
 use contexta::contract::{MetricValue, Value};
@@ -50,9 +52,14 @@ const METHODS: &[(&str, Method)] = &[
     ("traverse_lineage", traverse_lineage),
 ];
 
+/// Returns the functions of all methods, by the name of the method.
+fn known() -> impl Iterator<Item = &'static (&'static str, Method)> {
+    METHODS.iter().chain(reports::METHODS).chain(stores::METHODS)
+}
+
 /// Calls a method and returns its outcome.
 pub(super) fn ask(contexta: &Contexta, method: &str, args: &Value) -> Outcome {
-    let Some((_, function)) = METHODS.iter().chain(reports::METHODS).find(|(name, _)| *name == method) else {
+    let Some((_, function)) = known().find(|(name, _)| *name == method) else {
         return Outcome { exit: 1, answer: Answer::Missing };
     };
     match function(contexta, args) {

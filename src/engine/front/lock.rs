@@ -23,9 +23,9 @@ const PAUSE_MIN: Duration = Duration::from_micros(50);
 /// The longest pause between two attempts.
 const PAUSE_MAX: Duration = Duration::from_millis(5);
 
-/// The state of the lock within one engine. Its mutex excludes other threads that use the same engine.
+/// The lock of transactions: its state within one engine. Its mutex excludes other threads that use the same engine.
 #[derive(Debug, Default)]
-pub(super) struct TransactionLock {
+pub struct TransactionLock {
     turn: Mutex<Option<LockFile>>,
     /// The thread that runs a transaction, if any.
     holder: Mutex<Option<ThreadId>>,
@@ -45,7 +45,7 @@ struct LockFile {
 /// The held lock. It is released when the value is dropped.
 #[derive(Debug)]
 #[must_use = "the lock is released when the value is dropped"]
-pub(super) struct HeldLock<'a> {
+pub struct HeldLock<'a> {
     lock: &'a TransactionLock,
     storage: &'a dyn Storage,
     // The mutex is unlocked after the file lock was released, because fields are dropped after `drop` has returned.
@@ -56,7 +56,7 @@ impl TransactionLock {
     /// Acquires the lock, waiting at most about `wait`. The lock file at `path` is created if it does not exist, and
     /// never removed. Errors: the thread already holds the lock, another transaction holds the lock for too long, or
     /// the lock file cannot be opened or locked.
-    pub(super) fn acquire<'a>(
+    pub fn acquire<'a>(
         &'a self,
         storage: &'a dyn Storage,
         path: &Path,

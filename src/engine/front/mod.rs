@@ -21,5 +21,9 @@ mod transaction;
 pub use check::{Heads, Verification};
 pub use condition::Condition;
 pub use engine::Engine;
+#[cfg(not(feature = "testing"))]
+pub(crate) use lock::TransactionLock;
+#[cfg(feature = "testing")]
+pub use lock::{HeldLock, TransactionLock};
 pub use options::EngineOptions;
 pub use transaction::{Once, Transacted, Transaction};

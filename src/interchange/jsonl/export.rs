@@ -7,14 +7,13 @@
 use crate::contract::json::write::canonical;
 use crate::contract::{ArtifactManifest, Object, ObjectKind, Value};
 use crate::engine::checksum::Digest;
-use crate::engine::error::Error as EngineError;
-use crate::engine::storage::read_full_at;
-use crate::engine::storage::replace::{FileReplacement, remove_stale};
+use crate::engine::storage::replace::remove_stale;
 use crate::interchange::error::{Error, Result};
 use crate::interchange::jsonl::export_report::ExportReport;
 use crate::interchange::jsonl::filter::{ExportFilter, Selection};
 use crate::interchange::jsonl::line::{ARTIFACT, LineContent, RECORD};
 use crate::interchange::workspace::Workspace;
+use crate::store::body::{COPY_STEM, copy_body};
 use crate::store::objects::ListedObject;
 use crate::store::{ArtifactRow, Journal, LogRecord, Note, Severity, StoreView};
 use std::cell::{Cell, RefCell};
@@ -22,12 +21,8 @@ use std::collections::HashSet;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-/// The number of bytes of a body that are copied at once.
-const CHUNK: usize = 1 << 20;
 /// The number of entries between two calls of the progress function.
 const PROGRESS_ENTRIES: u64 = 4096;
-/// The prefix of the names of temporary files for bodies.
-const TEMPORARY_STEM: &str = "body";
 
 /// Options of an export.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -61,7 +56,7 @@ pub fn export(
 ) -> Result<ExportReport> {
     let Workspace { store, journal } = workspace;
     if let Some(bodies) = &options.bodies {
-        remove_stale(journal.storage().as_ref(), &bodies.dir, TEMPORARY_STEM);
+        remove_stale(journal.storage().as_ref(), &bodies.dir, COPY_STEM);
     }
     let out = RefCell::new(out);
     let is_started = Cell::new(false);
@@ -238,37 +233,7 @@ impl Export<'_> {
     /// Copies a body to the file `name` in `dir`. If the body is missing or does not match its digest, returns `false`,
     /// and the file is not changed.
     fn copy_body(&self, digest: &Digest, dir: &Path, name: &str) -> Result<bool> {
-        let storage = self.journal.storage();
-        let blobs = self.journal.blobs();
-        let target = dir.join(name);
-        let source = match blobs.open(digest) {
-            Ok(source) => source,
-            Err(EngineError::BodyMissing { .. }) => return Ok(false),
-            Err(e) => return Err(e.into()),
-        };
-        let fail = |action, path: &Path, e| EngineError::io(action, path, e);
-        storage.create_dir_all(dir).map_err(|e| fail("create", dir, e))?;
-        let mut copy = FileReplacement::in_dir(storage, dir, name, TEMPORARY_STEM)
-            .map_err(|e| fail("create", &target, e))?;
-        let mut hasher = blake3::Hasher::new();
-        let mut buffer = vec![0u8; CHUNK];
-        let mut at = 0u64;
-        loop {
-            let got = read_full_at(source.as_ref(), at, &mut buffer)
-                .map_err(|e| fail("read", &blobs.path(digest), e))?;
-            let part = buffer.get(..got).unwrap_or_default();
-            if part.is_empty() {
-                break;
-            }
-            hasher.update(part);
-            copy.write_all(part).map_err(|e| fail("write", &target, e))?;
-            at += got as u64;
-        }
-        let same = Digest(*hasher.finalize().as_bytes()) == *digest;
-        if same {
-            copy.publish().map_err(|e| fail("publish", &target, e))?;
-        }
-        Ok(same)
+        Ok(copy_body(self.journal.blobs(), digest, dir, name)?)
     }
 
     fn records(&mut self, progress: &dyn Fn(u64)) -> Result<()> {

@@ -10,9 +10,14 @@ mod recovery;
 mod report;
 mod rows;
 mod services;
+mod stores;
 mod to_json;
 
-use crate::client::{ExportReport, ImportReport};
+use crate::client::{
+    ArtifactCopy, ArtifactExport, ArtifactHandle, ArtifactImport, ArtifactPut, ExportReport, ImportReport,
+    MetadataIntegrityReport, MetadataRunSnapshot, RecordIntegrityReport, ReplayResult, StoreSummary,
+    SweepReport, VerificationReport,
+};
 use crate::contract::json::write::pretty;
 use crate::contract::{ProvenanceRecord, Result, RunRef, Value};
 use crate::interpretation::{
@@ -54,7 +59,12 @@ json_forms! {
     AlertReport => services::alerts,
     AnomalyReport => services::anomalies,
     AnomalyResult => services::anomaly,
+    ArtifactCopy => stores::copy,
+    ArtifactExport => stores::export,
+    ArtifactHandle => stores::handle,
     ArtifactHits => queries::artifact_hits,
+    ArtifactImport => stores::import,
+    ArtifactPut => stores::put,
     ArtifactSizeTrend => services::artifact_size_trend,
     BatchList => queries::batch_list,
     BestRun => comparisons::best_run,
@@ -67,6 +77,8 @@ json_forms! {
     ImportReport => interchange::import,
     LineageTraversal => lineage::lineage,
     MergeReport => recovery::merge,
+    MetadataIntegrityReport => stores::metadata_integrity,
+    MetadataRunSnapshot => stores::metadata_snapshot,
     MetricAggregate => services::aggregate,
     MetricBaseline => services::baseline,
     MetricTrend => services::metric_trend,
@@ -74,7 +86,9 @@ json_forms! {
     Note => parts::note,
     ProjectList => queries::project_list,
     RebuildReport => recovery::rebuild,
+    RecordIntegrityReport => stores::record_integrity,
     RecordPage => queries::record_page,
+    ReplayResult => stores::replay,
     ReportComparison => comparisons::reports,
     ReportDocument => report::report,
     ReproducibilityAudit => services::audit,
@@ -85,6 +99,9 @@ json_forms! {
     RunSummaryTable => services::summary_table,
     SampleList => queries::sample_list,
     StepSeries => queries::step_series,
+    StoreSummary => stores::summary,
     StreamRow => recovery::stream,
+    SweepReport => stores::sweep,
+    VerificationReport => stores::verification,
     VerifyReport => recovery::verify,
 }

@@ -9,6 +9,7 @@ use crate::surfaces::cli::query_args::{
     AlertArgs, AnomalyArgs, CompareArgs, CompareManyArgs, CsvCommand, DiagnosticsArgs, ExportHtmlArgs,
     MetricArgs, ProvenanceCommand, RenderArgs, RunArgs, RunListArgs, SearchCommand, pair,
 };
+use crate::surfaces::cli::store_args::{ArtifactCommand, RecoverCommand};
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 #[cfg(unix)]
@@ -98,6 +99,12 @@ pub(super) enum Command {
     /// Write a report as Markdown
     #[command(subcommand)]
     Report(ReportCommand),
+    /// List, show, copy, verify, register, export or import artifacts
+    #[command(subcommand)]
+    Artifact(ArtifactCommand),
+    /// Read what a damaged workspace still has
+    #[command(subcommand)]
+    Recover(RecoverCommand),
     /// Check log, bodies and projections without changing them. Exit code 0: no damage, 1: damage found, 3: the check
     /// could not be completed
     Verify(VerifyArgs),

@@ -11,6 +11,7 @@ use crate::surfaces::cli::failure::{Failure, Outcome};
 use crate::surfaces::cli::output::{Output, Streams};
 use crate::surfaces::cli::query_args::{ProvenanceCommand, SearchCommand};
 use crate::surfaces::cli::settings;
+use crate::surfaces::cli::store_args::{ArtifactCommand, RecoverCommand};
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
 use std::cell::RefCell;
@@ -125,7 +126,8 @@ fn answers_as_of(command: &Command) -> bool {
         Command::Init | Command::Merge(_) | Command::Import(_) | Command::Ingest(_) => false,
         #[cfg(unix)]
         Command::Exec(_) => false,
-        Command::Verify(_) | Command::Rebuild | Command::Digest => false,
+        Command::Verify(_) | Command::Rebuild | Command::Digest | Command::Recover(_) => false,
+        Command::Artifact(command) => matches!(command, ArtifactCommand::Ls(_) | ArtifactCommand::Show(_)),
         Command::Log(_) | Command::Config(_) => false,
         Command::Run(Tag(_) | Note(_) | Rename(_) | End(_)) => false,
         Command::Run(Archive(_) | Unarchive(_) | Star(_) | Unstar(_)) => false,
@@ -174,6 +176,8 @@ fn dispatch(cli: &Cli, out: &Output) -> Outcome {
         Command::Provenance(ProvenanceCommand::Diff(args)) => commands::provenance::diff(cli, args, out),
         Command::Lineage(args) => commands::lineage::run(cli, args, out),
         Command::Report(command) => commands::report::run(cli, command, out),
+        Command::Artifact(command) => commands::artifact::run(cli, command, out),
+        Command::Recover(RecoverCommand::Replay(args)) => commands::recover::replay(cli, args, out),
         Command::Verify(args) => Ok(commands::verify::run(cli, args, out)),
         Command::Merge(args) => commands::merge::run(cli, args, out),
         Command::Import(ImportCommand::Jsonl(args)) => commands::import::jsonl(cli, args, out),

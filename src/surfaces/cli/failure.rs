@@ -36,6 +36,18 @@ impl From<crate::interpretation::Error> for Failure {
     }
 }
 
+impl From<crate::client::StoreError> for Failure {
+    fn from(e: crate::client::StoreError) -> Failure {
+        Failure::Client(e.into())
+    }
+}
+
+impl From<crate::contract::ContractError> for Failure {
+    fn from(e: crate::contract::ContractError) -> Failure {
+        Failure::Client(e.into())
+    }
+}
+
 impl From<io::Error> for Failure {
     fn from(e: io::Error) -> Failure {
         Failure::Write(e)

@@ -12,6 +12,7 @@ mod failure;
 mod output;
 mod query_args;
 mod settings;
+mod store_args;
 mod workspace;
 
 pub use dispatch::{CapturedOutput, run, run_captured};

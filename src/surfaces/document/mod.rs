@@ -9,6 +9,7 @@ mod rebuild;
 mod run_list;
 mod services;
 mod settings;
+mod stores;
 mod streams;
 mod verify;
 
@@ -22,5 +23,8 @@ pub(crate) use services::{
     aggregate, alerts, anomalies, artifacts, audit, compare_many, diagnosis, environment_diff, trend,
 };
 pub(crate) use settings::{paths, settings};
+pub(crate) use stores::{
+    artifact, artifact_copy, artifact_export, artifact_import, artifact_put, replay, sweep, verification,
+};
 pub(crate) use streams::streams;
 pub(crate) use verify::verify;

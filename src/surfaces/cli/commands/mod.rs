@@ -3,6 +3,7 @@
 pub(super) mod aggregate;
 pub(super) mod alert;
 pub(super) mod anomaly;
+pub(super) mod artifact;
 pub(super) mod compare;
 pub(super) mod compare_multi;
 pub(super) mod config;
@@ -21,6 +22,7 @@ pub(super) mod log;
 pub(super) mod merge;
 pub(super) mod provenance;
 pub(super) mod rebuild;
+pub(super) mod recover;
 pub(super) mod report;
 pub(super) mod run_change;
 pub(super) mod run_show;

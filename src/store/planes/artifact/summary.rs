@@ -1,0 +1,126 @@
+//! The state of all artifacts: a sweep with one record for each artifact, and a summary.
+
+use crate::contract::{ArtifactRef, Severity};
+use crate::engine::checksum::Digest;
+use crate::engine::fault::chain;
+use crate::engine::log::header::FORMAT_VERSION;
+use crate::store::error::Result;
+use crate::store::note::Note;
+use crate::store::planes::artifact::handle::row;
+use crate::store::planes::artifact::verification::{VerificationRecord, VerificationStatus};
+use crate::store::planes::artifact::verify::Verifications;
+use crate::store::planes::shared::Planes;
+use std::collections::{BTreeMap, HashSet};
+use std::path::PathBuf;
+
+/// The verification of all artifacts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SweepReport {
+    /// One record for each artifact, ordered by ref.
+    pub verification_records: Vec<VerificationRecord>,
+    /// The artifacts whose content is missing.
+    pub missing_refs: Vec<ArtifactRef>,
+    /// The artifacts whose content differs from the manifest.
+    pub drifted_refs: Vec<ArtifactRef>,
+    /// The bodies that no artifact refers to. The body of an artifact that is being captured can be among them.
+    pub orphan_paths: Vec<PathBuf>,
+    /// Notes on missing entries of the log and on directories that could not be listed.
+    pub notes: Vec<Note>,
+}
+
+/// The number, size and state of all artifacts.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StoreSummary {
+    /// The number of artifacts.
+    pub artifact_count: u64,
+    /// The sum of the sizes of the artifacts in bytes. A body counts once for each artifact.
+    pub total_size_bytes: u64,
+    /// The number of artifacts of each kind.
+    pub kinds: BTreeMap<String, u64>,
+    /// The number of artifacts whose content is verified.
+    pub verified_count: u64,
+    /// The number of artifacts whose content is missing.
+    pub missing_count: u64,
+    /// The number of artifacts whose content differs from the manifest.
+    pub drift_count: u64,
+    /// The number of artifacts whose content cannot be read.
+    pub unreadable_count: u64,
+    /// The number of artifacts whose content is outside the workspace and was not read.
+    pub external_count: u64,
+    /// The number of bodies that no artifact refers to.
+    pub orphan_count: u64,
+    /// The version of the file format.
+    pub format_version: u16,
+    /// Notes on missing entries of the log and on directories that could not be listed.
+    pub notes: Vec<Note>,
+}
+
+/// Verifies all artifacts.
+pub(super) fn sweep(planes: &Planes) -> Result<SweepReport> {
+    let records = Verifications::new(planes).map(|report| report.map(VerificationRecord::from));
+    let records = records.collect::<Result<Vec<VerificationRecord>>>()?;
+    let (orphan_paths, notes) = orphans(planes)?;
+    let with = |wanted: fn(VerificationStatus) -> bool| {
+        let found = records.iter().filter(|record| wanted(record.status));
+        found.map(|record| record.artifact_ref.clone()).collect()
+    };
+    Ok(SweepReport {
+        missing_refs: with(|status| status == VerificationStatus::Missing),
+        drifted_refs: with(VerificationStatus::is_drift),
+        verification_records: records,
+        orphan_paths,
+        notes,
+    })
+}
+
+/// Verifies and counts all artifacts, one at a time.
+pub(super) fn inspect(planes: &Planes) -> Result<StoreSummary> {
+    let mut summary = StoreSummary { format_version: FORMAT_VERSION, ..StoreSummary::default() };
+    for report in Verifications::new(planes) {
+        let report = report?;
+        let row = row(planes, &report.artifact_ref)?;
+        summary.artifact_count += 1;
+        summary.total_size_bytes = summary.total_size_bytes.saturating_add(row.size_bytes().unwrap_or(0));
+        *summary.kinds.entry(row.manifest.artifact_kind).or_default() += 1;
+        let counter = match report.status {
+            VerificationStatus::Verified => &mut summary.verified_count,
+            VerificationStatus::Missing => &mut summary.missing_count,
+            VerificationStatus::SizeMismatch | VerificationStatus::HashMismatch => &mut summary.drift_count,
+            VerificationStatus::Unreadable => &mut summary.unreadable_count,
+            VerificationStatus::External => &mut summary.external_count,
+        };
+        *counter += 1;
+    }
+    let (orphans, notes) = orphans(planes)?;
+    (summary.orphan_count, summary.notes) = (orphans.len() as u64, notes);
+    Ok(summary)
+}
+
+/// Returns the files of the bodies that no artifact refers to, and notes on what could not be read.
+fn orphans(planes: &Planes) -> Result<(Vec<PathBuf>, Vec<Note>)> {
+    let blobs = planes.journal().blobs();
+    // The bodies are listed before the artifacts, so that a body that is stored meanwhile is not listed.
+    let (digests, errors) = blobs.list()?;
+    let (named, mut notes) = planes.read(|view| {
+        let (mut named, mut notes) = (HashSet::from_iter(view.bodies()?), view.notes());
+        for tree in view.trees()? {
+            match view.tree_files(&tree) {
+                Ok(files) => named.extend(files.into_iter().map(|(digest, _)| digest)),
+                // The files of a damaged directory would be listed as orphans.
+                Err(e) => {
+                    let message = format!("the files of the directory {tree} are not known: {e}");
+                    notes.push(Note::new(Severity::Warning, e.code(), message));
+                }
+            }
+        }
+        Ok::<(HashSet<Digest>, Vec<Note>), _>((named, notes))
+    })?;
+    notes.extend(errors.iter().map(|e| {
+        let message = format!("a directory of bodies could not be listed: {}", chain(e));
+        Note::new(Severity::Warning, "could_not_check", message)
+    }));
+    let orphans = digests.into_iter().filter(|digest| !named.contains(digest));
+    Ok((orphans.map(|digest| blobs.path(&digest)).collect(), notes))
+}

@@ -1,0 +1,103 @@
+//! Results of the verification of artifacts.
+
+use crate::contract::{ArtifactRef, Timestamp};
+use std::fmt;
+
+/// The result of the verification of one artifact.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum VerificationStatus {
+    /// The content has the size and the digests of the manifest.
+    Verified,
+    /// The content is missing.
+    Missing,
+    /// The size of the content differs from the manifest. The content was not read.
+    SizeMismatch,
+    /// A digest of the content differs from the manifest, or from the digest under which the body is stored.
+    HashMismatch,
+    /// The content cannot be read.
+    Unreadable,
+    /// The content is outside the workspace and not in a local file. It was not read.
+    External,
+}
+
+impl VerificationStatus {
+    /// Returns the stable lower-case name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            VerificationStatus::Verified => "verified",
+            VerificationStatus::Missing => "missing",
+            VerificationStatus::SizeMismatch => "size_mismatch",
+            VerificationStatus::HashMismatch => "hash_mismatch",
+            VerificationStatus::Unreadable => "unreadable",
+            VerificationStatus::External => "external",
+        }
+    }
+
+    /// Returns `true` if the content differs from the manifest.
+    pub fn is_drift(self) -> bool {
+        matches!(self, VerificationStatus::SizeMismatch | VerificationStatus::HashMismatch)
+    }
+}
+
+impl fmt::Display for VerificationStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// The verification of one artifact.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct VerificationReport {
+    /// The artifact.
+    pub artifact_ref: ArtifactRef,
+    /// The result.
+    pub status: VerificationStatus,
+    /// `true` if the content exists.
+    pub exists: bool,
+    /// The size of the content in bytes; `None` if it is not known.
+    pub actual_size_bytes: Option<u64>,
+    /// The size in the manifest.
+    pub expected_size_bytes: Option<u64>,
+    /// The SHA-256 digest of the content, as 64 hexadecimal digits; `None` if the content was not read.
+    pub actual_hash_value: Option<String>,
+    /// The SHA-256 digest in the manifest; `None` if the manifest has none.
+    pub expected_hash_value: Option<String>,
+    /// The time of the verification.
+    pub checked_at: Timestamp,
+    /// Descriptions of the differences, for people.
+    pub messages: Vec<String>,
+}
+
+impl VerificationReport {
+    /// Returns `true` if the content is verified.
+    pub fn verified(&self) -> bool {
+        self.status == VerificationStatus::Verified
+    }
+}
+
+/// The verification of one artifact in a sweep.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct VerificationRecord {
+    /// The artifact.
+    pub artifact_ref: ArtifactRef,
+    /// The result.
+    pub status: VerificationStatus,
+    /// The time of the verification.
+    pub checked_at: Timestamp,
+    /// The first difference; `None` if the artifact is verified.
+    pub message: Option<String>,
+}
+
+impl From<VerificationReport> for VerificationRecord {
+    fn from(report: VerificationReport) -> VerificationRecord {
+        VerificationRecord {
+            artifact_ref: report.artifact_ref,
+            status: report.status,
+            checked_at: report.checked_at,
+            message: report.messages.into_iter().next(),
+        }
+    }
+}

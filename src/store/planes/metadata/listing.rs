@@ -1,0 +1,92 @@
+//! Lists of objects, and their filter.
+
+use crate::contract::{BatchRef, Object, ObjectKind, ProjectRef, RunRef, StableRef, StageRef};
+use crate::store::error::Result;
+use crate::store::note::Note;
+use crate::store::planes::shared::Planes;
+
+/// A filter of objects. An object is listed if it belongs to every given object. The filter without values lists all
+/// objects.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ListFilter {
+    /// The project of the objects.
+    pub project_ref: Option<ProjectRef>,
+    /// The run of the objects.
+    pub run_ref: Option<RunRef>,
+    /// The stage of the objects.
+    pub stage_execution_ref: Option<StageRef>,
+    /// The batch of the objects.
+    pub batch_execution_ref: Option<BatchRef>,
+}
+
+impl ListFilter {
+    /// Creates a filter for the objects of one project.
+    pub fn of_project(project: ProjectRef) -> ListFilter {
+        ListFilter { project_ref: Some(project), ..ListFilter::default() }
+    }
+
+    /// Creates a filter for the objects of one run.
+    pub fn of_run(run: RunRef) -> ListFilter {
+        ListFilter { run_ref: Some(run), ..ListFilter::default() }
+    }
+
+    /// Returns the refs of the filter, innermost first.
+    fn refs(&self) -> impl Iterator<Item = &StableRef> {
+        let batch = self.batch_execution_ref.as_deref();
+        let (stage, run) = (self.stage_execution_ref.as_deref(), self.run_ref.as_deref());
+        [batch, stage, run, self.project_ref.as_deref()].into_iter().flatten()
+    }
+
+    /// Returns `true` if the filter accepts the object. The ref of an object begins with the refs of the objects that it
+    /// belongs to. The ref of a deployment contains only its project.
+    fn accepts(&self, object: &Object) -> bool {
+        match object {
+            Object::Deployment(deployment) => {
+                let named = [Some(&*deployment.project_ref), deployment.run_ref.as_deref()];
+                self.refs().all(|wanted| named.contains(&Some(wanted)))
+            }
+            _ => self.refs().all(|wanted| is_below(object.own_ref(), wanted)),
+        }
+    }
+}
+
+/// Returns `true` if `own` is the ref of `parent` or of an object below it.
+fn is_below(own: &StableRef, parent: &StableRef) -> bool {
+    own.value().strip_prefix(parent.value()).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+}
+
+/// A list of objects, which are in memory.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Listing<T> {
+    /// The objects.
+    pub items: Vec<T>,
+    /// Notes on missing entries of the log, and on objects that are not listed because their members are incomplete or
+    /// contradictory.
+    pub notes: Vec<Note>,
+}
+
+/// Lists the objects of a kind that the filter accepts, sorted by `key`. `of` returns the model of an object of this
+/// kind.
+pub(super) fn list<T, K: Ord>(
+    planes: &Planes,
+    kind: ObjectKind,
+    filter: &ListFilter,
+    of: impl Fn(Object) -> Option<T>,
+    key: impl Fn(&T) -> K,
+) -> Result<Listing<T>> {
+    let innermost = match kind {
+        ObjectKind::Deployment => filter.project_ref.as_deref(),
+        _ => filter.refs().next(),
+    };
+    let prefix = format!("{}:{}", kind.ref_kind(), innermost.map_or("", StableRef::value));
+    let wanted = |object: Object| if filter.accepts(&object) { of(object) } else { None };
+    let (mut items, notes) = planes.read(|view| {
+        let (items, mut notes) = view.listed(kind, prefix.as_bytes(), wanted)?;
+        notes.extend(view.notes());
+        Ok((items, notes))
+    })?;
+    items.sort_by_cached_key(key);
+    Ok(Listing { items, notes })
+}

@@ -1,0 +1,158 @@
+//! The lists of the repositories. Objects without a position come after objects with a position.
+
+use crate::contract::{
+    BatchExecution, DeploymentExecution, EnvironmentSnapshot, LineageEdge, Object, ObjectKind,
+    OperationContext, Project, ProvenanceRecord, RelationRef, Run, SampleObservation, StableRef,
+    StageExecution,
+};
+use crate::store::error::Result;
+use crate::store::planes::metadata::listing::{ListFilter, Listing, list};
+use crate::store::planes::metadata::repositories::{
+    BatchRepository, DeploymentRepository, EnvironmentRepository, OperationRepository, ProjectRepository,
+    ProvenanceRepository, RelationRepository, RunRepository, SampleRepository, StageRepository,
+};
+use crate::store::view::StoreView;
+
+/// Returns a function that returns the model of an object of one kind.
+macro_rules! model {
+    ($kind:ident) => {
+        |object| match object {
+            Object::$kind(model) => Some(model.into_inner()),
+            _ => None,
+        }
+    };
+}
+
+/// Returns a sort key. Objects without a position come after objects with a position.
+fn by_index(index: Option<u64>) -> u64 {
+    index.unwrap_or(u64::MAX)
+}
+
+impl ProjectRepository {
+    /// Lists all projects, ordered by name and ref.
+    pub fn list_projects(&self) -> Result<Listing<Project>> {
+        let key = |p: &Project| (p.name.clone(), p.project_ref.clone());
+        list(&self.planes, ObjectKind::Project, &ListFilter::default(), model!(Project), key)
+    }
+}
+
+impl RunRepository {
+    /// Lists runs, ordered by project, start and ref.
+    pub fn list_runs(&self, filter: &ListFilter) -> Result<Listing<Run>> {
+        let key = |run: &Run| (run.project_ref.clone(), run.started_at, run.run_ref.clone());
+        list(&self.planes, ObjectKind::Run, filter, model!(Run), key)
+    }
+}
+
+impl DeploymentRepository {
+    /// Lists deployments, ordered by project, name, position, start and ref; those of one run by position, start and ref.
+    pub fn list_deployment_executions(&self, filter: &ListFilter) -> Result<Listing<DeploymentExecution>> {
+        let of_run = filter.run_ref.is_some();
+        let key = |d: &DeploymentExecution| {
+            let group = (!of_run).then(|| (d.project_ref.clone(), d.deployment_name.clone()));
+            (group, by_index(d.order_index), d.started_at, d.deployment_execution_ref.clone())
+        };
+        list(&self.planes, ObjectKind::Deployment, filter, model!(Deployment), key)
+    }
+}
+
+impl StageRepository {
+    /// Lists stages, ordered by run, position, start and ref.
+    pub fn list_stage_executions(&self, filter: &ListFilter) -> Result<Listing<StageExecution>> {
+        let key = |s: &StageExecution| {
+            (s.run_ref.clone(), by_index(s.order_index), s.started_at, s.stage_execution_ref.clone())
+        };
+        list(&self.planes, ObjectKind::Stage, filter, model!(Stage), key)
+    }
+}
+
+impl BatchRepository {
+    /// Lists batches, ordered by run, stage, position, start and ref.
+    pub fn list_batch_executions(&self, filter: &ListFilter) -> Result<Listing<BatchExecution>> {
+        let key = |b: &BatchExecution| {
+            let place = (b.run_ref.clone(), b.stage_execution_ref.clone());
+            (place, by_index(b.order_index), b.started_at, b.batch_execution_ref.clone())
+        };
+        list(&self.planes, ObjectKind::Batch, filter, model!(Batch), key)
+    }
+}
+
+impl SampleRepository {
+    /// Lists samples, ordered by run, stage, batch, time of observation and ref. Samples without a batch come last in
+    /// their stage.
+    pub fn list_sample_observations(&self, filter: &ListFilter) -> Result<Listing<SampleObservation>> {
+        let key = |s: &SampleObservation| {
+            let batch = s.batch_execution_ref.clone();
+            let place = (s.run_ref.clone(), s.stage_execution_ref.clone(), batch.is_none(), batch);
+            (place, s.observed_at, s.sample_observation_ref.clone())
+        };
+        list(&self.planes, ObjectKind::Sample, filter, model!(Sample), key)
+    }
+}
+
+impl OperationRepository {
+    /// Lists operations, ordered by run, stage, batch, time of observation and ref. Operations without a batch come last
+    /// in their stage.
+    pub fn list_operation_contexts(&self, filter: &ListFilter) -> Result<Listing<OperationContext>> {
+        let key = |o: &OperationContext| {
+            let batch = o.batch_execution_ref.clone();
+            let place = (o.run_ref.clone(), o.stage_execution_ref.clone(), batch.is_none(), batch);
+            (place, o.observed_at, o.operation_context_ref.clone())
+        };
+        list(&self.planes, ObjectKind::Operation, filter, model!(Operation), key)
+    }
+}
+
+impl EnvironmentRepository {
+    /// Lists environment snapshots, ordered by run, time and ref.
+    pub fn list_environment_snapshots(&self, filter: &ListFilter) -> Result<Listing<EnvironmentSnapshot>> {
+        let key =
+            |e: &EnvironmentSnapshot| (e.run_ref.clone(), e.captured_at, e.environment_snapshot_ref.clone());
+        list(&self.planes, ObjectKind::Environment, filter, model!(Environment), key)
+    }
+}
+
+impl RelationRepository {
+    /// Lists all relations, ordered by time of recording and ref.
+    pub fn list_relations(&self) -> Result<Listing<LineageEdge>> {
+        let key = |edge: &LineageEdge| (edge.recorded_at, edge.relation_ref.clone());
+        list(&self.planes, ObjectKind::Relation, &ListFilter::default(), model!(Relation), key)
+    }
+
+    /// Lists the relations whose source or target is `subject`, ordered by time of recording and ref.
+    pub fn list_relations_for_ref(&self, subject: &StableRef) -> Result<Listing<LineageEdge>> {
+        self.ending_at(subject, |_| true)
+    }
+
+    /// Lists the relations whose source is `subject`, ordered by time of recording and ref.
+    pub fn list_relations_for_source(&self, subject: &StableRef) -> Result<Listing<LineageEdge>> {
+        self.ending_at(subject, |edge| edge.source_ref == *subject)
+    }
+
+    /// Lists the relations whose target is `subject`, ordered by time of recording and ref.
+    pub fn list_relations_for_target(&self, subject: &StableRef) -> Result<Listing<LineageEdge>> {
+        self.ending_at(subject, |edge| edge.target_ref == *subject)
+    }
+
+    fn ending_at(
+        &self,
+        subject: &StableRef,
+        wanted: impl Fn(&LineageEdge) -> bool,
+    ) -> Result<Listing<LineageEdge>> {
+        let mut listing = self.planes.read(|view| with_notes(view, view.relations_of(subject)?))?;
+        listing.items.retain(wanted);
+        listing.items.sort_by_cached_key(|edge| (edge.recorded_at, edge.relation_ref.clone()));
+        Ok(listing)
+    }
+}
+
+impl ProvenanceRepository {
+    /// Lists the provenance records of a relation, ordered by time of the assertion and ref.
+    pub fn list_provenance_for_relation(&self, relation: &RelationRef) -> Result<Listing<ProvenanceRecord>> {
+        self.planes.read(|view| with_notes(view, view.provenance_of(relation)?))
+    }
+}
+
+fn with_notes<T>(view: &StoreView<'_>, items: Vec<T>) -> Result<Listing<T>> {
+    Ok(Listing { items, notes: view.notes() })
+}

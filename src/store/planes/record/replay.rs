@@ -1,0 +1,172 @@
+//! The replay of records: a check of the log, and then a scan.
+
+use crate::store::error::{Error, Result};
+use crate::store::planes::error::PlaneError;
+use crate::store::planes::record::filter::ScanFilter;
+use crate::store::planes::record::gap::{IntegrityState, KnownGap};
+use crate::store::planes::record::integrity::check_log;
+use crate::store::planes::record::item::{MalformedRecord, SalvagedRecord, ScanItem, StoredRecord};
+use crate::store::planes::record::salvage::salvaged;
+use crate::store::planes::record::scan::RecordScan;
+use crate::store::planes::shared::Planes;
+use std::fmt;
+use std::str::FromStr;
+
+/// The reaction of a replay to damage. Its text form is the name in lower case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum ReplayMode {
+    /// Damage is an error, which names its place.
+    #[default]
+    Strict,
+    /// Readable records are returned, and damage is reported as known gaps.
+    Tolerant,
+    /// As [`ReplayMode::Tolerant`]. Malformed payloads, and entries that were found in damaged bytes, are returned too.
+    Lenient,
+}
+
+impl ReplayMode {
+    /// All modes.
+    pub const ALL: &'static [ReplayMode] = &[ReplayMode::Strict, ReplayMode::Tolerant, ReplayMode::Lenient];
+
+    /// Returns the stable lower-case name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ReplayMode::Strict => "strict",
+            ReplayMode::Tolerant => "tolerant",
+            ReplayMode::Lenient => "lenient",
+        }
+    }
+}
+
+impl fmt::Display for ReplayMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl FromStr for ReplayMode {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<ReplayMode> {
+        ReplayMode::ALL.iter().copied().find(|mode| mode.as_str() == text).ok_or_else(|| {
+            let reason = format!("{text:?} is not one of strict, tolerant, lenient");
+            let code = "record_store_invalid_replay_mode";
+            PlaneError::ScanFilterInvalid { code, field: "mode".to_owned(), reason }.into()
+        })
+    }
+}
+
+/// The result of a replay.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct ReplayResult {
+    /// The records, in the order in which they were appended. An export leaves the list empty.
+    pub records: Vec<StoredRecord>,
+    /// The number of records.
+    pub record_count: u64,
+    /// The mode.
+    pub mode: ReplayMode,
+    /// The state of the log.
+    pub integrity_state: IntegrityState,
+    /// The damage of the log, at most about 10,000 places. Damage anywhere counts, because it is not known which records
+    /// were lost.
+    pub known_gaps: Vec<KnownGap>,
+    /// A text for each known gap and each malformed entry, in the same order.
+    pub warnings: Vec<String>,
+    /// The entries that are intact and cannot be read as records; empty unless the mode is [`ReplayMode::Lenient`].
+    pub malformed: Vec<MalformedRecord>,
+    /// The entries that were found in damaged bytes; empty unless the mode is [`ReplayMode::Lenient`].
+    pub salvaged: Vec<SalvagedRecord>,
+}
+
+/// The greatest number of malformed entries in a result. Further ones are counted in a warning.
+const MALFORMED_MAX: u64 = 10_000;
+
+/// Replays records, and calls `receive` with each record that the filter accepts. The list of records of the result is
+/// empty.
+pub(super) fn replay_into(
+    planes: &Planes,
+    filter: &ScanFilter,
+    mode: ReplayMode,
+    mut receive: impl FnMut(StoredRecord) -> Result<()>,
+) -> Result<ReplayResult> {
+    filter.check()?;
+    let check = check_log(planes)?;
+    let mut result = ReplayResult {
+        records: Vec::new(),
+        record_count: 0,
+        mode,
+        integrity_state: check.state,
+        known_gaps: check.issues,
+        warnings: Vec::new(),
+        malformed: Vec::new(),
+        salvaged: Vec::new(),
+    };
+    let is_strict = mode == ReplayMode::Strict;
+    if is_strict && let Some(first) = result.known_gaps.first() {
+        return Err(unhealthy(first, result.known_gaps.len() as u64 - 1 + check.issues_omitted));
+    }
+    let (mut malformed, mut texts) = (0, Vec::new());
+    for item in RecordScan::begin(planes, filter)? {
+        match item? {
+            ScanItem::Record(stored) => {
+                result.record_count += 1;
+                receive(*stored)?;
+            }
+            ScanItem::Gap(gap) if result.known_gaps.iter().any(|known| known.is_same_loss(&gap)) => {}
+            ScanItem::Gap(gap) if is_strict => return Err(unhealthy(&gap, 0)),
+            ScanItem::Gap(gap) => {
+                result.integrity_state = IntegrityState::Corrupted;
+                result.known_gaps.push(*gap);
+            }
+            ScanItem::Malformed(entry) if is_strict => return Err(unreadable(&entry)),
+            ScanItem::Malformed(entry) => {
+                malformed += 1;
+                let state =
+                    if entry.is_unknown { IntegrityState::Degraded } else { IntegrityState::Corrupted };
+                result.integrity_state = result.integrity_state.max(state);
+                if malformed <= MALFORMED_MAX {
+                    texts.push(format!(
+                        "the {} at {} cannot be read: {}",
+                        entry.kind, entry.position, entry.reason
+                    ));
+                    result.malformed.extend((mode == ReplayMode::Lenient).then_some(*entry));
+                }
+            }
+        }
+    }
+    result.warnings = result.known_gaps.iter().map(ToString::to_string).chain(texts).collect();
+    if check.issues_omitted > 0 {
+        result.warnings.push(format!("{} further damaged places are not listed", check.issues_omitted));
+    }
+    if malformed > MALFORMED_MAX {
+        result
+            .warnings
+            .push(format!("{} further malformed entries are not listed", malformed - MALFORMED_MAX));
+    }
+    if mode == ReplayMode::Lenient {
+        let (found, further) = salvaged(planes, &result.known_gaps)?;
+        result.salvaged = found;
+        if further > 0 {
+            result.warnings.push(format!("{further} further salvaged entries are not listed"));
+        }
+    }
+    Ok(result)
+}
+
+fn unhealthy(first: &KnownGap, more: u64) -> Error {
+    let KnownGap { stream, segment, offset, .. } = *first;
+    PlaneError::ReplayUnhealthy { stream, segment, offset, message: first.to_string(), more }.into()
+}
+
+fn unreadable(entry: &MalformedRecord) -> Error {
+    PlaneError::ReplayUnhealthy {
+        stream: Some(entry.position.stream),
+        segment: None,
+        offset: None,
+        message: format!("the {} at {} cannot be read: {}", entry.kind, entry.position, entry.reason),
+        more: 0,
+    }
+    .into()
+}

@@ -1,0 +1,214 @@
+//! The scan of records: a lazy iterator in the order in which the records were appended.
+
+use crate::contract::{RecordType, Timestamp};
+use crate::engine::entry::{Entry, Position, Stamp};
+use crate::engine::log::ordered::{Ordered, OrderedReader};
+use crate::engine::projection::Note as EngineNote;
+use crate::projections::entry::Captured;
+use crate::projections::kind::{DEGRADED, EVENT, METRIC, SPAN, kind_name};
+use crate::store::error::Result;
+use crate::store::planes::record::filter::ScanFilter;
+use crate::store::planes::record::gap::KnownGap;
+use crate::store::planes::record::item::{MalformedRecord, ScanItem, StoredRecord};
+use crate::store::planes::shared::Planes;
+use crate::store::record_ref::record_at;
+use crate::store::view::StoreView;
+use std::collections::VecDeque;
+
+/// The number of entries that are read and judged at once.
+const BATCH_ENTRIES: usize = 512;
+const FAMILIES: [RecordType; 4] =
+    [RecordType::Event, RecordType::Metric, RecordType::Span, RecordType::Degraded];
+
+/// An iterator over the records that a filter accepts, in the order in which they were appended. It returns the records
+/// that were in the log when the scan began. A record that is in the log several times is returned once.
+///
+/// The iterator has at most 512 entries in memory. With a run in the filter, it also has 32 bytes for each record of
+/// this run, and reads only the records of this run. The iterator ends after the first error.
+#[derive(Debug)]
+#[must_use = "the scan reads nothing until the iterator is advanced"]
+pub struct RecordScan {
+    planes: Planes,
+    filter: ScanFilter,
+    source: Source,
+    ready: VecDeque<ScanItem>,
+    has_ended: bool,
+}
+
+/// The source of the entries of a scan.
+#[derive(Debug)]
+enum Source {
+    /// All entries of the log.
+    Log(Box<OrderedReader>),
+    /// The records of one run, by their stamps.
+    Run(std::vec::IntoIter<Stamp>),
+}
+
+/// An entry that was read and is not judged yet.
+enum Read {
+    Item(ScanItem),
+    /// A record of an import. Other entries may contain the same record.
+    Imported(Box<StoredRecord>, Stamp),
+}
+
+impl RecordScan {
+    /// Begins a scan. Errors: the filter is invalid, or the log cannot be read.
+    pub(super) fn begin(planes: &Planes, filter: &ScanFilter) -> Result<RecordScan> {
+        filter.check()?;
+        let families = filter.record_type.map_or_else(|| FAMILIES.to_vec(), |family| vec![family]);
+        let (source, ready) = planes.read(|view| {
+            let Some(run) = &filter.run_ref else {
+                return Ok((Source::Log(Box::new(view.view.scan()?)), VecDeque::new()));
+            };
+            let stamps = view.record_stamps(run, &families, filter.stage_execution_ref.as_ref())?;
+            // The tables name no record in a gap, so the gaps of the log precede the records.
+            let gaps = view.view.notes().iter().filter_map(|note| match note {
+                EngineNote::Gap(gap) => Some(ScanItem::Gap(Box::new(gap.into()))),
+                _ => None,
+            });
+            Ok((Source::Run(stamps.into_iter()), gaps.collect()))
+        })?;
+        Ok(RecordScan { planes: planes.clone(), filter: filter.clone(), source, ready, has_ended: false })
+    }
+
+    /// Reads the next entries. Returns `false` at the end.
+    fn fill(&mut self) -> Result<bool> {
+        match &mut self.source {
+            Source::Log(reader) => {
+                let mut read = Vec::new();
+                for _ in 0..BATCH_ENTRIES {
+                    match reader.next_item()? {
+                        Some(Ordered::Entry(entry)) => read.extend(read_entry(entry)),
+                        Some(Ordered::Gap(gap)) => {
+                            read.push(Read::Item(ScanItem::Gap(Box::new((&gap).into()))))
+                        }
+                        None if read.is_empty() => return Ok(false),
+                        None => break,
+                    }
+                }
+                self.judge(read)?;
+            }
+            Source::Run(stamps) => {
+                let stamps: Vec<Stamp> = stamps.by_ref().take(BATCH_ENTRIES).collect();
+                if stamps.is_empty() {
+                    return Ok(false);
+                }
+                // The tables have chosen one entry of each record already.
+                let positions: Vec<Position> = stamps.iter().map(Stamp::position).collect();
+                let entries = self.planes.read(|view| Ok(view.view.entries(&positions)?))?;
+                for (entry, stamp) in entries.into_iter().zip(stamps) {
+                    match entry.map(read_entry) {
+                        Some(read) => self.ready.extend(read.map(Read::into_item)),
+                        None => self.ready.push_back(ScanItem::Gap(Box::new(unreadable(stamp)))),
+                    }
+                }
+            }
+        }
+        Ok(true)
+    }
+
+    /// Adds the items that were read from the log. Of several entries with the same record, only the effective one is
+    /// added.
+    fn judge(&mut self, read: Vec<Read>) -> Result<()> {
+        let is_effective = |view: &StoreView<'_>| {
+            let mut flags = Vec::new();
+            for item in &read {
+                flags.push(match item {
+                    Read::Item(_) => true,
+                    Read::Imported(stored, stamp) => view.is_effective(stored.record_ref(), *stamp)?,
+                });
+            }
+            Ok(flags)
+        };
+        let has_imported = read.iter().any(|item| matches!(item, Read::Imported(..)));
+        let flags = if has_imported { self.planes.read(is_effective)? } else { vec![true; read.len()] };
+        let kept = read.into_iter().zip(flags).filter_map(|(item, kept)| kept.then(|| item.into_item()));
+        self.ready.extend(kept);
+        Ok(())
+    }
+
+    fn advance(&mut self) -> Result<Option<ScanItem>> {
+        loop {
+            while let Some(item) = self.ready.pop_front() {
+                match &item {
+                    ScanItem::Record(stored) if !self.filter.accepts(&stored.record) => {}
+                    _ => return Ok(Some(item)),
+                }
+            }
+            if !self.fill()? {
+                return Ok(None);
+            }
+        }
+    }
+}
+
+impl Iterator for RecordScan {
+    type Item = Result<ScanItem>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.has_ended {
+            return None;
+        }
+        let item = self.advance().transpose();
+        self.has_ended = !matches!(item, Some(Ok(_)));
+        item
+    }
+}
+
+impl Read {
+    fn into_item(self) -> ScanItem {
+        match self {
+            Read::Item(item) => item,
+            Read::Imported(stored, _) => ScanItem::Record(stored),
+        }
+    }
+}
+
+/// Reads an entry as a record. Returns `None` for an entry of another known kind.
+fn read_entry(entry: Entry) -> Option<Read> {
+    let kind = kind_name(entry.kind);
+    if kind.is_some() && ![EVENT, METRIC, SPAN, DEGRADED].contains(&entry.kind) {
+        return None;
+    }
+    let stamp = entry.stamp;
+    let (reason, is_unknown) = match Captured::of_entry(&entry) {
+        Ok(Some(captured)) => {
+            let is_imported = captured.fact.observation().is_some_and(|(_, identity)| identity.is_some());
+            match record_at(captured.fact, stamp) {
+                Ok(record) => {
+                    let (position, appended_at) = (stamp.position(), Timestamp::from_nanos(stamp.time));
+                    let stored = Box::new(StoredRecord { record: record?, position, appended_at });
+                    return Some(match is_imported {
+                        true => Read::Imported(stored, stamp),
+                        false => Read::Item(ScanItem::Record(stored)),
+                    });
+                }
+                Err(e) => (format!("the record breaks a rule: {e}"), false),
+            }
+        }
+        Ok(None) => (format!("this build does not read version {} of this kind", entry.version.0), true),
+        Err(e) => (format!("the payload cannot be decoded: {e}"), false),
+    };
+    Some(Read::Item(ScanItem::Malformed(Box::new(MalformedRecord {
+        position: stamp.position(),
+        appended_at: Timestamp::from_nanos(stamp.time),
+        kind: kind.map_or_else(|| entry.kind.0.to_string(), str::to_owned),
+        is_unknown,
+        reason,
+        payload: entry.payload,
+    }))))
+}
+
+/// Returns the gap for a record that is in the tables and cannot be read from the log.
+fn unreadable(stamp: Stamp) -> KnownGap {
+    KnownGap {
+        code: "record_unreadable",
+        message: format!("the record at {} cannot be read from the log", stamp.position()),
+        stream: Some(stamp.stream),
+        segment: None,
+        offset: None,
+        len: None,
+        start_sequence: Some(stamp.seq),
+        end_sequence: Some(stamp.seq),
+    }
+}

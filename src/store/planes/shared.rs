@@ -1,0 +1,150 @@
+//! The parts of a workspace that its planes share.
+
+use crate::contract::{Severity, Timestamp};
+use crate::engine::log::Durability;
+use crate::engine::projection::Note as EngineNote;
+use crate::engine::storage::Storage;
+use crate::engine::{self, TransactionLock};
+use crate::store::error::{Error, Result};
+use crate::store::journal::Journal;
+use crate::store::note::Note;
+use crate::store::planes::error::PlaneError;
+use crate::store::view::StoreView;
+use crate::store::workspace::Store;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The time that a write waits for the lock of the planes.
+const LOCK_WAIT: Duration = Duration::from_secs(10);
+
+/// The parts of a workspace that its planes share. Clones share these parts.
+#[derive(Debug, Clone)]
+pub(crate) struct Planes(Arc<Parts>);
+
+/// The directories of a workspace that the planes use besides those of the log and of the bodies.
+#[derive(Debug, Clone)]
+pub(crate) struct PlaneDirs {
+    /// The directory of the generations, the files of the tables.
+    pub(crate) generations: PathBuf,
+    /// The directory of the lock file.
+    pub(crate) recovery: PathBuf,
+    /// The directory for copies of damaged files.
+    pub(crate) quarantine: PathBuf,
+}
+
+/// The planes that may be written.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct PlaneWrites {
+    /// `true` if objects may be written.
+    pub(crate) metadata: bool,
+    /// `true` if records may be written.
+    pub(crate) records: bool,
+    /// `true` if artifacts may be written.
+    pub(crate) artifacts: bool,
+}
+
+#[derive(Debug)]
+struct Parts {
+    store: Store,
+    journal: Arc<Journal>,
+    dirs: PlaneDirs,
+    writes: PlaneWrites,
+    durability: Durability,
+    lock: TransactionLock,
+}
+
+impl Planes {
+    /// Creates the shared parts. `durability` is the durability of appended records, at least
+    /// [`Durability::Flush`]: a buffered record would not be visible to the next process that decides.
+    pub(crate) fn new(
+        store: Store,
+        journal: Arc<Journal>,
+        dirs: PlaneDirs,
+        writes: PlaneWrites,
+        durability: Durability,
+    ) -> Planes {
+        let lock = TransactionLock::default();
+        let durability = durability.max(Durability::Flush);
+        Planes(Arc::new(Parts { store, journal, dirs, writes, durability, lock }))
+    }
+
+    pub(super) fn store(&self) -> &Store {
+        &self.0.store
+    }
+
+    pub(super) fn journal(&self) -> &Journal {
+        &self.0.journal
+    }
+
+    pub(super) fn storage(&self) -> &Arc<dyn Storage> {
+        self.0.journal.storage()
+    }
+
+    pub(super) fn dirs(&self) -> &PlaneDirs {
+        &self.0.dirs
+    }
+
+    pub(super) fn writes(&self) -> PlaneWrites {
+        self.0.writes
+    }
+
+    pub(super) fn durability(&self) -> Durability {
+        self.0.durability
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        Timestamp::from_nanos(self.storage().now())
+    }
+
+    /// Calls `question` with one consistent view that includes the captures that this process has buffered. If the
+    /// buffered captures cannot be written to the log, the view has a note. Later appends have later times than the
+    /// entries of the view.
+    pub(super) fn read<T>(&self, question: impl Fn(&StoreView<'_>) -> Result<T>) -> Result<T> {
+        let Parts { store, journal, .. } = &*self.0;
+        let noted = journal.flush().err().map(|e| store.with_note(not_flushed(&e)));
+        let answer = noted.as_ref().unwrap_or(store).read(question);
+        // `observe` refuses a time that is too far ahead of this machine's clock. The result is ignored, because a note
+        // of the view names the stream with such a time.
+        journal.observe(store.latest_seen());
+        answer
+    }
+
+    /// Calls `question` as [`Planes::read`] does, for a decision about a write. Error: a stream cannot be read, so that the
+    /// decision could be wrong.
+    pub(super) fn judge<T>(&self, question: impl Fn(&StoreView<'_>) -> Result<T>) -> Result<T> {
+        self.read(|view| {
+            let is_unreadable = |note: &&EngineNote| {
+                matches!(note, EngineNote::StreamUnreadable { .. } | EngineNote::Newer { .. })
+            };
+            match view.view.notes().iter().find(is_unreadable) {
+                Some(note) => Err(engine::Error::ViewIncomplete { reason: note.to_string() }.into()),
+                None => question(view),
+            }
+        })
+    }
+
+    /// Calls `write` while no other plane on this machine decides about a write. Errors: the lock cannot be acquired.
+    pub(super) fn decide<T>(&self, write: impl FnOnce() -> Result<T>) -> Result<T> {
+        let path = self.0.dirs.recovery.join("planes.lock");
+        let storage = Arc::clone(self.storage());
+        let held = self.0.lock.acquire(storage.as_ref(), &path, LOCK_WAIT)?;
+        let result = write();
+        drop(held);
+        result
+    }
+
+    /// Returns an error if `is_allowed` is false. `what` names the plane, and `code` is the code of the error.
+    pub(super) fn check_writable(is_allowed: bool, what: &'static str, code: &'static str) -> Result<()> {
+        if is_allowed { Ok(()) } else { Err(PlaneError::ReadOnly { what, code }.into()) }
+    }
+}
+
+/// Returns the note for buffered captures that could not be written to the log.
+fn not_flushed(e: &Error) -> Note {
+    let message = format!(
+        "captures buffered in this process could not be written to the log: {}",
+        engine::fault::chain(e)
+    );
+    Note::new(Severity::Error, "batch_not_handed_over", message)
+}
