@@ -30,6 +30,8 @@ mod fuzz_corpus;
 mod golden;
 #[cfg(feature = "cli")]
 mod golden_answers;
+#[cfg(feature = "cli")]
+mod history;
 mod ingest;
 mod interchange;
 mod interpretation_settings;

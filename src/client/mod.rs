@@ -8,6 +8,7 @@ mod error;
 pub(crate) mod exec;
 #[cfg(feature = "cli")]
 mod file;
+mod history;
 mod ingest;
 mod interchange;
 mod load;

@@ -48,6 +48,12 @@ pub enum Error {
         /// The name that was looked up.
         asked: String,
     },
+    /// No fact in the log is about the object.
+    #[error("no fact in the log is about {asked:?}")]
+    ObjectNotFound {
+        /// The ref that was looked up.
+        asked: String,
+    },
     /// The run of an artifact is not in the workspace.
     #[error("the run {run} of {artifact} is not in the workspace")]
     ArtifactOriginIncomplete {
@@ -94,6 +100,7 @@ impl Error {
             Error::InvalidMetricCondition { .. } => "query_invalid_metric_condition",
             Error::InvalidFilter { .. } => "query_invalid_filter",
             Error::PartNotFound { .. } => "query_part_not_found",
+            Error::ObjectNotFound { .. } => "query_object_not_found",
             Error::ArtifactOriginIncomplete { .. } => "query_artifact_origin_incomplete",
             Error::ComparesTooFewRuns { .. } => "compare_requires_multiple_runs",
             Error::InvalidDepth { .. } => "lineage_invalid_max_depth",
@@ -118,6 +125,10 @@ impl Error {
                 Some(format!("the fault is at {at}; docs/QUERY.md describes filters"))
             }
             Error::PartNotFound { .. } => Some("`contexta run show` lists the stages of a run".into()),
+            Error::ObjectNotFound { .. } => Some(
+                "give the ref of a run or of one of its parts, such as stage:project.run.train; a record has no history"
+                    .into(),
+            ),
             Error::ArtifactOriginIncomplete { .. } => {
                 Some("import or merge the workspace that contains the run".into())
             }

@@ -21,8 +21,8 @@ pub mod report;
 pub mod trend;
 
 pub use crate::store::{
-    ArtifactRow, Attempts, EnvironmentRow, Note, ProjectRow, RecordRow, RunRow, SeriesKey, SeriesPoint,
-    SeriesRow, Severity, StageRow, Store, WriterRow,
+    ArtifactRow, Attempts, EnvironmentRow, HistoryEntry, HistoryValue, Note, ProjectRow, RecordRow, RunRow,
+    SeriesKey, SeriesPoint, SeriesRow, Severity, StageRow, Store, ValueState, WriterRow,
 };
 pub use aggregation::{MetricAggregate, RunStatusDistribution, RunSummaryTable, StageAggregate};
 pub use alert::{AlertPolicy, AlertReport, AlertResult, AlertRule};
@@ -41,9 +41,9 @@ pub use metric::{Measurement, Selection};
 pub use provenance::{EnvironmentDiff, ReproducibilityAudit, ValueChange};
 pub use query::search::SearchPolicy;
 pub use query::{
-    ArtifactHits, ArtifactSearch, BatchList, Comparison, DeploymentList, Filter, MetricCondition,
-    ProjectList, RecordPage, RecordQuery, RunColumn, RunList, RunListQuery, RunSearch, RunSnapshot,
-    RunSummary, SampleList, StepPoint, StepSeries, StepSeriesQuery, TimeRange,
+    ArtifactHits, ArtifactSearch, BatchList, Comparison, DeploymentList, Filter, History, HistoryQuery,
+    MetricCondition, ProjectList, RecordPage, RecordQuery, RunColumn, RunList, RunListQuery, RunSearch,
+    RunSnapshot, RunSummary, SampleList, StepPoint, StepSeries, StepSeriesQuery, TimeRange,
 };
 pub use report::{Block, Cell, Excerpt, ReportDocument, ReportPolicy, ReportSection, Table, TreeItem};
 pub use trend::{

@@ -2,6 +2,7 @@
 
 pub mod condition;
 pub mod filter;
+pub mod history;
 pub mod line;
 pub mod listing;
 pub mod record_page;
@@ -14,6 +15,7 @@ pub mod time_range;
 
 pub use condition::{Comparison, MetricCondition};
 pub use filter::Filter;
+pub use history::{History, HistoryQuery};
 pub use line::{RecordLine, record_line};
 pub use listing::{BatchList, DeploymentList, ProjectList, SampleList};
 pub use record_page::{RecordPage, RecordQuery};

@@ -2,6 +2,7 @@
 //! an edge has only the type and the two refs of an edge. New versions add members, but never remove them.
 
 mod comparisons;
+mod history;
 mod interchange;
 mod lineage;
 mod parts;
@@ -17,10 +18,10 @@ use crate::contract::json::write::pretty;
 use crate::contract::{ProvenanceRecord, Result, RunRef, Value};
 use crate::interpretation::{
     AlertReport, AnomalyReport, AnomalyResult, ArtifactHits, ArtifactSizeTrend, BatchList, BestRun,
-    DeploymentList, DiagnosticsResult, DurationTrend, EnvironmentDiff, LineageTraversal, MetricAggregate,
-    MetricBaseline, MetricTrend, MultiRunComparison, Note, ProjectList, RecordPage, ReportComparison,
-    ReportDocument, ReproducibilityAudit, RunComparison, RunList, RunSnapshot, RunStatusDistribution,
-    RunSummaryTable, SampleList, StepSeries,
+    DeploymentList, DiagnosticsResult, DurationTrend, EnvironmentDiff, History, LineageTraversal,
+    MetricAggregate, MetricBaseline, MetricTrend, MultiRunComparison, Note, ProjectList, RecordPage,
+    ReportComparison, ReportDocument, ReproducibilityAudit, RunComparison, RunList, RunSnapshot,
+    RunStatusDistribution, RunSummaryTable, SampleList, StepSeries,
 };
 use crate::recovery::{DumpedEntry, MergeReport, RebuildReport, StreamRow, VerifyReport};
 use crate::surfaces::escape;
@@ -64,6 +65,7 @@ json_forms! {
     DurationTrend => services::duration_trend,
     EnvironmentDiff => services::environment_diff,
     ExportReport => interchange::export,
+    History => history::history,
     ImportReport => interchange::import,
     LineageTraversal => lineage::lineage,
     MergeReport => recovery::merge,

@@ -6,7 +6,7 @@ use crate::interchange::jsonl;
 use crate::recovery::Head;
 use crate::surfaces::cli::query_args::{
     AlertArgs, AnomalyArgs, CompareArgs, CompareManyArgs, CsvCommand, DiagnosticsArgs, ExportHtmlArgs,
-    MetricArgs, ProvenanceCommand, RenderArgs, RunArgs, RunListArgs, SearchCommand, pair,
+    HistoryArgs, MetricArgs, ProvenanceCommand, RenderArgs, RunArgs, RunListArgs, SearchCommand, pair,
 };
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -87,6 +87,9 @@ pub(super) enum Command {
     Provenance(ProvenanceCommand),
     /// Show what an object was made from, and what was made from it
     Lineage(LineageArgs),
+    /// Show every entry of the log about an object, except records: the values that it set, and whether they are
+    /// effective, superseded or in conflict
+    History(HistoryArgs),
     /// Write a report as Markdown
     #[command(subcommand)]
     Report(ReportCommand),

@@ -140,6 +140,7 @@ fn dispatch(cli: &Cli, out: &Output) -> Outcome {
         Command::Provenance(ProvenanceCommand::Audit(args)) => commands::provenance::audit(cli, args, out),
         Command::Provenance(ProvenanceCommand::Diff(args)) => commands::provenance::diff(cli, args, out),
         Command::Lineage(args) => commands::lineage::run(cli, args, out),
+        Command::History(args) => commands::history::run(cli, args, out),
         Command::Report(ReportCommand::Snapshot(args)) => commands::report::snapshot(cli, args, out),
         Command::Report(ReportCommand::Compare(args)) => commands::report::compare(cli, args, out),
         Command::Verify(args) => Ok(commands::verify::run(cli, args, out)),

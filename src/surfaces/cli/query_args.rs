@@ -115,6 +115,19 @@ fn count(name: &str, number: i64) -> Result<usize, Failure> {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct HistoryArgs {
+    /// Ref of a run, of a part of a run, or of another object, such as stage:project.run.train; or a run
+    #[arg(value_name = "REF")]
+    pub(super) subject: String,
+    /// At most this many entries
+    #[arg(long, value_name = "N", default_value_t = 1000)]
+    pub(super) limit: usize,
+    /// Number of entries to skip
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(super) offset: usize,
+}
+
+#[derive(Debug, Args)]
 pub(super) struct CompareManyArgs {
     /// Runs to compare
     #[arg(value_name = "RUN", required = true)]

@@ -2,6 +2,7 @@
 //! `interpretation::report`, because the library offers them as well.
 
 mod digest;
+mod history;
 mod import;
 mod lineage;
 mod merge;
@@ -13,6 +14,7 @@ mod streams;
 mod verify;
 
 pub(crate) use digest::digest;
+pub(crate) use history::history;
 pub(crate) use import::import;
 pub(crate) use lineage::lineage;
 pub(crate) use merge::merge;

@@ -13,6 +13,7 @@ pub(super) mod exec;
 pub(super) mod export;
 pub(super) mod export_csv;
 pub(super) mod export_html;
+pub(super) mod history;
 pub(super) mod import;
 pub(super) mod ingest;
 pub(super) mod init;
