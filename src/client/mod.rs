@@ -1,6 +1,7 @@
 //! Floor 6: [`Contexta`], an open workspace. It captures runs, answers queries, and checks and recovers the workspace.
 
 mod artifacts;
+mod baseline;
 mod capture;
 mod contexta;
 mod error;
@@ -8,6 +9,7 @@ mod error;
 pub(crate) mod exec;
 #[cfg(feature = "cli")]
 mod file;
+mod groups;
 mod history;
 mod ingest;
 mod interchange;

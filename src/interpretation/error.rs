@@ -16,6 +16,27 @@ pub enum Error {
         /// The reason why the query is invalid.
         reason: String,
     },
+    /// A query for the points of a metric is invalid.
+    #[error("the query for the points of a metric is invalid: {reason}")]
+    InvalidStepSeriesQuery {
+        /// The reason why the query is invalid.
+        reason: String,
+    },
+    /// A query for groups of runs is invalid.
+    #[error("the query for groups of runs is invalid: {reason}")]
+    InvalidGroupQuery {
+        /// The reason why the query is invalid.
+        reason: String,
+    },
+    /// A text is not the token of a page.
+    #[error("the page token is invalid: {reason}")]
+    InvalidPageToken {
+        /// The fault.
+        reason: &'static str,
+    },
+    /// The token of a page belongs to another query.
+    #[error("the page token belongs to a query with other conditions or with another order")]
+    PageTokenOfOtherQuery,
     /// A time range is invalid.
     #[error("the time range is invalid: {reason}")]
     InvalidTimeRange {
@@ -96,6 +117,10 @@ impl Error {
         match self {
             Error::Store(e) => e.code(),
             Error::InvalidRunListQuery { .. } => "query_invalid_run_list_query",
+            Error::InvalidStepSeriesQuery { .. } => "query_invalid_step_series_query",
+            Error::InvalidGroupQuery { .. } => "query_invalid_group_query",
+            Error::InvalidPageToken { .. } => "query_invalid_page_token",
+            Error::PageTokenOfOtherQuery => "query_page_token_of_other_query",
             Error::InvalidTimeRange { .. } => "query_invalid_time_range",
             Error::InvalidMetricCondition { .. } => "query_invalid_metric_condition",
             Error::InvalidFilter { .. } => "query_invalid_filter",
@@ -114,11 +139,16 @@ impl Error {
         match self {
             Error::Store(e) => e.hint(),
             Error::InvalidRunListQuery { .. }
+            | Error::InvalidStepSeriesQuery { .. }
+            | Error::InvalidGroupQuery { .. }
             | Error::InvalidTimeRange { .. }
             | Error::InvalidMetricCondition { .. }
             | Error::ComparesTooFewRuns { .. }
             | Error::InvalidDepth { .. }
             | Error::InvalidAlertRule { .. } => None,
+            Error::InvalidPageToken { .. } | Error::PageTokenOfOtherQuery => {
+                Some("repeat the query without a page token, and use the token of its answer".into())
+            }
             Error::InvalidFilter { text, column, .. } => {
                 let rest: String = text.chars().skip(column.saturating_sub(1)).collect();
                 let at = if rest.is_empty() { "the end".to_owned() } else { format!("{rest:?}") };

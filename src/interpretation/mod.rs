@@ -7,17 +7,21 @@
 pub mod aggregation;
 pub mod alert;
 pub mod anomaly;
+pub mod baseline;
 pub mod compare;
+pub mod curve;
 pub mod diagnostics;
 pub mod direction;
 pub mod error;
 pub mod evidence;
+pub mod group;
 pub mod lineage;
 pub mod metric;
 mod number;
 pub mod provenance;
 pub mod query;
 pub mod report;
+pub mod statistics;
 pub mod trend;
 
 pub use crate::store::{
@@ -27,25 +31,29 @@ pub use crate::store::{
 pub use aggregation::{MetricAggregate, RunStatusDistribution, RunSummaryTable, StageAggregate};
 pub use alert::{AlertPolicy, AlertReport, AlertResult, AlertRule};
 pub use anomaly::{AnomalyPolicy, AnomalyQuery, AnomalyReport, AnomalyResult, MetricBaseline};
+pub use baseline::BaselineDifference;
 pub use compare::{
     ArtifactChange, ArtifactKindCounts, BestRun, BestRunOptions, ComparePolicy, Goal, MetricDelta, MetricRow,
     MultiRunComparison, ParamDelta, ProvenanceComparison, RankedRun, ReportComparison, RunComparison,
     SectionDiff, StageComparison,
 };
+pub use curve::{Smoothing, StepRanges};
 pub use diagnostics::{DiagnosticsIssue, DiagnosticsPolicy, DiagnosticsResult};
 pub use direction::Directions;
 pub use error::{Error, Result};
 pub use evidence::{CompletenessNote, EvidenceLink};
+pub use group::{GroupColumn, GroupPoint, GroupQuery, RunGroup, RunGroups};
 pub use lineage::{Direction, ImpliedEdge, ImpliedKind, LineageTraversal, TraversedEdge, VisitedRef};
 pub use metric::{Measurement, Selection};
 pub use provenance::{EnvironmentDiff, ReproducibilityAudit, ValueChange};
 pub use query::search::SearchPolicy;
 pub use query::{
     ArtifactHits, ArtifactSearch, BatchList, Comparison, DeploymentList, Filter, History, HistoryQuery,
-    MetricCondition, ProjectList, RecordPage, RecordQuery, RunColumn, RunList, RunListQuery, RunSearch,
-    RunSnapshot, RunSummary, SampleList, StepPoint, StepSeries, StepSeriesQuery, TimeRange,
+    MetricCondition, PageToken, ProjectList, RecordPage, RecordQuery, RunColumn, RunList, RunListQuery,
+    RunSearch, RunSnapshot, RunSummary, SampleList, StepPoint, StepSeries, StepSeriesQuery, TimeRange,
 };
 pub use report::{Block, Cell, Excerpt, ReportDocument, ReportPolicy, ReportSection, Table, TreeItem};
+pub use statistics::Statistics;
 pub use trend::{
     ArtifactSizePoint, ArtifactSizeTrend, DurationTrend, MetricTrend, StageDurationPoint, TrendPoint,
     TrendPolicy,

@@ -2,6 +2,7 @@
 //! an edge has only the type and the two refs of an edge. New versions add members, but never remove them.
 
 mod comparisons;
+mod groups;
 mod history;
 mod interchange;
 mod lineage;
@@ -20,7 +21,7 @@ use crate::interpretation::{
     AlertReport, AnomalyReport, AnomalyResult, ArtifactHits, ArtifactSizeTrend, BatchList, BestRun,
     DeploymentList, DiagnosticsResult, DurationTrend, EnvironmentDiff, History, LineageTraversal,
     MetricAggregate, MetricBaseline, MetricTrend, MultiRunComparison, Note, ProjectList, RecordPage,
-    ReportComparison, ReportDocument, ReproducibilityAudit, RunComparison, RunList, RunSnapshot,
+    ReportComparison, ReportDocument, ReproducibilityAudit, RunComparison, RunGroups, RunList, RunSnapshot,
     RunStatusDistribution, RunSummaryTable, SampleList, StepSeries,
 };
 use crate::recovery::{DumpedEntry, MergeReport, RebuildReport, StreamRow, VerifyReport};
@@ -81,6 +82,7 @@ json_forms! {
     ReportDocument => report::report,
     ReproducibilityAudit => services::audit,
     RunComparison => comparisons::comparison,
+    RunGroups => groups::groups,
     RunList => queries::run_list,
     RunSnapshot => queries::run_snapshot,
     RunStatusDistribution => services::status_distribution,

@@ -4,9 +4,11 @@ use crate::config::LoadedConfig;
 use crate::contract::Timestamp;
 use crate::interchange::jsonl;
 use crate::recovery::Head;
+use crate::surfaces::cli::curve_args::{GroupArgs, SeriesArgs};
 use crate::surfaces::cli::query_args::{
     AlertArgs, AnomalyArgs, CompareArgs, CompareManyArgs, CsvCommand, DiagnosticsArgs, ExportHtmlArgs,
-    HistoryArgs, MetricArgs, ProvenanceCommand, RenderArgs, RunArgs, RunListArgs, SearchCommand, pair,
+    HistoryArgs, MetricArgs, ProvenanceCommand, RenderArgs, RunArgs, RunsArgs, SearchCommand, TrendArgs,
+    pair,
 };
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -60,7 +62,7 @@ pub(super) enum Command {
     /// Create an empty workspace
     Init,
     /// List runs with their parameters and the last value of each metric
-    Runs(RunListArgs),
+    Runs(RunsArgs),
     /// List, show or compare runs
     #[command(subcommand)]
     Run(RunCommand),
@@ -75,9 +77,13 @@ pub(super) enum Command {
     #[command(subcommand)]
     Search(SearchCommand),
     /// Show a metric over runs
-    Trend(MetricArgs),
+    Trend(TrendArgs),
     /// Show statistics of a metric over runs
     Aggregate(MetricArgs),
+    /// Show statistics of a metric over groups of runs, such as the seeds of one configuration
+    Group(GroupArgs),
+    /// Show the points of a metric of a run
+    Series(SeriesArgs),
     /// Compare the metrics of a run with earlier runs
     Anomaly(AnomalyArgs),
     /// Compare a metric of a run with a threshold
@@ -129,7 +135,7 @@ pub(super) enum Command {
 #[derive(Debug, Subcommand)]
 pub(super) enum RunCommand {
     /// List runs. Same as `contexta runs`
-    List(RunListArgs),
+    List(Box<RunsArgs>),
     /// Show everything about one run
     Show(RunShowArgs),
     /// Compare two runs. Same as `contexta compare`

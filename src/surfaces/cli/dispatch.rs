@@ -135,6 +135,8 @@ fn dispatch(cli: &Cli, out: &Output) -> Outcome {
         Command::Search(SearchCommand::Artifacts(args)) => commands::search::artifacts(cli, args, out),
         Command::Trend(args) => commands::trend::run(cli, args, out),
         Command::Aggregate(args) => commands::aggregate::run(cli, args, out),
+        Command::Group(args) => commands::group::run(cli, args, out),
+        Command::Series(args) => commands::series::run(cli, args, out),
         Command::Anomaly(args) => commands::anomaly::run(cli, args, out),
         Command::Alert(args) => commands::alert::run(cli, args, out),
         Command::Provenance(ProvenanceCommand::Audit(args)) => commands::provenance::audit(cli, args, out),

@@ -1,7 +1,7 @@
 //! The arguments of the commands that answer questions.
 
 use crate::contract::MetricValue;
-use crate::interpretation::{Error, RunColumn, RunListQuery, Severity, TimeRange};
+use crate::interpretation::{Error, PageToken, RunColumn, RunListQuery, Severity, TimeRange};
 use crate::surfaces::cli::failure::Failure;
 use clap::{Args, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -39,6 +39,26 @@ pub(super) struct RunListArgs {
     pub(super) project: Option<String>,
     #[command(flatten)]
     pub(super) selection: SelectionArgs,
+}
+
+/// The options of a list of runs.
+#[derive(Debug, Args)]
+pub(super) struct RunsArgs {
+    #[command(flatten)]
+    pub(super) list: RunListArgs,
+    #[command(flatten)]
+    pub(super) baseline: BaselineArgs,
+    /// Page of the list: the token that the same command with the page before wrote
+    #[arg(long, value_name = "TOKEN")]
+    pub(super) page: Option<PageToken>,
+}
+
+/// The run with which values are compared.
+#[derive(Debug, Args)]
+pub(super) struct BaselineArgs {
+    /// Show the differences of metrics from this run
+    #[arg(long = "baseline", value_name = "RUN")]
+    pub(super) run: Option<String>,
 }
 
 /// The options that select and order the runs of a project.
@@ -132,6 +152,8 @@ pub(super) struct CompareManyArgs {
     /// Runs to compare
     #[arg(value_name = "RUN", required = true)]
     pub(super) runs: Vec<String>,
+    #[command(flatten)]
+    pub(super) baseline: BaselineArgs,
 }
 
 #[derive(Debug, Args)]
@@ -242,6 +264,14 @@ pub(super) struct MetricArgs {
     pub(super) stage: StageArgs,
     #[command(flatten)]
     pub(super) runs: RunListArgs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct TrendArgs {
+    #[command(flatten)]
+    pub(super) metric: MetricArgs,
+    #[command(flatten)]
+    pub(super) baseline: BaselineArgs,
 }
 
 #[derive(Debug, Args)]

@@ -1,6 +1,7 @@
 //! Documents of answers that only the command line shows. The documents on runs and comparisons are built in
 //! `interpretation::report`, because the library offers them as well.
 
+mod curves;
 mod digest;
 mod history;
 mod import;
@@ -13,6 +14,7 @@ mod settings;
 mod streams;
 mod verify;
 
+pub(crate) use curves::{groups, step_series};
 pub(crate) use digest::digest;
 pub(crate) use history::history;
 pub(crate) use import::import;

@@ -1,8 +1,9 @@
 //! The document of a list of runs.
 
 use crate::interpretation::{
-    Block, Cell, ReportDocument, ReportSection, RunList, RunSummary, SeriesRow, Table,
+    BaselineDifference, Block, Cell, ReportDocument, ReportSection, RunList, RunSummary, SeriesRow, Table,
 };
+use crate::surfaces::document::services::difference_text;
 use crate::surfaces::terminal::short;
 
 /// The greatest number of parameters, and of metrics, that are shown for each run.
@@ -19,7 +20,16 @@ pub(crate) fn run_list(answer: &RunList) -> ReportDocument {
 
 fn row(summary: &RunSummary) -> Vec<Cell> {
     let run = &summary.run;
-    let metric = |m: &SeriesRow| (m.label(), short(m.last.value.as_f64()));
+    let difference = |m: &SeriesRow| {
+        let is_own = |d: &&BaselineDifference| d.stage_name == m.stage_name && d.metric_key == m.key.metric();
+        summary.differences.iter().find(is_own).filter(|_| m.key.within.is_none())
+    };
+    let metric = |m: &SeriesRow| {
+        let value = short(m.last.value.as_f64());
+        let shown =
+            difference(m).map_or(value.clone(), |found| format!("{value} ({})", difference_text(found)));
+        (m.label(), shown)
+    };
     vec![
         Cell::text(run.run_ref.last_component()),
         Cell::text(&run.project_name),
