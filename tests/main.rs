@@ -44,6 +44,8 @@ mod projections;
 mod python_client;
 mod reference_map;
 mod reports;
+#[cfg(all(unix, feature = "cli"))]
+mod reproduce;
 #[cfg(feature = "cli")]
 mod run_groups;
 mod second_reader;

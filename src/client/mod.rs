@@ -19,6 +19,7 @@ mod paths;
 mod policies;
 mod queries;
 mod reports;
+mod reproduction;
 mod sinks;
 #[cfg(feature = "tracing")]
 mod tracing_layer;

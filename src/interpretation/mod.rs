@@ -45,7 +45,10 @@ pub use evidence::{CompletenessNote, EvidenceLink};
 pub use group::{GroupColumn, GroupPoint, GroupQuery, RunGroup, RunGroups};
 pub use lineage::{Direction, ImpliedEdge, ImpliedKind, LineageTraversal, TraversedEdge, VisitedRef};
 pub use metric::{Measurement, Selection};
-pub use provenance::{EnvironmentDiff, ReproducibilityAudit, ValueChange};
+pub use provenance::{
+    CodeDiff, EnvironmentDiff, MissingPart, ReproduceOptions, ReproducibilityAudit, Reproduction,
+    ReproductionStep, ValueChange,
+};
 pub use query::search::SearchPolicy;
 pub use query::{
     ArtifactHits, ArtifactSearch, BatchList, Comparison, DeploymentList, Filter, History, HistoryQuery,

@@ -10,6 +10,7 @@ mod parts;
 mod queries;
 mod recovery;
 mod report;
+mod reproduction;
 mod rows;
 mod services;
 mod to_json;
@@ -18,11 +19,11 @@ use crate::client::{ExportReport, ImportReport};
 use crate::contract::json::write::pretty;
 use crate::contract::{ProvenanceRecord, Result, RunRef, Value};
 use crate::interpretation::{
-    AlertReport, AnomalyReport, AnomalyResult, ArtifactHits, ArtifactSizeTrend, BatchList, BestRun,
+    AlertReport, AnomalyReport, AnomalyResult, ArtifactHits, ArtifactSizeTrend, BatchList, BestRun, CodeDiff,
     DeploymentList, DiagnosticsResult, DurationTrend, EnvironmentDiff, History, LineageTraversal,
     MetricAggregate, MetricBaseline, MetricTrend, MultiRunComparison, Note, ProjectList, RecordPage,
-    ReportComparison, ReportDocument, ReproducibilityAudit, RunComparison, RunGroups, RunList, RunSnapshot,
-    RunStatusDistribution, RunSummaryTable, SampleList, StepSeries,
+    ReportComparison, ReportDocument, ReproducibilityAudit, Reproduction, RunComparison, RunGroups, RunList,
+    RunSnapshot, RunStatusDistribution, RunSummaryTable, SampleList, StepSeries,
 };
 use crate::recovery::{DumpedEntry, MergeReport, RebuildReport, StreamRow, VerifyReport};
 use crate::surfaces::escape;
@@ -60,6 +61,7 @@ json_forms! {
     ArtifactSizeTrend => services::artifact_size_trend,
     BatchList => queries::batch_list,
     BestRun => comparisons::best_run,
+    CodeDiff => reproduction::code_diff,
     DeploymentList => queries::deployment_list,
     DiagnosticsResult => services::diagnosis,
     DumpedEntry => recovery::dumped,
@@ -81,6 +83,7 @@ json_forms! {
     ReportComparison => comparisons::reports,
     ReportDocument => report::report,
     ReproducibilityAudit => services::audit,
+    Reproduction => reproduction::reproduction,
     RunComparison => comparisons::comparison,
     RunGroups => groups::groups,
     RunList => queries::run_list,

@@ -153,6 +153,12 @@ pub(super) enum RunCommand {
     Rename(RunRenameArgs),
     /// End a run whose process has died
     End(RunEndArgs),
+    /// Show the difference of the code of two runs, as unified text: the revision, and the uncommitted change
+    Diff(RunDiffArgs),
+    /// Print a shell script that reproduces a run in a clone of its repository: code with the uncommitted change,
+    /// packages, used artifacts, command line. The script names the missing parts. Exit code 0: the script reproduces
+    /// every part of the run, 1: a part is missing
+    Reproduce(RunReproduceArgs),
 }
 
 #[derive(Debug, Subcommand)]
@@ -351,6 +357,24 @@ pub(super) struct RunRenameArgs {
     /// The new name. The ref of the run does not change
     #[arg(value_name = "NAME")]
     pub(super) name: String,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RunDiffArgs {
+    #[command(flatten)]
+    pub(super) runs: CompareArgs,
+    /// Compare the code
+    #[arg(long, required = true)]
+    code: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RunReproduceArgs {
+    #[command(flatten)]
+    pub(super) run: RunArgs,
+    /// Directory for the code, which the script creates [default: reproduce-ID]
+    #[arg(long, value_name = "DIR")]
+    pub(super) directory: Option<String>,
 }
 
 /// The status of a run that is ended.

@@ -122,6 +122,8 @@ fn dispatch(cli: &Cli, out: &Output) -> Outcome {
         Command::Run(RunCommand::Note(args)) => commands::run_change::note(cli, args, out),
         Command::Run(RunCommand::Rename(args)) => commands::run_change::rename(cli, args, out),
         Command::Run(RunCommand::End(args)) => commands::run_change::end(cli, args, out),
+        Command::Run(RunCommand::Diff(args)) => commands::run_diff::run(cli, args, out),
+        Command::Run(RunCommand::Reproduce(args)) => commands::run_reproduce::run(cli, args, out),
         Command::Compare(args) | Command::Run(RunCommand::Compare(args)) => {
             commands::compare::run(cli, args, out)
         }

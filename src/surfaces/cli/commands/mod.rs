@@ -25,6 +25,8 @@ pub(super) mod provenance;
 pub(super) mod rebuild;
 pub(super) mod report;
 pub(super) mod run_change;
+pub(super) mod run_diff;
+pub(super) mod run_reproduce;
 pub(super) mod run_show;
 pub(super) mod runs;
 pub(super) mod search;
