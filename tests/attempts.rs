@@ -122,7 +122,11 @@ fn resumed_run_shows_its_newest_attempt() {
     let all = contexta.store().read(|view| view.points(&row.key, Attempts::All));
     let superseded: Vec<_> = all.unwrap().into_iter().filter(|p| p.is_superseded).map(|p| p.step).collect();
     assert_eq!(superseded, [Some(6), Some(7), Some(8), Some(9)]);
-    let query = StepSeriesQuery { stage: Some("train".to_owned()), attempts: Attempts::All };
+    let query = StepSeriesQuery {
+        stage: Some("train".to_owned()),
+        attempts: Attempts::All,
+        ..StepSeriesQuery::default()
+    };
     let all = contexta.run_snapshot_of("a", Attempts::All).unwrap();
     assert_eq!((all.metrics[0].count, all.writers.len()), (13, 2));
     let all = contexta.step_series_of("a", "loss", &query).unwrap();

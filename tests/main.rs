@@ -30,6 +30,8 @@ mod fuzz_corpus;
 mod golden;
 #[cfg(feature = "cli")]
 mod golden_answers;
+#[cfg(feature = "cli")]
+mod history;
 mod ingest;
 mod interchange;
 mod interpretation_settings;
@@ -43,6 +45,10 @@ mod projections;
 mod python_client;
 mod reference_map;
 mod reports;
+#[cfg(all(unix, feature = "cli"))]
+mod reproduce;
+#[cfg(feature = "cli")]
+mod run_groups;
 mod second_reader;
 mod secrets;
 mod series;

@@ -7,11 +7,12 @@ use crate::client::policies::{Policies, alert_rules};
 use crate::contract::{ProvenanceRecord, RunRef};
 use crate::interpretation::{
     AlertReport, AlertRule, AnomalyQuery, AnomalyReport, AnomalyResult, ArtifactHits, ArtifactSearch,
-    ArtifactSizeTrend, BatchList, BestRun, BestRunOptions, DeploymentList, DiagnosticsResult, Direction,
-    DurationTrend, EnvironmentDiff, LineagePolicy, LineageTraversal, MetricAggregate, MetricBaseline,
-    MetricTrend, MultiRunComparison, ProjectList, RecordPage, RecordQuery, ReportComparison, ReportDocument,
-    ReproducibilityAudit, RunComparison, RunList, RunListQuery, RunSearch, RunSnapshot,
-    RunStatusDistribution, RunSummaryTable, SampleList, StepSeries, StepSeriesQuery,
+    ArtifactSizeTrend, BatchList, BestRun, BestRunOptions, CodeDiff, DeploymentList, DiagnosticsResult,
+    Direction, DurationTrend, EnvironmentDiff, GroupQuery, History, HistoryQuery, LineagePolicy,
+    LineageTraversal, MetricAggregate, MetricBaseline, MetricTrend, MultiRunComparison, ProjectList,
+    RecordPage, RecordQuery, ReportComparison, ReportDocument, ReproducibilityAudit, Reproduction,
+    RunComparison, RunGroups, RunList, RunListQuery, RunSearch, RunSnapshot, RunStatusDistribution,
+    RunSummaryTable, SampleList, StepSeries, StepSeriesQuery,
 };
 use crate::store::Attempts;
 
@@ -263,5 +264,44 @@ impl Contexta {
         right: impl AsRef<str>,
     ) -> Result<EnvironmentDiff> {
         self.provenance().compare_environments(left, right)
+    }
+
+    /// Returns a page of the entries of the log about an object, ordered by stamp: the values that each entry recorded,
+    /// and the state of each value. `subject` is the ref of a project, a run, a part of a run, an artifact, a relation,
+    /// a provenance record or an alias, or a text that identifies a run. Records are not part of the history. Error: no
+    /// fact is about the object.
+    pub fn history(&self, subject: impl AsRef<str>, query: &HistoryQuery) -> Result<History> {
+        self.query().history(subject, query)
+    }
+
+    /// Compares several runs with a baseline run: the answer contains the difference of each value from the value of
+    /// the baseline. If `runs` does not contain the baseline, it becomes the first run. Lists of runs and trends are
+    /// compared with a baseline by [`RunListQuery::baseline`](crate::interpretation::RunListQuery::baseline).
+    pub fn compare_with_baseline(
+        &self,
+        runs: &[String],
+        baseline: impl AsRef<str>,
+    ) -> Result<MultiRunComparison> {
+        self.compare().compare_with_baseline(runs, baseline)
+    }
+
+    /// Returns statistics of a metric over groups of runs, such as the seeds of one configuration. The runs of a group
+    /// have equal values in the columns of the query. Each run contributes its last value. If the query asks for
+    /// curves, the answer also has statistics of each group at each step.
+    pub fn group_by(&self, metric_key: &str, query: &GroupQuery) -> Result<RunGroups> {
+        self.aggregation().group_by(metric_key, query)
+    }
+
+    /// Compares the revision, the branch and the uncommitted change of the code of two runs, as unified text.
+    pub fn diff_code(&self, left: impl AsRef<str>, right: impl AsRef<str>) -> Result<CodeDiff> {
+        self.provenance().diff_code(left, right)
+    }
+
+    /// Returns the commands that reproduce a run in a clone of its git repository: the revision with the uncommitted
+    /// change, the packages, the used artifacts, and the command line. `directory` is the directory that the commands
+    /// create for the code; `None` for `reproduce-` and the id of the run. The answer names the parts of the run that
+    /// the commands do not reproduce.
+    pub fn reproduce_run(&self, run: impl AsRef<str>, directory: Option<&str>) -> Result<Reproduction> {
+        self.provenance().reproduce_run(run, directory)
     }
 }

@@ -16,6 +16,27 @@ pub enum Error {
         /// The reason why the query is invalid.
         reason: String,
     },
+    /// A query for the points of a metric is invalid.
+    #[error("the query for the points of a metric is invalid: {reason}")]
+    InvalidStepSeriesQuery {
+        /// The reason why the query is invalid.
+        reason: String,
+    },
+    /// A query for groups of runs is invalid.
+    #[error("the query for groups of runs is invalid: {reason}")]
+    InvalidGroupQuery {
+        /// The reason why the query is invalid.
+        reason: String,
+    },
+    /// A text is not the token of a page.
+    #[error("the page token is invalid: {reason}")]
+    InvalidPageToken {
+        /// The fault.
+        reason: &'static str,
+    },
+    /// The token of a page belongs to another query.
+    #[error("the page token belongs to a query with other conditions or with another order")]
+    PageTokenOfOtherQuery,
     /// A time range is invalid.
     #[error("the time range is invalid: {reason}")]
     InvalidTimeRange {
@@ -46,6 +67,12 @@ pub enum Error {
         /// The ref of the run.
         run: String,
         /// The name that was looked up.
+        asked: String,
+    },
+    /// No fact in the log is about the object.
+    #[error("no fact in the log is about {asked:?}")]
+    ObjectNotFound {
+        /// The ref that was looked up.
         asked: String,
     },
     /// The run of an artifact is not in the workspace.
@@ -90,10 +117,15 @@ impl Error {
         match self {
             Error::Store(e) => e.code(),
             Error::InvalidRunListQuery { .. } => "query_invalid_run_list_query",
+            Error::InvalidStepSeriesQuery { .. } => "query_invalid_step_series_query",
+            Error::InvalidGroupQuery { .. } => "query_invalid_group_query",
+            Error::InvalidPageToken { .. } => "query_invalid_page_token",
+            Error::PageTokenOfOtherQuery => "query_page_token_of_other_query",
             Error::InvalidTimeRange { .. } => "query_invalid_time_range",
             Error::InvalidMetricCondition { .. } => "query_invalid_metric_condition",
             Error::InvalidFilter { .. } => "query_invalid_filter",
             Error::PartNotFound { .. } => "query_part_not_found",
+            Error::ObjectNotFound { .. } => "query_object_not_found",
             Error::ArtifactOriginIncomplete { .. } => "query_artifact_origin_incomplete",
             Error::ComparesTooFewRuns { .. } => "compare_requires_multiple_runs",
             Error::InvalidDepth { .. } => "lineage_invalid_max_depth",
@@ -107,17 +139,26 @@ impl Error {
         match self {
             Error::Store(e) => e.hint(),
             Error::InvalidRunListQuery { .. }
+            | Error::InvalidStepSeriesQuery { .. }
+            | Error::InvalidGroupQuery { .. }
             | Error::InvalidTimeRange { .. }
             | Error::InvalidMetricCondition { .. }
             | Error::ComparesTooFewRuns { .. }
             | Error::InvalidDepth { .. }
             | Error::InvalidAlertRule { .. } => None,
+            Error::InvalidPageToken { .. } | Error::PageTokenOfOtherQuery => {
+                Some("repeat the query without a page token, and use the token of its answer".into())
+            }
             Error::InvalidFilter { text, column, .. } => {
                 let rest: String = text.chars().skip(column.saturating_sub(1)).collect();
                 let at = if rest.is_empty() { "the end".to_owned() } else { format!("{rest:?}") };
                 Some(format!("the fault is at {at}; docs/QUERY.md describes filters"))
             }
             Error::PartNotFound { .. } => Some("`contexta run show` lists the stages of a run".into()),
+            Error::ObjectNotFound { .. } => Some(
+                "give the ref of a run or of one of its parts, such as stage:project.run.train; a record has no history"
+                    .into(),
+            ),
             Error::ArtifactOriginIncomplete { .. } => {
                 Some("import or merge the workspace that contains the run".into())
             }

@@ -171,6 +171,8 @@ pub struct Measurement {
     pub step: Option<i64>,
     /// The unit of the points; `None` if no point has a unit, or if there are several units.
     pub unit: Option<String>,
+    /// `true` if the points have different units, or if some points have a unit and others do not.
+    pub has_mixed_units: bool,
 }
 
 /// Returns the value that represents the series in `rows`; `None` if `rows` is empty. Reads points only to compute a
@@ -208,6 +210,7 @@ pub(super) fn measure(
         observed_at: latest.observed_at,
         step: latest.step,
         unit: unit(rows),
+        has_mixed_units: has_mixed_units(rows),
     }))
 }
 
@@ -216,6 +219,13 @@ pub(super) fn measure(
 pub(super) fn unit(rows: &[&SeriesRow]) -> Option<String> {
     let units: BTreeSet<&String> = rows.iter().flat_map(|row| &row.units).collect();
     units.first().filter(|_| units.len() == 1).map(|unit| (*unit).clone())
+}
+
+/// Returns `true` if the points of the series in `rows` have different units, or if only some of them have a unit.
+fn has_mixed_units(rows: &[&SeriesRow]) -> bool {
+    let units: BTreeSet<&String> = rows.iter().flat_map(|row| &row.units).collect();
+    let is_without = |row: &&SeriesRow| row.has_points_without_unit || row.units.is_empty();
+    units.len() > 1 || (!units.is_empty() && rows.iter().any(is_without))
 }
 
 /// Returns notes on series that are represented by one value although they are not comparable. The notes name

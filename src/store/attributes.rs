@@ -192,6 +192,54 @@ impl AttributeVersions {
         Some(())
     }
 
+    /// Returns all versions, each compared with the effective value in `effective`; `None` if a version is malformed.
+    /// `is_by_writers` is `true` if the writers of a run determine its status and its end. The captured versions of
+    /// the end then have no effect.
+    pub(super) fn states(self, effective: &Attributes, is_by_writers: bool) -> Option<Vec<RecordedValue>> {
+        let replaced = self.replaced_by_imports();
+        let mut states = Vec::with_capacity(self.versions.len());
+        self.for_each_attribute(|name, versions| {
+            let of_attribute: HashSet<Stamp> =
+                versions.iter().flat_map(|v| v.replaces.iter().copied()).collect();
+            let is_current = |stamp: &Stamp| !replaced.contains(stamp) && !of_attribute.contains(stamp);
+            let wanted = effective.recorded(name);
+            let newest = versions.iter().filter(|version| !is_imported(version.value)).map(|v| v.stamp).max();
+            // The newest captured status is effective, unless the writers of the run determine the status.
+            let may_be_effective = |version: &Version<&[u8]>| match name {
+                _ if is_imported(version.value) => true,
+                "status" => Some(version.stamp) == newest,
+                "ended_at" | "end_message" | "end_reason" => !is_by_writers,
+                _ => true,
+            };
+            let mut chosen: Option<((bool, Stamp), usize)> = None;
+            for version in versions {
+                let (value, is_imported) = (parse_value(version.value)?, is_imported(version.value));
+                let (is_current, is_wanted) = (is_current(&version.stamp), wanted.as_ref() == Some(&value));
+                let rank = (!is_imported, version.stamp);
+                if is_current
+                    && is_wanted
+                    && may_be_effective(&version)
+                    && chosen.is_none_or(|(best, _)| rank > best)
+                {
+                    chosen = Some((rank, states.len()));
+                }
+                states.push(RecordedValue {
+                    name: name.to_owned(),
+                    value,
+                    stamp: version.stamp,
+                    is_imported,
+                    is_effective: false,
+                    is_conflicting: is_current && !is_wanted && effective.conflicts.iter().any(|c| c == name),
+                });
+            }
+            if let Some(state) = chosen.and_then(|(_, at)| states.get_mut(at)) {
+                state.is_effective = true;
+            }
+            Some(())
+        })?;
+        Some(states)
+    }
+
     /// Returns the stamps of the entries that recorded versions of the attributes, without the entries that were
     /// replaced.
     pub(super) fn stamps(self) -> Vec<Stamp> {
@@ -204,6 +252,20 @@ impl AttributeVersions {
         });
         stamps
     }
+}
+
+/// A recorded version of an attribute, compared with the effective value of the attribute.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct RecordedValue {
+    pub(super) name: String,
+    pub(super) value: Value,
+    pub(super) stamp: Stamp,
+    pub(super) is_imported: bool,
+    /// `true` for the version that gives the attribute its effective value.
+    pub(super) is_effective: bool,
+    /// `true` if no other version replaces this version, its value is not the effective value, and the attribute is in
+    /// conflict.
+    pub(super) is_conflicting: bool,
 }
 
 /// Returns `true` for attributes whose captured values replace each other without a conflict.
@@ -245,6 +307,13 @@ impl Attributes {
     /// Returns the names and effective values of the attributes, ordered by name.
     pub(super) fn into_values(self) -> impl Iterator<Item = (String, Value)> {
         self.values.into_iter().map(|(name, value)| (name, value.into()))
+    }
+
+    /// Returns the effective value of an attribute as it was recorded: null for a removed tag. Returns `None` if the
+    /// attribute has no effective value.
+    fn recorded(&self, name: &str) -> Option<Value> {
+        let value = self.value(name).map(|value| value.clone().into());
+        value.or_else(|| name.starts_with(TAG_PREFIX).then_some(Value::Null))
     }
 
     fn value(&self, name: &str) -> Option<&Effective> {

@@ -118,11 +118,22 @@ impl StoreView<'_> {
     /// Returns the effective attributes of an object. If the object is a run, its writers determine the status and the
     /// end.
     fn resolve(&self, own: &StableRef, versions: AttributeVersions) -> Result<Attributes> {
-        let mut versions = versions;
+        Ok(self.resolve_with_writers(own, versions)?.0)
+    }
+
+    /// Returns the effective attributes of an object. The flag is `true` if the object is a run, and its writers
+    /// determine the status and the end.
+    pub(super) fn resolve_with_writers(
+        &self,
+        own: &StableRef,
+        mut versions: AttributeVersions,
+    ) -> Result<(Attributes, bool)> {
+        let mut is_by_writers = false;
         if let Ok(run) = RunRef::try_from(own.clone()) {
-            self.lifecycle(&run, &mut versions)?;
+            is_by_writers = self.lifecycle(&run, &mut versions)?.status.is_some();
         }
-        versions.resolve().ok_or_else(|| self.malformed_row(FACTS.name))
+        let attributes = versions.resolve().ok_or_else(|| self.malformed_row(FACTS.name))?;
+        Ok((attributes, is_by_writers))
     }
 
     /// Returns `true` if a fact is about the object with this ref.

@@ -29,6 +29,19 @@ pub(crate) fn one_line(text: &str) -> String {
     out
 }
 
+/// Returns text of several lines for a terminal. Hidden characters except line ends and tabs become visible escapes.
+#[cfg(feature = "cli")]
+pub(crate) fn lines(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            c if is_hidden(c) && c != '\n' && c != '\t' => push_escape(&mut out, c),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
 /// Escapes every hidden character in the strings of a JSON or TOML document. The escapes do not change the meaning of
 /// the document. Line ends are unchanged, because the document contains them only between strings.
 pub(crate) fn document(text: String) -> String {

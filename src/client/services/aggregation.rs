@@ -3,8 +3,9 @@
 use crate::client::error::Result;
 use crate::client::services::declare::service;
 use crate::interpretation::aggregation;
+use crate::interpretation::group;
 use crate::interpretation::{
-    MetricAggregate, RunListQuery, RunStatusDistribution, RunSummaryTable, TrendPolicy,
+    GroupQuery, MetricAggregate, RunGroups, RunListQuery, RunStatusDistribution, RunSummaryTable, TrendPolicy,
 };
 
 service! {
@@ -38,5 +39,12 @@ impl AggregationService<'_> {
     pub fn run_status_distribution(&self, query: impl Into<RunListQuery>) -> Result<RunStatusDistribution> {
         let query = query.into();
         self.contexta.ask(|store| aggregation::run_status_distribution(store, &query))
+    }
+
+    /// Returns statistics of a metric over groups of runs, such as the seeds of one configuration. The runs of a group
+    /// have equal values in the columns of the query. Each run contributes its last value. If the query asks for
+    /// curves, the answer also has statistics of each group at each step.
+    pub fn group_by(&self, metric_key: &str, query: &GroupQuery) -> Result<RunGroups> {
+        self.contexta.ask(|store| group::group_runs(store, metric_key, query))
     }
 }

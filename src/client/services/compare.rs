@@ -43,4 +43,15 @@ impl CompareService<'_> {
         let options = BestRunOptions { project: options.project.or_else(own), ..options };
         self.contexta.ask(|store| best::select_best_run(store, metric_key, &options))
     }
+
+    /// Compares several runs with a baseline run: the answer contains the difference of each value from the value of
+    /// the baseline. If `runs` does not contain the baseline, it becomes the first run. Lists of runs and trends are
+    /// compared with a baseline by [`RunListQuery::baseline`](crate::interpretation::RunListQuery::baseline).
+    pub fn compare_with_baseline(
+        &self,
+        runs: &[String],
+        baseline: impl AsRef<str>,
+    ) -> Result<MultiRunComparison> {
+        self.contexta.ask(|store| many::compare_with_baseline(store, runs, baseline.as_ref(), &self.policy))
+    }
 }

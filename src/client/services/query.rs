@@ -2,10 +2,11 @@
 
 use crate::client::error::Result;
 use crate::client::services::declare::service;
-use crate::interpretation::query::{listing, record_page, run_list, search, series, snapshot};
+use crate::interpretation::query::{history, listing, record_page, run_list, search, series, snapshot};
 use crate::interpretation::{
-    ArtifactHits, ArtifactSearch, BatchList, DeploymentList, ProjectList, RecordPage, RecordQuery, RunList,
-    RunListQuery, RunSearch, RunSnapshot, SampleList, SearchPolicy, StepSeries, StepSeriesQuery,
+    ArtifactHits, ArtifactSearch, BatchList, DeploymentList, History, HistoryQuery, ProjectList, RecordPage,
+    RecordQuery, RunList, RunListQuery, RunSearch, RunSnapshot, SampleList, SearchPolicy, StepSeries,
+    StepSeriesQuery,
 };
 use crate::store::Attempts;
 
@@ -85,5 +86,13 @@ impl QueryService<'_> {
         query: &StepSeriesQuery,
     ) -> Result<StepSeries> {
         self.contexta.ask(|store| series::step_series(store, run.as_ref(), metric_key, query))
+    }
+
+    /// Returns a page of the entries of the log about an object, ordered by stamp: the values that each entry recorded,
+    /// and the state of each value. `subject` is the ref of a project, a run, a part of a run, an artifact, a relation,
+    /// a provenance record or an alias, or a text that identifies a run. Records are not part of the history. Error: no
+    /// fact is about the object.
+    pub fn history(&self, subject: impl AsRef<str>, query: &HistoryQuery) -> Result<History> {
+        self.contexta.ask(|store| history::history(store, subject.as_ref(), query))
     }
 }

@@ -1,6 +1,7 @@
 //! Comparison of several runs.
 
 use crate::contract::{MetricValue, RunRef};
+use crate::interpretation::baseline::{BaselineDifference, DifferenceNotes};
 use crate::interpretation::compare::metrics::{Metrics, metrics_of};
 use crate::interpretation::compare::two::ComparePolicy;
 use crate::interpretation::error::{Error, Result};
@@ -24,6 +25,8 @@ pub struct MultiRunComparison {
     pub completeness_notes: Vec<CompletenessNote>,
     /// Links to the runs and their parts.
     pub evidence_links: Vec<EvidenceLink>,
+    /// The baseline run; `None` if none was requested.
+    pub baseline: Option<RunRef>,
     /// A summary in one line.
     pub summary: String,
     /// Notes on missing data, and on assumed directions of metrics.
@@ -40,6 +43,9 @@ pub struct MetricRow {
     pub stage_name: Option<String>,
     /// The value in each run, in the order of the runs; `None` if a run does not have the metric.
     pub values: Vec<Option<MetricValue>>,
+    /// The difference of each value from the value of the baseline run, in the order of the runs; `None` if one of the
+    /// two runs does not have the metric. Empty without a baseline.
+    pub differences: Vec<Option<BaselineDifference>>,
     /// The run with the best value, or the first of several such runs.
     pub best_run: Option<RunRef>,
     /// `true` if a higher value of the metric is better.
@@ -59,24 +65,58 @@ pub struct ArtifactKindCounts {
 /// Compares several runs. Each run is given by its ref, its id, its name, or a prefix of its id or name. Error: fewer
 /// than two different runs.
 pub fn compare_many(store: &Store, runs: &[String], policy: &ComparePolicy) -> Result<MultiRunComparison> {
-    store.read(|view| compare(view, runs, policy))
+    store.read(|view| compare(view, &Asked { runs, baseline: None }, policy))
 }
 
-pub(in crate::interpretation) fn compare(
-    view: &StoreView<'_>,
-    asked: &[String],
+/// Compares several runs with a baseline run. If `runs` does not contain the baseline, it becomes the first run. Error:
+/// fewer than two different runs.
+pub fn compare_with_baseline(
+    store: &Store,
+    runs: &[String],
+    baseline: &str,
     policy: &ComparePolicy,
 ) -> Result<MultiRunComparison> {
+    store.read(|view| compare(view, &Asked { runs, baseline: Some(baseline) }, policy))
+}
+
+/// The runs of a comparison, as the caller named them.
+struct Asked<'a> {
+    runs: &'a [String],
+    baseline: Option<&'a str>,
+}
+
+/// Reads the runs of a comparison, each once, and returns them with the position of the baseline.
+fn outlines_of(view: &StoreView<'_>, asked: &Asked<'_>) -> Result<(Vec<Outline>, Option<usize>)> {
     let mut outlines: Vec<Outline> = Vec::new();
-    for asked in asked {
+    for asked in asked.runs {
         let found = outline(view, asked, Attempts::Newest)?;
         if !outlines.iter().any(|known| known.run.run_ref == found.run.run_ref) {
             outlines.push(found);
         }
     }
-    if outlines.len() < 2 {
-        return Err(Error::ComparesTooFewRuns { runs: asked.to_vec() });
+    let mut at = None;
+    if let Some(baseline) = asked.baseline {
+        let found = outline(view, baseline, Attempts::Newest)?;
+        let known = outlines.iter().position(|known| known.run.run_ref == found.run.run_ref);
+        if known.is_none() {
+            outlines.insert(0, found);
+        }
+        at = known.or(Some(0));
     }
+    if outlines.len() < 2 {
+        let runs = asked.baseline.into_iter().chain(asked.runs.iter().map(String::as_str));
+        return Err(Error::ComparesTooFewRuns { runs: runs.map(str::to_owned).collect() });
+    }
+    Ok((outlines, at))
+}
+
+fn compare(
+    view: &StoreView<'_>,
+    asked: &Asked<'_>,
+    policy: &ComparePolicy,
+    directions: &Directions,
+) -> Result<MultiRunComparison> {
+    let (outlines, baseline) = outlines_of(view, asked)?;
     let metrics = outlines.iter().map(|outline| metrics_of(view, outline, policy.metric_selection));
     let metrics: Vec<Metrics> = metrics.collect::<Result<_>>()?;
     let keys: BTreeSet<&(Option<String>, String)> = metrics.iter().flat_map(Metrics::keys).collect();
@@ -89,10 +129,15 @@ pub(in crate::interpretation) fn compare(
         // `min_by` returns the first of several runs with equal values.
         let best = present.min_by(|(a, _), (b, _)| metric::rank(a, b, is_higher_better));
         let best_run = best.map(|(_, outline)| outline.run.run_ref.clone());
+        let differences = match baseline.and_then(|at| metrics.get(at)) {
+            Some(baseline) => metrics.iter().map(|of| difference_of(&key, of, baseline)).collect(),
+            None => Vec::new(),
+        };
         MetricRow {
             metric_key: metric_key.clone(),
             stage_name: stage_name.clone(),
             values,
+            differences,
             best_run,
             is_higher_better,
         }
@@ -121,6 +166,17 @@ pub(in crate::interpretation) fn compare(
     let assumed = metric_table.iter().filter_map(|row| policy.directions.assumption(&row.metric_key));
     let mut notes = view.notes();
     notes.extend(outlines.iter().flat_map(|outline| outline.notes.iter().cloned()));
+    let baseline = baseline.and_then(|at| outlines.get(at)).map(|outline| &outline.run);
+    if let Some(baseline) = baseline {
+        let mut differing = DifferenceNotes::default();
+        for row in &metric_table {
+            for (difference, outline) in row.differences.iter().zip(&outlines) {
+                difference.iter().for_each(|found| differing.add(outline.run.run_ref.as_str(), found));
+            }
+        }
+        notes.extend(differing.into_notes(baseline));
+    }
+    let baseline = baseline.map(|run| run.run_ref.clone());
     for note in assumed {
         if !notes.contains(&note) {
             notes.push(note);
@@ -137,7 +193,17 @@ pub(in crate::interpretation) fn compare(
         artifact_kind_counts,
         completeness_notes,
         evidence_links: unique(links),
+        baseline,
         notes,
         runs: outlines.into_iter().map(|outline| outline.run).collect(),
     })
+}
+
+/// Returns the difference of a metric of a run from the baseline; `None` if one of them does not have the metric.
+fn difference_of(
+    key: &(Option<String>, String),
+    run: &Metrics,
+    baseline: &Metrics,
+) -> Option<BaselineDifference> {
+    Some(BaselineDifference::of(key.clone(), run.get(key)?.clone(), baseline.get(key)?.clone()))
 }

@@ -3,6 +3,7 @@
 use crate::contract::{EnvironmentRef, ProvenanceRecord, RunRef, Severity};
 use crate::interpretation::error::Result;
 use crate::interpretation::evidence::{CompletenessNote, EvidenceLink};
+use crate::interpretation::provenance::code::CHANGE_KIND;
 use crate::interpretation::provenance::environment::link;
 use crate::interpretation::query::snapshot::outline;
 use crate::store::{Attempts, Note, Store};
@@ -97,7 +98,7 @@ pub fn audit_reproducibility(store: &Store, run: &str) -> Result<Reproducibility
         };
         let code = environment.as_ref().and_then(|environment| environment.code.as_ref());
         let is_dirty = code.and_then(|code| code.dirty);
-        let has_diff = outline.artifacts.iter().any(|a| a.manifest.artifact_kind == "code_diff");
+        let has_diff = outline.artifacts.iter().any(|a| a.manifest.artifact_kind == CHANGE_KIND);
         let checks = vec![
             ("code_revision", run.code_revision.is_some()),
             ("code_changes", is_dirty == Some(false) || has_diff),

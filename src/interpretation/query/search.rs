@@ -2,7 +2,8 @@
 
 use crate::contract::nfc::nfc;
 use crate::interpretation::error::Result;
-use crate::interpretation::query::run_list::{RunList, RunListQuery, RunSummary, page_of};
+use crate::interpretation::query::run_list::{RunList, RunSummary, page_of};
+use crate::interpretation::query::run_query::RunListQuery;
 use crate::interpretation::query::snapshot::run_notes;
 use crate::store::{ArtifactRow, Note, RunRow, Store};
 
@@ -94,9 +95,11 @@ pub fn search_runs(store: &Store, search: &RunSearch, policy: &SearchPolicy) -> 
         notes.extend(runs.iter().flat_map(run_notes));
         let mut hits = Vec::new();
         for run in runs {
-            hits.push(RunSummary { metrics: view.series_of(&run.run_ref)?, run });
+            let metrics = view.series_of(&run.run_ref)?;
+            hits.push(RunSummary { metrics, run, differences: Vec::new() });
         }
-        Ok(RunList { next_offset: (hits.len() < total).then_some(hits.len()), runs: hits, total, notes })
+        let next_offset = (hits.len() < total).then_some(hits.len());
+        Ok(RunList { runs: hits, total, next_offset, next_page: None, baseline: None, notes })
     })
 }
 

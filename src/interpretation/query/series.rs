@@ -1,6 +1,8 @@
 //! The points of one metric of a run.
 
 use crate::contract::{MetricValue, RunRef, StageRef, Timestamp};
+use crate::interpretation::curve::sampling::{CurvePoint, POINTS_MIN, select};
+use crate::interpretation::curve::smoothing::{Average, Smoothing};
 use crate::interpretation::error::{Error, Result};
 use crate::interpretation::evidence::CompletenessNote;
 use crate::interpretation::metric::{self, MetricName};
@@ -15,6 +17,25 @@ pub struct StepSeriesQuery {
     pub stage: Option<String>,
     /// The attempts of the run whose points are returned.
     pub attempts: Attempts,
+    /// The greatest number of points to return, which must be at least 18; `None` for all points. If there are more
+    /// points, the steps are divided into ranges of equal width, and each range is represented by its first, its last,
+    /// its smallest and its greatest point, and by its first and last point that is not finite. The width is a power of
+    /// two, and the first step of each range is a multiple of the width. A step is therefore in the same range in every
+    /// run.
+    pub points_max: Option<usize>,
+    /// The smoothing; `None` for no smoothing. The averages are computed from all points, before points are left out.
+    pub smoothing: Option<Smoothing>,
+}
+
+impl StepSeriesQuery {
+    fn check(&self) -> Result<()> {
+        match self.points_max {
+            Some(points) if points < POINTS_MIN => Err(Error::InvalidStepSeriesQuery {
+                reason: format!("the greatest number of points is {points}; the least is {POINTS_MIN}"),
+            }),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// A point of a [`StepSeries`].
@@ -25,6 +46,9 @@ pub struct StepPoint {
     pub step: i64,
     /// The value.
     pub value: MetricValue,
+    /// The smoothed value: the debiased average of this point and the points before it. `None` without smoothing, for a
+    /// value that is not finite, and for a superseded point. Such points do not change the average of other points.
+    pub smoothed: Option<f64>,
     /// The time of observation.
     pub observed_at: Timestamp,
     /// `true` if a later attempt of the run resumed at the step of the point or at an earlier step.
@@ -44,6 +68,10 @@ pub struct StepSeries {
     /// The points. The points of a single series are ordered by step, and points with the same step by time of
     /// observation. If several series answer the query, all points are ordered by time of observation.
     pub points: Vec<StepPoint>,
+    /// The number of points that the query selects, including those that are left out.
+    pub points_total: usize,
+    /// The number of steps in each range if points are left out; `None` if all points are returned.
+    pub step_width: Option<u64>,
     /// `true` if a step was recorded for at least one point. If `false`, all steps are positions.
     pub has_steps: bool,
     /// The unit; `None` if no point has a unit, or if there are several units.
@@ -63,7 +91,64 @@ pub fn step_series(
     metric_key: &str,
     query: &StepSeriesQuery,
 ) -> Result<StepSeries> {
+    query.check()?;
     store.read(|view| step_series_in(view, run, metric_key, query))
+}
+
+/// The points of an answer.
+struct Points {
+    points: Vec<StepPoint>,
+    total: usize,
+    step_width: Option<u64>,
+}
+
+/// Smooths points and selects those that the answer contains. Adds a note on points that are left out, and on points
+/// whose values are not finite.
+fn points_of_answer(
+    found: &[SeriesPoint],
+    name: &str,
+    query: &StepSeriesQuery,
+    notes: &mut Vec<Note>,
+) -> Points {
+    let mut average = query.smoothing.map(Average::new);
+    let step_point = |(position, point): (usize, &SeriesPoint)| StepPoint {
+        step: point.step.unwrap_or(position as i64),
+        value: point.value.clone(),
+        smoothed: average
+            .as_mut()
+            .filter(|_| !point.is_superseded)
+            .and_then(|average| average.add(point.value.as_f64())),
+        observed_at: point.observed_at,
+        is_superseded: point.is_superseded,
+    };
+    let all: Vec<StepPoint> = found.iter().enumerate().map(step_point).collect();
+    let total = all.len();
+    let curve = all.iter().zip(found);
+    let curve: Vec<CurvePoint<'_>> = curve
+        .map(|(shown, point)| CurvePoint {
+            step: shown.step,
+            is_position: point.step.is_none(),
+            value: &shown.value,
+        })
+        .collect();
+    let selected = select(&curve, query.points_max.unwrap_or(usize::MAX));
+    let non_finite = |points: &[StepPoint]| points.iter().filter(|point| !point.value.is_finite()).count();
+    let non_finite_total = non_finite(&all);
+    let mut indices = selected.indices.into_iter().peekable();
+    let kept = all.into_iter().enumerate().filter(|(at, _)| indices.next_if_eq(at).is_some());
+    let points: Vec<StepPoint> = kept.map(|(_, point)| point).collect();
+    if let Some(width) = selected.ranges.map(|ranges| ranges.width()) {
+        let message = format!(
+            "{} of {total} points of {name} are shown: the ends and extremes of ranges of {width} steps; {} of {} \
+             points that are not finite are shown",
+            points.len(),
+            non_finite(&points),
+            non_finite_total
+        );
+        let note = Note::new(Severity::Info, "step_series_sampled", message).with("metric", name);
+        notes.push(note.with("step_width", width).with("points", total).with("non_finite", non_finite_total));
+    }
+    Points { points, total, step_width: selected.ranges.map(|ranges| ranges.width()) }
 }
 
 fn step_series_in(
@@ -87,12 +172,6 @@ fn step_series_in(
     let answering = metric::answering(&rows, &name, None);
     let points = metric::points_of(view, &answering, query.attempts)?;
     let has_steps = points.iter().any(|point| point.step.is_some());
-    let step_point = |(position, point): (usize, &SeriesPoint)| StepPoint {
-        step: point.step.unwrap_or(position as i64),
-        value: point.value.clone(),
-        observed_at: point.observed_at,
-        is_superseded: point.is_superseded,
-    };
     let mut notes = view.notes();
     notes.extend(metric::mixture_notes(metric_key, run.run_ref.as_str(), &answering));
     if answering.len() > 1 {
@@ -114,10 +193,13 @@ fn step_series_in(
             notes.push(Note::new(Severity::Info, "metric_unknown", message).with("metric", metric_key));
         }
     }
+    let Points { points, total, step_width } = points_of_answer(&points, metric_key, query, &mut notes);
     Ok(StepSeries {
         metric_key: metric_key.to_owned(),
         stage_ref,
-        points: points.iter().enumerate().map(step_point).collect(),
+        points,
+        points_total: total,
+        step_width,
         has_steps,
         unit: metric::unit(&answering),
         series: answering.iter().map(|row| row.label()).collect(),

@@ -1,6 +1,7 @@
 //! The value of a metric over runs.
 
 use crate::contract::{RunRef, Value};
+use crate::interpretation::baseline::{BaselineDifference, DifferenceNotes};
 use crate::interpretation::error::Result;
 use crate::interpretation::evidence::CompletenessNote;
 use crate::interpretation::metric::{self, Measurement, MetricName};
@@ -19,6 +20,8 @@ pub struct MetricTrend {
     pub project_name: Option<String>,
     /// A point for each run that has the metric, in the order of the query.
     pub points: Vec<TrendPoint>,
+    /// The baseline run of the query.
+    pub baseline: Option<RunRef>,
     /// Notes on runs without the metric.
     pub completeness_notes: Vec<CompletenessNote>,
     /// Notes on missing data.
@@ -37,6 +40,9 @@ pub struct TrendPoint {
     pub measured: Measurement,
     /// The stage, as the caller named it.
     pub stage_name: Option<String>,
+    /// The difference from the value of the baseline run; `None` without a baseline, and if the baseline run does not
+    /// have the metric.
+    pub difference: Option<BaselineDifference>,
 }
 
 /// Returns the value of a metric in each run of a population. With a stage, only the points of the stage are used.
@@ -63,6 +69,7 @@ pub(in crate::interpretation) fn trend_in(
         metric_key: metric_key.to_owned(),
         project_name,
         points: Vec::new(),
+        baseline: None,
         completeness_notes: Vec::new(),
         notes: view.notes(),
     };
@@ -74,6 +81,7 @@ pub(in crate::interpretation) fn trend_in(
                 run_name: run.name,
                 measured,
                 stage_name: stage.map(str::to_owned),
+                difference: None,
             }),
             None => {
                 let note = CompletenessNote::warning(format!("missing_metric_for_run:{metric_key}"));
@@ -89,7 +97,45 @@ pub(in crate::interpretation) fn trend_in(
             .notes
             .push(Note::new(Severity::Warning, "metric_units_differ", message).with("metric", metric_key));
     }
+    if let Some(asked) = &query.baseline {
+        subtract(view, asked, &mut trend, (&name, stage), policy)?;
+    }
     Ok(trend)
+}
+
+/// Sets the differences of the points from the value of the baseline run.
+fn subtract(
+    view: &StoreView<'_>,
+    asked: &str,
+    trend: &mut MetricTrend,
+    (name, stage): (&MetricName, Option<&str>),
+    policy: &TrendPolicy,
+) -> Result<()> {
+    let baseline = view.find_run(asked)?;
+    let mut notes = Vec::new();
+    match value_of(view, &baseline, name, stage, policy, &mut notes)? {
+        Some(from) => {
+            let mut differing = DifferenceNotes::default();
+            for point in &mut trend.points {
+                let key = (stage.map(str::to_owned), trend.metric_key.clone());
+                let found = BaselineDifference::of(key, point.measured.clone(), from.clone());
+                differing.add(point.run_ref.as_str(), &found);
+                point.difference = Some(found);
+            }
+            notes.extend(differing.into_notes(&baseline));
+        }
+        None => {
+            let (metric, own) = (&trend.metric_key, &baseline.run_ref);
+            let message = format!("the baseline run {own} does not have the metric {metric}");
+            let note = Note::new(Severity::Warning, "baseline_metric_missing", message);
+            notes.push(note.with("metric", metric).with("baseline", own));
+        }
+    }
+    // The baseline run may also be a run of the trend. Its notes are then already in the answer.
+    notes.retain(|note| !trend.notes.contains(note));
+    trend.notes.extend(notes);
+    trend.baseline = Some(baseline.run_ref);
+    Ok(())
 }
 
 /// Returns the value that represents a metric of a run. Adds notes if the value represents several series that are

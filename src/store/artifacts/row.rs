@@ -1,16 +1,18 @@
 //! Methods of `StoreView` that read artifacts: manifests, and the state of bodies.
 
 use crate::contract::{ArtifactManifest, ArtifactRef, Fact, RunRef, Valid};
+use crate::engine;
 use crate::engine::checksum::Digest;
 use crate::engine::fault::chain;
 use crate::engine::projection::Version;
+use crate::engine::storage::FileReader;
 use crate::projections::keys;
 use crate::projections::tables::{ARTIFACTS, BODIES};
 use crate::store::body::hash_file;
 use crate::store::error::{Error, Result};
 use crate::store::location;
 use crate::store::view::StoreView;
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Read};
 use std::path::PathBuf;
 
 /// The greatest size in bytes of a body whose SHA-256 digest is computed for an answer.
@@ -174,6 +176,22 @@ impl StoreView<'_> {
         match &artifact.body {
             Some(digest) => (artifact.body_present && !artifact.is_tree()).then(|| self.blobs.path(digest)),
             None => location::local_path(&artifact.manifest.location_ref),
+        }
+    }
+
+    /// Returns the content of the body of an artifact. Returns `None` if the body is not in this workspace, or if it is
+    /// longer than `bytes_max`. Errors: the content does not match the digest, or cannot be read.
+    pub fn body_bytes(&self, artifact: &ArtifactRow, bytes_max: u64) -> Result<Option<Vec<u8>>> {
+        let is_wanted = artifact.stored_bytes.is_some_and(|bytes| bytes <= bytes_max);
+        let Some(digest) = artifact.body.as_ref().filter(|_| is_wanted) else { return Ok(None) };
+        let mut content = Vec::new();
+        let file = FileReader::new(self.blobs.open(digest)?);
+        // The file may have grown since its size was read.
+        let read = file.take(bytes_max.saturating_add(1)).read_to_end(&mut content);
+        read.map_err(|e| engine::Error::io("read", &self.blobs.path(digest), e))?;
+        match Digest::of(&content) == *digest {
+            true => Ok(Some(content)),
+            false => Err(Error::BodyDamaged { digest: *digest }),
         }
     }
 

@@ -2,8 +2,9 @@
 
 use crate::contract::{StageRef, Value};
 use crate::interpretation::{
-    ArtifactChange, ArtifactKindCounts, BestRun, MetricDelta, MetricRow, MultiRunComparison, ParamDelta,
-    ProvenanceComparison, RankedRun, ReportComparison, RunComparison, SectionDiff, StageComparison,
+    ArtifactChange, ArtifactKindCounts, BaselineDifference, BestRun, MetricDelta, MetricRow,
+    MultiRunComparison, ParamDelta, ProvenanceComparison, RankedRun, ReportComparison, RunComparison,
+    SectionDiff, StageComparison,
 };
 use crate::surfaces::answer::parts::with;
 use crate::surfaces::answer::rows::provenance;
@@ -70,8 +71,19 @@ pub(super) fn comparison(c: &RunComparison) -> Value {
 impl ToJson for MetricRow {
     fn json(&self) -> Value {
         object!(self;
-            metric_key, stage_name, values, best_run_id: self.best_run, is_higher_better,
+            metric_key, stage_name, values, differences, best_run_id: self.best_run, is_higher_better,
             evidence_links: Vec::<String>::new()
+        )
+    }
+}
+
+impl ToJson for BaselineDifference {
+    fn json(&self) -> Value {
+        let (value, baseline) = (&self.value, &self.baseline);
+        object!(self;
+            metric_key, stage_name, value: value.value, step: value.step, unit: value.unit,
+            baseline_value: baseline.value, baseline_step: baseline.step, baseline_unit: baseline.unit, difference,
+            percent, steps_differ: self.steps_differ(), units_differ: self.units_differ()
         )
     }
 }
@@ -86,7 +98,7 @@ pub(super) fn many(c: &MultiRunComparison) -> Value {
     let ids: Vec<_> = c.runs.iter().map(|run| &run.run_ref).collect();
     let names: Vec<_> = c.runs.iter().map(|run| &run.name).collect();
     object!(c;
-        run_ids: ids, run_names: names, metric_table, artifact_kind_counts, completeness_notes, evidence_links,
+        run_ids: ids, run_names: names, baseline_run_id: c.baseline, metric_table, artifact_kind_counts, completeness_notes, evidence_links,
         summary, notes
     )
 }

@@ -2,12 +2,15 @@
 //! an edge has only the type and the two refs of an edge. New versions add members, but never remove them.
 
 mod comparisons;
+mod groups;
+mod history;
 mod interchange;
 mod lineage;
 mod parts;
 mod queries;
 mod recovery;
 mod report;
+mod reproduction;
 mod rows;
 mod services;
 mod stores;
@@ -21,11 +24,11 @@ use crate::client::{
 use crate::contract::json::write::pretty;
 use crate::contract::{ProvenanceRecord, Result, RunRef, Value};
 use crate::interpretation::{
-    AlertReport, AnomalyReport, AnomalyResult, ArtifactHits, ArtifactSizeTrend, BatchList, BestRun,
-    DeploymentList, DiagnosticsResult, DurationTrend, EnvironmentDiff, LineageTraversal, MetricAggregate,
-    MetricBaseline, MetricTrend, MultiRunComparison, Note, ProjectList, RecordPage, ReportComparison,
-    ReportDocument, ReproducibilityAudit, RunComparison, RunList, RunSnapshot, RunStatusDistribution,
-    RunSummaryTable, SampleList, StepSeries,
+    AlertReport, AnomalyReport, AnomalyResult, ArtifactHits, ArtifactSizeTrend, BatchList, BestRun, CodeDiff,
+    DeploymentList, DiagnosticsResult, DurationTrend, EnvironmentDiff, History, LineageTraversal,
+    MetricAggregate, MetricBaseline, MetricTrend, MultiRunComparison, Note, ProjectList, RecordPage,
+    ReportComparison, ReportDocument, ReproducibilityAudit, Reproduction, RunComparison, RunGroups, RunList,
+    RunSnapshot, RunStatusDistribution, RunSummaryTable, SampleList, StepSeries,
 };
 use crate::recovery::{DumpedEntry, MergeReport, RebuildReport, StreamRow, VerifyReport};
 use crate::surfaces::escape;
@@ -68,12 +71,14 @@ json_forms! {
     ArtifactSizeTrend => services::artifact_size_trend,
     BatchList => queries::batch_list,
     BestRun => comparisons::best_run,
+    CodeDiff => reproduction::code_diff,
     DeploymentList => queries::deployment_list,
     DiagnosticsResult => services::diagnosis,
     DumpedEntry => recovery::dumped,
     DurationTrend => services::duration_trend,
     EnvironmentDiff => services::environment_diff,
     ExportReport => interchange::export,
+    History => history::history,
     ImportReport => interchange::import,
     LineageTraversal => lineage::lineage,
     MergeReport => recovery::merge,
@@ -92,7 +97,9 @@ json_forms! {
     ReportComparison => comparisons::reports,
     ReportDocument => report::report,
     ReproducibilityAudit => services::audit,
+    Reproduction => reproduction::reproduction,
     RunComparison => comparisons::comparison,
+    RunGroups => groups::groups,
     RunList => queries::run_list,
     RunSnapshot => queries::run_snapshot,
     RunStatusDistribution => services::status_distribution,

@@ -5,7 +5,7 @@ use crate::interpretation::{
     ArtifactHits, BatchList, DeploymentList, ProjectList, RecordPage, RunList, RunSnapshot, RunSummary,
     SampleList, StepPoint, StepSeries,
 };
-use crate::surfaces::answer::parts::{list, with};
+use crate::surfaces::answer::parts::{list, text, with};
 use crate::surfaces::answer::rows::{deployment, provenance};
 use crate::surfaces::answer::to_json::{ToJson, object};
 
@@ -15,12 +15,17 @@ pub(super) fn project_list(answer: &ProjectList) -> Value {
 
 impl ToJson for RunSummary {
     fn json(&self) -> Value {
-        with(self.run.json(), vec![("metrics", self.metrics.json())])
+        with(
+            self.run.json(),
+            vec![("metrics", self.metrics.json()), ("differences", self.differences.json())],
+        )
     }
 }
 
 pub(super) fn run_list(answer: &RunList) -> Value {
-    object!(answer; runs, total, next_offset, notes)
+    object!(answer;
+        runs, total, next_offset, next_page: text(&answer.next_page), baseline_run_id: answer.baseline, notes
+    )
 }
 
 pub(super) fn deployment_list(answer: &DeploymentList) -> Value {
@@ -56,12 +61,13 @@ pub(super) fn run_snapshot(s: &RunSnapshot) -> Value {
 
 impl ToJson for StepPoint {
     fn json(&self) -> Value {
-        object!(self; step, value, observed_at, superseded: self.is_superseded)
+        object!(self; step, value, smoothed, observed_at, superseded: self.is_superseded)
     }
 }
 
 pub(super) fn step_series(s: &StepSeries) -> Value {
     object!(s;
-        run_id: s.run_ref, metric_key, stage_id: s.stage_ref, points, has_steps, unit, series, completeness_notes, notes
+        run_id: s.run_ref, metric_key, stage_id: s.stage_ref, points, points_total, step_width, has_steps, unit, series,
+        completeness_notes, notes
     )
 }

@@ -28,13 +28,13 @@ impl ToJson for TrendPoint {
         let m = &self.measured;
         object!(self;
             run_id: self.run_ref, run_name, value: m.value, captured_at: m.observed_at, stage_name, step: m.step,
-            unit: m.unit
+            unit: m.unit, difference
         )
     }
 }
 
 pub(super) fn metric_trend(t: &MetricTrend) -> Value {
-    object!(t; metric_key, project_name, points, completeness_notes, notes)
+    object!(t; metric_key, project_name, baseline_run_id: t.baseline, points, completeness_notes, notes)
 }
 
 impl ToJson for StageDurationPoint {

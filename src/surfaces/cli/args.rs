@@ -5,9 +5,11 @@ use crate::contract::Timestamp;
 use crate::interchange::jsonl;
 use crate::interpretation::Moment;
 use crate::recovery::Head;
+use crate::surfaces::cli::curve_args::{GroupArgs, SeriesArgs};
 use crate::surfaces::cli::query_args::{
     AlertArgs, AnomalyArgs, CompareArgs, CompareManyArgs, CsvCommand, DiagnosticsArgs, ExportHtmlArgs,
-    MetricArgs, ProvenanceCommand, RenderArgs, RunArgs, RunListArgs, SearchCommand, pair,
+    HistoryArgs, MetricArgs, ProvenanceCommand, RenderArgs, RunArgs, RunsArgs, SearchCommand, TrendArgs,
+    pair,
 };
 use crate::surfaces::cli::store_args::{ArtifactCommand, RecoverCommand};
 use clap::builder::PossibleValuesParser;
@@ -69,7 +71,7 @@ pub(super) enum Command {
     /// Create an empty workspace
     Init,
     /// List runs with their parameters and the last value of each metric
-    Runs(RunListArgs),
+    Runs(RunsArgs),
     /// List, show or compare runs
     #[command(subcommand)]
     Run(RunCommand),
@@ -84,9 +86,13 @@ pub(super) enum Command {
     #[command(subcommand)]
     Search(SearchCommand),
     /// Show a metric over runs
-    Trend(MetricArgs),
+    Trend(TrendArgs),
     /// Show statistics of a metric over runs
     Aggregate(MetricArgs),
+    /// Show statistics of a metric over groups of runs, such as the seeds of one configuration
+    Group(GroupArgs),
+    /// Show the points of a metric of a run
+    Series(SeriesArgs),
     /// Compare the metrics of a run with earlier runs
     Anomaly(AnomalyArgs),
     /// Compare a metric of a run with a threshold
@@ -96,6 +102,9 @@ pub(super) enum Command {
     Provenance(ProvenanceCommand),
     /// Show what an object was made from, and what was made from it
     Lineage(LineageArgs),
+    /// Show every entry of the log about an object, except records: the values that it set, and whether they are
+    /// effective, superseded or in conflict
+    History(HistoryArgs),
     /// Write a report as Markdown
     #[command(subcommand)]
     Report(ReportCommand),
@@ -141,7 +150,7 @@ pub(super) enum Command {
 #[derive(Debug, Subcommand)]
 pub(super) enum RunCommand {
     /// List runs. Same as `contexta runs`
-    List(RunListArgs),
+    List(Box<RunsArgs>),
     /// Show everything about one run
     Show(RunShowArgs),
     /// Compare two runs. Same as `contexta compare`
@@ -167,6 +176,12 @@ pub(super) enum RunCommand {
     Unstar(RunArgs),
     /// End a run whose process has died
     End(RunEndArgs),
+    /// Show the difference of the code of two runs, as unified text: the revision, and the uncommitted change
+    Diff(RunDiffArgs),
+    /// Print a shell script that reproduces a run in a clone of its repository: code with the uncommitted change,
+    /// packages, used artifacts, command line. The script names the missing parts. Exit code 0: the script reproduces
+    /// every part of the run, 1: a part is missing
+    Reproduce(RunReproduceArgs),
 }
 
 #[derive(Debug, Subcommand)]
@@ -377,6 +392,24 @@ pub(super) struct RunRenameArgs {
     /// The new name. The ref of the run does not change
     #[arg(value_name = "NAME")]
     pub(super) name: String,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RunDiffArgs {
+    #[command(flatten)]
+    pub(super) runs: CompareArgs,
+    /// Compare the code
+    #[arg(long, required = true)]
+    code: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RunReproduceArgs {
+    #[command(flatten)]
+    pub(super) run: RunArgs,
+    /// Directory for the code, which the script creates [default: reproduce-ID]
+    #[arg(long, value_name = "DIR")]
+    pub(super) directory: Option<String>,
 }
 
 /// The status of a run that is ended.

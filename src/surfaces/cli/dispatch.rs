@@ -157,6 +157,8 @@ fn dispatch(cli: &Cli, out: &Output) -> Outcome {
             commands::run_change::mark(cli, args, (Mark::Starred, false), out)
         }
         Command::Run(RunCommand::End(args)) => commands::run_change::end(cli, args, out),
+        Command::Run(RunCommand::Diff(args)) => commands::run_diff::run(cli, args, out),
+        Command::Run(RunCommand::Reproduce(args)) => commands::run_reproduce::run(cli, args, out),
         Command::Compare(args) | Command::Run(RunCommand::Compare(args)) => {
             commands::compare::run(cli, args, out)
         }
@@ -170,11 +172,14 @@ fn dispatch(cli: &Cli, out: &Output) -> Outcome {
         Command::Search(SearchCommand::Artifacts(args)) => commands::search::artifacts(cli, args, out),
         Command::Trend(args) => commands::trend::run(cli, args, out),
         Command::Aggregate(args) => commands::aggregate::run(cli, args, out),
+        Command::Group(args) => commands::group::run(cli, args, out),
+        Command::Series(args) => commands::series::run(cli, args, out),
         Command::Anomaly(args) => commands::anomaly::run(cli, args, out),
         Command::Alert(args) => commands::alert::run(cli, args, out),
         Command::Provenance(ProvenanceCommand::Audit(args)) => commands::provenance::audit(cli, args, out),
         Command::Provenance(ProvenanceCommand::Diff(args)) => commands::provenance::diff(cli, args, out),
         Command::Lineage(args) => commands::lineage::run(cli, args, out),
+        Command::History(args) => commands::history::run(cli, args, out),
         Command::Report(command) => commands::report::run(cli, command, out),
         Command::Artifact(command) => commands::artifact::run(cli, command, out),
         Command::Recover(RecoverCommand::Replay(args)) => commands::recover::replay(cli, args, out),

@@ -7,6 +7,7 @@
 
 mod args;
 mod commands;
+mod curve_args;
 mod dispatch;
 mod failure;
 mod output;

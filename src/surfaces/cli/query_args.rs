@@ -2,7 +2,7 @@
 
 use crate::contract::MetricValue;
 use crate::interpretation::{
-    Archived, ArtifactSearch, Error, RunColumn, RunListQuery, RunSearch, Severity, TimeRange,
+    Archived, ArtifactSearch, Error, PageToken, RunColumn, RunListQuery, RunSearch, Severity, TimeRange,
 };
 use crate::surfaces::cli::failure::Failure;
 use clap::{Args, Subcommand, ValueEnum};
@@ -41,6 +41,26 @@ pub(super) struct RunListArgs {
     pub(super) project: Option<String>,
     #[command(flatten)]
     pub(super) selection: SelectionArgs,
+}
+
+/// The options of a list of runs.
+#[derive(Debug, Args)]
+pub(super) struct RunsArgs {
+    #[command(flatten)]
+    pub(super) list: RunListArgs,
+    #[command(flatten)]
+    pub(super) baseline: BaselineArgs,
+    /// Page of the list: the token that the same command with the page before wrote
+    #[arg(long, value_name = "TOKEN")]
+    pub(super) page: Option<PageToken>,
+}
+
+/// The run with which values are compared.
+#[derive(Debug, Args)]
+pub(super) struct BaselineArgs {
+    /// Show the differences of metrics from this run
+    #[arg(long = "baseline", value_name = "RUN")]
+    pub(super) run: Option<String>,
 }
 
 /// The options that select and order the runs of a project.
@@ -143,10 +163,25 @@ fn count(name: &str, number: i64) -> Result<usize, Failure> {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct HistoryArgs {
+    /// Ref of a run, of a part of a run, or of another object, such as stage:project.run.train; or a run
+    #[arg(value_name = "REF")]
+    pub(super) subject: String,
+    /// At most this many entries
+    #[arg(long, value_name = "N", default_value_t = 1000)]
+    pub(super) limit: usize,
+    /// Number of entries to skip
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(super) offset: usize,
+}
+
+#[derive(Debug, Args)]
 pub(super) struct CompareManyArgs {
     /// Runs to compare
     #[arg(value_name = "RUN", required = true)]
     pub(super) runs: Vec<String>,
+    #[command(flatten)]
+    pub(super) baseline: BaselineArgs,
 }
 
 #[derive(Debug, Args)]
@@ -277,6 +312,14 @@ pub(super) struct MetricArgs {
     pub(super) stage: StageArgs,
     #[command(flatten)]
     pub(super) runs: RunListArgs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct TrendArgs {
+    #[command(flatten)]
+    pub(super) metric: MetricArgs,
+    #[command(flatten)]
+    pub(super) baseline: BaselineArgs,
 }
 
 #[derive(Debug, Args)]

@@ -1,7 +1,9 @@
 //! Documents of answers that only the command line shows. The documents on runs and comparisons are built in
 //! `interpretation::report`, because the library offers them as well.
 
+mod curves;
 mod digest;
+mod history;
 mod import;
 mod lineage;
 mod merge;
@@ -13,7 +15,9 @@ mod stores;
 mod streams;
 mod verify;
 
+pub(crate) use curves::{groups, step_series};
 pub(crate) use digest::digest;
+pub(crate) use history::history;
 pub(crate) use import::import;
 pub(crate) use lineage::lineage;
 pub(crate) use merge::merge;

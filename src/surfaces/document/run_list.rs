@@ -1,8 +1,10 @@
 //! The document of a list of runs.
 
 use crate::interpretation::{
-    Block, Cell, ReportDocument, ReportSection, RunList, RunRow, RunSummary, SeriesRow, Table,
+    BaselineDifference, Block, Cell, ReportDocument, ReportSection, RunList, RunRow, RunSummary, SeriesRow,
+    Table,
 };
+use crate::surfaces::document::services::difference_text;
 use crate::surfaces::terminal::short;
 
 /// The greatest number of parameters, and of metrics, that are shown for each run.
@@ -23,7 +25,16 @@ pub(crate) fn run_list(answer: &RunList) -> ReportDocument {
 
 fn row(summary: &RunSummary, has_names: bool) -> Vec<Cell> {
     let run = &summary.run;
-    let metric = |m: &SeriesRow| (m.label(), short(m.last.value.as_f64()));
+    let difference = |m: &SeriesRow| {
+        let is_own = |d: &&BaselineDifference| d.stage_name == m.stage_name && d.metric_key == m.key.metric();
+        summary.differences.iter().find(is_own).filter(|_| m.key.within.is_none())
+    };
+    let metric = |m: &SeriesRow| {
+        let value = short(m.last.value.as_f64());
+        let shown =
+            difference(m).map_or(value.clone(), |found| format!("{value} ({})", difference_text(found)));
+        (m.label(), shown)
+    };
     let mut row = vec![Cell::text(run.run_ref.last_component())];
     row.extend(has_names.then(|| Cell::text(&run.name)));
     row.extend([

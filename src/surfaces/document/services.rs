@@ -4,14 +4,15 @@ use crate::contract::MetricValue;
 use crate::interpretation::aggregation::QUANTILES;
 use crate::interpretation::provenance::environment::Changes;
 use crate::interpretation::{
-    AlertReport, AnomalyReport, ArtifactHits, Block, Cell, CompletenessNote, DiagnosticsIssue,
-    DiagnosticsResult, EnvironmentDiff, MetricAggregate, MetricTrend, MultiRunComparison, Note,
-    ReportDocument, ReportSection, ReproducibilityAudit, Table,
+    AlertReport, AnomalyReport, ArtifactHits, BaselineDifference, Block, Cell, CompletenessNote,
+    DiagnosticsIssue, DiagnosticsResult, EnvironmentDiff, MetricAggregate, MetricTrend, MultiRunComparison,
+    Note, ReportDocument, ReportSection, ReproducibilityAudit, Table,
 };
 use crate::surfaces::markdown::completeness_line;
+use crate::surfaces::terminal::short;
 
 /// Returns sections with the notes of a service and the notes on missing data.
-fn notes(completeness: &[CompletenessNote], notes: &[Note]) -> Vec<ReportSection> {
+pub(super) fn notes(completeness: &[CompletenessNote], notes: &[Note]) -> Vec<ReportSection> {
     let mut sections = Vec::new();
     if !completeness.is_empty() {
         let lines = completeness.iter().map(completeness_line).collect();
@@ -26,6 +27,21 @@ fn exact(number: f64) -> Cell {
     Cell::text(MetricValue::from(number))
 }
 
+/// Returns the difference from a baseline as text, such as `+0.5, +25.0 %`.
+pub(super) fn difference_text(found: &BaselineDifference) -> String {
+    let Some(difference) = &found.difference else { return "other unit".to_owned() };
+    let sign = if difference.as_f64() > 0.0 { "+" } else { "" };
+    let difference = match difference {
+        MetricValue::Float(number) => short(*number),
+        whole => whole.to_string(),
+    };
+    let step = if found.steps_differ() { ", other step" } else { "" };
+    match found.percent {
+        Some(percent) => format!("{sign}{difference}, {percent:+.1} %{step}"),
+        None => format!("{sign}{difference}{step}"),
+    }
+}
+
 fn document(title: String, sections: Vec<ReportSection>, more: Vec<ReportSection>) -> ReportDocument {
     ReportDocument { title, sections: sections.into_iter().chain(more).collect() }
 }
@@ -37,7 +53,14 @@ pub(crate) fn compare_many(answer: &MultiRunComparison) -> ReportDocument {
     columns.push("Best".to_owned());
     let rows = answer.metric_table.iter().map(|row| {
         let mut cells = vec![Cell::optional(row.stage_name.as_ref()), Cell::text(&row.metric_key)];
-        cells.extend(row.values.iter().map(|value| value.as_ref().map_or(Cell::Missing, Cell::text)));
+        let difference = |n: usize| row.differences.get(n).and_then(Option::as_ref);
+        cells.extend(row.values.iter().enumerate().map(|(n, value)| match (value, difference(n)) {
+            (Some(value), Some(difference)) => {
+                Cell::Text(format!("{value} ({})", difference_text(difference)))
+            }
+            (Some(value), None) => Cell::text(value),
+            (None, _) => Cell::Missing,
+        }));
         cells.push(Cell::optional(row.best_run.as_ref().map(|run| run.last_component().to_owned())));
         cells
     });
@@ -105,15 +128,21 @@ pub(crate) fn artifacts(answer: &ArtifactHits) -> ReportDocument {
 /// Returns a document with a row for each run.
 pub(crate) fn trend(answer: &MetricTrend) -> ReportDocument {
     let rows = answer.points.iter().map(|point| {
-        vec![
+        let mut cells = vec![
             Cell::text(&point.run_ref),
             Cell::optional(point.stage_name.as_ref()),
             Cell::text(&point.measured.value),
             Cell::optional(point.measured.step),
             Cell::Time(point.measured.observed_at),
-        ]
+        ];
+        if answer.baseline.is_some() {
+            cells.push(Cell::optional(point.difference.as_ref().map(difference_text)));
+        }
+        cells
     });
-    let table = Table::new(&["Run", "Stage", "Value", "Step", "Observed"], rows.collect());
+    let mut columns = vec!["Run", "Stage", "Value", "Step", "Observed"];
+    columns.extend(answer.baseline.as_ref().map(|_| "Difference"));
+    let table = Table::new(&columns, rows.collect());
     let count = vec![
         ("Metric".to_owned(), Cell::text(&answer.metric_key)),
         ("Points".to_owned(), Cell::Count(answer.points.len() as u64)),

@@ -8,7 +8,11 @@ use crate::surfaces::cli::workspace::existing;
 use crate::surfaces::document;
 
 pub(in crate::surfaces::cli) fn run(cli: &Cli, args: &CompareManyArgs, out: &Output) -> Outcome {
-    let answer = existing(cli)?.compare_multiple_runs(&args.runs)?;
+    let contexta = existing(cli)?;
+    let answer = match &args.baseline.run {
+        Some(baseline) => contexta.compare_with_baseline(&args.runs, baseline)?,
+        None => contexta.compare_multiple_runs(&args.runs)?,
+    };
     out.answer(&answer, || document::compare_many(&answer))?;
     Ok(0)
 }

@@ -1,0 +1,173 @@
+//! Differences of the metrics of runs from the metrics of a baseline run.
+
+use crate::contract::MetricValue;
+use crate::interpretation::metric::{self, Measurement, Selection};
+use crate::interpretation::number::difference;
+use crate::store::{Attempts, Note, Result, RunRow, SeriesRow, Severity, StoreView};
+use std::collections::BTreeMap;
+
+/// The greatest number of runs that one note names.
+const RUNS_MAX: usize = 10;
+
+/// The difference of the value of a metric from the value of the same metric in the baseline run.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct BaselineDifference {
+    /// The metric: a key, possibly with tags.
+    pub metric_key: String,
+    /// The name of the stage; `None` outside any stage, and for the values of all stages.
+    pub stage_name: Option<String>,
+    /// The value of the run.
+    pub value: Measurement,
+    /// The value of the baseline run.
+    pub baseline: Measurement,
+    /// The value minus the baseline. The difference of whole numbers is a whole number. `None` if the units differ.
+    pub difference: Option<MetricValue>,
+    /// The difference as a percentage of the magnitude of the baseline. `None` if the units differ, if the baseline is 0,
+    /// or if one of the values is not finite.
+    pub percent: Option<f64>,
+}
+
+impl BaselineDifference {
+    /// Returns `true` if the two values were measured at different steps.
+    #[must_use]
+    pub fn steps_differ(&self) -> bool {
+        self.value.step != self.baseline.step
+    }
+
+    /// Returns `true` if the two values have different units. A value without a unit differs from a value with a unit.
+    #[must_use]
+    pub fn units_differ(&self) -> bool {
+        let is_mixed = self.value.has_mixed_units || self.baseline.has_mixed_units;
+        is_mixed || self.value.unit != self.baseline.unit
+    }
+
+    /// Computes the difference of two values of a metric.
+    pub(super) fn of(
+        (stage_name, metric_key): (Option<String>, String),
+        value: Measurement,
+        baseline: Measurement,
+    ) -> BaselineDifference {
+        let mut answer =
+            BaselineDifference { metric_key, stage_name, value, baseline, difference: None, percent: None };
+        if answer.units_differ() {
+            return answer;
+        }
+        let of_values = difference(&answer.baseline.value, &answer.value.value);
+        let from = answer.baseline.value.as_f64();
+        let percent = of_values.as_f64() / from.abs() * 100.0;
+        answer.percent = (from != 0.0 && from.is_finite()).then_some(percent).filter(|p| p.is_finite());
+        answer.difference = Some(of_values);
+        answer
+    }
+}
+
+/// The runs whose values are not directly comparable with the baseline, keyed by the code of a note and the metric.
+#[derive(Debug, Default)]
+pub(super) struct DifferenceNotes(BTreeMap<(&'static str, String), Vec<String>>);
+
+impl DifferenceNotes {
+    /// Adds a difference of a run.
+    pub(super) fn add(&mut self, run: &str, difference: &BaselineDifference) {
+        let metric = match &difference.stage_name {
+            Some(stage) => format!("{stage}/{}", difference.metric_key),
+            None => difference.metric_key.clone(),
+        };
+        let findings = [
+            ("baseline_steps_differ", difference.steps_differ()),
+            ("baseline_units_differ", difference.units_differ()),
+        ];
+        for (code, _) in findings.into_iter().filter(|(_, is_found)| *is_found) {
+            self.0.entry((code, metric.clone())).or_default().push(run.to_owned());
+        }
+    }
+
+    /// Returns the notes, ordered by code and metric.
+    pub(super) fn into_notes(self, baseline: &RunRow) -> impl Iterator<Item = Note> {
+        let baseline = baseline.run_ref.to_string();
+        self.0.into_iter().map(move |((code, metric), runs)| {
+            let named = runs.iter().take(RUNS_MAX).map(String::as_str);
+            let mut text = Vec::from_iter(named).join(", ");
+            if runs.len() > RUNS_MAX {
+                text.push_str(&format!(" and {} more", runs.len() - RUNS_MAX));
+            }
+            let about = format!("the values of {metric} in {baseline} and in {text}");
+            let message = match code {
+                "baseline_steps_differ" => format!("{about} were measured at different steps"),
+                _ => format!("{about} have different units, so their difference is not computed"),
+            };
+            let note = Note::new(Severity::Warning, code, message);
+            note.with("metric", &metric).with("baseline", &baseline).with("runs", runs.len())
+        })
+    }
+}
+
+/// The last value of each metric of a run, keyed by the name of the stage and by the name of the metric.
+#[derive(Debug)]
+pub(super) struct LastValues(BTreeMap<(Option<String>, String), Measurement>);
+
+impl LastValues {
+    /// Reads the last values of a run from the summaries of its series. The series of batches, samples and deployments
+    /// are left out. If two stages have the same name, the first one is used.
+    pub(super) fn of(view: &StoreView<'_>, rows: &[SeriesRow]) -> Result<LastValues> {
+        let mut values = BTreeMap::new();
+        for row in rows.iter().filter(|row| row.key.within.is_none() && row.key.deployment_ref.is_none()) {
+            let key = (row.stage_name.clone(), row.key.metric());
+            if !values.contains_key(&key)
+                && let Some(measured) = metric::measure(view, &[row], Selection::Latest, Attempts::Newest)?
+            {
+                values.insert(key, measured);
+            }
+        }
+        Ok(LastValues(values))
+    }
+
+    /// Returns the differences of these values from the values of a baseline, for the metrics that both have.
+    pub(super) fn minus(&self, baseline: &LastValues) -> Vec<BaselineDifference> {
+        let both = self.0.iter().filter_map(|(key, value)| Some((key, value, baseline.0.get(key)?)));
+        both.map(|(key, value, from)| BaselineDifference::of(key.clone(), value.clone(), from.clone()))
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contract::Timestamp;
+
+    fn measured(value: impl Into<MetricValue>, unit: Option<&str>) -> Measurement {
+        Measurement {
+            value: value.into(),
+            observed_at: Timestamp::from_nanos(0),
+            step: None,
+            unit: unit.map(str::to_owned),
+            has_mixed_units: false,
+        }
+    }
+
+    fn of(value: Measurement, baseline: Measurement) -> (Option<String>, Option<f64>) {
+        let found = BaselineDifference::of((None, "m".to_owned()), value, baseline);
+        (found.difference.map(|value| value.to_string()), found.percent)
+    }
+
+    #[test]
+    fn percent_needs_a_finite_baseline_other_than_zero() {
+        let number = |value: f64| measured(value, None);
+        assert_eq!(of(number(3.0), number(-2.0)), (Some("5.0".to_owned()), Some(250.0)));
+        assert_eq!(of(number(3.0), number(0.0)), (Some("3.0".to_owned()), None));
+        assert_eq!(of(number(3.0), number(f64::INFINITY)).1, None);
+        assert_eq!(of(number(3.0), number(f64::NAN)).1, None);
+        assert_eq!(of(number(f64::NAN), number(2.0)).1, None);
+        let big = 1i64 << 53;
+        assert_eq!(of(measured(big + 1, None), measured(big, None)).0, Some("1".to_owned()));
+    }
+
+    #[test]
+    fn values_with_different_units_are_not_subtracted() {
+        assert_eq!(of(measured(1, Some("s")), measured(1, Some("ms"))), (None, None));
+        assert_eq!(of(measured(1, Some("s")), measured(1, None)), (None, None));
+        let mixed = Measurement { has_mixed_units: true, ..measured(1, None) };
+        assert_eq!(of(measured(1, None), mixed), (None, None));
+        assert_eq!(of(measured(3, Some("s")), measured(2, Some("s"))), (Some("1".to_owned()), Some(50.0)));
+    }
+}

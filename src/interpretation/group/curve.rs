@@ -1,0 +1,141 @@
+//! The curve of a group: statistics of the runs of the group at each step.
+
+use crate::contract::MetricValue;
+use crate::interpretation::curve::StepRanges;
+use crate::interpretation::error::Result;
+use crate::interpretation::metric::{self, MetricName};
+use crate::interpretation::statistics::Statistics;
+use crate::store::{Attempts, Note, RunRow, SeriesPoint, SeriesRow, Severity, StoreView};
+use std::collections::BTreeMap;
+
+/// The greatest number of values that are in memory while the curve of a group is computed.
+const VALUES_MAX: usize = 1 << 21;
+/// The greatest number of points of all curves of an answer.
+const ANSWER_POINTS_MAX: usize = 1 << 20;
+
+/// The statistics of a group in one range of steps. Each run contributes its last value in the range.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct GroupPoint {
+    /// The first step of the range.
+    pub step: i64,
+    /// The statistics.
+    pub statistics: Statistics,
+}
+
+/// The metric whose curves are computed.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Curves<'a> {
+    pub(super) name: &'a MetricName,
+    pub(super) stage: Option<&'a str>,
+    pub(super) ranges: StepRanges,
+}
+
+/// Returns the series of a run to which the metric refers.
+fn with_series<T>(
+    view: &StoreView<'_>,
+    run: &RunRow,
+    (name, stage): (&MetricName, Option<&str>),
+    read: impl FnOnce(&[&SeriesRow]) -> Result<T>,
+) -> Result<T> {
+    let rows = metric::rows_of(view, &run.run_ref, name, Attempts::Newest)?;
+    read(&metric::answering(&rows, name, stage))
+}
+
+/// Returns the ranges of steps for the curves of groups. The ranges are as narrow as `points_max` and the limits of
+/// memory permit. Reads only the summaries of the series.
+pub(super) fn ranges_of(
+    view: &StoreView<'_>,
+    metric: (&MetricName, Option<&str>),
+    groups: &[Vec<RunRow>],
+    points_max: usize,
+) -> Result<StepRanges> {
+    let mut span: Option<(i64, i64)> = None;
+    for run in groups.iter().flatten() {
+        with_series(view, run, metric, |rows| {
+            for row in rows {
+                // The first point has the least step, unless there are points without a step.
+                let count = i64::try_from(row.count).unwrap_or(i64::MAX);
+                let first = row.first.step.unwrap_or(0);
+                let last = row.last.step.unwrap_or(count.saturating_sub(1));
+                let (low, high) = span.unwrap_or((first, last));
+                span = Some((low.min(first), high.max(last)));
+            }
+            Ok(())
+        })?;
+    }
+    let largest = groups.iter().map(Vec::len).max().unwrap_or(0);
+    let ranges_max = points_max.min(VALUES_MAX / largest.max(1)).min(ANSWER_POINTS_MAX / groups.len().max(1));
+    let (first, last) = span.unwrap_or((0, 0));
+    Ok(StepRanges::covering(first, last, ranges_max.max(1)))
+}
+
+impl Curves<'_> {
+    /// Returns the curve of a group, ordered by step. Adds notes on points that are not part of the curve.
+    pub(super) fn of_group(
+        &self,
+        view: &StoreView<'_>,
+        runs: &[RunRow],
+        notes: &mut Vec<Note>,
+    ) -> Result<Vec<GroupPoint>> {
+        let mut values: BTreeMap<i64, Vec<MetricValue>> = BTreeMap::new();
+        for run in runs {
+            for (range, value) in self.of_run(view, run, notes)? {
+                values.entry(range).or_default().push(value);
+            }
+        }
+        let point = |(range, values): (i64, Vec<MetricValue>)| GroupPoint {
+            step: self.ranges.first_step(range),
+            statistics: Statistics::of(&values),
+        };
+        Ok(values.into_iter().map(point).collect())
+    }
+
+    /// Returns the last value of a run in each range of steps.
+    fn of_run(
+        &self,
+        view: &StoreView<'_>,
+        run: &RunRow,
+        notes: &mut Vec<Note>,
+    ) -> Result<BTreeMap<i64, MetricValue>> {
+        let points = with_series(view, run, (self.name, self.stage), |rows| {
+            Ok(metric::points_of(view, rows, Attempts::Newest)?)
+        })?;
+        let has_steps = points.iter().any(|point| point.step.is_some());
+        let (mut last, mut left_out) = (BTreeMap::new(), 0);
+        for (position, SeriesPoint { step, value, .. }) in points.into_iter().enumerate() {
+            let step = step.or_else(|| if has_steps { None } else { i64::try_from(position).ok() });
+            match step {
+                Some(step) => drop(last.insert(self.ranges.index(step), value)),
+                None => left_out += 1,
+            }
+        }
+        let mut add = |code, message: String| {
+            let note = Note::new(Severity::Warning, code, message);
+            notes.push(note.with("run", &run.run_ref).with("metric", &self.name.text));
+        };
+        if left_out > 0 {
+            let message = format!(
+                "{left_out} points of {} in {} have no step; they are not part of the curve",
+                self.name.text, run.run_ref
+            );
+            add("curve_points_without_step", message);
+        }
+        if !has_steps && !last.is_empty() {
+            let message = format!(
+                "the points of {} in {} have no steps; their positions are used as steps",
+                self.name.text, run.run_ref
+            );
+            add("curve_steps_are_positions", message);
+        }
+        let non_finite = last.values().filter(|value| !value.is_finite()).count();
+        if non_finite > 0 {
+            let message = format!(
+                "{non_finite} values of {} in {} are not finite; they are counted, but not part of the means",
+                self.name.text, run.run_ref
+            );
+            add("metric_not_finite", message);
+        }
+        Ok(last)
+    }
+}

@@ -1,0 +1,201 @@
+//! Statistics of a metric over groups of runs.
+
+use crate::contract::{MetricValue, RunRef, Value};
+use crate::interpretation::curve::StepRanges;
+use crate::interpretation::error::{Error, Result};
+use crate::interpretation::group::curve::{Curves, GroupPoint, ranges_of};
+use crate::interpretation::group::key::{GroupColumn, compare_keys};
+use crate::interpretation::metric::{MetricName, Selection};
+use crate::interpretation::query::RunListQuery;
+use crate::interpretation::query::run_list::{page_of, project_of};
+use crate::interpretation::statistics::Statistics;
+use crate::interpretation::trend::TrendPolicy;
+use crate::interpretation::trend::metric_trend::value_of;
+use crate::store::{Note, RunRow, Severity, Store, StoreView};
+use std::collections::BTreeSet;
+
+/// The parameters of a query for groups of runs.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct GroupQuery {
+    /// The columns. The runs of a group have equal values in all columns. There must be at least one column.
+    pub by: Vec<GroupColumn>,
+    /// The name of a stage. `None` selects the points of all stages and the points outside any stage.
+    pub stage: Option<String>,
+    /// The greatest number of points of the curve of a group; `None` for no curves.
+    pub curve_points_max: Option<usize>,
+    /// The selection of the runs.
+    pub runs: RunListQuery,
+}
+
+impl GroupQuery {
+    /// Creates a query for groups of all runs, without curves.
+    #[must_use]
+    pub fn by(columns: impl IntoIterator<Item = GroupColumn>) -> GroupQuery {
+        let runs = RunListQuery::oldest_first();
+        GroupQuery { by: columns.into_iter().collect(), stage: None, curve_points_max: None, runs }
+    }
+
+    fn check(&self) -> Result<()> {
+        let reason = if self.by.is_empty() {
+            "no column is given; give a column such as params.lr"
+        } else if self.curve_points_max == Some(0) {
+            "the greatest number of points is 0; the least is 1"
+        } else {
+            return Ok(());
+        };
+        Err(Error::InvalidGroupQuery { reason: reason.to_owned() })
+    }
+}
+
+/// Statistics of a metric over groups of runs.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct RunGroups {
+    /// The metric.
+    pub metric_key: String,
+    /// The stage, as the caller named it.
+    pub stage_name: Option<String>,
+    /// The project of the runs.
+    pub project_name: Option<String>,
+    /// The columns.
+    pub by: Vec<GroupColumn>,
+    /// The groups, ordered by the values of the columns. Numbers come before texts, and groups of runs without a
+    /// parameter or tag come last.
+    pub groups: Vec<RunGroup>,
+    /// The ranges of steps of the curves; `None` without curves. The width is 1 if each step has a point of its own.
+    pub ranges: Option<StepRanges>,
+    /// Notes on missing data.
+    pub notes: Vec<Note>,
+}
+
+/// Runs with equal values in all columns.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct RunGroup {
+    /// The value of each column; `None` if the runs do not have the parameter or the tag. Numbers are compared by
+    /// value: the runs of a group may have recorded 1 and 1.0, and the group has the value of its first run.
+    pub values: Vec<Option<Value>>,
+    /// The runs that have the metric, in the order of the query.
+    pub runs: Vec<RunRef>,
+    /// The runs that do not have the metric, in the order of the query.
+    pub without: Vec<RunRef>,
+    /// The statistics of the last values of the runs.
+    pub statistics: Statistics,
+    /// The statistics at each step, ordered by step; empty without curves.
+    pub curve: Vec<GroupPoint>,
+}
+
+/// Returns statistics of a metric over groups of the runs that a query selects. Each run contributes its last value.
+pub fn group_runs(store: &Store, metric_key: &str, query: &GroupQuery) -> Result<RunGroups> {
+    query.check()?;
+    store.read(|view| {
+        let (runs, _) = page_of(view, &query.runs)?;
+        let project_name = project_of(&runs, query.runs.project.as_ref());
+        let (keys, groups) = divide(runs, &query.by);
+        let name = MetricName::parse(metric_key);
+        let stage = query.stage.as_deref();
+        let mut notes = view.notes();
+        let curves = match query.curve_points_max {
+            Some(points_max) => {
+                let ranges = ranges_of(view, (&name, stage), &groups, points_max)?;
+                notes.extend(ranges_note(metric_key, ranges));
+                Some(Curves { name: &name, stage, ranges })
+            }
+            None => None,
+        };
+        let mut answer = Vec::new();
+        for (values, runs) in keys.into_iter().zip(groups) {
+            answer.push(group(view, values, &runs, (&name, stage), curves, &mut notes)?);
+        }
+        Ok(RunGroups {
+            metric_key: metric_key.to_owned(),
+            stage_name: query.stage.clone(),
+            project_name,
+            by: query.by.clone(),
+            groups: answer,
+            ranges: curves.map(|curves| curves.ranges),
+            notes,
+        })
+    })
+}
+
+/// Returns a note on ranges of several steps; `None` if each step has a point of its own.
+fn ranges_note(metric_key: &str, ranges: StepRanges) -> Option<Note> {
+    let width = ranges.width();
+    (width > 1).then(|| {
+        let message =
+            format!("each point of a curve of {metric_key} stands for the last values in {width} steps");
+        let note = Note::new(Severity::Info, "curve_steps_joined", message);
+        note.with("metric", metric_key).with("step_width", width)
+    })
+}
+
+/// The values of the columns of a group.
+type Key = Vec<Option<Value>>;
+
+/// Divides runs into groups. Returns the values of the columns of each group, and the runs of each group.
+fn divide(runs: Vec<RunRow>, by: &[GroupColumn]) -> (Vec<Key>, Vec<Vec<RunRow>>) {
+    let keyed =
+        runs.into_iter().map(|run| (by.iter().map(|column| column.value(&run)).collect::<Key>(), run));
+    let mut keyed: Vec<(Key, RunRow)> = keyed.collect();
+    // The sort is stable, so the runs of a group stay in their order.
+    keyed.sort_by(|(a, _), (b, _)| compare_keys(a, b));
+    let (mut keys, mut groups): (Vec<Key>, Vec<Vec<RunRow>>) = (Vec::new(), Vec::new());
+    for (key, run) in keyed {
+        let is_same = keys.last().is_some_and(|last| compare_keys(last, &key).is_eq());
+        match groups.last_mut() {
+            Some(group) if is_same => group.push(run),
+            _ => {
+                keys.push(key);
+                groups.push(vec![run]);
+            }
+        }
+    }
+    (keys, groups)
+}
+
+/// Computes the statistics of one group.
+fn group(
+    view: &StoreView<'_>,
+    values: Key,
+    members: &[RunRow],
+    (name, stage): (&MetricName, Option<&str>),
+    curves: Option<Curves<'_>>,
+    notes: &mut Vec<Note>,
+) -> Result<RunGroup> {
+    // The window of a trend does not apply, because the runs are already selected.
+    let policy = TrendPolicy { metric_aggregation: Selection::Latest, ..TrendPolicy::default() };
+    let (mut runs, mut without, mut last) = (Vec::new(), Vec::new(), Vec::<MetricValue>::new());
+    let mut units = BTreeSet::new();
+    for run in members {
+        let Some(measured) = value_of(view, run, name, stage, &policy, notes)? else {
+            without.push(run.run_ref.clone());
+            continue;
+        };
+        if !measured.value.is_finite() {
+            let message = format!(
+                "the value of {} in {} is {}; it is not part of the statistics",
+                name.text, run.run_ref, measured.value
+            );
+            let note = Note::new(Severity::Warning, "metric_not_finite", message);
+            notes.push(note.with("run", &run.run_ref).with("metric", &name.text));
+        }
+        units.insert(measured.unit.unwrap_or_else(|| "no unit".to_owned()));
+        last.push(measured.value);
+        runs.push(run.run_ref.clone());
+    }
+    if units.len() > 1 {
+        let units = Vec::from_iter(units).join(", ");
+        let first = runs.first().map(ToString::to_string).unwrap_or_default();
+        let message =
+            format!("the runs in the group of {first} measured {} in different units: {units}", name.text);
+        let note = Note::new(Severity::Warning, "metric_units_differ", message);
+        notes.push(note.with("metric", &name.text).with("run", first));
+    }
+    let curve = match curves {
+        Some(curves) => curves.of_group(view, members, notes)?,
+        None => Vec::new(),
+    };
+    Ok(RunGroup { values, runs, without, statistics: Statistics::of(&last), curve })
+}

@@ -1,0 +1,81 @@
+//! The columns by which runs are grouped, and their values.
+
+use crate::contract::Value;
+use crate::interpretation::error::{Error, Result};
+use crate::interpretation::query::value_order::compare_values;
+use crate::store::RunRow;
+use std::cmp::Ordering;
+use std::fmt;
+use std::str::FromStr;
+
+/// A column by which runs are grouped.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum GroupColumn {
+    /// A parameter.
+    Param(String),
+    /// A tag.
+    Tag(String),
+    /// The name of the run.
+    Name,
+    /// The status, as answers show it.
+    Status,
+    /// The name of the project.
+    Project,
+}
+
+impl GroupColumn {
+    /// Returns the value of the column in a run; `None` if the run does not have the parameter or the tag.
+    pub(super) fn value(&self, run: &RunRow) -> Option<Value> {
+        match self {
+            GroupColumn::Param(name) => run.params.get(name).cloned(),
+            GroupColumn::Tag(name) => run.tags.get(name).map(Value::text),
+            GroupColumn::Name => Some(Value::text(&run.name)),
+            GroupColumn::Status => Some(Value::text(run.shown_status())),
+            GroupColumn::Project => Some(Value::text(&run.project_name)),
+        }
+    }
+}
+
+impl fmt::Display for GroupColumn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            GroupColumn::Param(name) => write!(f, "params.{name}"),
+            GroupColumn::Tag(name) => write!(f, "tags.{name}"),
+            GroupColumn::Name => f.write_str("name"),
+            GroupColumn::Status => f.write_str("status"),
+            GroupColumn::Project => f.write_str("project"),
+        }
+    }
+}
+
+impl FromStr for GroupColumn {
+    type Err = Error;
+
+    /// Parses `params.NAME`, `tags.NAME`, `name`, `status` or `project`.
+    fn from_str(text: &str) -> Result<GroupColumn> {
+        Ok(match text {
+            "name" => GroupColumn::Name,
+            "status" => GroupColumn::Status,
+            "project" => GroupColumn::Project,
+            other => match other.split_once('.') {
+                Some(("params" | "param", name)) if !name.is_empty() => GroupColumn::Param(name.to_owned()),
+                Some(("tags" | "tag", name)) if !name.is_empty() => GroupColumn::Tag(name.to_owned()),
+                _ => {
+                    let reason =
+                        format!("{text:?} is not one of params.NAME, tags.NAME, name, status, project");
+                    return Err(Error::InvalidGroupQuery { reason });
+                }
+            },
+        })
+    }
+}
+
+/// Compares the values of columns of two groups. A missing value comes last.
+pub(super) fn compare_keys(a: &[Option<Value>], b: &[Option<Value>]) -> Ordering {
+    let order = |(a, b): (&Option<Value>, &Option<Value>)| match (a, b) {
+        (Some(a), Some(b)) => compare_values(a, b),
+        (a, b) => b.is_some().cmp(&a.is_some()),
+    };
+    a.iter().zip(b).map(order).find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
+}

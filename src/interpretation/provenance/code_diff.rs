@@ -1,0 +1,110 @@
+//! The difference of the code of two runs.
+
+use crate::contract::RunRef;
+use crate::interpretation::error::Result;
+use crate::interpretation::provenance::code::{Patch, RunCode, code_of};
+use crate::interpretation::provenance::line_diff::unified;
+use crate::store::{Note, Severity, Store};
+
+/// The difference of the code of two runs.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct CodeDiff {
+    /// The left run.
+    pub left_run: RunRef,
+    /// The right run.
+    pub right_run: RunRef,
+    /// The revision of the code of the left run; `None` if it was not recorded.
+    pub left_revision: Option<String>,
+    /// The revision of the code of the right run; `None` if it was not recorded.
+    pub right_revision: Option<String>,
+    /// The unified difference of the descriptions of both codes; empty if they are equal. A description consists of
+    /// the revision, the branch, the remote repository, the untracked paths, and the patch with the uncommitted change.
+    pub text: String,
+    /// Notes on missing data.
+    pub notes: Vec<Note>,
+}
+
+/// Compares the code of two runs.
+pub fn diff_code(store: &Store, left: &str, right: &str) -> Result<CodeDiff> {
+    store.read(|view| {
+        let (left, right) = (view.find_run(left)?, view.find_run(right)?);
+        let (left, right) = (code_of(view, &left)?, code_of(view, &right)?);
+        let mut notes = view.notes();
+        notes.extend([&left, &right].into_iter().flat_map(notes_of));
+        if let (Some(from), Some(to)) = (&left.revision, &right.revision)
+            && from != to
+        {
+            let message = format!(
+                "the revisions differ; `git diff {from} {to}` in the repository shows the committed difference"
+            );
+            notes.push(Note::new(Severity::Info, "code_revisions_differ", message));
+        }
+        let (from, to) = (describe(&left), describe(&right));
+        let hunks = unified(&lines(&from), &lines(&to));
+        let text = match hunks.is_empty() {
+            true => hunks,
+            false => format!("--- {}\n+++ {}\n{hunks}", left.run, right.run),
+        };
+        Ok(CodeDiff {
+            left_run: left.run,
+            right_run: right.run,
+            left_revision: left.revision,
+            right_revision: right.revision,
+            text,
+            notes,
+        })
+    })
+}
+
+fn lines(text: &[u8]) -> Vec<&[u8]> {
+    text.split(|byte| *byte == b'\n').collect()
+}
+
+/// Returns the description of the code of a run as lines.
+fn describe(code: &RunCode) -> Vec<u8> {
+    let text = |text: &Option<String>| text.clone().unwrap_or_else(|| "unknown".to_owned());
+    let member =
+        |of: fn(&crate::contract::CodeState) -> &Option<String>| text(code.state.as_ref().map_or(&None, of));
+    let mut lines = vec![
+        format!("revision {}", text(&code.revision)),
+        format!("branch {}", member(|state| &state.branch)),
+        format!("remote {}", member(|state| &state.remote)),
+    ];
+    lines.extend(code.untracked().iter().map(|path| format!("untracked {path}")));
+    let mut description = lines.join("\n").into_bytes();
+    match &code.patch {
+        Patch::Clean => description.extend_from_slice(b"\nuncommitted change none"),
+        Patch::Missing(_) => description.extend_from_slice(b"\nuncommitted change unknown"),
+        Patch::Content(patch) => {
+            description.extend_from_slice(b"\nuncommitted change\n");
+            description.extend_from_slice(patch.strip_suffix(b"\n").unwrap_or(patch));
+        }
+    }
+    description
+}
+
+/// Returns notes on the missing parts of the code of a run.
+fn notes_of(code: &RunCode) -> Vec<Note> {
+    let mut notes = Vec::new();
+    let mut add = |name: &'static str, message: String| {
+        notes.push(Note::new(Severity::Warning, name, message).with("run", &code.run));
+    };
+    if code.revision.is_none() {
+        add("code_revision_missing", format!("the revision of the code of {} was not recorded", code.run));
+    }
+    if let Patch::Missing(reason) = &code.patch {
+        let message = format!("the uncommitted change of the code of {} is unknown: {reason}", code.run);
+        add("code_patch_missing", message);
+    }
+    if code.is_redacted() {
+        let message =
+            format!("the patch of {} contains texts that capture put in place of secrets", code.run);
+        add("code_patch_redacted", message);
+    }
+    if matches!(&code.patch, Patch::Content(patch) if std::str::from_utf8(patch).is_err()) {
+        let message = format!("the patch of {} is not UTF-8; other bytes are shown as U+FFFD", code.run);
+        add("code_patch_not_utf8", message);
+    }
+    notes
+}

@@ -1,0 +1,205 @@
+//! The place of a run in the order of a list, and the page tokens that contain places.
+//!
+//! A token contains the place of the last run of a page: the value of the column by which the list is sorted, and the
+//! project, the start and the ref of the run. The next page begins behind this place. Runs that arrive between two
+//! pages therefore neither repeat nor hide a run.
+
+use crate::contract::json::write::canonical;
+use crate::contract::{MetricValue, ProjectRef, RunRef, Timestamp, Value};
+use crate::interpretation::error::{Error, Result};
+use crate::interpretation::metric;
+use crate::interpretation::query::page_token::PageToken;
+use crate::interpretation::query::run_query::{RunColumn, RunListQuery};
+use crate::interpretation::query::value_order::compare_values;
+use crate::store::RunRow;
+use crate::store::journal::short_digest;
+use std::cmp::Ordering;
+
+/// The value of a run in the column by which a list is sorted.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum ColumnValue {
+    /// The list is in the order of project, start and ref.
+    None,
+    Time(Option<Timestamp>),
+    Text(String),
+    Micros(Option<i64>),
+    Param(Option<Value>),
+    Metric(Option<MetricValue>),
+}
+
+impl ColumnValue {
+    /// Compares two values of one column. If the column is a start or an end, a run without it counts as the least.
+    /// In any other column, a run without a value comes last.
+    pub(super) fn compare(&self, other: &ColumnValue, descending: bool) -> Ordering {
+        let directed = |order: Ordering| if descending { order.reverse() } else { order };
+        match (self, other) {
+            (ColumnValue::Time(a), ColumnValue::Time(b)) => directed(a.cmp(b)),
+            (ColumnValue::Text(a), ColumnValue::Text(b)) => directed(a.cmp(b)),
+            (ColumnValue::Micros(a), ColumnValue::Micros(b)) => {
+                present_first(a, b, |a, b| directed(a.cmp(b)))
+            }
+            (ColumnValue::Param(a), ColumnValue::Param(b)) => {
+                present_first(a, b, |a, b| directed(compare_values(a, b)))
+            }
+            (ColumnValue::Metric(a), ColumnValue::Metric(b)) => {
+                present_first(a, b, |a, b| metric::rank(a, b, descending))
+            }
+            _ => Ordering::Equal,
+        }
+    }
+
+    fn to_value(&self) -> Value {
+        match self {
+            ColumnValue::None => Value::Null,
+            ColumnValue::Time(time) => time.as_ref().map_or(Value::Null, Value::text),
+            ColumnValue::Text(text) => Value::text(text),
+            ColumnValue::Micros(micros) => Value::from(*micros),
+            // A list distinguishes the parameter null from a missing parameter.
+            ColumnValue::Param(value) => Value::List(value.iter().cloned().collect()),
+            ColumnValue::Metric(value) => value.clone().map_or(Value::Null, Value::from),
+        }
+    }
+
+    /// Decodes the value of a column; `None` if the value does not fit the column.
+    fn from_value(column: Option<&RunColumn>, value: &Value) -> Option<ColumnValue> {
+        let is_null = *value == Value::Null;
+        Some(match column? {
+            RunColumn::StartedAt | RunColumn::EndedAt if is_null => ColumnValue::Time(None),
+            RunColumn::StartedAt | RunColumn::EndedAt => {
+                ColumnValue::Time(Some(value.as_str()?.parse().ok()?))
+            }
+            RunColumn::Name | RunColumn::Status => ColumnValue::Text(value.as_str()?.to_owned()),
+            RunColumn::Duration => match value {
+                Value::Int(micros) => ColumnValue::Micros(Some(*micros)),
+                _ => is_null.then_some(ColumnValue::Micros(None))?,
+            },
+            RunColumn::Param(_) => match value {
+                Value::List(values) => ColumnValue::Param(values.first().cloned()),
+                _ => return None,
+            },
+            RunColumn::Metric(_) if is_null => ColumnValue::Metric(None),
+            RunColumn::Metric(_) => ColumnValue::Metric(Some(match value.as_str() {
+                Some(text) => MetricValue::Float(text.parse().ok()?),
+                None => MetricValue::try_from(value.clone()).ok()?,
+            })),
+        })
+    }
+}
+
+/// Compares two optional values; a missing value comes last.
+fn present_first<T>(a: &Option<T>, b: &Option<T>, compare: impl Fn(&T, &T) -> Ordering) -> Ordering {
+    match (a, b) {
+        (Some(a), Some(b)) => compare(a, b),
+        (a, b) => b.is_some().cmp(&a.is_some()),
+    }
+}
+
+/// The position of a run in the order of a list.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Place {
+    column: ColumnValue,
+    project: ProjectRef,
+    started_at: Option<Timestamp>,
+    run: RunRef,
+}
+
+impl Place {
+    /// Returns `true` if a run with this value of the column comes behind this place in the list of a query.
+    pub(super) fn is_before(&self, query: &RunListQuery, column: &ColumnValue, run: &RunRow) -> bool {
+        let own = (&self.project, self.started_at, &self.run);
+        let listed = own.cmp(&(&run.project_ref, run.started_at, &run.run_ref));
+        let listed = if query.sort_by.is_none() && query.descending { listed.reverse() } else { listed };
+        self.column.compare(column, query.descending).then(listed).is_lt()
+    }
+}
+
+/// Returns the token for the page behind a run.
+pub(super) fn token_behind(query: &RunListQuery, column: &ColumnValue, run: &RunRow) -> PageToken {
+    let position = Value::map([
+        ("column", column.to_value()),
+        ("project", Value::text(&run.project_ref)),
+        ("started_at", run.started_at.as_ref().map_or(Value::Null, Value::text)),
+        ("run", Value::text(&run.run_ref)),
+    ]);
+    PageToken { query: digest_of(query), position }
+}
+
+impl Place {
+    /// Returns the place of the last run before the page of a token. Errors: the token belongs to another query, or is
+    /// damaged.
+    pub(super) fn of_token(token: &PageToken, query: &RunListQuery) -> Result<Place> {
+        if token.query != digest_of(query) {
+            return Err(Error::PageTokenOfOtherQuery);
+        }
+        let place = || {
+            let text = |name: &str| token.position.get(name)?.as_str();
+            let column = match &query.sort_by {
+                None => ColumnValue::None,
+                column => ColumnValue::from_value(column.as_ref(), token.position.get("column")?)?,
+            };
+            let started_at = match text("started_at") {
+                Some(time) => Some(time.parse().ok()?),
+                None => None,
+            };
+            let (project, run) = (text("project")?.parse().ok()?, text("run")?.parse().ok()?);
+            Some(Place { column, project, started_at, run })
+        };
+        place().ok_or(Error::InvalidPageToken { reason: "the position in the token is damaged" })
+    }
+}
+
+/// Returns the digest of the members of a query that determine the list: the conditions and the order.
+fn digest_of(query: &RunListQuery) -> String {
+    let optional = |text: Option<String>| text.map_or(Value::Null, Value::Text);
+    let time = |time: Option<Timestamp>| optional(time.map(|time| time.to_string()));
+    let conditions = query.metric_conditions.iter().map(|condition| {
+        Value::List(vec![
+            Value::text(&condition.metric_key),
+            Value::text(condition.operator.as_str()),
+            condition.threshold.clone().into(),
+            optional(condition.stage_name.clone()),
+        ])
+    });
+    let tags = query.tags.iter().map(|(name, value)| (name.clone(), Value::text(value))).collect();
+    let members = Value::map([
+        ("project", optional(query.project.clone())),
+        ("status", optional(query.status.clone())),
+        ("tags", Value::Map(tags)),
+        ("started_after", time(query.time_range.started_after)),
+        ("started_before", time(query.time_range.started_before)),
+        ("metric_conditions", Value::List(conditions.collect())),
+        ("filter", optional(query.filter.as_ref().map(ToString::to_string))),
+        ("archived", (query.archived as i64).into()),
+        ("only_starred", query.only_starred.into()),
+        ("sort_by", optional(query.sort_by.as_ref().map(ToString::to_string))),
+        ("descending", query.descending.into()),
+    ]);
+    // Encoding does not fail, because numbers that are not finite were converted to texts.
+    short_digest(&canonical(&members).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digest_depends_on_conditions_and_order_only() {
+        let query = RunListQuery::default();
+        let of = |change: fn(&mut RunListQuery)| {
+            let mut changed = query.clone();
+            change(&mut changed);
+            digest_of(&changed)
+        };
+        let same = [of(|q| q.limit = Some(5)), of(|q| q.offset = 3), of(|q| q.baseline = Some("a".into()))];
+        assert_eq!(same, [digest_of(&query), digest_of(&query), digest_of(&query)]);
+        let other = [
+            of(|q| q.status = Some("failed".into())),
+            of(|q| drop(q.tags.insert("a".into(), "b".into()))),
+            of(|q| q.descending = false),
+            of(|q| q.sort_by = Some(RunColumn::Param("a".into()))),
+            of(|q| q.sort_by = Some(RunColumn::Metric("a".into()))),
+            of(|q| q.filter = Some("status = failed".parse().unwrap())),
+        ];
+        assert!(other.iter().all(|digest| *digest != digest_of(&query)));
+    }
+}

@@ -1,0 +1,197 @@
+//! Queries for lists of runs: conditions, order, and division into pages.
+
+use crate::interpretation::error::{Error, Result};
+use crate::interpretation::query::condition::MetricCondition;
+use crate::interpretation::query::filter::Filter;
+use crate::interpretation::query::page_token::PageToken;
+use crate::interpretation::query::time_range::TimeRange;
+use crate::store::RunRow;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+
+/// A column by which a list of runs is sorted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RunColumn {
+    /// The start.
+    #[default]
+    StartedAt,
+    /// The end.
+    EndedAt,
+    /// The name.
+    Name,
+    /// The status.
+    Status,
+    /// The time from start to end.
+    Duration,
+    /// The last value of a metric.
+    Metric(String),
+    /// A parameter.
+    Param(String),
+}
+
+impl fmt::Display for RunColumn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            RunColumn::StartedAt => f.write_str("started_at"),
+            RunColumn::EndedAt => f.write_str("ended_at"),
+            RunColumn::Name => f.write_str("name"),
+            RunColumn::Status => f.write_str("status"),
+            RunColumn::Duration => f.write_str("duration"),
+            RunColumn::Metric(key) => write!(f, "metrics.{key}"),
+            RunColumn::Param(name) => write!(f, "params.{name}"),
+        }
+    }
+}
+
+impl FromStr for RunColumn {
+    type Err = Error;
+
+    /// Parses `started_at`, `ended_at`, `name`, `status`, `duration`, `metrics.KEY` or `params.NAME`.
+    fn from_str(text: &str) -> Result<RunColumn> {
+        Ok(match text {
+            "started_at" => RunColumn::StartedAt,
+            "ended_at" => RunColumn::EndedAt,
+            "name" => RunColumn::Name,
+            "status" => RunColumn::Status,
+            "duration" => RunColumn::Duration,
+            other => match other.split_once('.') {
+                Some(("metrics" | "metric", key)) if !key.is_empty() => RunColumn::Metric(key.to_owned()),
+                Some(("params" | "param", key)) if !key.is_empty() => RunColumn::Param(key.to_owned()),
+                _ => {
+                    let reason = format!(
+                        "{text:?} is not one of started_at, ended_at, name, status, duration, metrics.KEY, params.NAME"
+                    );
+                    return Err(Error::InvalidRunListQuery { reason });
+                }
+            },
+        })
+    }
+}
+
+/// The treatment of archived runs in a list.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum Archived {
+    /// Archived runs are left out.
+    #[default]
+    Exclude,
+    /// Archived runs are listed like other runs.
+    Include,
+    /// Only archived runs are listed.
+    Only,
+}
+
+impl Archived {
+    pub(super) fn selects(self, run: &RunRow) -> bool {
+        match self {
+            Archived::Exclude => !run.is_archived,
+            Archived::Include => true,
+            Archived::Only => run.is_archived,
+        }
+    }
+}
+
+/// A query for runs. The default lists all runs that are not archived, newest first.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct RunListQuery {
+    /// The name or ref of a project; `None` for all projects.
+    pub project: Option<String>,
+    /// The status, as answers show it: `open`, `completed`, `failed`, `cancelled` or `interrupted`.
+    pub status: Option<String>,
+    /// The tags that a run must have, each with its value.
+    pub tags: BTreeMap<String, String>,
+    /// The range of times within which a run must have started.
+    pub time_range: TimeRange,
+    /// Conditions on metrics. A run must fulfil all of the conditions.
+    pub metric_conditions: Vec<MetricCondition>,
+    /// A condition in the filter language.
+    pub filter: Option<Filter>,
+    /// The treatment of archived runs; by default they are left out.
+    pub archived: Archived,
+    /// `true` to select only starred runs.
+    pub only_starred: bool,
+    /// The column by which the runs are sorted; `None` for the order of project, start and ref. Runs with equal
+    /// values are in the order of project, start and ref. If the column is the start or the end, a run without it
+    /// counts as the least. In any other column, runs without a value come last.
+    pub sort_by: Option<RunColumn>,
+    /// `true` for descending order, such as from the newest to the oldest start.
+    pub descending: bool,
+    /// The number of runs to skip.
+    pub offset: usize,
+    /// The greatest number of runs to return; `None` for all. 0 is an error.
+    pub limit: Option<usize>,
+    /// The token of a page, which the answer to the same query for the page before contains. Only runs behind the last
+    /// run of that page are returned, so new runs do not shift the pages. If the value of a run in the column changes
+    /// between two pages, the run can be on both pages or on neither. The limit may differ between pages.
+    pub after: Option<PageToken>,
+    /// The run with which the metrics are compared, given by its ref, its id, its name, or a prefix of its id or name.
+    /// Lists of runs and trends of metrics use the baseline. It does not affect the selection of runs.
+    pub baseline: Option<String>,
+}
+
+impl Default for RunListQuery {
+    fn default() -> RunListQuery {
+        RunListQuery {
+            project: None,
+            status: None,
+            tags: BTreeMap::new(),
+            time_range: TimeRange::default(),
+            metric_conditions: Vec::new(),
+            filter: None,
+            archived: Archived::Exclude,
+            only_starred: false,
+            sort_by: Some(RunColumn::StartedAt),
+            descending: true,
+            offset: 0,
+            limit: None,
+            after: None,
+            baseline: None,
+        }
+    }
+}
+
+impl RunListQuery {
+    /// Creates a query for all runs that are not archived, project by project, and oldest first in each project.
+    #[must_use]
+    pub fn oldest_first() -> RunListQuery {
+        RunListQuery { sort_by: None, descending: false, ..RunListQuery::default() }
+    }
+
+    /// Restricts the query to a project, given by its name or ref.
+    #[must_use]
+    pub fn in_project(mut self, project: impl Into<String>) -> RunListQuery {
+        self.project = Some(project.into());
+        self
+    }
+
+    pub(super) fn check(&self) -> Result<()> {
+        self.time_range.checked()?;
+        let blank = |text: &Option<String>| text.as_deref().is_some_and(|text| text.trim().is_empty());
+        let reason = if self.limit == Some(0) {
+            "the limit is 0; the least limit is 1"
+        } else if self.after.is_some() && self.offset > 0 {
+            "an offset and a page token are given; use one of them"
+        } else if blank(&self.project) || blank(&self.status) {
+            "the project or the status is blank"
+        } else {
+            return Ok(());
+        };
+        Err(Error::InvalidRunListQuery { reason: reason.to_owned() })
+    }
+}
+
+/// Creates a query for the runs of a project, newest first.
+impl From<&str> for RunListQuery {
+    fn from(project: &str) -> RunListQuery {
+        RunListQuery::from(Some(project))
+    }
+}
+
+/// Creates a query for the runs of a project, newest first. `None` creates a query for the runs of all projects.
+impl From<Option<&str>> for RunListQuery {
+    fn from(project: Option<&str>) -> RunListQuery {
+        RunListQuery { project: project.map(str::to_owned), ..RunListQuery::default() }
+    }
+}

@@ -1,0 +1,240 @@
+//! The difference of the code of two runs, and the commands that reproduce a run, with a real git repository.
+
+use crate::support::TempDir;
+use contexta::contract::Value;
+use contexta::contract::json::read::parse;
+use contexta::interpretation::RunListQuery;
+use contexta::{Contexta, ImportSettings, ImportSource, Options};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// Runs a program that must succeed, independent of the user's settings of git.
+fn run(program: &str, dir: &Path, arguments: &[&str]) -> Output {
+    let mut command = Command::new(program);
+    command.args(arguments).current_dir(dir);
+    command.env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_NOSYSTEM", "1");
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{program} {arguments:?}: {}", text(&output.stderr));
+    output
+}
+
+fn git(dir: &Path, arguments: &[&str]) {
+    run("git", dir, &[&["-c", "user.name=A", "-c", "user.email=a@b"], arguments].concat());
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+/// Runs the command `contexta` in a directory.
+fn contexta(workspace: &Path, dir: &Path, arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_contexta"));
+    command.arg("--workspace").arg(workspace).args(arguments).current_dir(dir).output().unwrap()
+}
+
+fn json(workspace: &Path, dir: &Path, arguments: &[&str]) -> (i32, Value) {
+    let output = contexta(workspace, dir, &[arguments, &["--format", "json"]].concat());
+    (output.status.code().unwrap(), parse(&text(&output.stdout)).unwrap())
+}
+
+fn missing(answer: &Value) -> Vec<String> {
+    let Some(Value::List(parts)) = answer.get("missing") else { panic!("{answer:?}") };
+    parts.iter().map(|part| part.get("code").unwrap().as_str().unwrap().to_owned()).collect()
+}
+
+fn codes(answer: &Value) -> Vec<String> {
+    let Some(Value::List(notes)) = answer.get("notes") else { panic!("{answer:?}") };
+    notes.iter().map(|note| note.get("code").unwrap().as_str().unwrap().to_owned()).collect()
+}
+
+/// Returns the paths and contents of the files below a directory, without the directory or file `.git`.
+fn files(dir: &Path, root: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let mut found = Vec::new();
+    let mut paths: Vec<PathBuf> = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    for path in paths.into_iter().filter(|path| !path.ends_with(".git")) {
+        match path.is_dir() {
+            true => found.extend(files(&path, root)),
+            false => found.push((path.strip_prefix(root).unwrap().to_path_buf(), fs::read(&path).unwrap())),
+        }
+    }
+    found
+}
+
+/// Creates a repository with files of unusual names, a lock file, and an uncommitted change.
+fn repository(dir: &Path) -> PathBuf {
+    let root = dir.join("code");
+    fs::create_dir_all(&root).unwrap();
+    git(&root, &["init", "-q", "-b", "main"]);
+    for (name, content) in [
+        ("训练.py", "print(1)\n"),
+        ("it's a \"name\".txt", "a\nb\n"),
+        ("two\nlines", "x\n"),
+        ("gone", "g\n"),
+        ("Cargo.lock", "[[package]]\nname = \"serde\"\nversion = \"1.0.0\"\n"),
+    ] {
+        fs::write(root.join(name), content).unwrap();
+    }
+    git(&root, &["add", "-A"]);
+    git(&root, &["commit", "-q", "-m", "m"]);
+    fs::write(root.join("训练.py"), "print(2)\n").unwrap();
+    fs::write(root.join("it's a \"name\".txt"), "a\nc without an end").unwrap();
+    fs::write(root.join("two\nlines"), [0u8, 159, 146, 150]).unwrap();
+    fs::remove_file(root.join("gone")).unwrap();
+    fs::write(root.join("new 文件"), "n\n").unwrap();
+    git(&root, &["add", "-A"]);
+    root
+}
+
+/// Records that a run used an artifact whose body is in the workspace, and returns the ref of the artifact.
+fn use_data(workspace: &Path, dir: &Path) -> String {
+    let opened = Options::new(workspace).detect_code_revision(false).open().unwrap();
+    let trained = opened.list_runs(RunListQuery::default()).unwrap().runs.remove(0).run.run_ref;
+    let file = dir.join("data.csv");
+    fs::write(&file, "1,2\n").unwrap();
+    let source = opened.run("data").run_id("data").start().unwrap();
+    source.register_artifact("dataset", &file).unwrap();
+    source.complete().unwrap();
+    let data = opened.run_snapshot("data").unwrap().artifacts.remove(0).manifest.artifact_ref;
+    import(
+        &opened,
+        &format!(
+            concat!(
+                r#"{{"kind":"relation","object":{{"relation_ref":"relation:used","relation_type":"used","#,
+                r#""source_ref":"{}","target_ref":"{}","recorded_at":"2026-01-01T00:00:00Z","#,
+                r#""origin_marker":"explicit","confidence_marker":"high"}}}}"#
+            ),
+            trained, data
+        ),
+    );
+    opened.close().unwrap();
+    data.to_string()
+}
+
+fn import(contexta: &Contexta, lines: &str) {
+    let source = ImportSource::Reader("lines", &mut lines.as_bytes());
+    let report = contexta.import_jsonl(source, ImportSettings::default()).unwrap();
+    assert_eq!(report.total().refused, 0, "{report:?}");
+}
+
+#[test]
+fn printed_commands_give_the_files_of_the_run() {
+    let dir = TempDir::new("reproduce");
+    let (code, workspace) = (repository(dir.path()), dir.path().join("工作 区"));
+    let before = files(&code, &code);
+    let script = "printf '%s' \"$1\" > 'out '\"$2\"";
+    let argument = "it's 训练 $HOME `id`\nend";
+    let exec = ["exec", "--run", "训练", "--", "sh", "-c", script, "sh", argument, "1"];
+    let output = contexta(&workspace, &code, &exec);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let after = files(&code, &code);
+    assert_eq!(after.len(), before.len() + 1);
+    let data = use_data(&workspace, dir.path());
+
+    let clone = dir.path().join("a clone");
+    git(dir.path(), &["clone", "-q", "code", "a clone"]);
+    let target = dir.path().join("目录 it's; $x");
+    let arguments = ["run", "reproduce", "训练", "--directory", target.to_str().unwrap()];
+    let (exit, answer) = json(&workspace, &clone, &arguments);
+    assert_eq!((exit, missing(&answer), answer.get("complete")), (0, vec![], Some(&Value::Bool(true))));
+    assert!(codes(&answer).contains(&"reproduce_packages_not_installed".to_owned()), "{answer:?}");
+    let printed = contexta(&workspace, &clone, &arguments);
+    assert_eq!(printed.status.code(), Some(0));
+    assert_eq!(answer.get("script").unwrap().as_str().unwrap(), text(&printed.stdout));
+    fs::write(clone.join("run.sh"), &printed.stdout).unwrap();
+    run("sh", &clone, &["run.sh"]);
+    // The files are those of the run, with the file that the command wrote.
+    assert_eq!(files(&target, &target), after);
+    assert_eq!(fs::read(target.join("out 1")).unwrap(), argument.as_bytes());
+    let copied =
+        PathBuf::from(format!("{}.data", target.display())).join(data.strip_prefix("artifact:").unwrap());
+    assert_eq!(fs::read(copied).unwrap(), b"1,2\n");
+
+    // Without the body of the patch, the uncommitted change is missing.
+    let opened = Options::new(&workspace).detect_code_revision(false).open().unwrap();
+    let patch = opened.run_snapshot("训练").unwrap().artifacts.remove(0);
+    assert_eq!(patch.manifest.artifact_kind, "code_change");
+    let audit = opened.audit_reproducibility("训练").unwrap();
+    assert!(audit.checks.contains(&("code_changes", true)), "{:?}", audit.checks);
+    let path =
+        opened.store().read(|view| Ok::<_, contexta::store::Error>(view.artifact_path(&patch))).unwrap();
+    opened.close().unwrap();
+    let path = path.unwrap();
+    fs::remove_file(&path).unwrap();
+    let (exit, answer) = json(&workspace, &clone, &arguments);
+    assert_eq!((exit, missing(&answer)), (1, vec!["code_patch_missing".to_owned()]));
+}
+
+#[test]
+fn missing_parts_of_a_run_are_named() {
+    let dir = TempDir::new("reproduce-missing");
+    let workspace = dir.path().join("w");
+    let opened = Options::new(&workspace).project("p").detect_code_revision(false).open().unwrap();
+    import(
+        &opened,
+        concat!(
+            r#"{"kind":"project","object":{"project_ref":"project:p","name":"p","created_at":"2026-01-01T00:00:00Z"}}"#,
+            "\n",
+            r#"{"kind":"run","object":{"run_ref":"run:p.bare","project_ref":"project:p","name":"bare","status":"completed","started_at":"2026-01-01T00:00:00Z","ended_at":"2026-01-01T01:00:00Z"}}"#,
+            "\n",
+            r#"{"kind":"run","object":{"run_ref":"run:p.dirty","project_ref":"project:p","name":"dirty","status":"completed","started_at":"2026-01-01T00:00:00Z","ended_at":"2026-01-01T01:00:00Z","code_revision":"-x; rm 'a'","command":"train --token [redacted]"}}"#,
+            "\n",
+            r#"{"kind":"environment","object":{"environment_snapshot_ref":"environment:p.dirty.e","run_ref":"run:p.dirty","captured_at":"2026-01-01T00:00:00Z","platform":"linux","python_version":"3.12.1","packages":{"numpy":"2.0.1","a b":"1","x":"1\n--index-url http://e"},"code":{"dirty":true,"untracked":["未跟踪"]}}}"#,
+            "\n",
+            r#"{"kind":"artifact","object":{"artifact_ref":"artifact:p.other.d","artifact_kind":"data","run_ref":"run:p.other","created_at":"2026-01-01T00:00:00Z","producer_ref":"t","location_ref":"s3://b/d"}}"#,
+            "\n",
+            r#"{"kind":"relation","object":{"relation_ref":"relation:u","relation_type":"used","source_ref":"run:p.dirty","target_ref":"artifact:p.other.d","recorded_at":"2026-01-01T00:00:00Z","origin_marker":"explicit","confidence_marker":"high"}}"#,
+        ),
+    );
+    let bare = opened.reproduce_run("bare", None).unwrap();
+    let found: Vec<&str> = bare.missing.iter().map(|part| part.code).collect();
+    assert_eq!(found, ["code_revision_missing", "environment_missing", "command_missing"]);
+    assert!(!bare.is_complete() && bare.steps.is_empty());
+    let dirty = opened.reproduce_run("dirty", None).unwrap();
+    let found: Vec<&str> = dirty.missing.iter().map(|part| part.code).collect();
+    assert_eq!(
+        found,
+        ["code_patch_missing", "package_invalid", "package_invalid", "data_missing", "command_redacted"]
+    );
+    assert!(dirty.notes.iter().any(|note| note.code == "reproduce_untracked_files"));
+    let script = dirty.script();
+    assert!(
+        script.contains("git worktree add --detach -- ./reproduce-dirty '-x; rm '\\''a'\\'''\n"),
+        "{script}"
+    );
+    assert!(script.contains("numpy==2.0.1") && !script.contains("--index-url http://e\n"), "{script}");
+    opened.close().unwrap();
+    drop(opened);
+    let output = contexta(&workspace, dir.path(), &["run", "reproduce", "bare"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stdout).contains("# MISSING: the revision of the code was not recorded"));
+}
+
+#[test]
+fn difference_of_the_code_has_the_lines_of_the_patches() {
+    let dir = TempDir::new("code-diff");
+    let (code, workspace) = (repository(dir.path()), dir.path().join("w"));
+    let exec = |name: &str| {
+        let output = contexta(&workspace, &code, &["exec", "--run", name, "--", "true"]);
+        assert!(output.status.success(), "{}", text(&output.stderr));
+    };
+    exec("a");
+    exec("same");
+    fs::write(code.join("训练.py"), "print(3)\n").unwrap();
+    exec("b");
+    let diff = |left: &str, right: &str| contexta(&workspace, &code, &["run", "diff", left, right, "--code"]);
+    let shown = text(&diff("a", "b").stdout);
+    assert!(shown.starts_with("--- run:") && shown.contains("\n-+print(2)\n++print(3)\n"), "{shown}");
+    assert!(shown.contains("\n@@ -") && !shown.contains("-revision"), "{shown}");
+    assert_eq!(text(&diff("a", "same").stdout), "the code does not differ\n");
+    git(&code, &["commit", "-q", "-a", "-m", "n"]);
+    exec("c");
+    let (exit, answer) = json(&workspace, &code, &["run", "diff", "a", "c", "--code"]);
+    assert_eq!(exit, 0);
+    assert!(codes(&answer).contains(&"code_revisions_differ".to_owned()), "{answer:?}");
+    let shown = answer.get("text").unwrap().as_str().unwrap();
+    assert!(shown.contains("\n-revision ") && shown.contains("\n+uncommitted change none\n"), "{shown}");
+    assert_ne!(answer.get("left_revision"), answer.get("right_revision"));
+    assert_eq!(contexta(&workspace, &code, &["run", "diff", "a", "c"]).status.code(), Some(2));
+}
