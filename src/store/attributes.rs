@@ -196,7 +196,7 @@ impl AttributeVersions {
     /// `is_by_writers` is `true` if the writers of a run determine its status and its end. The captured versions of
     /// the end then have no effect.
     pub(super) fn states(self, effective: &Attributes, is_by_writers: bool) -> Option<Vec<RecordedValue>> {
-        let replaced = self.replaced_by_imports();
+        let replaced = self.replaced_by_objects();
         let mut states = Vec::with_capacity(self.versions.len());
         self.for_each_attribute(|name, versions| {
             let of_attribute: HashSet<Stamp> =

@@ -354,7 +354,7 @@ fn by_name<'a>(lefts: &[&'a Artifact], rights: &[&'a Artifact]) -> Vec<Change<'a
     let change = |name: &str| match (lefts.get(name), rights.get(name)) {
         (Some(left), Some(right)) => pair(left, right),
         (Some(left), None) => one("removed", vec![*left], Vec::new()),
-        (None, right) => one("added", Vec::new(), right.map(|right| *right).into_iter().collect()),
+        (None, right) => one("added", Vec::new(), right.copied().into_iter().collect()),
     };
     names.into_iter().filter_map(change).collect()
 }

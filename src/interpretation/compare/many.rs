@@ -110,12 +110,7 @@ fn outlines_of(view: &StoreView<'_>, asked: &Asked<'_>) -> Result<(Vec<Outline>,
     Ok((outlines, at))
 }
 
-fn compare(
-    view: &StoreView<'_>,
-    asked: &Asked<'_>,
-    policy: &ComparePolicy,
-    directions: &Directions,
-) -> Result<MultiRunComparison> {
+fn compare(view: &StoreView<'_>, asked: &Asked<'_>, policy: &ComparePolicy) -> Result<MultiRunComparison> {
     let (outlines, baseline) = outlines_of(view, asked)?;
     let metrics = outlines.iter().map(|outline| metrics_of(view, outline, policy.metric_selection));
     let metrics: Vec<Metrics> = metrics.collect::<Result<_>>()?;
