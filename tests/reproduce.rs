@@ -212,6 +212,37 @@ fn missing_parts_of_a_run_are_named() {
 }
 
 #[test]
+fn environment_of_a_python_run_has_its_packages_and_variables() {
+    let dir = TempDir::new("reproduce-python");
+    let opened = Options::new(dir.path().join("w")).project("p").detect_code_revision(false).open().unwrap();
+    import(
+        &opened,
+        concat!(
+            r#"{"kind":"project","object":{"project_ref":"project:p","name":"p","created_at":"2026-01-01T00:00:00Z"}}"#,
+            "\n",
+            r#"{"kind":"run","object":{"run_ref":"run:p.r","project_ref":"project:p","name":"r","status":"completed","started_at":"2026-01-01T00:00:00Z","ended_at":"2026-01-01T01:00:00Z","command":"printf '%s' \"$GREETING\" > out"}}"#,
+            "\n",
+            r#"{"kind":"environment","object":{"environment_snapshot_ref":"environment:p.r.e","run_ref":"run:p.r","captured_at":"2026-01-01T00:00:00Z","platform":"linux","python_version":"3.12.1","packages":{"numpy":"2.0.1","torch":"2.1.0+cu118"},"environment_variables":{"GREETING":"it's 你好\n$HOME"}}}"#,
+        ),
+    );
+    let answer = opened.reproduce_run("r", Some("venv of r")).unwrap();
+    let found: Vec<&str> = answer.missing.iter().map(|part| part.code).collect();
+    assert_eq!(found, ["code_revision_missing"]);
+    // Programs that stand for Python: the first creates an environment, and the second installs its packages.
+    let programs = dir.path().join("programs");
+    fs::create_dir_all(&programs).unwrap();
+    let python = "#!/bin/sh\nmkdir -p \"$3/bin\"\nprintf '%s\\n' '#!/bin/sh' 'cp \"$6\" installed' > \"$3/bin/python\"\n\
+                  chmod +x \"$3/bin/python\"\n";
+    fs::write(programs.join("python3"), python).unwrap();
+    run("chmod", dir.path(), &["+x", "programs/python3"]);
+    fs::write(dir.path().join("run.sh"), answer.script()).unwrap();
+    run("sh", dir.path(), &["-c", "PATH=\"$PWD/programs:$PATH\" sh run.sh"]);
+    let read = |name: &str| fs::read_to_string(dir.path().join(name)).unwrap();
+    assert_eq!(read("installed"), "numpy==2.0.1\ntorch==2.1.0+cu118\n");
+    assert_eq!(read("out"), "it's 你好\n$HOME");
+}
+
+#[test]
 fn difference_of_the_code_has_the_lines_of_the_patches() {
     let dir = TempDir::new("code-diff");
     let (code, workspace) = (repository(dir.path()), dir.path().join("w"));

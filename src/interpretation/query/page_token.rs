@@ -55,6 +55,7 @@ fn decode(digits: &str) -> Option<Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn tokens_have_a_text_form_that_is_checked() {
@@ -70,6 +71,16 @@ mod tests {
         {
             let error = damaged.parse::<PageToken>().unwrap_err();
             assert_eq!(error.code(), "query_invalid_page_token", "{damaged}");
+        }
+    }
+    proptest! {
+        #[test]
+        fn any_text_is_a_token_or_an_error(text in ".*", digits in "1-[0-9a-f]{0,16}-[0-9a-f]{0,40}") {
+            for text in [text, digits] {
+                if let Ok(token) = text.parse::<PageToken>() {
+                    prop_assert_eq!(token.to_string().parse::<PageToken>().unwrap(), token);
+                }
+            }
         }
     }
 }
