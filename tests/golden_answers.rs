@@ -149,6 +149,9 @@ const ANSWERED: &[&str] = &[
 /// The number of questions in all workspaces.
 const QUESTIONS: usize = 12_621;
 
+/// The document that lists the classes of different answers.
+const DEVIATIONS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/DEVIATIONS.md");
+
 /// The number of workspaces that are asked at the same time.
 const THREADS: usize = 2;
 
@@ -174,6 +177,12 @@ fn questions_are_answered_like_the_reference() {
         let failures = report.failures(group);
         let shown = failures.iter().take(SHOWN_MAX).copied().collect::<Vec<_>>().join("\n");
         assert!(failures.is_empty(), "{group}: {} questions fail:\n{shown}", failures.len());
+    }
+    let documented = std::fs::read_to_string(DEVIATIONS).unwrap();
+    let classes = documented.lines().filter_map(|line| line.strip_prefix("| ")?.split(" |").next());
+    let classes: Vec<&str> = classes.flat_map(|classes| classes.split(", ")).collect();
+    for gap in report.gaps() {
+        assert!(classes.contains(&gap), "{DEVIATIONS} does not list the class {gap}");
     }
     assert!(group.is_some() || report.questions() == QUESTIONS, "{} questions", report.questions());
 }

@@ -4,7 +4,7 @@ use crate::golden_answers::compare::Difference;
 use crate::golden_answers::outcome::{Answer, Outcome, one_line};
 use crate::golden_answers::question::Question;
 use contexta::contract::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Write as _};
 
 /// The result of a question.
@@ -93,6 +93,16 @@ impl Report {
         self.groups.keys().map(String::as_str)
     }
 
+    /// Returns the ids of the gaps by which answers deviate.
+    pub(super) fn gaps(&self) -> BTreeSet<&'static str> {
+        let classes = self.groups.values().flat_map(BTreeMap::keys);
+        let gap = |class: &Class| match class {
+            Class::Deviates(gap) => Some(*gap),
+            _ => None,
+        };
+        classes.filter_map(gap).collect()
+    }
+
     /// Returns the groups in which no question is different or unanswered.
     pub(super) fn whole_groups(&self) -> Vec<&str> {
         self.groups().filter(|group| self.failures(group).is_empty()).collect()
@@ -146,6 +156,7 @@ fn questions_are_counted_and_failures_listed() {
     report.merge(other);
     assert_eq!((report.questions(), report.whole_groups()), (4, vec!["cli trend text"]));
     assert_eq!(report.failures("cli runs text").len(), 2);
+    assert_eq!(report.gaps(), BTreeSet::from(["G1"]));
     let lines = report.lines();
     let classes: Vec<Value> =
         lines.lines().map(|line| contexta::contract::json::read::parse(line).unwrap()).collect();
