@@ -17,9 +17,10 @@
 //!
 //! `deviations.rs` lists the questions with another expected answer, because the reference has a gap. The expected answer
 //! is computed from the imported objects by models (`answers.rs`, `comparisons.rs`, `diagnoses.rs`, `provenance.rs`,
-//! `lineage.rs`), not by contexta. A model has rules (`rules.rs`): without them it answers like the reference, with them
-//! like contexta must. If a model without rules does not reproduce the recorded answer, the answer of the reference is
-//! expected. `metrics.rs` states which points and which value represent a metric.
+//! `lineage.rs`), not by contexta. A model has rules (`rules.rs`). Without rules, a model gives the answer of
+//! the reference. With all rules, a model gives the expected answer of contexta. If a model without rules
+//! does not reproduce the recorded answer, the answer of the reference is expected. `metrics.rs` states which
+//! points and which value represent a metric.
 //!
 //! A new method needs a function in `methods.rs` and a line in its table. When all questions of a group pass, the group
 //! is added to [`ANSWERED`]. With `--nocapture`, the test prints the counts of all groups, and the groups to add.

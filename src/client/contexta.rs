@@ -92,10 +92,11 @@ impl Contexta {
     /// appended later did not exist. The returned workspace is read-only, and shares the log and the tables with this
     /// workspace.
     ///
-    /// The following methods still cover all entries: [`verify`](Contexta::verify), [`digest`](Contexta::digest),
-    /// [`log_streams`](Contexta::log_streams), [`dump_log`](Contexta::dump_log), and the notes about missing entries.
-    /// The presence of artifact bodies and of processes is always the present one: a writer whose process wrote nothing
-    /// after the moment and is dead now is shown as interrupted.
+    /// The methods [`verify`](Contexta::verify), [`digest`](Contexta::digest),
+    /// [`log_streams`](Contexta::log_streams) and [`dump_log`](Contexta::dump_log), and the notes about
+    /// missing entries, still cover all entries. Artifact bodies and processes are examined at the time of
+    /// the call. A writer is therefore shown as interrupted if its process is dead now and appended nothing
+    /// after the moment.
     ///
     /// ```
     /// # fn main() -> Result<(), contexta::Error> {

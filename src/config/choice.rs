@@ -85,9 +85,9 @@ choices! {
         Greater = "gt",
         /// The value is less than the threshold.
         Less = "lt",
-        /// The value is greater than the threshold, or equal.
+        /// The value is greater than or equal to the threshold.
         GreaterOrEqual = "gte",
-        /// The value is less than the threshold, or equal.
+        /// The value is less than or equal to the threshold.
         LessOrEqual = "lte",
         /// The value is equal to the threshold.
         Equal = "eq",

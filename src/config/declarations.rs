@@ -14,7 +14,8 @@ use std::collections::BTreeMap;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct MetricDeclarations(pub BTreeMap<String, Better>);
 
-/// A source adds its metrics to the metrics of earlier sources. `none` removes them.
+/// A source adds its metrics to the metrics of earlier sources. The value `none` removes all metrics of
+/// earlier sources.
 impl Leaf for MetricDeclarations {
     fn read(&mut self, value: &ConfigValue) -> bool {
         if value.is_nothing() {

@@ -135,8 +135,8 @@ pub struct AlertResult {
     pub severity: Severity,
     /// A link to the run.
     pub evidence_links: Vec<EvidenceLink>,
-    /// A note if the run does not have the metric, or if the value is NaN, which is not greater or less than, or equal
-    /// to any threshold.
+    /// A note if the run does not have the metric, or if the value is NaN. NaN is not less than, equal to, or
+    /// greater than any threshold.
     pub completeness_notes: Vec<CompletenessNote>,
 }
 

@@ -290,8 +290,8 @@ fn metrics_of(
         let is_found = |key: &&String| found.iter().any(|row| row.key.metric_key == **key);
         return Ok(policy.monitored_metrics.iter().filter(is_found).cloned().collect());
     }
-    // The first point in the order of training may have been appended later than others. Each series that is
-    // represented by another one has the name of the other one.
+    // The first point in the order of training may have been appended later than others. Each series is
+    // listed under its name without a slice.
     let mut recorded = Vec::new();
     for row in rows.iter().filter(is_in_stage) {
         let points = view.points(&row.key, Attempts::Newest)?;

@@ -35,7 +35,8 @@ impl BaselineDifference {
         self.value.step != self.baseline.step
     }
 
-    /// Returns `true` if the two values have different units. A value without a unit differs from a value with a unit.
+    /// Returns `true` if the two values have different units, or if one of them represents points with
+    /// several units. A value without a unit differs from a value with a unit.
     #[must_use]
     pub fn units_differ(&self) -> bool {
         let is_mixed = self.value.has_mixed_units || self.baseline.has_mixed_units;

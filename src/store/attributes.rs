@@ -98,9 +98,10 @@ impl AttributeVersions {
         value_at(&self.values, &version.value)
     }
 
-    /// Returns the stamps of the entries that complete objects replace: lines of imports, and objects that were put to
-    /// supersede other objects. All attributes of such an entry are ignored, including attributes that the new object
-    /// does not contain. Only a complete object has a schema version.
+    /// Returns the stamps of the entries that complete objects replace. A complete object is a line of an
+    /// import, or an object that was put to supersede another object. All attributes of a replaced entry are
+    /// ignored, including attributes that the new object does not contain. Only a complete object has a
+    /// schema version.
     fn replaced_by_objects(&self) -> HashSet<Stamp> {
         let of_object = |version: &&AttributeVersion| {
             is_imported(self.value_of(version)) || self.name_of(version) == "schema_version"

@@ -161,8 +161,8 @@ impl StoreView<'_> {
         Ok(())
     }
 
-    /// Returns the ref of the first run that has rows in a table, and whose keys begin with `prefix` and are not less
-    /// than `from`. The keys of the table must begin with the ref of a run.
+    /// Returns the ref of the first run that has a row in a table, where the key of the row begins with
+    /// `prefix` and is not less than `from`. Every key of the table must begin with the ref of a run.
     fn run_from(&self, table: TableSpec, prefix: &[u8], from: &[u8]) -> Result<Option<String>> {
         // Tables that keep stamps are read as of the stamp of the view.
         let view = if table.kind == TableKind::Versions { self.view } else { self.whole };
@@ -356,7 +356,7 @@ impl StoreView<'_> {
             let Some((_, run)) = keys::named_run(row.key()).filter(|(name, _)| wanted(name)) else {
                 continue;
             };
-            // The table contains the names of all entries.
+            // The table contains the names from all entries, also from entries after the stamp of the view.
             if self.as_of.is_none() || self.knows_run(&run)? {
                 found.insert(run);
             }

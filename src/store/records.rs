@@ -1,5 +1,5 @@
-//! The record plane, and methods of `StoreView` that read events, spans and degraded records. The tables contain only the positions of the
-//! records; the records are read from the log.
+//! The record plane, and methods of `StoreView` that read events, spans and degraded records. The tables
+//! contain only the positions of the records; the records are read from the log.
 
 use crate::contract::{AnyRecord, RecordType, RunRef, Severity, StageRef};
 use crate::engine::entry::Stamp;

@@ -137,7 +137,8 @@ pub(super) struct StoredSummaries {
     /// The summaries.
     series: Vec<SeriesRow>,
     /// The indices of the series whose summaries must be computed from their points. In these series, a record may be
-    /// counted twice, an extreme value may be rounded or infinite, or some points may be later than the view.
+    /// counted twice, an extreme value may be rounded or infinite, or points may have stamps after that of
+    /// the view.
     uncertain: Vec<usize>,
 }
 
@@ -235,9 +236,10 @@ impl StoreView<'_> {
         Ok(runs)
     }
 
-    /// Returns the effective summaries of metric series. Each item contains the text of a run's ref and the summaries
-    /// of the run, ordered by stage and key. Runs without summaries are left out. `attempts` selects the points. `supersedings` returns the resumes that
-    /// superseded points of the run with the given ref.
+    /// Returns the effective summaries of metric series. Each item contains the text of a run's ref and the
+    /// summaries of the run, ordered by stage and key. Runs without summaries are left out. `attempts`
+    /// selects the points. `supersedings` returns the resumes that superseded points of the run with the
+    /// given ref.
     pub(super) fn effective_summaries(
         &self,
         stored: Vec<StoredSummaries>,

@@ -11,9 +11,11 @@ use std::time::Duration;
 /// One consistent view of a workspace: all rows belong to the same entries of the log.
 #[derive(Debug)]
 pub struct StoreView<'a> {
-    /// The tables that keep stamps, as of [`StoreView::as_of`].
+    /// The tables as of the stamp in [`StoreView::as_of`]. Only tables that keep stamps are read from this
+    /// view.
     pub(super) view: &'a View,
-    /// All tables, of all entries. Sets and registers do not keep stamps, so they are read from this view.
+    /// The tables with the rows of all entries. Sets and registers do not keep stamps, so they are read from
+    /// this view.
     pub(super) whole: &'a View,
     /// The stamp as of which the view answers; `None` for all entries.
     pub(super) as_of: Option<Stamp>,

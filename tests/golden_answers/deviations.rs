@@ -161,8 +161,8 @@ fn lookups_have_codes(question: &Question, _: &Asked<'_>) -> Option<Deviation> {
     Deviation::outcome("G16", Outcome::error(code))
 }
 
-/// Models compute the answers about runs and metrics. A model that answers like the reference without its rules has the
-/// expected answer with them.
+/// Models compute the answers about runs and metrics. If a model without rules gives the answer of the
+/// reference, the model with all rules gives the expected answer.
 fn answers_are_modelled(question: &Question, asked: &Asked<'_>) -> Option<Deviation> {
     if !matches!(question.error_code(), None | Some("OverflowError" | "TypeError" | "AttributeError")) {
         return None;

@@ -1,4 +1,4 @@
-//! The rules of a model: the gaps of the reference that it mends.
+//! The rules of a model: the gaps of the reference that the model mends.
 //!
 //! A model answers a question from the imported objects. Without any mended gap, it answers like the reference. With
 //! all of them, it answers as contexta must.

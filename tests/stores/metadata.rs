@@ -172,7 +172,7 @@ fn parents_must_exist() {
         noon(),
     );
     assert_eq!(code(store.provenance().put_provenance(provenance)), "metadata_missing_provenance_relation");
-    // Nothing of this was recorded.
+    // None of these objects was recorded.
     assert_eq!(store.relations().list_relations().unwrap().items, Vec::new());
     assert_eq!(store.runs().list_runs(&ListFilter::default()).unwrap().items.len(), 1);
 }
@@ -193,7 +193,7 @@ fn equal_put_is_idempotent_and_another_object_is_a_conflict() {
     assert_eq!(error.code(), "metadata_object_conflict");
     assert!(error.to_string().contains("description, name, tags"), "{error}");
     assert_eq!(projects.get_project(&r::<ProjectRef>("project:p")).unwrap(), described);
-    // A superseding object has no member of the earlier one.
+    // The superseding object has no member of the earlier object.
     assert_eq!(change(projects.superseding().put_project(project("beer"))), MetadataChange::Superseded);
     assert_eq!(projects.get_project(&r::<ProjectRef>("project:p")).unwrap(), project("beer"));
     assert_eq!(contexta.list_projects().unwrap().projects[0].name, "beer");

@@ -218,7 +218,7 @@ fn integrity_of_records_names_damage_and_counts_what_is_left() {
     );
 }
 
-/// An entry with the kind of a metric, and a payload that is none.
+/// An entry with the kind of a metric, and a payload that is not a metric.
 struct Garbage;
 
 impl Event for Garbage {

@@ -1,4 +1,4 @@
-//! Services: the questions about one topic, and the policy by which they are answered.
+//! Services: the methods that answer questions about one topic, each with a policy for the answers.
 //!
 //! A service borrows the workspace. Its policy comes from the settings of the workspace, and can be replaced:
 //!

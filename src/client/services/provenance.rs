@@ -49,9 +49,9 @@ impl ProvenanceService<'_> {
     }
 
     /// Returns the commands that reproduce a run in a clone of its git repository: the revision with the uncommitted
-    /// change, the packages, the used artifacts, and the command line. `directory` is the directory that the commands
-    /// create for the code; `None` for `reproduce-` and the id of the run. The answer names the parts of the run that
-    /// the commands do not reproduce.
+    /// change, the packages, the used artifacts, and the command line. `directory` is the directory that the
+    /// commands create for the code. By default, its name is `reproduce-` followed by the id of the run. The
+    /// answer names the parts of the run that the commands do not reproduce.
     pub fn reproduce_run(&self, run: impl AsRef<str>, directory: Option<&str>) -> Result<Reproduction> {
         // The paths of bodies must not depend on the directory in which the commands run.
         let here = Path::new(".");

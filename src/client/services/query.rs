@@ -1,4 +1,4 @@
-//! The service that lists, searches and shows what was captured.
+//! The service that lists, searches and shows captured data.
 
 use crate::client::error::Result;
 use crate::client::services::declare::service;
@@ -11,9 +11,9 @@ use crate::interpretation::{
 use crate::store::Attempts;
 
 service! {
-    /// The service that lists, searches and shows what was captured.
+    /// The service that lists, searches and shows captured data.
     QueryService, SearchPolicy;
-    /// Returns the service that lists, searches and shows what was captured.
+    /// Returns the service that lists, searches and shows captured data.
     query = search
 }
 

@@ -23,7 +23,8 @@ const PAUSE_MIN: Duration = Duration::from_micros(50);
 /// The longest pause between two attempts.
 const PAUSE_MAX: Duration = Duration::from_millis(5);
 
-/// The lock of transactions: its state within one engine. Its mutex excludes other threads that use the same engine.
+/// The state of the lock of transactions within one engine. A mutex excludes other threads that use the same
+/// engine.
 #[derive(Debug, Default)]
 pub struct TransactionLock {
     turn: Mutex<Option<LockFile>>,

@@ -1,6 +1,7 @@
 //! Ranges of steps that are the same for every curve.
 
-/// The greatest exponent of a width. The ranges of this width divide all steps into the negative and the other steps.
+/// The greatest exponent of a width. With this width, one range contains all negative steps, and a second
+/// range contains all other steps.
 const EXPONENT_MAX: u32 = 63;
 
 /// A division of all steps into ranges of equal width. The width is a power of two, and the first step of each range is
@@ -24,9 +25,9 @@ impl StepRanges {
         fitting.next().unwrap_or(StepRanges { exponent: EXPONENT_MAX })
     }
 
-    /// Returns the narrowest ranges of which at most `ranges_max` contain a step of one of the classes in `classes`.
-    /// Ranges are counted for each class separately. If this is not possible, returns the widest ranges. The steps of a
-    /// class can have any order.
+    /// Returns the narrowest ranges of which at most `ranges_max` contain a step of one of the classes in
+    /// `classes`. A range with steps of several classes is counted once for each of these classes. If this is
+    /// not possible, returns the widest ranges. The steps of a class can have any order.
     pub(in crate::interpretation) fn containing<const N: usize>(
         mut classes: [Vec<i64>; N],
         ranges_max: usize,

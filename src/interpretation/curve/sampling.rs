@@ -8,8 +8,8 @@ use crate::contract::MetricValue;
 use crate::interpretation::curve::ranges::StepRanges;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The least number of points of a selection: at most three ranges of the greatest width (positions from 0, negative
-/// steps, other steps) with six points each.
+/// The least permitted limit for the number of selected points. The widest ranges are at most three
+/// (positions, negative steps, other steps), and a range has at most six selected points.
 pub(in crate::interpretation) const POINTS_MIN: usize = 18;
 
 /// A point of a curve, for the selection.
@@ -71,8 +71,8 @@ impl Range {
     }
 }
 
-/// Selects at most `points_max` points of a curve, which must be at least [`POINTS_MIN`]. Selects all points if there
-/// are not more.
+/// Selects at most `points_max` points of a curve. `points_max` must be at least [`POINTS_MIN`]. If the curve
+/// has no more points than `points_max`, all points are selected.
 pub(in crate::interpretation) fn select(points: &[CurvePoint<'_>], points_max: usize) -> Selected {
     if points.len() <= points_max {
         return Selected { indices: (0..points.len()).collect(), ranges: None };

@@ -31,7 +31,7 @@ pub(super) struct Curves<'a> {
     pub(super) ranges: StepRanges,
 }
 
-/// Returns the series of a run to which the metric refers.
+/// Calls `read` with the series of a run to which the metric refers.
 fn with_series<T>(
     view: &StoreView<'_>,
     run: &RunRow,

@@ -29,7 +29,7 @@ pub struct GroupQuery {
 }
 
 impl GroupQuery {
-    /// Creates a query for groups of all runs, without curves.
+    /// Creates a query for groups of all runs that are not archived, without curves.
     #[must_use]
     pub fn by(columns: impl IntoIterator<Item = GroupColumn>) -> GroupQuery {
         let runs = RunListQuery::oldest_first();
@@ -40,7 +40,7 @@ impl GroupQuery {
         let reason = if self.by.is_empty() {
             "no column is given; give a column such as params.lr"
         } else if self.curve_points_max == Some(0) {
-            "the greatest number of points is 0; the least is 1"
+            "the limit for the number of points is 0; it must be at least 1"
         } else {
             return Ok(());
         };

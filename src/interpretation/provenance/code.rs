@@ -72,7 +72,7 @@ fn without_artifact(state: Option<&CodeState>) -> Patch {
         (Some(true), None) => {
             Patch::Missing("the run has no artifact with the uncommitted change".to_owned())
         }
-        (_, Some(reason)) => Patch::Missing(format!("it was not recorded: {reason}")),
+        (_, Some(reason)) => Patch::Missing(format!("capture did not record the change: {reason}")),
         (None, None) => Patch::Missing("the state of the repository was not recorded".to_owned()),
     }
 }

@@ -103,7 +103,7 @@ fn notes_of(code: &RunCode) -> Vec<Note> {
         add("code_patch_redacted", message);
     }
     if matches!(&code.patch, Patch::Content(patch) if std::str::from_utf8(patch).is_err()) {
-        let message = format!("the patch of {} is not UTF-8; other bytes are shown as U+FFFD", code.run);
+        let message = format!("the patch of {} is not UTF-8; invalid bytes are shown as U+FFFD", code.run);
         add("code_patch_not_utf8", message);
     }
     notes

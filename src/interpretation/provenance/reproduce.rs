@@ -14,8 +14,9 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ReproduceOptions {
-    /// The directory for the code, which the commands create; `None` for `reproduce-` and the id of the run. Directories
-    /// for the environment and the data have the same name with `.venv` and `.data`.
+    /// The directory for the code, which the commands create. The default name is `reproduce-` followed by
+    /// the id of the run. The names of the directories for the environment and the data have the suffixes
+    /// `.venv` and `.data`.
     pub directory: Option<String>,
     /// The directory to which relative paths of bodies refer, such as the current directory.
     pub base: PathBuf,
@@ -212,8 +213,8 @@ fn add_environment(answer: &mut Reproduction, environments: &[EnvironmentSnapsho
     let runtime = runtime.or(version).unwrap_or_else(|| "unknown runtime".to_owned());
     let count = environment.packages.len();
     if python.is_none() && count > 0 {
-        let message = "no command installs the recorded packages, because the run has no Python interpreter; the lock \
-                       file of the code may contain their versions";
+        let message = "the script does not install the recorded packages, because the run has no Python \
+                       interpreter; the lock file of the code may contain their versions";
         answer.note("reproduce_packages_not_installed", message.to_owned());
     }
     let title = format!("Environment: {runtime} on {}. Recorded packages: {count}.", environment.platform);
@@ -244,8 +245,8 @@ fn python_commands(answer: &mut Reproduction, packages: &BTreeMap<String, String
     commands
 }
 
-/// Returns the artifacts that a run or one of its parts used, without the artifacts of the run itself except its
-/// configuration. Each artifact is in the result once, in the order of the refs.
+/// Returns the refs of the artifacts that a run or one of its parts used, including artifacts of the run
+/// itself. Each ref is in the result once. The refs are sorted.
 fn used_by<'e>(
     run: &RunRef,
     edges: impl Iterator<Item = (&'e StableRef, RelationType, &'e StableRef)>,
@@ -266,7 +267,8 @@ fn used_by<'e>(
     used
 }
 
-/// Adds the commands that copy the used artifacts, and that compare their digests.
+/// Adds the commands that copy the used artifacts, and that compare their digests. Artifacts of the run
+/// itself are left out, except its configuration.
 fn add_data(answer: &mut Reproduction, view: &StoreView<'_>, used: &[StableRef], base: &Path) -> Result<()> {
     let data = format!("{}.data", answer.directory);
     let mut commands = Vec::new();
@@ -284,7 +286,7 @@ fn add_data(answer: &mut Reproduction, view: &StoreView<'_>, used: &[StableRef],
         if artifact.is_tree() {
             answer.miss(
                 "data_is_directory",
-                format!("{artifact_ref} is a directory, which no command extracts"),
+                format!("{artifact_ref} is a directory, which the script does not copy"),
             );
             continue;
         }

@@ -24,8 +24,8 @@ pub(super) fn quoted(text: &str) -> String {
     word
 }
 
-/// Returns `true` for a character that a terminal does not show as it is, except a line end and a tab. The command
-/// substitution of a shell would remove a line end.
+/// Returns `true` for a character that a terminal does not show as it is. A line end and a tab do not count
+/// as hidden: a command substitution of the shell would remove a line end.
 fn is_hidden(c: char) -> bool {
     (c.is_control() && c != '\n' && c != '\t')
         || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')

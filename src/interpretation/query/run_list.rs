@@ -33,7 +33,7 @@ pub struct RunList {
     pub runs: Vec<RunSummary>,
     /// The number of runs that the query selects, including the runs on other pages.
     pub total: usize,
-    /// The offset of the next page; `None` if this is the last page, and if the query has a page token.
+    /// The offset of the next page; `None` if this is the last page, or if the query has a page token.
     pub next_offset: Option<usize>,
     /// The token of the next page; `None` if this is the last page.
     pub next_page: Option<PageToken>,

@@ -122,9 +122,10 @@ pub struct RunListQuery {
     pub offset: usize,
     /// The greatest number of runs to return; `None` for all. 0 is an error.
     pub limit: Option<usize>,
-    /// The token of a page, which the answer to the same query for the page before contains. Only runs behind the last
-    /// run of that page are returned, so new runs do not shift the pages. If the value of a run in the column changes
-    /// between two pages, the run can be on both pages or on neither. The limit may differ between pages.
+    /// The token of a page. The answer to the same query for the previous page contains this token. Only runs
+    /// behind the last run of the previous page are returned, so new runs do not shift the pages. If the
+    /// value of a run in the column changes between two pages, the run can be on both pages or on neither.
+    /// The limit may differ between pages.
     pub after: Option<PageToken>,
     /// The run with which the metrics are compared, given by its ref, its id, its name, or a prefix of its id or name.
     /// Lists of runs and trends of metrics use the baseline. It does not affect the selection of runs.
@@ -170,7 +171,7 @@ impl RunListQuery {
         self.time_range.checked()?;
         let blank = |text: &Option<String>| text.as_deref().is_some_and(|text| text.trim().is_empty());
         let reason = if self.limit == Some(0) {
-            "the limit is 0; the least limit is 1"
+            "the limit is 0; it must be at least 1"
         } else if self.after.is_some() && self.offset > 0 {
             "an offset and a page token are given; use one of them"
         } else if blank(&self.project) || blank(&self.status) {

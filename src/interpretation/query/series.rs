@@ -20,8 +20,8 @@ pub struct StepSeriesQuery {
     /// The greatest number of points to return, which must be at least 18; `None` for all points. If there are more
     /// points, the steps are divided into ranges of equal width, and each range is represented by its first, its last,
     /// its smallest and its greatest point, and by its first and last point that is not finite. The width is a power of
-    /// two, and the first step of each range is a multiple of the width. A step is therefore in the same range in every
-    /// run.
+    /// two, and the first step of each range is a multiple of the width. A step is therefore in the same
+    /// range in every run with this width.
     pub points_max: Option<usize>,
     /// The smoothing; `None` for no smoothing. The averages are computed from all points, before points are left out.
     pub smoothing: Option<Smoothing>,
@@ -31,7 +31,9 @@ impl StepSeriesQuery {
     fn check(&self) -> Result<()> {
         match self.points_max {
             Some(points) if points < POINTS_MIN => Err(Error::InvalidStepSeriesQuery {
-                reason: format!("the greatest number of points is {points}; the least is {POINTS_MIN}"),
+                reason: format!(
+                    "the limit for the number of points is {points}; it must be at least {POINTS_MIN}"
+                ),
             }),
             _ => Ok(()),
         }

@@ -1,4 +1,4 @@
-//! [`ReportBuilder`]: builds reports from answers.
+//! [`ReportBuilder`]: the builder of reports from answers.
 
 use crate::interpretation::alert::AlertReport;
 use crate::interpretation::compare::{MultiRunComparison, RunComparison};
@@ -17,7 +17,7 @@ use crate::interpretation::report::snapshot::diagnosed_snapshot_report;
 use crate::interpretation::report::trend::trend_report;
 use crate::interpretation::trend::MetricTrend;
 
-/// Builds reports from answers. Equal answers give equal reports.
+/// A builder of reports from answers. Equal answers give equal reports.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[must_use]
 pub struct ReportBuilder {

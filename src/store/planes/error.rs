@@ -22,7 +22,7 @@ pub enum PlaneError {
         /// The ref.
         own: StableRef,
     },
-    /// An object names a parent, or a relation an end, that does not exist.
+    /// The parent of an object, or an end of a relation, does not exist.
     #[error("{own} names {parent}, which does not exist")]
     ParentMissing {
         /// The code of the error.
@@ -50,7 +50,7 @@ pub enum PlaneError {
         /// The reason.
         reason: String,
     },
-    /// A strict replay met damage.
+    /// A strict replay found damage.
     #[error("the records cannot be replayed completely: {message}{}", and_more(*more))]
     ReplayUnhealthy {
         /// The stream of the first damage; `None` if the damage belongs to no stream.
@@ -176,7 +176,7 @@ impl PlaneError {
             }
             PlaneError::ArtifactMissing { .. } => "list the artifacts, or check the ref",
             PlaneError::BodyMissing { .. } => {
-                "merge with a workspace that has the body, or import its package"
+                "merge with a workspace that has the body, or import a package of the artifact"
             }
             PlaneError::ArtifactIsTree { .. } => "list or extract its files",
             PlaneError::ArtifactConflict { .. } => "use another ref, or import with the policy `replace`",

@@ -43,8 +43,9 @@ pub(super) struct Cli {
     /// Format of results and errors [default: text]
     #[arg(long, global = true, help_heading = GLOBAL, value_enum)]
     pub(super) format: Option<Format>,
-    /// Answer without the entries that were appended after this time: a time such as 2026-11-01T08:00:00Z (the end of
-    /// the second), a date (the end of the day in UTC) or a stamp. For commands that only read
+    /// Answer without the entries that were appended after this moment: a time such as 2026-11-01T08:00:00Z
+    /// (the end of the second), a date (the end of the day in UTC) or a stamp. Applies only to commands that
+    /// answer questions about captured data
     #[arg(long, global = true, help_heading = GLOBAL, value_name = "TIME")]
     pub(super) as_of: Option<Moment>,
     /// Write no notes, warnings, messages or progress to standard error; errors are still written
@@ -95,7 +96,7 @@ pub(super) enum Command {
     Series(SeriesArgs),
     /// Compare the metrics of a run with earlier runs
     Anomaly(AnomalyArgs),
-    /// Compare a metric of a run with a threshold
+    /// Compare a metric of a run with a threshold, or evaluate the alert rules of the settings
     Alert(AlertArgs),
     /// Check what is needed to repeat a run, or compare environments
     #[command(subcommand)]
@@ -111,7 +112,7 @@ pub(super) enum Command {
     /// List, show, copy, verify, register, export or import artifacts
     #[command(subcommand)]
     Artifact(ArtifactCommand),
-    /// Read what a damaged workspace still has
+    /// Read the records of a damaged workspace
     #[command(subcommand)]
     Recover(RecoverCommand),
     /// Check log, bodies and projections without changing them. Exit code 0: no damage, 1: damage found, 3: the check
@@ -195,7 +196,7 @@ pub(super) enum ReportCommand {
     /// Write a report on the runs of a project
     Project(ReportProjectArgs),
     /// Write a report on the values of a metric over runs
-    Trend(ReportTrendArgs),
+    Trend(Box<ReportTrendArgs>),
     /// Write a report on the alerts of a run, by the rules of the setting interpretation.alert.rules
     Alerts(ReportSnapshotArgs),
     /// Write a report on the lineage of an object

@@ -13,7 +13,8 @@ pub(super) struct SeriesArgs {
     pub(super) metric_key: String,
     #[command(flatten)]
     pub(super) stage: StageArgs,
-    /// At most this many points: the ends and the extremes of ranges of steps [default: all points]
+    /// At most this many points. If there are more, the ends and the extremes of ranges of steps are shown
+    /// [default: all points]
     #[arg(long, value_name = "N")]
     pub(super) points: Option<usize>,
     /// Weight of the exponential moving average, from 0 to less than 1 [default: no smoothing]

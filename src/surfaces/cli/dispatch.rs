@@ -119,7 +119,8 @@ fn gathered(args: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
     front.into_iter().chain(rest).chain(args).collect()
 }
 
-/// Returns `true` if the command can answer as of an earlier moment. The other commands write, or cover the whole log.
+/// Returns `true` if the command can answer as of an earlier moment. The other commands write, cover the
+/// whole log, read the content of artifacts, or concern the settings.
 fn answers_as_of(command: &Command) -> bool {
     use RunCommand::{Archive, End, Note, Rename, Star, Tag, Unarchive, Unstar};
     match command {

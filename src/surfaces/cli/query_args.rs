@@ -50,7 +50,7 @@ pub(super) struct RunsArgs {
     pub(super) list: RunListArgs,
     #[command(flatten)]
     pub(super) baseline: BaselineArgs,
-    /// Page of the list: the token that the same command with the page before wrote
+    /// Token of the page to list, from the answer of the same command for the previous page
     #[arg(long, value_name = "TOKEN")]
     pub(super) page: Option<PageToken>,
 }
@@ -58,7 +58,7 @@ pub(super) struct RunsArgs {
 /// The run with which values are compared.
 #[derive(Debug, Args)]
 pub(super) struct BaselineArgs {
-    /// Show the differences of metrics from this run
+    /// Show the differences of metrics from those of this run
     #[arg(long = "baseline", value_name = "RUN")]
     pub(super) run: Option<String>,
 }
@@ -164,7 +164,8 @@ fn count(name: &str, number: i64) -> Result<usize, Failure> {
 
 #[derive(Debug, Args)]
 pub(super) struct HistoryArgs {
-    /// Ref of a run, of a part of a run, or of another object, such as stage:project.run.train; or a run
+    /// Ref of an object, such as stage:project.run.train; or the id, the name, or the beginning of the id or
+    /// name of a run
     #[arg(value_name = "REF")]
     pub(super) subject: String,
     /// At most this many entries

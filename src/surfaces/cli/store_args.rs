@@ -91,7 +91,7 @@ pub(super) enum Mode {
     Copy,
     /// Copy the content and remove the file
     Move,
-    /// Take over the file without a copy, if possible. No program may change the file any more
+    /// Take over the file without a copy, if possible. No program may change the file afterwards
     Adopt,
 }
 

@@ -125,7 +125,8 @@ fn completed(
     Ok(Valid::new(manifest)?)
 }
 
-/// Returns the artifact with this ref, and the stamps of the facts about it that no other fact replaces.
+/// Returns the artifact with this ref. Also returns the stamps of the facts about the artifact that no other
+/// fact replaces.
 pub(super) fn existing(planes: &Planes, artifact: &ArtifactRef) -> Result<Option<(ArtifactRow, Vec<Stamp>)>> {
     planes.judge(|view| match view.artifact(artifact)? {
         None => Ok(None),

@@ -96,7 +96,8 @@ impl ArtifactStore {
         verify_one(&self.planes, artifact, None)
     }
 
-    /// As [`ArtifactStore::verify_artifact`], but compares the content with the size and the digest in `manifest`.
+    /// Reads the content of an artifact, and compares size and digest with `manifest` instead of the manifest
+    /// in the log. See [`ArtifactStore::verify_artifact`].
     pub fn verify_artifact_against(&self, manifest: &ArtifactManifest) -> Result<VerificationReport> {
         verify_one(&self.planes, &manifest.artifact_ref, Some(manifest))
     }

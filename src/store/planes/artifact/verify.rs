@@ -143,7 +143,7 @@ impl Verifier {
         }
         let count = damaged.len();
         for (status, path) in damaged.into_iter().take(NAMED_MAX) {
-            report.fail(status, format!("the file {path:?} is {status}"));
+            report.fail(status, format!("the file {path:?} has the status {status}"));
         }
         if count > NAMED_MAX {
             report.messages.push(format!("{} further files are missing or damaged", count - NAMED_MAX));

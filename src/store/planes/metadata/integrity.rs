@@ -22,7 +22,7 @@ const ISSUES_MAX: usize = 10_000;
 pub enum IntegrityDepth {
     /// The objects and the objects that they name.
     Surface,
-    /// Also the log, and the tables, which are compared with a rebuild.
+    /// In addition, the log and the tables. The tables are compared with a rebuild.
     #[default]
     Full,
 }

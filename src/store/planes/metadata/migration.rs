@@ -66,7 +66,8 @@ pub(super) fn plan(planes: &Planes, target: Option<u16>) -> Result<MigrationPlan
     Ok(MigrationPlan { current_version, target_version, steps: Vec::new(), requires_migration: false })
 }
 
-/// Applies the plan of a migration, or tries it.
+/// Applies the plan of a migration. With `dry_run`, changes nothing and returns the result that the migration
+/// would have.
 pub(super) fn migrate(planes: &Planes, target: Option<u16>, dry_run: bool) -> Result<MigrationResult> {
     if !dry_run {
         Planes::check_writable(planes.writes().metadata, "the metadata", "metadata_migration_read_only")?;

@@ -1,4 +1,4 @@
-//! The objects that an object names and that must exist.
+//! The objects that an object names, and whose existence is checked.
 
 use crate::contract::{ArtifactRef, Object, OperationRef, StableRef};
 
@@ -41,7 +41,7 @@ macro_rules! codes {
     };
 }
 
-/// Returns the objects that an object names and that must exist, outermost first.
+/// Returns the objects that an object names, and whose existence is checked, outermost first.
 pub(super) fn parents(object: &Object) -> Vec<Parent> {
     match object {
         Object::Run(run) => vec![required(codes!("missing_run_project"), "project_ref", &run.project_ref)],

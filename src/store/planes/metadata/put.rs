@@ -110,7 +110,8 @@ fn differing(known: &Object, new: &Object) -> Result<BTreeSet<String>> {
     Ok(differing)
 }
 
-/// Returns the end of an object if the new object is the known object after its end.
+/// Returns the end that turns the known open object into the new object; `None` if the objects differ in
+/// other members.
 fn end_of(
     own: &StableRef,
     known: &Object,

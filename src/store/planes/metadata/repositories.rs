@@ -39,8 +39,8 @@ macro_rules! repositories {
             /// method returns.
             ///
             /// Errors: another object with the ref has other content (`metadata_object_conflict`; see `superseding`); an
-            /// object that it names does not exist (`metadata_missing_...`, `metadata_ref_not_found`); a rule of the
-            /// contract is broken; the metadata are read-only.
+            /// object that the new object names does not exist (`metadata_missing_...`,
+            /// `metadata_ref_not_found`); a rule of the contract is broken; the metadata are read-only.
             pub fn $put(&self, object: $model) -> Result<MetadataPut> {
                 put(&self.planes, Valid::new(object)?.into(), self.supersedes)
             }

@@ -96,7 +96,8 @@ fn append_round(planes: &Planes, round: Vec<(usize, AnyRecord)>, result: &mut Ap
         }
         Ok(known)
     })?;
-    // The receipts of repeated records follow when the position of the first record is known.
+    // The receipts of repeated records are added after the append, when the position of the first record is
+    // known.
     let (mut new, mut repeated) = (Vec::new(), Vec::new());
     for (index, record) in round {
         let own = record.envelope().record_ref.clone();

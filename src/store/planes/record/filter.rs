@@ -41,8 +41,8 @@ impl ScanFilter {
         ScanFilter { run_ref: Some(run), ..ScanFilter::default() }
     }
 
-    /// Sets the member `name`, such as `run_ref`, to the value in `text`. Errors: there is no such member, or the text is
-    /// blank, or is not a value of this member.
+    /// Sets the member `name`, such as `run_ref`, to the value in `text`. Errors: there is no such member;
+    /// the text is blank; the text is not a value of this member.
     pub fn with(mut self, name: &str, text: &str) -> Result<ScanFilter> {
         if trim(text).is_empty() {
             return Err(invalid("record_store_invalid_text", name, "the text is blank"));

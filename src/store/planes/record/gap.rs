@@ -9,8 +9,8 @@ use std::fmt;
 pub enum IntegrityState {
     /// Everything that was read is intact.
     Healthy,
-    /// Entries are missing that a repair or a merge has recorded as lost, a stream could not be read, or an entry has a
-    /// kind that this build does not know.
+    /// A repair or a merge has recorded missing entries as lost, a stream could not be read, or an entry has
+    /// a kind that this build does not know.
     Degraded,
     /// The log is damaged, or entries are missing that no repair or merge has recorded as lost.
     Corrupted,

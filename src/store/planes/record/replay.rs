@@ -21,7 +21,8 @@ pub enum ReplayMode {
     Strict,
     /// Readable records are returned, and damage is reported as known gaps.
     Tolerant,
-    /// As [`ReplayMode::Tolerant`]. Malformed payloads, and entries that were found in damaged bytes, are returned too.
+    /// Readable records, malformed payloads, and entries that were found in damaged bytes are returned.
+    /// Damage is reported as known gaps.
     Lenient,
 }
 
@@ -72,7 +73,8 @@ pub struct ReplayResult {
     /// The damage of the log, at most about 10,000 places. Damage anywhere counts, because it is not known which records
     /// were lost.
     pub known_gaps: Vec<KnownGap>,
-    /// A text for each known gap and each malformed entry, in the same order.
+    /// A text for each known gap, then a text for each malformed entry, then the numbers of places and
+    /// entries that are not listed.
     pub warnings: Vec<String>,
     /// The entries that are intact and cannot be read as records; empty unless the mode is [`ReplayMode::Lenient`].
     pub malformed: Vec<MalformedRecord>,
@@ -80,7 +82,7 @@ pub struct ReplayResult {
     pub salvaged: Vec<SalvagedRecord>,
 }
 
-/// The greatest number of malformed entries in a result. Further ones are counted in a warning.
+/// The greatest number of malformed entries in a result. Further entries are counted in a warning.
 const MALFORMED_MAX: u64 = 10_000;
 
 /// Replays records, and calls `receive` with each record that the filter accepts. The list of records of the result is

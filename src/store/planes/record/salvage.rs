@@ -16,8 +16,9 @@ use std::collections::BTreeSet;
 /// The greatest number of salvaged entries in a result. Further entries are counted.
 const SALVAGED_MAX: usize = 10_000;
 
-/// Returns the entries that are lost according to `gaps`, and whose checksum is valid in the damaged bytes, and the
-/// number of further ones. Searches each segment with damage at every byte.
+/// Returns entries that are lost according to `gaps` and that were found in damaged bytes with a valid
+/// checksum. Also returns the number of such entries beyond [`SALVAGED_MAX`]. Searches each segment with
+/// damage at every byte.
 pub(super) fn salvaged(planes: &Planes, gaps: &[KnownGap]) -> Result<(Vec<SalvagedRecord>, u64)> {
     let places: BTreeSet<_> = gaps.iter().filter_map(|gap| Some((gap.stream?, gap.segment?))).collect();
     let (mut found, mut further) = (Vec::new(), 0);
