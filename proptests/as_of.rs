@@ -4,6 +4,7 @@ use contexta::capture::{MetricEmission, RunScope, StageScope};
 use contexta::contract::{MetricValue, Timestamp};
 use contexta::engine::storage::sim::SimDisk;
 use contexta::interpretation::{RecordQuery, RunListQuery};
+use contexta::store::records::ScanFilter;
 use contexta::{Answer, Contexta, Direction, ImportSettings, ImportSource, Options};
 use proptest::prelude::*;
 use std::path::Path;
@@ -194,6 +195,8 @@ fn answers(contexta: &Contexta) -> Vec<String> {
             shown(contexta.build_snapshot_report(run)),
         ]);
     }
+    let records = contexta.record_store().scan(&ScanFilter::default()).unwrap();
+    answers.extend(records.map(|record| format!("{:?}", record.unwrap())));
     for subject in ["run:p.r0", "run:p.r1", "stage:p.r0.train"] {
         answers.push(shown(contexta.traverse_lineage(subject, Direction::Both, None)));
         answers.push(shown(contexta.traverse_lineage(subject, Direction::Upstream, None)));
@@ -216,7 +219,9 @@ fn check(actions: &[Action]) {
     }
     for (moment, expected) in past {
         let then = world.processes[1].as_of(moment);
-        for (n, (found, expected)) in answers(&then).iter().zip(&expected).enumerate() {
+        let found = answers(&then);
+        assert_eq!(found.len(), expected.len(), "as of {moment}");
+        for (n, (found, expected)) in found.iter().zip(&expected).enumerate() {
             assert_eq!(found, expected, "answer {n} as of {moment}");
         }
     }

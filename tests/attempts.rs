@@ -176,8 +176,11 @@ fn run_of_a_killed_process_is_interrupted_until_someone_ends_it() {
 
     // Another process that writes to the stream of the dead process does not make the run alive.
     contexta.annotate_run(&row.run_ref, Change::Note("node 7 lost power".into())).unwrap();
-    assert_eq!(run(&contexta).shown_status(), "interrupted");
+    assert_eq!((run(&contexta).shown_status(), run(&contexta).interrupted_at), ("interrupted", last));
     assert_eq!(run(&contexta).notes[0].1, "node 7 lost power");
+    // The same is true as of a moment before the other process wrote to the stream.
+    let before = run(&contexta.as_of(last.unwrap()));
+    assert_eq!((before.shown_status(), before.notes.len(), before.interrupted_at), ("interrupted", 0, last));
 
     contexta.end_run(&row.run_ref, RunStatus::Failed, "power loss").unwrap();
     let row = run(&contexta);

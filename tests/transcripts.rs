@@ -161,6 +161,9 @@ fn archive_star_and_as_of_change_what_is_listed() {
     assert_eq!(error(path, &["runs", "--as-of", "yesterday"], 2), "usage");
 }
 
+/// A setting with an alert rule.
+const RULES: &str = r#"interpretation.alert.rules=[{"metric":"accuracy","operator":"lt","threshold":0.5}]"#;
+
 #[test]
 fn reports_are_saved_and_registered() {
     let dir = workspace("saved-reports");
@@ -176,7 +179,7 @@ fn reports_are_saved_and_registered() {
         &["report", "many", "good", "bad"][..],
         &["report", "project", "wine"],
         &["report", "trend", "accuracy"],
-        &["report", "alerts", "good"],
+        &["report", "alerts", "good", "--set", RULES],
         &["report", "lineage", "run:wine.good", "--depth", "2"],
         &["report", "health", "--render", "html"],
     ] {
@@ -190,6 +193,19 @@ fn reports_are_saved_and_registered() {
         let written = std::fs::read_to_string(path.join(&file)).unwrap();
         assert_eq!(written.trim_end(), shown.trim_end(), "{file}");
     }
+    // Reports on different subjects are different files, and an unknown run leaves no file.
+    let save = |args: &[&str]| text(&contexta(path, &[args, &["--save"]].concat()).stdout);
+    assert_ne!(save(&["report", "many", "good", "bad"]), save(&["report", "many", "bad", "good"]));
+    assert_ne!(
+        save(&["report", "trend", "accuracy"]),
+        save(&["report", "trend", "accuracy", "--stage", "x"])
+    );
+    let count = || std::fs::read_dir(path.join(".contexta/reports")).unwrap().count();
+    let before = count();
+    assert_eq!(error(path, &["report", "snapshot", "bad", "--register", "none"], 1), "query_run_not_found");
+    assert_eq!(count(), before);
+    let many = text(&contexta(path, &["report", "many", "good", "--baseline", "bad"]).stdout);
+    assert!(many.contains("Differences from bad") && many.contains("%"), "{many}");
     assert_eq!(error(path, &["report", "health", "--save", "-o", "x"], 2), "usage");
 }
 
@@ -204,6 +220,7 @@ fn alert_without_a_rule_uses_the_rules_of_the_settings() {
     assert_eq!(code(&contexta(path, &["alert", "good", "--fail-on-trigger"])), 0);
     assert_eq!(code(&contexta(path, &["alert", "bad", "--fail-on-trigger"])), 1);
     assert_eq!(error(path, &["alert", "good", "--metric", "loss"], 2), "usage");
+    assert_eq!(error(path, &["alert", "good", "--stage", "train"], 1), "alert_rules_missing");
 }
 
 #[test]

@@ -568,6 +568,10 @@ fn an_alert_on_nan_has_a_note() {
         .map(|result| result.completeness_notes.iter().map(|note| note.summary.as_str()).collect())
         .collect();
     assert_eq!(notes, [vec!["alert_metric_not_a_number:loss"], vec![]]);
+    let written = contexta::to_markdown(&contexta.build_alert_report("r", &rules).unwrap());
+    let (passed, missing) = written.split_once("## Not Evaluated").unwrap();
+    assert!(passed.contains("lr:gt:0.5") && missing.contains("loss:gt:0.5"), "{written}");
+    assert!(missing.contains("alert_metric_not_a_number:loss"), "{written}");
     assert!(report.results.iter().all(|result| !result.triggered));
 }
 

@@ -9,7 +9,7 @@ use crate::capture::session::Session;
 use crate::contract::refs::slug;
 use crate::contract::{ArtifactManifest, ArtifactRef, Fact, RelationType, RunRef};
 use crate::store::journal::file_name_attributes;
-use crate::store::{Durability, SourceMode, location};
+use crate::store::{Durability, SourceMode, StoredBody, location};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -21,31 +21,33 @@ const DIGITS: usize = 12;
 const STEM_LEN_MAX: usize = 63 - 1 - DIGITS;
 
 impl Session {
-    /// Returns the ref that [`register_report`](Session::register_report) gives to a file. The ref is made from the
-    /// name and the content of the file, so files with equal names and equal contents have one ref. Errors: the file
-    /// cannot be read.
-    pub(crate) fn report_ref(&self, run: &RunRef, path: &Path) -> Result<ArtifactRef> {
-        let (sha256, _) = self.inner.journal.hash_file(path)?;
-        let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
-        let stem = slug(&stem, STEM_LEN_MAX).unwrap_or_else(|| "report".to_owned());
-        let digits: String = sha256.chars().take(DIGITS).collect();
-        Ok(ArtifactRef::under(run, &format!("{stem}-{digits}"))?)
-    }
-
-    /// Stores a file as an artifact of the kind `report_bundle`, and records that the run is reported by this artifact.
-    /// Body, manifest and lineage edge are on disk when the method returns. Errors: the workspace is read-only or
-    /// cannot be written, the file cannot be read, or a sink failed. After the failure of a sink, the artifact is
-    /// recorded ([`Error::is_recorded`]).
-    pub(crate) fn register_report(&self, run: &RunRef, own: ArtifactRef, path: &Path) -> Result<()> {
+    /// Stores a file as a body. Returns the body, and the ref of an artifact for it. The ref is made from the name and the
+    /// content of the file, so files with equal names and equal contents have one ref. Errors: the workspace is
+    /// read-only or cannot be written, or the file cannot be read.
+    pub(crate) fn store_report(&self, run: &RunRef, path: &Path) -> Result<(ArtifactRef, StoredBody)> {
         let options = &self.inner.options;
         if options.artifacts_read_only || options.records_read_only {
             return Err(Error::ReadOnly { what: "artifacts" });
         }
-        let (now, journal) = (self.inner.now(), &self.inner.journal);
-        let body = journal.take_source(path, SourceMode::Copy)?.body;
+        let body = self.inner.journal.take_source(path, SourceMode::Copy)?.body;
+        let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+        let stem = slug(&stem, STEM_LEN_MAX).unwrap_or_else(|| "report".to_owned());
+        let digits: String = body.sha256.chars().take(DIGITS).collect();
+        Ok((ArtifactRef::under(run, &format!("{stem}-{digits}"))?, body))
+    }
+
+    /// Records a stored file as an artifact of the kind `report_bundle`, and records that the run is reported by this
+    /// artifact. Manifest and lineage edge are on disk when the method returns. Errors: the workspace cannot be written,
+    /// or a sink failed. After the failure of a sink, the artifact is recorded ([`Error::is_recorded`]).
+    pub(crate) fn record_report(
+        &self,
+        run: &RunRef,
+        (own, body): (ArtifactRef, &StoredBody),
+        path: &Path,
+    ) -> Result<()> {
+        let (now, producer) = (self.inner.now(), self.inner.options.producer.as_str());
         let location = location::of_body(&body.digest);
-        let mut manifest =
-            ArtifactManifest::new(own.clone(), KIND, now, options.producer.as_str(), run.clone(), location);
+        let mut manifest = ArtifactManifest::new(own.clone(), KIND, now, producer, run.clone(), location);
         (manifest.hash_value, manifest.size_bytes) = (Some(body.sha256.clone()), Some(body.size));
         manifest.attributes.extend(file_name_attributes(path));
         let manifest = Intake::new(&self.inner.redactor).object(manifest)?;

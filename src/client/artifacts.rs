@@ -51,11 +51,11 @@ impl Contexta {
     pub fn register_report(&self, run: impl AsRef<str>, path: impl AsRef<Path>) -> Result<ArtifactRef> {
         self.check_writes()?;
         let (run, path) = (self.find_run(run)?, path.as_ref());
-        let own = self.session.report_ref(&run, path)?;
+        let (own, body) = self.session.store_report(&run, path)?;
         let exists =
             self.ask(|store| store.read(|view| Ok::<_, store::Error>(view.artifact(&own)?.is_some())))?;
         if !exists {
-            self.session.register_report(&run, own.clone(), path)?;
+            self.session.record_report(&run, (own.clone(), &body), path)?;
         }
         Ok(own)
     }

@@ -155,7 +155,7 @@ impl Contexta {
 
     /// Returns an error if this process may not write the log or the bodies. Called before an import or a merge changes
     /// anything.
-    pub(super) fn check_writes(&self) -> Result<()> {
+    pub(crate) fn check_writes(&self) -> Result<()> {
         for (is_allowed, what) in
             [(self.writes.log, "the log"), (self.writes.bodies, "the bodies of artifacts")]
         {

@@ -2,7 +2,7 @@
 
 use crate::contract::fact::{Ended, Joined, Process, ProcessId, Writer};
 use crate::contract::{Fact, RunRef, RunStatus, Timestamp};
-use crate::engine::entry::{Stamp, StreamId};
+use crate::engine::entry::{Position, Seq, Stamp, StreamId};
 use crate::engine::projection::{KeyVersions, Version, current};
 use crate::projections::entry::Captured;
 use crate::projections::keys;
@@ -230,14 +230,36 @@ impl StoreView<'_> {
             return Ok(None);
         }
         let mut last = row.stamp.time;
-        for (stream, _) in streams {
-            last = last.max(self.view.last_time_of(*stream).unwrap_or(0));
+        for (stream, owner) in streams {
+            last = last.max(self.last_time_by(row.process, *stream, owner.as_ref())?);
         }
         if self.as_of.is_some_and(|as_of| as_of.time < last) {
             // The process appended entries after the time of the view, so the writer was alive at that time.
             return Ok(None);
         }
         Ok(Some(Timestamp::from_nanos(last)))
+    }
+
+    /// Returns the time of the last entry that a process wrote to a stream; 0 if it is not known. `owner` is the process
+    /// that was the last to write to the stream.
+    fn last_time_by(&self, process: ProcessId, stream: StreamId, owner: Option<&Process>) -> Result<u64> {
+        if owner.is_none_or(|owner| owner.id() == process) {
+            return Ok(self.whole.last_time_of(stream).unwrap_or(0));
+        }
+        // Another process has continued the stream. Its first entry there is the fact about the process.
+        let mut is_behind_process = false;
+        for version in self.whole.versions_of(STREAM_PROCESSES, &stream.0)? {
+            let id = process_of(&version).map(|process| process.id());
+            if id == Some(process) {
+                is_behind_process = true;
+            } else if is_behind_process {
+                let before = version.stamp.seq.0.saturating_sub(1);
+                let entries = self.whole.entries(&[Position { stream, seq: Seq(before) }])?;
+                let entry = entries.into_iter().next().flatten();
+                return Ok(entry.map_or(0, |entry| entry.stamp.time));
+            }
+        }
+        Ok(0)
     }
 
     /// Returns `true` if a process holds the lock of a stream, or if the lock cannot be tested and the last entry of the
@@ -260,10 +282,9 @@ impl StoreView<'_> {
             streams.extend(stream.filter(|stream| *stream != first));
         }
         let owner = |stream: StreamId| {
-            let newest = self.view.newest_version(STREAM_PROCESSES, &stream.0)?;
-            let fact = newest.and_then(|version| Captured::from_row(&version.value)).map(|c| c.fact);
-            let owner = if let Some(Fact::Process(process)) = fact { Some(process) } else { None };
-            Ok((stream, owner))
+            // The present owner is needed also as of a moment, because the lock of the stream is tested now.
+            let newest = self.whole.newest_version(STREAM_PROCESSES, &stream.0)?;
+            Ok((stream, newest.as_ref().and_then(process_of)))
         };
         streams.into_iter().map(owner).collect()
     }
@@ -271,6 +292,14 @@ impl StoreView<'_> {
     /// Returns the resumes that superseded points of a run.
     pub(super) fn supersedings(&self, run: &RunRef) -> Result<Vec<Superseding>> {
         Ok(self.writers_of(run)?.supersedings())
+    }
+}
+
+/// Returns the process that a row of [`STREAM_PROCESSES`] contains.
+fn process_of(version: &Version) -> Option<Process> {
+    match Captured::from_row(&version.value)?.fact {
+        Fact::Process(process) => Some(process),
+        _ => None,
     }
 }
 

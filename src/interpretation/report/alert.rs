@@ -1,19 +1,21 @@
 //! The report on the results of alert rules.
 
 use crate::interpretation::alert::{AlertReport, AlertResult};
+use crate::interpretation::evidence::CompletenessNote;
 use crate::interpretation::report::model::{Block, Cell, ReportDocument, ReportSection, Table};
-use crate::interpretation::report::parts::value_text;
+use crate::interpretation::report::parts::{completeness, value_text};
 use crate::interpretation::report::policy::ReportPolicy;
 
 /// Builds the report on the results of alert rules. A separate section lists the rules whose metric a run does not
-/// have. Without such rules, the report does not contain this section.
+/// have, or has as NaN. Without such rules, the report does not contain this section. Notes are in the last section;
+/// without notes, the report does not contain it.
 pub fn alert_report(alerts: &AlertReport, policy: &ReportPolicy) -> ReportDocument {
     let of = |select: fn(&AlertResult) -> bool| -> Vec<&AlertResult> {
         alerts.results.iter().filter(|result| select(result)).collect()
     };
     let triggered = of(|result| result.triggered);
-    let passed = of(|result| !result.triggered && result.actual_value.is_some());
-    let missing = of(|result| !result.triggered && result.actual_value.is_none());
+    let passed = of(|result| !result.triggered && is_number(result));
+    let missing = of(|result| !result.triggered && !is_number(result));
     let mut sections = vec![
         section("Triggered", &triggered, "No triggered alerts."),
         section("Passed", &passed, "No passing alerts."),
@@ -21,7 +23,19 @@ pub fn alert_report(alerts: &AlertReport, policy: &ReportPolicy) -> ReportDocume
     if !missing.is_empty() {
         sections.push(section("Not Evaluated", &missing, ""));
     }
+    // The section above lists the results without a value.
+    let of_values = alerts.results.iter().filter(|result| result.actual_value.is_some());
+    let of_values = of_values.flat_map(|result| &result.completeness_notes);
+    let found: Vec<CompletenessNote> = alerts.completeness_notes.iter().chain(of_values).cloned().collect();
+    if !found.is_empty() || !alerts.notes.is_empty() {
+        sections.extend(completeness(policy, &found, &alerts.notes));
+    }
     policy.document("Alert Report", sections)
+}
+
+/// Returns `true` if the run has a value other than NaN for the rule.
+fn is_number(result: &AlertResult) -> bool {
+    result.actual_value.as_ref().is_some_and(|value| !value.as_f64().is_nan())
 }
 
 fn section(title: &str, results: &[&AlertResult], otherwise: &str) -> ReportSection {

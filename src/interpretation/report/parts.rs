@@ -1,5 +1,6 @@
 //! Sections and blocks that several reports have in common.
 
+use crate::interpretation::baseline::BaselineDifference;
 use crate::interpretation::diagnostics::{DiagnosticsIssue, DiagnosticsResult};
 use crate::interpretation::evidence::{CompletenessNote, EvidenceLink};
 use crate::interpretation::report::model::{Block, Cell, ReportSection, Table};
@@ -42,6 +43,28 @@ pub(super) fn completeness(
     let section = ReportSection::of_lines("Completeness Notes", lines, "No completeness notes.");
     let blocks = [Block::Completeness(summaries.to_vec()), Block::Notes(notes.to_vec())];
     policy.include_completeness_notes.then(|| section.with_blocks(blocks))
+}
+
+/// Returns a table of differences from a baseline run. Each item contains the metric or run that a row is about, and
+/// the difference.
+pub(super) fn differences_table<'a>(
+    heading: &str,
+    items: impl Iterator<Item = (String, &'a BaselineDifference)>,
+) -> Table {
+    let rows = items.map(|(label, found)| {
+        let percent = found.percent.map(|percent| format!("{percent:+.1} %"));
+        vec![
+            Cell::Text(label),
+            found.difference.as_ref().map_or(Cell::text("other unit"), Cell::measured),
+            Cell::optional(percent.as_ref()),
+            Cell::measured(&found.value.value),
+            Cell::measured(&found.baseline.value),
+            Cell::optional(found.value.step),
+            Cell::optional(found.baseline.step),
+        ]
+    });
+    let columns = [heading, "Difference", "Percent", "Value", "Baseline", "Step", "Baseline step"];
+    Table::new(&columns, rows.collect())
 }
 
 /// Adds the notes in `more` to `notes`. Leaves out a note whose severity and summary equal those of a note in

@@ -1,7 +1,7 @@
 //! The report on the value of a metric over runs.
 
 use crate::interpretation::report::model::{Block, Cell, ReportDocument, ReportSection, Table};
-use crate::interpretation::report::parts::completeness;
+use crate::interpretation::report::parts::{completeness, differences_table};
 use crate::interpretation::report::policy::ReportPolicy;
 use crate::interpretation::trend::MetricTrend;
 
@@ -30,6 +30,13 @@ fn series(trend: &MetricTrend) -> ReportSection {
     });
     let columns = ["Run", "Name", "Value", "Observed", "Step", "Unit", "Stage"];
     let table = Table::new(&columns, rows.collect()).details(2);
-    ReportSection::of_lines("Series", lines.collect(), "No series points.")
-        .with_blocks([Block::table(table, "No series points.")])
+    let mut blocks = vec![Block::table(table, "No series points.")];
+    if let Some(baseline) = &trend.baseline {
+        let found = trend.points.iter();
+        let found = found.filter_map(|point| Some((point.run_ref.to_string(), point.difference.as_ref()?)));
+        let differences = differences_table("Run", found);
+        let heading = format!("Differences from {}", baseline.last_component());
+        blocks.extend(Block::headed(&heading, differences));
+    }
+    ReportSection::of_lines("Series", lines.collect(), "No series points.").with_blocks(blocks)
 }

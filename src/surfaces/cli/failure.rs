@@ -79,7 +79,7 @@ impl Failure {
             Failure::Write(e) => format!("cannot write the result: {e}"),
             Failure::WriteFile(path, e) => format!("cannot write {}: {e}", path.display()),
             Failure::Read(path, e) => format!("cannot read {}: {e}", path.display()),
-            Failure::NoAlertRule => "there is no alert rule".to_owned(),
+            Failure::NoAlertRule => "there is no complete alert rule".to_owned(),
             #[cfg(unix)]
             Failure::Pattern(pattern, e) => format!("the pattern {pattern:?} matches no file: {e}"),
         }

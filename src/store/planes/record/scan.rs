@@ -31,6 +31,8 @@ pub struct RecordScan {
     planes: Planes,
     filter: ScanFilter,
     source: Source,
+    /// The greatest stamp of an entry in the scan; `None` for all entries of the log.
+    last: Option<Stamp>,
     ready: VecDeque<ScanItem>,
     has_ended: bool,
 }
@@ -42,6 +44,8 @@ enum Source {
     Log(Box<OrderedReader>),
     /// The records of one run, by their stamps.
     Run(std::vec::IntoIter<Stamp>),
+    /// No entries: the remaining entries of the log are later than the scan.
+    Ended,
 }
 
 /// An entry that was read and is not judged yet.
@@ -56,9 +60,9 @@ impl RecordScan {
     pub(super) fn begin(planes: &Planes, filter: &ScanFilter) -> Result<RecordScan> {
         filter.check()?;
         let families = filter.record_type.map_or_else(|| FAMILIES.to_vec(), |family| vec![family]);
-        let (source, ready) = planes.read(|view| {
+        let (source, ready, last) = planes.read(|view| {
             let Some(run) = &filter.run_ref else {
-                return Ok((Source::Log(Box::new(view.view.scan()?)), VecDeque::new()));
+                return Ok((Source::Log(Box::new(view.view.scan()?)), VecDeque::new(), view.as_of));
             };
             let stamps = view.record_stamps(run, &families, filter.stage_execution_ref.as_ref())?;
             // The tables name no record in a gap, so the gaps of the log precede the records.
@@ -66,18 +70,30 @@ impl RecordScan {
                 EngineNote::Gap(gap) => Some(ScanItem::Gap(Box::new(gap.into()))),
                 _ => None,
             });
-            Ok((Source::Run(stamps.into_iter()), gaps.collect()))
+            Ok((Source::Run(stamps.into_iter()), gaps.collect(), view.as_of))
         })?;
-        Ok(RecordScan { planes: planes.clone(), filter: filter.clone(), source, ready, has_ended: false })
+        let (planes, filter) = (planes.clone(), filter.clone());
+        Ok(RecordScan { planes, filter, source, last, ready, has_ended: false })
     }
 
     /// Reads the next entries. Returns `false` at the end.
     fn fill(&mut self) -> Result<bool> {
         match &mut self.source {
+            Source::Ended => return Ok(false),
             Source::Log(reader) => {
                 let mut read = Vec::new();
                 for _ in 0..BATCH_ENTRIES {
-                    match reader.next_item()? {
+                    let item = reader.next_item()?;
+                    // The entries are in the order of their stamps.
+                    let is_behind = |last: Stamp| match &item {
+                        Some(Ordered::Entry(entry)) => last < entry.stamp,
+                        _ => false,
+                    };
+                    if self.last.is_some_and(is_behind) {
+                        self.source = Source::Ended;
+                        break;
+                    }
+                    match item {
                         Some(Ordered::Entry(entry)) => read.extend(read_entry(entry)),
                         Some(Ordered::Gap(gap)) => {
                             read.push(Read::Item(ScanItem::Gap(Box::new((&gap).into()))))

@@ -27,7 +27,9 @@ pub(in crate::surfaces::cli) fn run(cli: &Cli, args: &AlertArgs, out: &Output) -
 fn rule(args: &AlertArgs) -> Result<Option<AlertRule>, Failure> {
     let (Some(metric), Some(operator), Some(threshold)) = (&args.metric, &args.operator, &args.threshold)
     else {
-        return Ok(None);
+        // The other options describe the rule as well.
+        let is_incomplete = args.stage.name.is_some() || args.severity.is_some();
+        return if is_incomplete { Err(Failure::NoAlertRule) } else { Ok(None) };
     };
     let rule = AlertRule::parse(metric, operator, threshold.clone(), args.severity.as_deref())?;
     Ok(Some(args.stage.name.iter().fold(rule, AlertRule::in_stage)))

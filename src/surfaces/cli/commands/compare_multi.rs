@@ -1,5 +1,7 @@
 //! The commands `contexta compare-multi` and `contexta run compare-many`.
 
+use crate::client::{Contexta, Result};
+use crate::interpretation::MultiRunComparison;
 use crate::surfaces::cli::args::Cli;
 use crate::surfaces::cli::failure::Outcome;
 use crate::surfaces::cli::output::Output;
@@ -8,11 +10,15 @@ use crate::surfaces::cli::workspace::existing;
 use crate::surfaces::document;
 
 pub(in crate::surfaces::cli) fn run(cli: &Cli, args: &CompareManyArgs, out: &Output) -> Outcome {
-    let contexta = existing(cli)?;
-    let answer = match &args.baseline.run {
-        Some(baseline) => contexta.compare_with_baseline(&args.runs, baseline)?,
-        None => contexta.compare_multiple_runs(&args.runs)?,
-    };
+    let answer = compared(&existing(cli)?, args)?;
     out.answer(&answer, || document::compare_many(&answer))?;
     Ok(0)
+}
+
+/// Compares the runs of the arguments, with the baseline run if one is given.
+pub(super) fn compared(contexta: &Contexta, args: &CompareManyArgs) -> Result<MultiRunComparison> {
+    match &args.baseline.run {
+        Some(baseline) => contexta.compare_with_baseline(&args.runs, baseline),
+        None => contexta.compare_multiple_runs(&args.runs),
+    }
 }

@@ -6,6 +6,7 @@ use crate::contract::refs::component_of_id;
 use crate::interpretation::ReportDocument;
 use crate::surfaces::answer::Answer as _;
 use crate::surfaces::cli::args::{Cli, ReportCommand};
+use crate::surfaces::cli::commands::compare_multi::compared;
 use crate::surfaces::cli::commands::lineage::walk;
 use crate::surfaces::cli::failure::{Failure, Outcome};
 use crate::surfaces::cli::output::Output;
@@ -18,28 +19,44 @@ use crate::surfaces::markdown::to_markdown;
 
 pub(in crate::surfaces::cli) fn run(cli: &Cli, command: &ReportCommand, out: &Output) -> Outcome {
     let contexta = existing(cli)?;
-    let (report, render) = match command {
-        ReportCommand::Snapshot(args) => (contexta.build_snapshot_report(&args.run.run)?, &args.render),
-        ReportCommand::Compare(args) => {
-            (contexta.build_run_report(&args.runs.left, &args.runs.right)?, &args.render)
+    let (report, render, subject) = match command {
+        ReportCommand::Snapshot(args) => {
+            (contexta.build_snapshot_report(&args.run.run)?, &args.render, String::new())
         }
-        ReportCommand::Many(args) => (contexta.build_multi_run_report(&args.runs.runs)?, &args.render),
-        ReportCommand::Project(args) => (contexta.build_project_summary_report(&args.project)?, &args.render),
+        ReportCommand::Compare(args) => {
+            (contexta.build_run_report(&args.runs.left, &args.runs.right)?, &args.render, String::new())
+        }
+        ReportCommand::Many(args) => {
+            let comparison = compared(&contexta, &args.runs)?;
+            let report = contexta.report_builder().build_multi_run_report(&comparison);
+            (report, &args.render, format!("{} {:?}", args.runs.runs.join(" "), args.runs.baseline.run))
+        }
+        ReportCommand::Project(args) => {
+            (contexta.build_project_summary_report(&args.project)?, &args.render, String::new())
+        }
         ReportCommand::Trend(args) => {
             let (metric, stage) = (&args.metric, args.metric.stage.name.as_deref());
-            (contexta.build_trend_report(&metric.metric_key, stage, metric.runs.query()?)?, &args.render)
+            let report = contexta.build_trend_report(&metric.metric_key, stage, metric.runs.query()?)?;
+            (report, &args.render, format!("{stage:?} {:?}", metric.runs))
         }
         ReportCommand::Alerts(args) => {
-            (contexta.build_alert_report(&args.run.run, &contexta.alert_rules())?, &args.render)
+            let rules = contexta.alert_rules();
+            if rules.is_empty() {
+                return Err(Failure::NoAlertRule);
+            }
+            (contexta.build_alert_report(&args.run.run, &rules)?, &args.render, args.run.run.clone())
         }
         ReportCommand::Lineage(args) => {
             let (direction, depth) = walk(&args.lineage)?;
-            (contexta.build_lineage_report(&args.lineage.subject, direction, depth)?, &args.render)
+            let report = contexta.build_lineage_report(&args.lineage.subject, direction, depth)?;
+            (report, &args.render, format!("{} {depth}", direction.as_str()))
         }
-        ReportCommand::Health(render) => (contexta.build_health_report()?, render),
+        ReportCommand::Health(render) => (contexta.build_health_report()?, render, String::new()),
     };
     if render.save || render.register.is_some() {
-        return save(cli, out, &contexta, (&report, render));
+        let moment = cli.as_of.map(|moment| format!(" as of {}", moment.stamp())).unwrap_or_default();
+        let subject = format!("{} {subject}{moment}", report.title);
+        return save(out, &contexta, (render, &subject), rendered(cli, out, &report, render.render)?);
     }
     write(cli, out, &report, render)
 }
@@ -59,20 +76,25 @@ fn rendered(
     })
 }
 
-/// Writes a report to a file in the directory of reports, and registers the file if a run is given. Prints the path. The
-/// name of the file is made from the title of the report, so a later report with the same title replaces the file.
+/// Writes a rendered report to a file in the directory of reports, and registers the file if a run is given. Prints the
+/// path. The name of the file is made from `subject`: the title of the report and the arguments that the title does not
+/// contain. A later report on the same subject replaces the file.
 fn save(
-    cli: &Cli,
     out: &Output,
     contexta: &Contexta,
-    (report, args): (&ReportDocument, &RenderArgs),
+    (args, subject): (&RenderArgs, &str),
+    (name, text): (&str, String),
 ) -> Outcome {
-    let (name, text) = rendered(cli, out, report, args.render)?;
+    let run = args.register.as_ref().map(|run| {
+        contexta.check_writes()?;
+        contexta.find_run(run)
+    });
+    let run = run.transpose()?;
     let extension = if name == "markdown" { "md" } else { name };
-    let file = format!("{}.{extension}", component_of_id(&report.title, "report"));
+    let file = format!("{}.{extension}", component_of_id(subject, "report"));
     let path = contexta.paths().reports().join(file);
     out.file(&path, &text)?;
-    let artifact = args.register.as_ref().map(|run| contexta.register_report(run, &path)).transpose()?;
+    let artifact = run.map(|run| contexta.register_report(run, &path)).transpose()?;
     let shown = path.display().to_string();
     if out.is_json() {
         let artifact = artifact.as_ref().map(ToString::to_string);
