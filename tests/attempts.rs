@@ -175,6 +175,7 @@ fn run_of_a_killed_process_is_interrupted_until_someone_ends_it() {
     assert_eq!((row.shown_status(), row.status, row.interrupted_at), ("interrupted", RunStatus::Open, last));
 
     // Another process that writes to the stream of the dead process does not make the run alive.
+    disk.advance(1_000_000);
     contexta.annotate_run(&row.run_ref, Change::Note("node 7 lost power".into())).unwrap();
     assert_eq!((run(&contexta).shown_status(), run(&contexta).interrupted_at), ("interrupted", last));
     assert_eq!(run(&contexta).notes[0].1, "node 7 lost power");

@@ -7,8 +7,8 @@ use crate::interpretation::report::parts::{completeness, value_text};
 use crate::interpretation::report::policy::ReportPolicy;
 
 /// Builds the report on the results of alert rules. A separate section lists the rules whose metric a run does not
-/// have, or has as NaN. Without such rules, the report does not contain this section. Notes are in the last section;
-/// without notes, the report does not contain it.
+/// have, or has as NaN. Without such rules, the report does not contain this section. Notes are at the end of the last
+/// section.
 pub fn alert_report(alerts: &AlertReport, policy: &ReportPolicy) -> ReportDocument {
     let of = |select: fn(&AlertResult) -> bool| -> Vec<&AlertResult> {
         alerts.results.iter().filter(|result| select(result)).collect()
@@ -27,8 +27,10 @@ pub fn alert_report(alerts: &AlertReport, policy: &ReportPolicy) -> ReportDocume
     let of_values = alerts.results.iter().filter(|result| result.actual_value.is_some());
     let of_values = of_values.flat_map(|result| &result.completeness_notes);
     let found: Vec<CompletenessNote> = alerts.completeness_notes.iter().chain(of_values).cloned().collect();
-    if !found.is_empty() || !alerts.notes.is_empty() {
-        sections.extend(completeness(policy, &found, &alerts.notes));
+    let notes = completeness(policy, &found, &alerts.notes).filter(|_| !found.is_empty() || !alerts.notes.is_empty());
+    if let (Some(last), Some(notes)) = (sections.last_mut(), notes) {
+        // The report of the Python package contexta 1.0.0 has no section for notes.
+        last.blocks.extend(notes.blocks);
     }
     policy.document("Alert Report", sections)
 }
