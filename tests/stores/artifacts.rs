@@ -277,6 +277,60 @@ fn hostile_package_stores_nothing() {
 }
 
 #[test]
+fn package_with_a_false_digest_of_a_known_body_is_refused() {
+    let dir = TempDir::new("false-digest");
+    let source = on_disk(&dir).artifact_store();
+    let own = r::<ArtifactRef>("artifact:p.r.model");
+    let exported = source.export_artifact(&own, dir.path().join("packages")).unwrap();
+    fs::remove_file(&exported.body_path).unwrap();
+    let target = target(&dir, "t");
+    target.put_artifact(manifest("same"), dir.path().join("model.bin"), SourceMode::Copy).unwrap();
+    let path = exported.directory.join(PACKAGE_FILE);
+    let good = fs::read_to_string(&path).unwrap();
+    let sha256 = source.get_artifact(&own).unwrap().manifest.sha256().unwrap();
+    assert_eq!(good.matches(&sha256).count(), 2, "{good}");
+    fs::write(&path, good.replace(&sha256, &"0".repeat(64))).unwrap();
+    let error = target.import_artifact(&exported.directory, ConflictPolicy::Error).unwrap_err();
+    assert_eq!(error.code(), "artifact_export_package_invalid", "{error}");
+    assert!(error.to_string().contains(&sha256), "{error}");
+    assert!(!target.artifact_exists(&own).unwrap());
+    // With the true digests, the package needs no body.
+    fs::write(&path, good).unwrap();
+    let imported = target.import_artifact(&exported.directory, ConflictPolicy::Error).unwrap();
+    assert_eq!((imported.outcome, imported.bytes_written), (ImportOutcome::Imported, 0));
+}
+
+#[test]
+fn directory_that_states_two_digests_of_one_content_is_refused() {
+    let dir = TempDir::new("two-digests");
+    let source = on_disk(&dir).artifact_store();
+    let own = r::<ArtifactRef>("artifact:p.r.dir");
+    let exported = source.export_artifact(&own, dir.path().join("packages")).unwrap();
+    let target = target(&dir, "t");
+    // A further entry has the content of `b.txt`, but another SHA-256 digest.
+    let list = fs::read_to_string(&exported.body_path).unwrap();
+    let entry = list.lines().find(|line| line.contains("b.txt")).unwrap();
+    let at = entry.find("\"sha256\":\"").unwrap() + 10;
+    let sha256 = &entry[at..at + 64];
+    let added = entry.replace("b.txt", "a.txt").replace(sha256, &"0".repeat(64));
+    let changed = dir.path().join("changed");
+    fs::write(&changed, list.replacen(entry, &format!("{added}\n{entry}"), 1)).unwrap();
+    let old = source.get_artifact(&own).unwrap();
+    let new = source.put_artifact(manifest("list"), &changed, SourceMode::Copy).unwrap();
+    let path = exported.directory.join(PACKAGE_FILE);
+    let text = fs::read_to_string(&path).unwrap();
+    let text = text.replace(&old.digest.to_string(), &new.digest.to_string());
+    let text = text.replace(&old.manifest.sha256().unwrap(), &new.manifest.sha256().unwrap());
+    let size = |bytes: u64| format!("\"size_bytes\": {bytes}");
+    fs::write(&path, text.replace(&size(old.size_bytes), &size(new.size_bytes))).unwrap();
+    fs::copy(&changed, exported.directory.join(format!("body-{}", new.digest))).unwrap();
+    let error = target.import_artifact(&exported.directory, ConflictPolicy::Error).unwrap_err();
+    assert_eq!(error.code(), "artifact_export_package_invalid", "{error}");
+    assert!(error.to_string().contains("two sizes or SHA-256 digests"), "{error}");
+    assert!(!target.artifact_exists(&own).unwrap());
+}
+
+#[test]
 fn damaged_body_is_not_exported() {
     let disk = SimDisk::new(1);
     let (store, a, b) = two_artifacts(&disk);
