@@ -1,16 +1,17 @@
 //! The artifact plane.
 
 use super::{at, open, r};
-use crate::support::TempDir;
+use crate::support::{TempDir, open_sim};
 use contexta::capture::ArtifactRegistration;
-use contexta::contract::{ArtifactManifest, ArtifactRef, RunRef};
+use contexta::contract::json::write::canonical;
+use contexta::contract::{ArtifactManifest, ArtifactRef, Canonical, RunRef};
 use contexta::engine::checksum::Digest;
 use contexta::engine::storage::sim::SimDisk;
 use contexta::store::SourceMode;
 use contexta::store::artifacts::{
     ArtifactStore, ConflictPolicy, ImportOutcome, PACKAGE_FILE, PutChange, VerificationStatus,
 };
-use contexta::{Contexta, Options};
+use contexta::{Contexta, ImportSource, Options};
 use std::fs;
 use std::io::{Read, Seek, SeekFrom};
 use std::num::NonZeroUsize;
@@ -101,6 +102,25 @@ fn equal_artifact_is_put_once_and_another_artifact_with_the_ref_is_a_conflict() 
     claims.hash_value = Some("sha256:".to_owned() + &"0".repeat(64));
     assert_eq!(put(claims, CONTENT).unwrap_err().code(), "artifact_store_hash_mismatch");
     assert!(!store.artifact_exists(&r("artifact:p.r.c")).unwrap());
+}
+
+#[test]
+fn put_of_an_artifact_that_was_imported_without_its_body_stores_the_body() {
+    let disk = SimDisk::new(1);
+    let (store, a, _) = two_artifacts(&disk);
+    let known = canonical(&store.get_artifact(&a).unwrap().manifest.to_value()).unwrap();
+    let other = open_sim(&disk, 2, "/other");
+    let line = format!("{{\"kind\":\"artifact\",\"object\":{known}}}");
+    let report = other.import_jsonl(ImportSource::Reader("line", &mut line.as_bytes()), Default::default());
+    assert_eq!(report.unwrap().total().refused, 0);
+    let store = other.artifact_store();
+    assert_eq!(store.get_artifact(&a).unwrap_err().code(), "artifact_store_body_not_found");
+    for _ in 0..2 {
+        let put = store.put_artifact(manifest("a"), "/home/模型-a.bin", SourceMode::Copy).unwrap();
+        assert_eq!(put.change, PutChange::Unchanged);
+        assert_eq!(store.read_artifact_bytes(&a).unwrap(), CONTENT);
+    }
+    assert_eq!(store.verify_all().unwrap().orphan_paths, Vec::<PathBuf>::new());
 }
 
 #[test]
