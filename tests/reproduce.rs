@@ -243,6 +243,29 @@ fn environment_of_a_python_run_has_its_packages_and_variables() {
 }
 
 #[test]
+fn audit_reads_the_code_of_any_environment_of_the_run() {
+    let dir = TempDir::new("audit-code");
+    let opened = Options::new(dir.path().join("w")).project("p").detect_code_revision(false).open().unwrap();
+    import(
+        &opened,
+        concat!(
+            r#"{"kind":"project","object":{"project_ref":"project:p","name":"p","created_at":"2026-01-01T00:00:00Z"}}"#,
+            "\n",
+            r#"{"kind":"run","object":{"run_ref":"run:p.r","project_ref":"project:p","name":"r","status":"completed","started_at":"2026-01-01T00:00:00Z","ended_at":"2026-01-01T01:00:00Z","code_revision":"abc"}}"#,
+            "\n",
+            r#"{"kind":"environment","object":{"environment_snapshot_ref":"environment:p.r.a","run_ref":"run:p.r","captured_at":"2026-01-01T00:00:00Z","platform":"linux","code":{"dirty":false}}}"#,
+            "\n",
+            r#"{"kind":"environment","object":{"environment_snapshot_ref":"environment:p.r.b","run_ref":"run:p.r","captured_at":"2026-01-01T00:00:01Z","platform":"linux","python_version":"3.12.1"}}"#,
+        ),
+    );
+    let audit = opened.audit_reproducibility("r").unwrap();
+    assert_eq!(audit.environment.unwrap().as_str(), "environment:p.r.b");
+    assert!(audit.checks.contains(&("code_changes", true)), "{:?}", audit.checks);
+    let answer = opened.reproduce_run("r", None).unwrap();
+    assert!(answer.missing.iter().all(|part| part.code != "code_patch_missing"), "{:?}", answer.missing);
+}
+
+#[test]
 fn difference_of_the_code_has_the_lines_of_the_patches() {
     let dir = TempDir::new("code-diff");
     let (code, workspace) = (repository(dir.path()), dir.path().join("w"));
