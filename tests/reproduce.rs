@@ -222,12 +222,13 @@ fn environment_of_a_python_run_has_its_packages_and_variables() {
             "\n",
             r#"{"kind":"run","object":{"run_ref":"run:p.r","project_ref":"project:p","name":"r","status":"completed","started_at":"2026-01-01T00:00:00Z","ended_at":"2026-01-01T01:00:00Z","command":"printf '%s' \"$GREETING\" > out"}}"#,
             "\n",
-            r#"{"kind":"environment","object":{"environment_snapshot_ref":"environment:p.r.e","run_ref":"run:p.r","captured_at":"2026-01-01T00:00:00Z","platform":"linux","python_version":"3.12.1","packages":{"numpy":"2.0.1","torch":"2.1.0+cu118"},"environment_variables":{"GREETING":"it's 你好\n$HOME"}}}"#,
+            r#"{"kind":"environment","object":{"environment_snapshot_ref":"environment:p.r.e","run_ref":"run:p.r","captured_at":"2026-01-01T00:00:00Z","platform":"linux","python_version":"3.12.1","packages":{"numpy":"2.0.1","torch":"2.1.0+cu118"},"environment_variables":{"GREETING":"it's 你好\n$HOME","DB_URL":"db://u:[redacted]@h"}}}"#,
         ),
     );
     let answer = opened.reproduce_run("r", Some("venv of r")).unwrap();
     let found: Vec<&str> = answer.missing.iter().map(|part| part.code).collect();
-    assert_eq!(found, ["code_revision_missing"]);
+    assert_eq!(found, ["code_revision_missing", "variable_redacted"]);
+    assert!(!answer.script().contains("DB_URL="));
     // Programs that stand for Python: the first creates an environment, and the second installs its packages.
     let programs = dir.path().join("programs");
     fs::create_dir_all(&programs).unwrap();

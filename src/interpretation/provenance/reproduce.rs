@@ -200,14 +200,7 @@ fn add_environment(answer: &mut Reproduction, environments: &[EnvironmentSnapsho
     if python.is_some() {
         commands.extend(python_commands(answer, &environment.packages));
     }
-    for (name, value) in &environment.environment_variables {
-        let mut characters = name.chars();
-        let starts = characters.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_');
-        match starts && characters.all(|c| c.is_ascii_alphanumeric() || c == '_') {
-            true => commands.push(format!("export {name}={}", quoted(value))),
-            false => answer.miss("variable_invalid", format!("a shell cannot set the variable {name:?}")),
-        }
-    }
+    commands.extend(variable_commands(answer, &environment.environment_variables));
     let runtime = environment.runtime.as_ref().map(|runtime| format!("{} {}", runtime.name, runtime.version));
     let version = environment.python_version.as_ref().map(|version| format!("python {version}"));
     let runtime = runtime.or(version).unwrap_or_else(|| "unknown runtime".to_owned());
@@ -219,6 +212,27 @@ fn add_environment(answer: &mut Reproduction, environments: &[EnvironmentSnapsho
     }
     let title = format!("Environment: {runtime} on {}. Recorded packages: {count}.", environment.platform);
     answer.step("environment", title, commands);
+}
+
+/// Returns the commands that set the recorded variables.
+fn variable_commands(answer: &mut Reproduction, variables: &BTreeMap<String, String>) -> Vec<String> {
+    let mut commands = Vec::new();
+    for (name, value) in variables {
+        let mut characters = name.chars();
+        let starts = characters.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_');
+        if !(starts && characters.all(|c| c.is_ascii_alphanumeric() || c == '_')) {
+            answer.miss("variable_invalid", format!("a shell cannot set the variable {name:?}"));
+        } else if value.contains(REDACTED) {
+            let message = format!(
+                "the value of the variable {name} contains texts that capture put in place of secrets; set the \
+                 variable before you run the script"
+            );
+            answer.miss("variable_redacted", message);
+        } else {
+            commands.push(format!("export {name}={}", quoted(value)));
+        }
+    }
+    commands
 }
 
 /// Returns the commands that create a Python environment with these packages.
