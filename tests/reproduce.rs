@@ -220,20 +220,23 @@ fn environment_of_a_python_run_has_its_packages_and_variables() {
         concat!(
             r#"{"kind":"project","object":{"project_ref":"project:p","name":"p","created_at":"2026-01-01T00:00:00Z"}}"#,
             "\n",
-            r#"{"kind":"run","object":{"run_ref":"run:p.r","project_ref":"project:p","name":"r","status":"completed","started_at":"2026-01-01T00:00:00Z","ended_at":"2026-01-01T01:00:00Z","command":"printf '%s' \"$GREETING\" > out"}}"#,
+            r#"{"kind":"run","object":{"run_ref":"run:p.r","project_ref":"project:p","name":"r","status":"completed","started_at":"2026-01-01T00:00:00Z","ended_at":"2026-01-01T01:00:00Z","command":"printf '%s' \"$GREETING\" > out; train"}}"#,
             "\n",
-            r#"{"kind":"environment","object":{"environment_snapshot_ref":"environment:p.r.e","run_ref":"run:p.r","captured_at":"2026-01-01T00:00:00Z","platform":"linux","python_version":"3.12.1","packages":{"numpy":"2.0.1","torch":"2.1.0+cu118"},"environment_variables":{"GREETING":"it's 你好\n$HOME","DB_URL":"db://u:[redacted]@h"}}}"#,
+            r#"{"kind":"environment","object":{"environment_snapshot_ref":"environment:p.r.e","run_ref":"run:p.r","captured_at":"2026-01-01T00:00:00Z","platform":"linux","python_version":"3.12.1","packages":{"numpy":"2.0.1","torch":"2.1.0+cu118"},"environment_variables":{"GREETING":"it's 你好\n$HOME","DB_URL":"db://u:[redacted]@h","PATH":"/none","PYTHONHOME":"/none"}}}"#,
         ),
     );
     let answer = opened.reproduce_run("r", Some("venv of r")).unwrap();
     let found: Vec<&str> = answer.missing.iter().map(|part| part.code).collect();
     assert_eq!(found, ["code_revision_missing", "variable_redacted"]);
-    assert!(!answer.script().contains("DB_URL="));
+    let notes: Vec<&str> = answer.notes.iter().map(|note| note.code).collect();
+    assert_eq!(notes, ["reproduce_variables_left_out"]);
+    assert!(!answer.script().contains("DB_URL=") && !answer.script().contains("/none"));
     // Programs that stand for Python: the first creates an environment, and the second installs its packages.
     let programs = dir.path().join("programs");
     fs::create_dir_all(&programs).unwrap();
     let python = "#!/bin/sh\nmkdir -p \"$3/bin\"\nprintf '%s\\n' '#!/bin/sh' 'cp \"$6\" installed' > \"$3/bin/python\"\n\
-                  chmod +x \"$3/bin/python\"\n";
+                  printf '%s\\n' '#!/bin/sh' 'echo of the environment > trained' > \"$3/bin/train\"\n\
+                  chmod +x \"$3/bin/python\" \"$3/bin/train\"\n";
     fs::write(programs.join("python3"), python).unwrap();
     run("chmod", dir.path(), &["+x", "programs/python3"]);
     fs::write(dir.path().join("run.sh"), answer.script()).unwrap();
@@ -241,6 +244,7 @@ fn environment_of_a_python_run_has_its_packages_and_variables() {
     let read = |name: &str| fs::read_to_string(dir.path().join(name)).unwrap();
     assert_eq!(read("installed"), "numpy==2.0.1\ntorch==2.1.0+cu118\n");
     assert_eq!(read("out"), "it's 你好\n$HOME");
+    assert_eq!(read("trained"), "of the environment\n");
 }
 
 #[test]

@@ -10,6 +10,10 @@ use crate::store::{ArtifactRow, Attempts, Note, Severity, Store, StoreView};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+/// The variables that select the programs of the machine on which the run was recorded. The script does not set them,
+/// because they would replace its Python environment.
+const MACHINE_VARIABLES: [&str; 3] = ["PATH", "PYTHONHOME", "VIRTUAL_ENV"];
+
 /// The options of [`reproduce`].
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -217,10 +221,13 @@ fn add_environment(answer: &mut Reproduction, environments: &[EnvironmentSnapsho
 /// Returns the commands that set the recorded variables.
 fn variable_commands(answer: &mut Reproduction, variables: &BTreeMap<String, String>) -> Vec<String> {
     let mut commands = Vec::new();
+    let mut left_out = Vec::new();
     for (name, value) in variables {
         let mut characters = name.chars();
         let starts = characters.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_');
-        if !(starts && characters.all(|c| c.is_ascii_alphanumeric() || c == '_')) {
+        if MACHINE_VARIABLES.contains(&name.as_str()) {
+            left_out.push(name.as_str());
+        } else if !(starts && characters.all(|c| c.is_ascii_alphanumeric() || c == '_')) {
             answer.miss("variable_invalid", format!("a shell cannot set the variable {name:?}"));
         } else if value.contains(REDACTED) {
             let message = format!(
@@ -231,6 +238,12 @@ fn variable_commands(answer: &mut Reproduction, variables: &BTreeMap<String, Str
         } else {
             commands.push(format!("export {name}={}", quoted(value)));
         }
+    }
+    if !left_out.is_empty() {
+        let names = left_out.join(", ");
+        let message =
+            format!("the script does not set {names}, which select programs of the recorded machine");
+        answer.note("reproduce_variables_left_out", message);
     }
     commands
 }
