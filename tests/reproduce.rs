@@ -195,9 +195,15 @@ fn missing_parts_of_a_run_are_named() {
     let found: Vec<&str> = dirty.missing.iter().map(|part| part.code).collect();
     assert_eq!(
         found,
-        ["code_patch_missing", "package_invalid", "package_invalid", "data_missing", "command_redacted"]
+        [
+            "code_patch_missing",
+            "code_untracked_files",
+            "package_invalid",
+            "package_invalid",
+            "data_missing",
+            "command_redacted"
+        ]
     );
-    assert!(dirty.notes.iter().any(|note| note.code == "reproduce_untracked_files"));
     let script = dirty.script();
     assert!(
         script.contains("git worktree add --detach -- ./reproduce-dirty '-x; rm '\\''a'\\'''\n"),
@@ -229,7 +235,7 @@ fn environment_of_a_python_run_has_its_packages_and_variables() {
     let found: Vec<&str> = answer.missing.iter().map(|part| part.code).collect();
     assert_eq!(found, ["code_revision_missing", "variable_redacted"]);
     let notes: Vec<&str> = answer.notes.iter().map(|note| note.code).collect();
-    assert_eq!(notes, ["reproduce_variables_left_out"]);
+    assert_eq!(notes, ["reproduce_python_version_unchecked", "reproduce_variables_left_out"]);
     assert!(!answer.script().contains("DB_URL=") && !answer.script().contains("/none"));
     // Programs that stand for Python: the first creates an environment, and the second installs its packages.
     let programs = dir.path().join("programs");
@@ -237,14 +243,28 @@ fn environment_of_a_python_run_has_its_packages_and_variables() {
     let python = "#!/bin/sh\nmkdir -p \"$3/bin\"\nprintf '%s\\n' '#!/bin/sh' 'cp \"$6\" installed' > \"$3/bin/python\"\n\
                   printf '%s\\n' '#!/bin/sh' 'echo of the environment > trained' > \"$3/bin/train\"\n\
                   chmod +x \"$3/bin/python\" \"$3/bin/train\"\n";
-    fs::write(programs.join("python3"), python).unwrap();
-    run("chmod", dir.path(), &["+x", "programs/python3"]);
+    fs::write(programs.join("python3.12"), python).unwrap();
+    run("chmod", dir.path(), &["+x", "programs/python3.12"]);
     fs::write(dir.path().join("run.sh"), answer.script()).unwrap();
     run("sh", dir.path(), &["-c", "PATH=\"$PWD/programs:$PATH\" sh run.sh"]);
     let read = |name: &str| fs::read_to_string(dir.path().join(name)).unwrap();
     assert_eq!(read("installed"), "numpy==2.0.1\ntorch==2.1.0+cu118\n");
     assert_eq!(read("out"), "it's 你好\n$HOME");
     assert_eq!(read("trained"), "of the environment\n");
+}
+
+#[test]
+fn resumed_run_is_not_complete() {
+    let dir = TempDir::new("reproduce-resumed");
+    let opened = Options::new(dir.path().join("w")).project("p").detect_code_revision(false).open().unwrap();
+    opened.run("r").run_id("r").command("train").start().unwrap().complete().unwrap();
+    let codes = || {
+        let answer = opened.reproduce_run("r", None).unwrap();
+        answer.missing.iter().map(|part| part.code).collect::<Vec<_>>()
+    };
+    assert!(!codes().contains(&"later_attempts"));
+    opened.resume("r").unwrap().start().unwrap().complete().unwrap();
+    assert!(codes().contains(&"later_attempts"));
 }
 
 #[test]
