@@ -180,7 +180,7 @@ fn missing_parts_of_a_run_are_named() {
             "\n",
             r#"{"kind":"run","object":{"run_ref":"run:p.dirty","project_ref":"project:p","name":"dirty","status":"completed","started_at":"2026-01-01T00:00:00Z","ended_at":"2026-01-01T01:00:00Z","code_revision":"-x; rm 'a'","command":"train --token [redacted]"}}"#,
             "\n",
-            r#"{"kind":"environment","object":{"environment_snapshot_ref":"environment:p.dirty.e","run_ref":"run:p.dirty","captured_at":"2026-01-01T00:00:00Z","platform":"linux","python_version":"3.12.1","packages":{"numpy":"2.0.1","a b":"1","x":"1\n--index-url http://e"},"code":{"dirty":true,"untracked":["未跟踪"]}}}"#,
+            r#"{"kind":"environment","object":{"environment_snapshot_ref":"environment:p.dirty.e","run_ref":"run:p.dirty","captured_at":"2026-01-01T00:00:00Z","platform":"linux","python_version":"3.12.1","packages":{"numpy":"2.0.1","a b":"1","-r":"1","x-y":"-1","x":"1\n--index-url http://e"},"code":{"dirty":true,"untracked":["未跟踪"]}}}"#,
             "\n",
             r#"{"kind":"artifact","object":{"artifact_ref":"artifact:p.other.d","artifact_kind":"data","run_ref":"run:p.other","created_at":"2026-01-01T00:00:00Z","producer_ref":"t","location_ref":"s3://b/d"}}"#,
             "\n",
@@ -198,6 +198,8 @@ fn missing_parts_of_a_run_are_named() {
         [
             "code_patch_missing",
             "code_untracked_files",
+            "package_invalid",
+            "package_invalid",
             "package_invalid",
             "package_invalid",
             "data_missing",

@@ -1,6 +1,6 @@
 //! The commands that reproduce a run: code, environment, data and command line.
 
-use crate::contract::{EnvironmentSnapshot, RelationType, RunRef, StableRef};
+use crate::contract::{ArtifactRef, EnvironmentSnapshot, RelationType, RunRef, StableRef};
 use crate::interpretation::error::Result;
 use crate::interpretation::provenance::code::{Patch, REDACTED, RunCode, code_of};
 use crate::interpretation::provenance::shell::{comment, quoted};
@@ -274,8 +274,10 @@ fn python_commands(
     version: &str,
     packages: &BTreeMap<String, String>,
 ) -> Vec<String> {
+    // A word that begins with a dash would be an option of pip.
     let is_word = |text: &str, more: &str| {
-        !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || more.contains(c))
+        text.starts_with(|c: char| c.is_ascii_alphanumeric())
+            && text.chars().all(|c| c.is_ascii_alphanumeric() || more.contains(c))
     };
     let (pinned, other): (Vec<_>, Vec<_>) =
         packages.iter().partition(|(name, version)| is_word(name, "-_.") && is_word(version, "-_.+!"));
@@ -327,7 +329,8 @@ fn add_data(answer: &mut Reproduction, view: &StoreView<'_>, used: &[StableRef],
     let data = format!("{}.data", answer.directory);
     let mut commands = Vec::new();
     for artifact_ref in used {
-        let Some(artifact) = view.find_artifact(artifact_ref.as_str())? else {
+        let own = ArtifactRef::parse(artifact_ref.as_str()).ok();
+        let Some(artifact) = own.map(|own| view.artifact(&own)).transpose()?.flatten() else {
             answer.miss("data_missing", format!("{artifact_ref} is not in this workspace"));
             continue;
         };
