@@ -319,3 +319,31 @@ fn difference_of_the_code_has_the_lines_of_the_patches() {
     assert_ne!(answer.get("left_revision"), answer.get("right_revision"));
     assert_eq!(contexta(&workspace, &code, &["run", "diff", "a", "c"]).status.code(), Some(2));
 }
+
+#[test]
+fn large_patches_are_compared_by_size_and_digest() {
+    let dir = TempDir::new("code-diff-large");
+    let opened = Options::new(dir.path().join("w")).project("p").detect_code_revision(false).open().unwrap();
+    for (id, lines) in [("a", 300_000), ("same", 300_000), ("b", 300_001), ("small", 3)] {
+        let patch = dir.path().join(format!("{id}.patch"));
+        fs::write(&patch, "\n".repeat(lines)).unwrap();
+        let run = opened.run(id).run_id(id).start().unwrap();
+        run.register_artifact("code_change", &patch).unwrap();
+        run.complete().unwrap();
+    }
+    let diff = opened.diff_code("a", "b").unwrap();
+    let large = |diff: &contexta::interpretation::CodeDiff| {
+        diff.notes.iter().filter(|note| note.code == "code_patch_too_large").count()
+    };
+    assert_eq!(large(&diff), 2, "{:?}", diff.notes);
+    assert!(
+        diff.text.contains("\n-uncommitted change of 300000 bytes with the digest blake3:"),
+        "{}",
+        diff.text
+    );
+    assert!(diff.text.contains("\n+uncommitted change of 300001 bytes") && diff.text.len() < 1000);
+    assert_eq!(opened.diff_code("a", "same").unwrap().text, "");
+    let diff = opened.diff_code("small", "a").unwrap();
+    assert_eq!(large(&diff), 1, "{:?}", diff.notes);
+    assert!(diff.text.contains("\n-uncommitted change of 3 bytes"), "{}", diff.text);
+}
