@@ -180,7 +180,7 @@ fn missing_parts_of_a_run_are_named() {
             "\n",
             r#"{"kind":"run","object":{"run_ref":"run:p.dirty","project_ref":"project:p","name":"dirty","status":"completed","started_at":"2026-01-01T00:00:00Z","ended_at":"2026-01-01T01:00:00Z","code_revision":"-x; rm 'a'","command":"train --token [redacted]"}}"#,
             "\n",
-            r#"{"kind":"environment","object":{"environment_snapshot_ref":"environment:p.dirty.e","run_ref":"run:p.dirty","captured_at":"2026-01-01T00:00:00Z","platform":"linux","python_version":"3.12.1","packages":{"numpy":"2.0.1","a b":"1","x":"1\n--index-url http://e"},"code":{"dirty":true,"untracked":["未跟踪"]}}}"#,
+            r#"{"kind":"environment","object":{"environment_snapshot_ref":"environment:p.dirty.e","run_ref":"run:p.dirty","captured_at":"2026-01-01T00:00:00Z","platform":"linux","python_version":"3.12.1","packages":{"numpy":"2.0.1","a b":"1","-r":"1","x-y":"-1","x":"1\n--index-url http://e"},"code":{"dirty":true,"untracked":["未跟踪"]}}}"#,
             "\n",
             r#"{"kind":"artifact","object":{"artifact_ref":"artifact:p.other.d","artifact_kind":"data","run_ref":"run:p.other","created_at":"2026-01-01T00:00:00Z","producer_ref":"t","location_ref":"s3://b/d"}}"#,
             "\n",
@@ -195,9 +195,17 @@ fn missing_parts_of_a_run_are_named() {
     let found: Vec<&str> = dirty.missing.iter().map(|part| part.code).collect();
     assert_eq!(
         found,
-        ["code_patch_missing", "package_invalid", "package_invalid", "data_missing", "command_redacted"]
+        [
+            "code_patch_missing",
+            "code_untracked_files",
+            "package_invalid",
+            "package_invalid",
+            "package_invalid",
+            "package_invalid",
+            "data_missing",
+            "command_redacted"
+        ]
     );
-    assert!(dirty.notes.iter().any(|note| note.code == "reproduce_untracked_files"));
     let script = dirty.script();
     assert!(
         script.contains("git worktree add --detach -- ./reproduce-dirty '-x; rm '\\''a'\\'''\n"),
@@ -220,26 +228,68 @@ fn environment_of_a_python_run_has_its_packages_and_variables() {
         concat!(
             r#"{"kind":"project","object":{"project_ref":"project:p","name":"p","created_at":"2026-01-01T00:00:00Z"}}"#,
             "\n",
-            r#"{"kind":"run","object":{"run_ref":"run:p.r","project_ref":"project:p","name":"r","status":"completed","started_at":"2026-01-01T00:00:00Z","ended_at":"2026-01-01T01:00:00Z","command":"printf '%s' \"$GREETING\" > out"}}"#,
+            r#"{"kind":"run","object":{"run_ref":"run:p.r","project_ref":"project:p","name":"r","status":"completed","started_at":"2026-01-01T00:00:00Z","ended_at":"2026-01-01T01:00:00Z","command":"printf '%s' \"$GREETING\" > out; train"}}"#,
             "\n",
-            r#"{"kind":"environment","object":{"environment_snapshot_ref":"environment:p.r.e","run_ref":"run:p.r","captured_at":"2026-01-01T00:00:00Z","platform":"linux","python_version":"3.12.1","packages":{"numpy":"2.0.1","torch":"2.1.0+cu118"},"environment_variables":{"GREETING":"it's 你好\n$HOME"}}}"#,
+            r#"{"kind":"environment","object":{"environment_snapshot_ref":"environment:p.r.e","run_ref":"run:p.r","captured_at":"2026-01-01T00:00:00Z","platform":"linux","python_version":"3.12.1","packages":{"numpy":"2.0.1","torch":"2.1.0+cu118"},"environment_variables":{"GREETING":"it's 你好\n$HOME","DB_URL":"db://u:[redacted]@h","PATH":"/none","PYTHONHOME":"/none"}}}"#,
         ),
     );
     let answer = opened.reproduce_run("r", Some("venv of r")).unwrap();
     let found: Vec<&str> = answer.missing.iter().map(|part| part.code).collect();
-    assert_eq!(found, ["code_revision_missing"]);
+    assert_eq!(found, ["code_revision_missing", "variable_redacted"]);
+    let notes: Vec<&str> = answer.notes.iter().map(|note| note.code).collect();
+    assert_eq!(notes, ["reproduce_python_version_unchecked", "reproduce_variables_left_out"]);
+    assert!(!answer.script().contains("DB_URL=") && !answer.script().contains("/none"));
     // Programs that stand for Python: the first creates an environment, and the second installs its packages.
     let programs = dir.path().join("programs");
     fs::create_dir_all(&programs).unwrap();
     let python = "#!/bin/sh\nmkdir -p \"$3/bin\"\nprintf '%s\\n' '#!/bin/sh' 'cp \"$6\" installed' > \"$3/bin/python\"\n\
-                  chmod +x \"$3/bin/python\"\n";
-    fs::write(programs.join("python3"), python).unwrap();
-    run("chmod", dir.path(), &["+x", "programs/python3"]);
+                  printf '%s\\n' '#!/bin/sh' 'echo of the environment > trained' > \"$3/bin/train\"\n\
+                  chmod +x \"$3/bin/python\" \"$3/bin/train\"\n";
+    fs::write(programs.join("python3.12"), python).unwrap();
+    run("chmod", dir.path(), &["+x", "programs/python3.12"]);
     fs::write(dir.path().join("run.sh"), answer.script()).unwrap();
     run("sh", dir.path(), &["-c", "PATH=\"$PWD/programs:$PATH\" sh run.sh"]);
     let read = |name: &str| fs::read_to_string(dir.path().join(name)).unwrap();
     assert_eq!(read("installed"), "numpy==2.0.1\ntorch==2.1.0+cu118\n");
     assert_eq!(read("out"), "it's 你好\n$HOME");
+    assert_eq!(read("trained"), "of the environment\n");
+}
+
+#[test]
+fn resumed_run_is_not_complete() {
+    let dir = TempDir::new("reproduce-resumed");
+    let opened = Options::new(dir.path().join("w")).project("p").detect_code_revision(false).open().unwrap();
+    opened.run("r").run_id("r").command("train").start().unwrap().complete().unwrap();
+    let codes = || {
+        let answer = opened.reproduce_run("r", None).unwrap();
+        answer.missing.iter().map(|part| part.code).collect::<Vec<_>>()
+    };
+    assert!(!codes().contains(&"later_attempts"));
+    opened.resume("r").unwrap().start().unwrap().complete().unwrap();
+    assert!(codes().contains(&"later_attempts"));
+}
+
+#[test]
+fn audit_reads_the_code_of_any_environment_of_the_run() {
+    let dir = TempDir::new("audit-code");
+    let opened = Options::new(dir.path().join("w")).project("p").detect_code_revision(false).open().unwrap();
+    import(
+        &opened,
+        concat!(
+            r#"{"kind":"project","object":{"project_ref":"project:p","name":"p","created_at":"2026-01-01T00:00:00Z"}}"#,
+            "\n",
+            r#"{"kind":"run","object":{"run_ref":"run:p.r","project_ref":"project:p","name":"r","status":"completed","started_at":"2026-01-01T00:00:00Z","ended_at":"2026-01-01T01:00:00Z","code_revision":"abc"}}"#,
+            "\n",
+            r#"{"kind":"environment","object":{"environment_snapshot_ref":"environment:p.r.a","run_ref":"run:p.r","captured_at":"2026-01-01T00:00:00Z","platform":"linux","code":{"dirty":false}}}"#,
+            "\n",
+            r#"{"kind":"environment","object":{"environment_snapshot_ref":"environment:p.r.b","run_ref":"run:p.r","captured_at":"2026-01-01T00:00:01Z","platform":"linux","python_version":"3.12.1"}}"#,
+        ),
+    );
+    let audit = opened.audit_reproducibility("r").unwrap();
+    assert_eq!(audit.environment.unwrap().as_str(), "environment:p.r.b");
+    assert!(audit.checks.contains(&("code_changes", true)), "{:?}", audit.checks);
+    let answer = opened.reproduce_run("r", None).unwrap();
+    assert!(answer.missing.iter().all(|part| part.code != "code_patch_missing"), "{:?}", answer.missing);
 }
 
 #[test]
@@ -268,4 +318,32 @@ fn difference_of_the_code_has_the_lines_of_the_patches() {
     assert!(shown.contains("\n-revision ") && shown.contains("\n+uncommitted change none\n"), "{shown}");
     assert_ne!(answer.get("left_revision"), answer.get("right_revision"));
     assert_eq!(contexta(&workspace, &code, &["run", "diff", "a", "c"]).status.code(), Some(2));
+}
+
+#[test]
+fn large_patches_are_compared_by_size_and_digest() {
+    let dir = TempDir::new("code-diff-large");
+    let opened = Options::new(dir.path().join("w")).project("p").detect_code_revision(false).open().unwrap();
+    for (id, lines) in [("a", 300_000), ("same", 300_000), ("b", 300_001), ("small", 3)] {
+        let patch = dir.path().join(format!("{id}.patch"));
+        fs::write(&patch, "\n".repeat(lines)).unwrap();
+        let run = opened.run(id).run_id(id).start().unwrap();
+        run.register_artifact("code_change", &patch).unwrap();
+        run.complete().unwrap();
+    }
+    let diff = opened.diff_code("a", "b").unwrap();
+    let large = |diff: &contexta::interpretation::CodeDiff| {
+        diff.notes.iter().filter(|note| note.code == "code_patch_too_large").count()
+    };
+    assert_eq!(large(&diff), 2, "{:?}", diff.notes);
+    assert!(
+        diff.text.contains("\n-uncommitted change of 300000 bytes with the digest blake3:"),
+        "{}",
+        diff.text
+    );
+    assert!(diff.text.contains("\n+uncommitted change of 300001 bytes") && diff.text.len() < 1000);
+    assert_eq!(opened.diff_code("a", "same").unwrap().text, "");
+    let diff = opened.diff_code("small", "a").unwrap();
+    assert_eq!(large(&diff), 1, "{:?}", diff.notes);
+    assert!(diff.text.contains("\n-uncommitted change of 3 bytes"), "{}", diff.text);
 }

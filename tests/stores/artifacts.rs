@@ -1,16 +1,17 @@
 //! The artifact plane.
 
 use super::{at, open, r};
-use crate::support::TempDir;
+use crate::support::{TempDir, open_sim};
 use contexta::capture::ArtifactRegistration;
-use contexta::contract::{ArtifactManifest, ArtifactRef, RunRef};
+use contexta::contract::json::write::canonical;
+use contexta::contract::{ArtifactManifest, ArtifactRef, Canonical, RunRef};
 use contexta::engine::checksum::Digest;
 use contexta::engine::storage::sim::SimDisk;
 use contexta::store::SourceMode;
 use contexta::store::artifacts::{
     ArtifactStore, ConflictPolicy, ImportOutcome, PACKAGE_FILE, PutChange, VerificationStatus,
 };
-use contexta::{Contexta, Options};
+use contexta::{Contexta, ImportSource, Options};
 use std::fs;
 use std::io::{Read, Seek, SeekFrom};
 use std::num::NonZeroUsize;
@@ -101,6 +102,25 @@ fn equal_artifact_is_put_once_and_another_artifact_with_the_ref_is_a_conflict() 
     claims.hash_value = Some("sha256:".to_owned() + &"0".repeat(64));
     assert_eq!(put(claims, CONTENT).unwrap_err().code(), "artifact_store_hash_mismatch");
     assert!(!store.artifact_exists(&r("artifact:p.r.c")).unwrap());
+}
+
+#[test]
+fn put_of_an_artifact_that_was_imported_without_its_body_stores_the_body() {
+    let disk = SimDisk::new(1);
+    let (store, a, _) = two_artifacts(&disk);
+    let known = canonical(&store.get_artifact(&a).unwrap().manifest.to_value()).unwrap();
+    let other = open_sim(&disk, 2, "/other");
+    let line = format!("{{\"kind\":\"artifact\",\"object\":{known}}}");
+    let report = other.import_jsonl(ImportSource::Reader("line", &mut line.as_bytes()), Default::default());
+    assert_eq!(report.unwrap().total().refused, 0);
+    let store = other.artifact_store();
+    assert_eq!(store.get_artifact(&a).unwrap_err().code(), "artifact_store_body_not_found");
+    for _ in 0..2 {
+        let put = store.put_artifact(manifest("a"), "/home/模型-a.bin", SourceMode::Copy).unwrap();
+        assert_eq!(put.change, PutChange::Unchanged);
+        assert_eq!(store.read_artifact_bytes(&a).unwrap(), CONTENT);
+    }
+    assert_eq!(store.verify_all().unwrap().orphan_paths, Vec::<PathBuf>::new());
 }
 
 #[test]
@@ -274,6 +294,60 @@ fn hostile_package_stores_nothing() {
     fs::remove_dir_all(&exported.directory).unwrap();
     let error = target.import_artifact(&exported.directory, ConflictPolicy::Error).unwrap_err();
     assert_eq!(error.code(), "artifact_export_package_not_found");
+}
+
+#[test]
+fn package_with_a_false_digest_of_a_known_body_is_refused() {
+    let dir = TempDir::new("false-digest");
+    let source = on_disk(&dir).artifact_store();
+    let own = r::<ArtifactRef>("artifact:p.r.model");
+    let exported = source.export_artifact(&own, dir.path().join("packages")).unwrap();
+    fs::remove_file(&exported.body_path).unwrap();
+    let target = target(&dir, "t");
+    target.put_artifact(manifest("same"), dir.path().join("model.bin"), SourceMode::Copy).unwrap();
+    let path = exported.directory.join(PACKAGE_FILE);
+    let good = fs::read_to_string(&path).unwrap();
+    let sha256 = source.get_artifact(&own).unwrap().manifest.sha256().unwrap();
+    assert_eq!(good.matches(&sha256).count(), 2, "{good}");
+    fs::write(&path, good.replace(&sha256, &"0".repeat(64))).unwrap();
+    let error = target.import_artifact(&exported.directory, ConflictPolicy::Error).unwrap_err();
+    assert_eq!(error.code(), "artifact_export_package_invalid", "{error}");
+    assert!(error.to_string().contains(&sha256), "{error}");
+    assert!(!target.artifact_exists(&own).unwrap());
+    // With the true digests, the package needs no body.
+    fs::write(&path, good).unwrap();
+    let imported = target.import_artifact(&exported.directory, ConflictPolicy::Error).unwrap();
+    assert_eq!((imported.outcome, imported.bytes_written), (ImportOutcome::Imported, 0));
+}
+
+#[test]
+fn directory_that_states_two_digests_of_one_content_is_refused() {
+    let dir = TempDir::new("two-digests");
+    let source = on_disk(&dir).artifact_store();
+    let own = r::<ArtifactRef>("artifact:p.r.dir");
+    let exported = source.export_artifact(&own, dir.path().join("packages")).unwrap();
+    let target = target(&dir, "t");
+    // A further entry has the content of `b.txt`, but another SHA-256 digest.
+    let list = fs::read_to_string(&exported.body_path).unwrap();
+    let entry = list.lines().find(|line| line.contains("b.txt")).unwrap();
+    let at = entry.find("\"sha256\":\"").unwrap() + 10;
+    let sha256 = &entry[at..at + 64];
+    let added = entry.replace("b.txt", "a.txt").replace(sha256, &"0".repeat(64));
+    let changed = dir.path().join("changed");
+    fs::write(&changed, list.replacen(entry, &format!("{added}\n{entry}"), 1)).unwrap();
+    let old = source.get_artifact(&own).unwrap();
+    let new = source.put_artifact(manifest("list"), &changed, SourceMode::Copy).unwrap();
+    let path = exported.directory.join(PACKAGE_FILE);
+    let text = fs::read_to_string(&path).unwrap();
+    let text = text.replace(&old.digest.to_string(), &new.digest.to_string());
+    let text = text.replace(&old.manifest.sha256().unwrap(), &new.manifest.sha256().unwrap());
+    let size = |bytes: u64| format!("\"size_bytes\": {bytes}");
+    fs::write(&path, text.replace(&size(old.size_bytes), &size(new.size_bytes))).unwrap();
+    fs::copy(&changed, exported.directory.join(format!("body-{}", new.digest))).unwrap();
+    let error = target.import_artifact(&exported.directory, ConflictPolicy::Error).unwrap_err();
+    assert_eq!(error.code(), "artifact_export_package_invalid", "{error}");
+    assert!(error.to_string().contains("two sizes or SHA-256 digests"), "{error}");
+    assert!(!target.artifact_exists(&own).unwrap());
 }
 
 #[test]

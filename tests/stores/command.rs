@@ -72,6 +72,36 @@ fn artifact_is_registered_listed_shown_copied_and_verified() {
 }
 
 #[test]
+fn repeated_registration_changes_nothing_and_names_in_any_script_have_own_refs() {
+    let dir = TempDir::new("artifact-register");
+    let workspace = dir.path().join("w");
+    drop(with_run(&workspace));
+    let mut refs = Vec::new();
+    for name in ["模型.bin", "数据.bin", "Modèle.pt", "mod-le.pt"] {
+        let file = dir.path().join(name);
+        fs::write(&file, name).unwrap();
+        let register = || {
+            let file = file.to_str().unwrap();
+            let (exit, put) = command(&workspace, &["artifact", "register", "data", file, "--run", "r"]);
+            assert_eq!(exit, 0, "{put:?}");
+            (text(&put, "change").to_owned(), text(put.get("manifest").unwrap(), "artifact_ref").to_owned())
+        };
+        let (first, own) = register();
+        assert_eq!((first.as_str(), register()), ("created", ("unchanged".to_owned(), own.clone())));
+        // Other content under the same ref is a conflict.
+        fs::write(&file, "other").unwrap();
+        let path = file.to_str().unwrap();
+        let (exit, error) = command(&workspace, &["artifact", "register", "data", path, "--run", "r"]);
+        assert_eq!((exit, text(error.get("error").unwrap(), "code")), (1, "artifact_binding_conflict"));
+        refs.push(own);
+    }
+    assert_eq!(refs[3], "artifact:p.r.mod-le");
+    refs.sort();
+    refs.dedup();
+    assert_eq!(refs.len(), 4, "{refs:?}");
+}
+
+#[test]
 fn replay_reports_the_state_of_the_log() {
     let dir = TempDir::new("recover-command");
     let workspace = dir.path().join("w");

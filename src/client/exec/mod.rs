@@ -23,6 +23,7 @@ use crate::capture::{AnyScope, DegradedEmission, Emission, EventEmission, Metric
 use crate::client::contexta::Contexta;
 use crate::client::error::{Error, Result, engine_io};
 use crate::contract::{EventLevel, MetricValue, Origin, Value};
+use crate::interpretation::provenance::shell::quoted;
 use artifacts::Watch;
 use child::Program;
 use nix::sys::resource::{Usage, UsageWho, getrusage};
@@ -101,14 +102,8 @@ fn program_name(command: &[OsString]) -> String {
 /// quoted, because quoting can insert characters into a secret.
 fn command_line(command: &[OsString], redactor: &Redactor) -> String {
     let words: Vec<String> = command.iter().map(|word| word.to_string_lossy().into_owned()).collect();
-    let quoted = |word: &String| {
-        let is_plain = |c: char| c.is_alphanumeric() || "-_./=:,@+%".contains(c);
-        match !word.is_empty() && word.chars().all(is_plain) {
-            true => word.clone(),
-            false => format!("'{}'", word.replace('\'', r"'\''")),
-        }
-    };
-    redactor.redact_command(&words).iter().map(quoted).collect::<Vec<_>>().join(" ")
+    let words = redactor.redact_command(&words);
+    words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")
 }
 
 impl Contexta {
@@ -318,6 +313,9 @@ mod tests {
     fn command_line_is_quoted_for_a_shell() {
         let words = ["python", "a b.py", "--name=x", "it's", ""].map(OsString::from);
         assert_eq!(command_line(&words, &Redactor::default()), r"python 'a b.py' --name=x 'it'\''s' ''");
+        let words = ["训练", "\u{1b}[31m", "a\u{202e}b"].map(OsString::from);
+        let line = r#"'训练' ''"$(printf '\033')"'[31m' 'a'"$(printf '\342\200\256')"'b'"#;
+        assert_eq!(command_line(&words, &Redactor::default()), line);
     }
 
     #[test]

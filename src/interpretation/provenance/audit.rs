@@ -3,7 +3,7 @@
 use crate::contract::{EnvironmentRef, ProvenanceRecord, RunRef, Severity};
 use crate::interpretation::error::Result;
 use crate::interpretation::evidence::{CompletenessNote, EvidenceLink};
-use crate::interpretation::provenance::code::CHANGE_KIND;
+use crate::interpretation::provenance::code::{Patch, code_of};
 use crate::interpretation::provenance::environment::link;
 use crate::interpretation::query::snapshot::outline;
 use crate::store::{Attempts, Note, Store};
@@ -96,12 +96,11 @@ pub fn audit_reproducibility(store: &Store, run: &str) -> Result<Reproducibility
             (None, None) => "missing",
             _ => "partial",
         };
-        let code = environment.as_ref().and_then(|environment| environment.code.as_ref());
-        let is_dirty = code.and_then(|code| code.dirty);
-        let has_diff = outline.artifacts.iter().any(|a| a.manifest.artifact_kind == CHANGE_KIND);
+        // The newest environment can be that of the program, which has no state of the code.
+        let has_change = !matches!(code_of(view, &run)?.patch, Patch::Missing(_));
         let checks = vec![
             ("code_revision", run.code_revision.is_some()),
-            ("code_changes", is_dirty == Some(false) || has_diff),
+            ("code_changes", has_change),
             ("environment", environment.is_some()),
             ("packages", environment.as_ref().is_some_and(|environment| !environment.packages.is_empty())),
             ("params", !run.params.is_empty()),

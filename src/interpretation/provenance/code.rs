@@ -5,7 +5,7 @@ use crate::interpretation::error::Result;
 use crate::store::{self, ArtifactRow, RunRow, StoreView};
 
 /// The kind of the artifact with the uncommitted change of the code.
-pub(super) const CHANGE_KIND: &str = "code_change";
+const CHANGE_KIND: &str = "code_change";
 /// The greatest size of a patch that is read.
 const PATCH_BYTES_MAX: u64 = 64 << 20;
 /// The text with which capture replaces secrets.

@@ -6,6 +6,11 @@ use crate::interpretation::provenance::code::{Patch, RunCode, code_of};
 use crate::interpretation::provenance::line_diff::unified;
 use crate::store::{Note, Severity, Store};
 
+/// The greatest number of lines of a patch that is compared line by line. Larger patches take too much time and memory.
+const PATCH_LINES_MAX: usize = 1 << 18;
+/// The greatest number of bytes of a patch that is compared line by line.
+const PATCH_BYTES_MAX: usize = 8 << 20;
+
 /// The difference of the code of two runs.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
@@ -20,6 +25,7 @@ pub struct CodeDiff {
     pub right_revision: Option<String>,
     /// The unified difference of the descriptions of both codes; empty if they are equal. A description consists of
     /// the revision, the branch, the remote repository, the untracked paths, and the patch with the uncommitted change.
+    /// If one of the patches is too large, the size and the digest of each patch replace the patches.
     pub text: String,
     /// Notes on missing data.
     pub notes: Vec<Note>,
@@ -40,7 +46,8 @@ pub fn diff_code(store: &Store, left: &str, right: &str) -> Result<CodeDiff> {
             );
             notes.push(Note::new(Severity::Info, "code_revisions_differ", message));
         }
-        let (from, to) = (describe(&left), describe(&right));
+        let is_short = is_large(&left.patch) || is_large(&right.patch);
+        let (from, to) = (describe(&left, is_short), describe(&right, is_short));
         let hunks = unified(&lines(&from), &lines(&to));
         let text = match hunks.is_empty() {
             true => hunks,
@@ -61,8 +68,15 @@ fn lines(text: &[u8]) -> Vec<&[u8]> {
     text.split(|byte| *byte == b'\n').collect()
 }
 
-/// Returns the description of the code of a run as lines.
-fn describe(code: &RunCode) -> Vec<u8> {
+/// Returns `true` for a patch that is too large for a comparison line by line.
+fn is_large(patch: &Patch) -> bool {
+    let Patch::Content(patch) = patch else { return false };
+    patch.len() > PATCH_BYTES_MAX || patch.iter().filter(|byte| **byte == b'\n').count() > PATCH_LINES_MAX
+}
+
+/// Returns the description of the code of a run as lines. If `is_short` is `true`, the description contains the size
+/// and the digest of the patch instead of the patch.
+fn describe(code: &RunCode, is_short: bool) -> Vec<u8> {
     let text = |text: &Option<String>| text.clone().unwrap_or_else(|| "unknown".to_owned());
     let member =
         |of: fn(&crate::contract::CodeState) -> &Option<String>| text(code.state.as_ref().map_or(&None, of));
@@ -76,6 +90,12 @@ fn describe(code: &RunCode) -> Vec<u8> {
     match &code.patch {
         Patch::Clean => description.extend_from_slice(b"\nuncommitted change none"),
         Patch::Missing(_) => description.extend_from_slice(b"\nuncommitted change unknown"),
+        Patch::Content(patch) if is_short => {
+            let digest = code.artifact.as_ref().and_then(|artifact| artifact.body);
+            let digest = digest.map(|digest| format!(" with the digest blake3:{digest}")).unwrap_or_default();
+            let line = format!("\nuncommitted change of {} bytes{digest}", patch.len());
+            description.extend_from_slice(line.as_bytes());
+        }
         Patch::Content(patch) => {
             description.extend_from_slice(b"\nuncommitted change\n");
             description.extend_from_slice(patch.strip_suffix(b"\n").unwrap_or(patch));
@@ -96,6 +116,14 @@ fn notes_of(code: &RunCode) -> Vec<Note> {
     if let Patch::Missing(reason) = &code.patch {
         let message = format!("the uncommitted change of the code of {} is unknown: {reason}", code.run);
         add("code_patch_missing", message);
+    }
+    if is_large(&code.patch) {
+        let message = format!(
+            "the patch of {} has more than {PATCH_LINES_MAX} lines or {PATCH_BYTES_MAX} bytes; the difference contains \
+             only the sizes and digests of the patches",
+            code.run
+        );
+        add("code_patch_too_large", message);
     }
     if code.is_redacted() {
         let message =

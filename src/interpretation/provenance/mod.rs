@@ -6,7 +6,7 @@ pub mod code_diff;
 pub mod environment;
 mod line_diff;
 pub mod reproduce;
-mod shell;
+pub(crate) mod shell;
 
 pub use audit::{ReproducibilityAudit, audit_reproducibility, provenance};
 pub use code_diff::{CodeDiff, diff_code};

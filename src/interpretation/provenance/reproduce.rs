@@ -1,6 +1,6 @@
 //! The commands that reproduce a run: code, environment, data and command line.
 
-use crate::contract::{EnvironmentSnapshot, RelationType, RunRef, StableRef};
+use crate::contract::{ArtifactRef, EnvironmentSnapshot, RelationType, RunRef, StableRef};
 use crate::interpretation::error::Result;
 use crate::interpretation::provenance::code::{Patch, REDACTED, RunCode, code_of};
 use crate::interpretation::provenance::shell::{comment, quoted};
@@ -9,6 +9,10 @@ use crate::store::location::local_path;
 use crate::store::{ArtifactRow, Attempts, Note, Severity, Store, StoreView};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+
+/// The variables that select the programs of the machine on which the run was recorded. The script does not set them,
+/// because they would replace its Python environment.
+const MACHINE_VARIABLES: [&str; 3] = ["PATH", "PYTHONHOME", "VIRTUAL_ENV"];
 
 /// The options of [`reproduce`].
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -112,6 +116,14 @@ pub fn reproduce(store: &Store, run: &str, options: &ReproduceOptions) -> Result
             missing: Vec::new(),
             notes: view.notes(),
         };
+        if run.attempts > 1 {
+            let message = format!(
+                "the run has {} attempts; the script reproduces the first, because the code and the command line of \
+                 later attempts are not recorded",
+                run.attempts
+            );
+            answer.miss("later_attempts", message);
+        }
         let code = code_of(view, run)?;
         add_code(&mut answer, view, &code, &options.base);
         let environments = view.environments(&run.run_ref)?.into_iter().map(|row| row.snapshot);
@@ -170,7 +182,7 @@ fn add_code(answer: &mut Reproduction, view: &StoreView<'_>, code: &RunCode, bas
     if !code.untracked().is_empty() {
         let names = Vec::from_iter(code.untracked().iter().map(|path| format!("{path:?}"))).join(", ");
         let message = format!("these files were not in the repository, and are not reproduced: {names}");
-        answer.note("reproduce_untracked_files", message);
+        answer.miss("code_untracked_files", message);
     }
     let remote = code.state.as_ref().and_then(|state| state.remote.as_deref());
     let title = match remote {
@@ -184,11 +196,8 @@ fn add_code(answer: &mut Reproduction, view: &StoreView<'_>, code: &RunCode, bas
 
 /// Adds the commands that install the packages and set the variables of the environment.
 fn add_environment(answer: &mut Reproduction, environments: &[EnvironmentSnapshot]) {
-    let is_python = |e: &&EnvironmentSnapshot| {
-        e.python_version.is_some() || e.runtime.as_ref().is_some_and(|runtime| runtime.name == "python")
-    };
     // The environment of the program takes precedence over that of the capturing process.
-    let python = environments.iter().rfind(is_python);
+    let python = environments.iter().rfind(|environment| python_version(environment).is_some());
     let Some(environment) = python.or(environments.last()) else {
         answer.miss("environment_missing", "no environment was recorded");
         return;
@@ -197,17 +206,10 @@ fn add_environment(answer: &mut Reproduction, environments: &[EnvironmentSnapsho
         answer.miss("packages_missing", "the packages of the environment were not recorded");
     }
     let mut commands = Vec::new();
-    if python.is_some() {
-        commands.extend(python_commands(answer, &environment.packages));
+    if let Some(version) = python.and_then(python_version) {
+        commands.extend(python_commands(answer, version, &environment.packages));
     }
-    for (name, value) in &environment.environment_variables {
-        let mut characters = name.chars();
-        let starts = characters.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_');
-        match starts && characters.all(|c| c.is_ascii_alphanumeric() || c == '_') {
-            true => commands.push(format!("export {name}={}", quoted(value))),
-            false => answer.miss("variable_invalid", format!("a shell cannot set the variable {name:?}")),
-        }
-    }
+    commands.extend(variable_commands(answer, &environment.environment_variables));
     let runtime = environment.runtime.as_ref().map(|runtime| format!("{} {}", runtime.name, runtime.version));
     let version = environment.python_version.as_ref().map(|version| format!("python {version}"));
     let runtime = runtime.or(version).unwrap_or_else(|| "unknown runtime".to_owned());
@@ -221,10 +223,61 @@ fn add_environment(answer: &mut Reproduction, environments: &[EnvironmentSnapsho
     answer.step("environment", title, commands);
 }
 
+/// Returns the version of the Python interpreter of an environment; `None` if the environment has no such interpreter.
+fn python_version(environment: &EnvironmentSnapshot) -> Option<&str> {
+    let runtime = environment.runtime.as_ref().filter(|runtime| runtime.name == "python");
+    environment.python_version.as_deref().or(runtime.map(|runtime| runtime.version.as_str()))
+}
+
+/// Returns the name of the interpreter with the first two numbers of a Python version, such as `python3.12`; `None` if
+/// the version does not begin with two numbers.
+fn interpreter_of(version: &str) -> Option<String> {
+    let number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    let mut parts = version.split('.');
+    let (major, minor) = (parts.next()?, parts.next()?);
+    (number(major) && number(minor)).then(|| format!("python{major}.{minor}"))
+}
+
+/// Returns the commands that set the recorded variables.
+fn variable_commands(answer: &mut Reproduction, variables: &BTreeMap<String, String>) -> Vec<String> {
+    let mut commands = Vec::new();
+    let mut left_out = Vec::new();
+    for (name, value) in variables {
+        let mut characters = name.chars();
+        let starts = characters.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_');
+        if MACHINE_VARIABLES.contains(&name.as_str()) {
+            left_out.push(name.as_str());
+        } else if !(starts && characters.all(|c| c.is_ascii_alphanumeric() || c == '_')) {
+            answer.miss("variable_invalid", format!("a shell cannot set the variable {name:?}"));
+        } else if value.contains(REDACTED) {
+            let message = format!(
+                "the value of the variable {name} contains texts that capture put in place of secrets; set the \
+                 variable before you run the script"
+            );
+            answer.miss("variable_redacted", message);
+        } else {
+            commands.push(format!("export {name}={}", quoted(value)));
+        }
+    }
+    if !left_out.is_empty() {
+        let names = left_out.join(", ");
+        let message =
+            format!("the script does not set {names}, which select programs of the recorded machine");
+        answer.note("reproduce_variables_left_out", message);
+    }
+    commands
+}
+
 /// Returns the commands that create a Python environment with these packages.
-fn python_commands(answer: &mut Reproduction, packages: &BTreeMap<String, String>) -> Vec<String> {
+fn python_commands(
+    answer: &mut Reproduction,
+    version: &str,
+    packages: &BTreeMap<String, String>,
+) -> Vec<String> {
+    // A word that begins with a dash would be an option of pip.
     let is_word = |text: &str, more: &str| {
-        !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || more.contains(c))
+        text.starts_with(|c: char| c.is_ascii_alphanumeric())
+            && text.chars().all(|c| c.is_ascii_alphanumeric() || more.contains(c))
     };
     let (pinned, other): (Vec<_>, Vec<_>) =
         packages.iter().partition(|(name, version)| is_word(name, "-_.") && is_word(version, "-_.+!"));
@@ -233,7 +286,10 @@ fn python_commands(answer: &mut Reproduction, packages: &BTreeMap<String, String
         answer.miss("package_invalid", message);
     }
     let venv = quoted(&format!("{}.venv", answer.directory));
-    let mut commands = vec![format!("python3 -m venv {venv}")];
+    let interpreter = interpreter_of(version).unwrap_or_else(|| "python3".to_owned());
+    let message = format!("the script uses {interpreter}; the run used the version {version:?} of Python");
+    answer.note("reproduce_python_version_unchecked", message);
+    let mut commands = vec![format!("{interpreter} -m venv {venv}")];
     if !pinned.is_empty() {
         let list = quoted(&format!("{}.requirements.txt", answer.directory));
         let lines = pinned.iter().map(|(name, version)| quoted(&format!("{name}=={version}")));
@@ -273,7 +329,8 @@ fn add_data(answer: &mut Reproduction, view: &StoreView<'_>, used: &[StableRef],
     let data = format!("{}.data", answer.directory);
     let mut commands = Vec::new();
     for artifact_ref in used {
-        let Some(artifact) = view.find_artifact(artifact_ref.as_str())? else {
+        let own = ArtifactRef::parse(artifact_ref.as_str()).ok();
+        let Some(artifact) = own.map(|own| view.artifact(&own)).transpose()?.flatten() else {
             answer.miss("data_missing", format!("{artifact_ref} is not in this workspace"));
             continue;
         };

@@ -3,7 +3,7 @@
 /// Returns a text as one word of a command, quoted so that the shell passes exactly this text. Line ends stay line
 /// ends. Other control characters and marks of text direction are written as octal codes of `printf`, so that the
 /// command is safe to show in a terminal.
-pub(super) fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,@+%".contains(c);
     if !text.is_empty() && text.chars().all(is_plain) {
         return text.to_owned();

@@ -3,6 +3,7 @@
 
 use crate::contract::{ArtifactManifest, ArtifactRef};
 use crate::engine;
+use crate::engine::checksum::Digest;
 use crate::engine::entry::Stamp;
 use crate::engine::storage::{File, FileReader, NotARegularFile, OpenMode};
 use crate::store::body::{StoredBody, digest_file, store_body};
@@ -190,25 +191,30 @@ impl<'a> Source<'a> {
     fn store(&self, body: &StoredBody, is_tree: bool) -> Result<u64> {
         let mut written = self.store_one(&body_file(&body.digest), body)?;
         if is_tree {
-            let mut sizes = HashMap::new();
+            let mut files: HashMap<Digest, StoredBody> = HashMap::new();
             for entry in read_tree(self.planes.journal().blobs(), &body.digest)? {
                 if let TreeContent::File { digest, sha256, size, .. } = entry.content {
-                    sizes.insert(digest, StoredBody { digest, sha256, size });
+                    let file = StoredBody { digest, sha256, size };
+                    if files.get(&digest).is_some_and(|other| *other != file) {
+                        let what = "states two sizes or SHA-256 digests of the content";
+                        return Err(self.invalid(format!("the list of the directory {what} blake3:{digest}")));
+                    }
+                    files.insert(digest, file);
                 }
             }
-            for (digest, file) in sizes {
+            for (digest, file) in files {
                 written += self.store_one(&tree_file(&digest), &file)?;
             }
         }
         Ok(written)
     }
 
-    /// Stores a file with these digests and this size, unless the workspace has an intact body with the digest.
+    /// Stores a file with these digests and this size, unless the workspace has an intact body with the BLAKE3 digest.
+    /// Error: the content has another size or another SHA-256 digest, also if the workspace has the content.
     fn store_one(&self, name: &str, expected: &StoredBody) -> Result<u64> {
         let blobs = self.planes.journal().blobs();
-        if blobs.size_of(&expected.digest).is_ok_and(|size| size == Some(expected.size))
-            && blobs.verify(&expected.digest, &[expected.size]).unwrap_or(false)
-        {
+        if let Some(stored) = self.stored(&expected.digest) {
+            self.check("the body in the workspace", &stored, expected)?;
             return Ok(0);
         }
         let file = self.file(name)?;
@@ -224,6 +230,14 @@ impl<'a> Source<'a> {
         Ok(stored.size)
     }
 
+    /// Reads the body with this BLAKE3 digest in the workspace. Returns `None` if the body is missing, damaged or
+    /// unreadable; the body of the package replaces such a body.
+    fn stored(&self, digest: &Digest) -> Option<StoredBody> {
+        let file = self.planes.journal().blobs().open(digest).ok()?;
+        digest_file(&file, u64::MAX).ok().filter(|stored| stored.digest == *digest)
+    }
+
+    /// Returns an error if the content of `name` has another size or digest than the description states.
     fn check(&self, name: &str, found: &StoredBody, expected: &StoredBody) -> Result<()> {
         if found == expected {
             return Ok(());

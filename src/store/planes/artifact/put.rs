@@ -23,7 +23,7 @@ use std::path::Path;
 pub enum PutChange {
     /// The artifact was recorded.
     Created,
-    /// The workspace had the artifact already. A missing or damaged body was stored again.
+    /// The workspace had the artifact already. A missing or damaged body was stored.
     Unchanged,
 }
 
@@ -63,15 +63,18 @@ pub(super) fn put(
     let recorded = check_claims(&manifest, &body).and_then(|()| {
         let manifest = completed(manifest, source, &body)?;
         planes.decide(|| {
-            let change = match existing(planes, &manifest.artifact_ref)? {
-                None => PutChange::Created,
-                Some((row, _)) if is_same(&row, &manifest, &body.digest)? => PutChange::Unchanged,
-                Some(_) => return Err(conflict(&manifest.artifact_ref)),
-            };
-            if change == PutChange::Created {
+            let Some((row, stamps)) = existing(planes, &manifest.artifact_ref)? else {
                 record(planes, manifest.clone(), body.digest, Vec::new())?;
+                return Ok((manifest.into_inner(), PutChange::Created));
+            };
+            if !is_same(&row, &manifest, &body.digest)? {
+                return Err(conflict(&manifest.artifact_ref));
             }
-            Ok((manifest.into_inner(), change))
+            // A manifest that was imported without its body names no body.
+            if row.body.is_none() {
+                record(planes, manifest.clone(), body.digest, stamps)?;
+            }
+            Ok((manifest.into_inner(), PutChange::Unchanged))
         })
     });
     match recorded {

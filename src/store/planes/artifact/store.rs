@@ -51,6 +51,12 @@ impl ArtifactStore {
         handle(&self.planes, artifact)
     }
 
+    /// Returns the manifest of an artifact, also if the body is not in the workspace; `None` if there is no such
+    /// artifact.
+    pub fn find_manifest(&self, artifact: &ArtifactRef) -> Result<Option<ArtifactManifest>> {
+        Ok(self.planes.read(|view| view.artifact(artifact))?.map(|row| row.manifest))
+    }
+
     /// Returns `true` if the workspace has the artifact and its body. Does not read the body.
     pub fn artifact_exists(&self, artifact: &ArtifactRef) -> Result<bool> {
         let row = self.planes.read(|view| view.artifact(artifact))?;

@@ -1,7 +1,7 @@
 //! The commands `contexta artifact`.
 
 use crate::client::{ConflictPolicy, Options, SourceMode, VerificationStatus};
-use crate::contract::refs::slug;
+use crate::contract::refs::component_of;
 use crate::contract::{ArtifactManifest, ArtifactRef};
 use crate::interpretation::ArtifactSearch;
 use crate::surfaces::cli::args::Cli;
@@ -71,20 +71,22 @@ fn register(cli: &Cli, args: &ArtifactRegisterArgs, out: &Output) -> Outcome {
     let own = match &args.artifact_ref {
         Some(text) => ArtifactRef::parse(text)?,
         None => {
-            let stem = args.source_path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
-            let stem = stem.and_then(|stem| slug(&stem, usize::MAX)).unwrap_or_else(|| "artifact".to_owned());
-            ArtifactRef::under(&run, &stem)?
+            let stem = args.source_path.file_stem().unwrap_or_default().to_string_lossy();
+            ArtifactRef::under(&run, &component_of(&stem, "artifact"))?
         }
     };
-    let now = contexta.session().now();
-    let mut manifest = ArtifactManifest::new(own, args.artifact_kind.as_str(), now, PRODUCER, run, "unknown");
+    let store = contexta.artifact_store();
+    // The time is a part of the manifest, so a repeated command needs the time of the first.
+    let known = store.find_manifest(&own)?;
+    let time = known.map_or_else(|| contexta.session().now(), |known| known.created_at);
+    let kind = args.artifact_kind.as_str();
+    let mut manifest = ArtifactManifest::new(own, kind, time, PRODUCER, run, "unknown");
     manifest.stage_execution_ref = args.stage.as_deref().map(str::parse).transpose()?;
     let mode = match args.mode {
         Mode::Copy => SourceMode::Copy,
         Mode::Move => SourceMode::Move,
         Mode::Adopt => SourceMode::Adopt,
     };
-    let store = contexta.artifact_store();
     let answer = store.put_artifact(manifest, &args.source_path, mode)?;
     out.answer(&answer, || document::artifact_put(&answer))?;
     Ok(0)
