@@ -121,6 +121,38 @@ fn curves_of_groups_have_one_point_per_step() {
 }
 
 #[test]
+fn curves_that_join_stages_have_a_note_and_prefer_the_greatest_step() {
+    let disk = SimDisk::new(13);
+    let contexta = open_sim(&disk, 1, "/w");
+    let run = contexta.run("a").run_id("a").start().unwrap();
+    // The stage `eval` has the lower steps, and is measured later.
+    for (stage, points) in [("train", [(2, 20.0), (3, 30.0)]), ("eval", [(1, 1.0), (2, 2.0)])] {
+        let stage = run.stage(stage).unwrap();
+        for (step, value) in points {
+            disk.advance(1_000_000);
+            stage.metric_at("loss", step, value).unwrap();
+        }
+        stage.complete().unwrap();
+    }
+    run.complete().unwrap();
+    let mut query = GroupQuery::by(columns(&["project"]));
+    query.curve_points_max = Some(2);
+    let mut ask = |stage: Option<&str>| {
+        query.stage = stage.map(str::to_owned);
+        let groups = contexta.group_by("loss", &query).unwrap();
+        let curve = groups.groups[0].curve.iter().map(|p| (p.step, p.statistics.mean.unwrap()));
+        (curve.collect::<Vec<_>>(), groups.notes)
+    };
+    let (curve, notes) = ask(None);
+    assert_eq!(curve, [(0, 1.0), (2, 30.0)]);
+    let joined = notes.iter().find(|note| note.code == "step_series_joined").unwrap();
+    assert!(["run:wine.a", "train/loss", "eval/loss"].iter().all(|name| joined.message.contains(name)));
+    let (curve, notes) = ask(Some("eval"));
+    assert_eq!(curve, [(1, 1.0), (2, 2.0)]);
+    assert!(!codes(&notes).contains(&"step_series_joined"), "{notes:?}");
+}
+
+#[test]
 fn long_series_are_smoothed_and_then_sampled() {
     let contexta = open_sim(&SimDisk::new(4), 1, "/w");
     let value = |step: i64| match step {
