@@ -96,6 +96,28 @@ fn groups_keep_whole_numbers_and_name_different_units() {
 }
 
 #[test]
+fn trend_names_values_without_a_unit_among_values_with_a_unit() {
+    let contexta = open_sim(&SimDisk::new(14), 1, "/w");
+    let capture = |id: &str, unit: Option<&str>| {
+        let run = contexta.run(id).run_id(id).start().unwrap();
+        let emission = contexta::capture::MetricEmission::new("latency", 1.0);
+        run.emit(unit.map_or(emission.clone(), |unit| emission.unit(unit))).unwrap();
+        run.complete().unwrap();
+    };
+    let found = || {
+        let notes = contexta.metric_trend("latency", None, RunListQuery::oldest_first()).unwrap().notes;
+        let found = notes.into_iter().find(|note| note.code == "metric_units_differ");
+        found.map(|note| note.message)
+    };
+    capture("a", Some("ms"));
+    capture("b", Some("ms"));
+    assert_eq!(found(), None);
+    capture("c", None);
+    let message = "the runs measured latency in different units: ms, no unit";
+    assert_eq!(found().as_deref(), Some(message));
+}
+
+#[test]
 fn curves_of_groups_have_one_point_per_step() {
     let contexta = open_sim(&SimDisk::new(3), 1, "/w");
     let points = |from: f64, steps: i64| -> Vec<(i64, MetricValue)> {

@@ -89,13 +89,13 @@ pub(in crate::interpretation) fn trend_in(
             }
         }
     }
-    let units: BTreeSet<&String> = trend.points.iter().filter_map(|p| p.measured.unit.as_ref()).collect();
+    let unit = |point: &TrendPoint| point.measured.unit.clone().unwrap_or_else(|| "no unit".to_owned());
+    let units: BTreeSet<String> = trend.points.iter().map(unit).collect();
     if units.len() > 1 {
-        let units = Vec::from_iter(units.into_iter().map(String::as_str)).join(", ");
+        let units = Vec::from_iter(units).join(", ");
         let message = format!("the runs measured {metric_key} in different units: {units}");
-        trend
-            .notes
-            .push(Note::new(Severity::Warning, "metric_units_differ", message).with("metric", metric_key));
+        let note = Note::new(Severity::Warning, "metric_units_differ", message);
+        trend.notes.push(note.with("metric", metric_key));
     }
     if let Some(asked) = &query.baseline {
         subtract(view, asked, &mut trend, (&name, stage), policy)?;
