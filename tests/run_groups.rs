@@ -276,6 +276,36 @@ fn baseline_gives_differences_in_lists_trends_and_comparisons() {
 }
 
 #[test]
+fn lists_and_comparisons_subtract_the_same_metrics() {
+    let contexta = open_sim(&SimDisk::new(15), 1, "/w");
+    // The name of the stage is `Modèle` in two spellings. Each run has two stages with this name.
+    for (id, name, offset) in [("base", "Mod\u{e8}le", 0.0), ("other", "Mode\u{300}le", 1.0)] {
+        let run = contexta.run(id).run_id(id).start().unwrap();
+        for rank in [1.0, 2.0] {
+            let stage = run.stage(name).unwrap();
+            stage.metric_at("loss", 1, rank + offset).unwrap();
+            stage.batch("first").unwrap().metric_at("of_batches", 1, 2.0 * rank + offset).unwrap();
+            stage.complete().unwrap();
+        }
+        run.metric("acc", 0.5 + offset).unwrap();
+        run.complete().unwrap();
+    }
+    let mut query = RunListQuery::oldest_first();
+    query.baseline = Some("base".to_owned());
+    let list = contexta.list_runs(query).unwrap();
+    let listed: Vec<BaselineDifference> = list.runs[1].differences.clone();
+    let compared = contexta.compare_with_baseline(&["other".to_owned()], "base").unwrap();
+    let rows = compared.metric_table.iter();
+    let compared: Vec<BaselineDifference> = rows.filter_map(|row| row.differences[1].clone()).collect();
+    assert_eq!(listed, compared);
+    let values: Vec<_> = listed.iter().map(|d| (d.metric_key.as_str(), d.value.value.as_f64())).collect();
+    let expected = [("acc", 1.5), ("loss", 2.0), ("of_batches", 3.0), ("loss", 3.0), ("of_batches", 5.0)];
+    assert_eq!(values, expected);
+    assert!(listed.iter().all(|found| found.difference == Some(MetricValue::Float(1.0))), "{listed:?}");
+    assert_eq!((&listed[0].stage_name, listed[1].stage_name.as_deref()), (&None, Some("Mod\u{e8}le")));
+}
+
+#[test]
 fn pages_do_not_shift_when_runs_arrive() {
     let disk = SimDisk::new(7);
     let contexta = open_sim(&disk, 1, "/w");

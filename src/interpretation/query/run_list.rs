@@ -1,7 +1,7 @@
 //! Lists of runs: filtered, sorted, and divided into pages.
 
 use crate::contract::{ProjectRef, RunRef};
-use crate::interpretation::baseline::{BaselineDifference, DifferenceNotes, LastValues};
+use crate::interpretation::baseline::{BaselineDifference, DifferenceNotes, differences, last_values};
 use crate::interpretation::error::Result;
 use crate::interpretation::metric::{self, Measurement, MetricName, Selection};
 use crate::interpretation::query::condition::MetricCondition;
@@ -80,10 +80,11 @@ pub fn list_runs(store: &Store, query: &RunListQuery) -> Result<RunList> {
 /// Sets the differences of the metrics of a list from those of the baseline run.
 fn subtract(view: &StoreView<'_>, asked: &str, list: &mut RunList) -> Result<()> {
     let baseline = view.find_run(asked)?;
-    let from = LastValues::of(view, &view.series_of(&baseline.run_ref)?)?;
+    let from = last_values(view, &baseline.run_ref, &view.series_of(&baseline.run_ref)?)?;
     let mut differing = DifferenceNotes::default();
     for summary in &mut list.runs {
-        summary.differences = LastValues::of(view, &summary.metrics)?.minus(&from);
+        let own = last_values(view, &summary.run.run_ref, &summary.metrics)?;
+        summary.differences = differences(&own, &from);
         let run = summary.run.run_ref.as_str();
         summary.differences.iter().for_each(|found| differing.add(run, found));
     }
