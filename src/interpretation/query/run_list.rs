@@ -1,5 +1,6 @@
 //! Lists of runs: filtered, sorted, and divided into pages.
 
+use crate::contract::nfc::nfc;
 use crate::contract::{ProjectRef, RunRef};
 use crate::interpretation::baseline::{BaselineDifference, DifferenceNotes, differences, last_values};
 use crate::interpretation::error::Result;
@@ -156,7 +157,7 @@ fn page_of_rows(
 fn fulfilling(view: &StoreView<'_>, query: &RunListQuery, mut rows: Rows) -> Result<Rows> {
     rows.retain(|(run, _)| {
         query.status.as_ref().is_none_or(|status| run.shown_status() == status)
-            && query.tags.iter().all(|(name, value)| run.tags.get(name) == Some(value))
+            && query.tags.iter().all(|(name, value)| has_tag(run, name, value))
             && query.time_range.contains(run.started_at)
             && query.archived.selects(run)
             && (run.is_starred || !query.only_starred)
@@ -180,6 +181,11 @@ fn fulfilling(view: &StoreView<'_>, query: &RunListQuery, mut rows: Rows) -> Res
         rows = fulfilling;
     }
     Ok(rows)
+}
+
+/// Returns `true` if a run has a tag with this name and value. Texts are compared in the composed form (NFC).
+fn has_tag(run: &RunRow, name: &str, value: &str) -> bool {
+    run.tags.iter().any(|(own, of)| nfc(own) == nfc(name) && nfc(of) == nfc(value))
 }
 
 fn fulfils(view: &StoreView<'_>, run: &RunRef, condition: &MetricCondition) -> Result<bool> {
