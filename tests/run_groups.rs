@@ -118,6 +118,32 @@ fn trend_names_values_without_a_unit_among_values_with_a_unit() {
 }
 
 #[test]
+fn trend_names_the_number_of_runs_outside_its_window() {
+    let disk = SimDisk::new(16);
+    let contexta = open_sim(&disk, 1, "/w");
+    let found = |notes: &[contexta::Note]| -> Option<String> {
+        notes.iter().find(|note| note.code == "trend_window").map(|note| note.message.clone())
+    };
+    let trend = || contexta.metric_trend("loss", None, RunListQuery::oldest_first()).unwrap();
+    for n in 0..22 {
+        if n == 20 {
+            assert_eq!((trend().points.len(), found(&trend().notes)), (20, None));
+        }
+        disk.advance(1_000_000);
+        capture(&contexta, &format!("r{n}"), &[], &[(0, MetricValue::Int(n))]);
+    }
+    let trend = trend();
+    let values: Vec<_> = trend.points.iter().map(|point| point.measured.value.clone()).collect();
+    assert_eq!(values, (2..22).map(MetricValue::Int).collect::<Vec<_>>());
+    let message = found(&trend.notes).unwrap();
+    assert!(message.contains("the 20 runs that started last of the 22 runs"), "{message}");
+    let durations = contexta.stage_duration_trend("train", RunListQuery::oldest_first()).unwrap();
+    assert_eq!((durations.points.len(), found(&durations.notes)), (20, Some(message.clone())));
+    let sizes = contexta.artifact_size_trend("model", RunListQuery::oldest_first()).unwrap();
+    assert_eq!(found(&sizes.notes), Some(message));
+}
+
+#[test]
 fn curves_of_groups_have_one_point_per_step() {
     let contexta = open_sim(&SimDisk::new(3), 1, "/w");
     let points = |from: f64, steps: i64| -> Vec<(i64, MetricValue)> {

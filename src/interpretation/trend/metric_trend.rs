@@ -64,14 +64,15 @@ pub(in crate::interpretation) fn trend_in(
     query: &RunListQuery,
     policy: &TrendPolicy,
 ) -> Result<MetricTrend> {
-    let (runs, project_name) = window(view, query, policy)?;
+    let mut notes = view.notes();
+    let (runs, project_name) = window(view, query, policy, &mut notes)?;
     let mut trend = MetricTrend {
         metric_key: metric_key.to_owned(),
         project_name,
         points: Vec::new(),
         baseline: None,
         completeness_notes: Vec::new(),
-        notes: view.notes(),
+        notes,
     };
     let name = MetricName::parse(metric_key);
     for run in runs {
