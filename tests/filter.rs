@@ -1,6 +1,7 @@
 //! Filters for runs, on a workspace.
 
-use crate::support::TempDir;
+use crate::support::{TempDir, open_sim};
+use contexta::engine::storage::sim::SimDisk;
 use contexta::interpretation::{Filter, RunListQuery};
 use contexta::{Options, run_cli_captured};
 use std::ffi::OsString;
@@ -58,4 +59,36 @@ fn filters_select_runs_by_metrics_parameters_and_stages() {
         output.exit_code == 1 && text.contains("query_invalid_filter") && text.contains("column 16"),
         "{text}"
     );
+}
+
+#[test]
+fn texts_are_compared_in_the_composed_form() {
+    let contexta = open_sim(&SimDisk::new(1), 1, "/w");
+    // The two names look the same.
+    let (decomposed, composed) = ("Mode\u{300}le", "Mod\u{e8}le");
+    for (id, name) in [("a", decomposed), ("b", composed), ("c", "Modele")] {
+        let run = contexta.run(name).run_id(id).tag("model", name).param("model", name).start().unwrap();
+        run.stage(name).unwrap().complete().unwrap();
+        run.complete().unwrap();
+    }
+    let selected = |change: &dyn Fn(&mut RunListQuery)| -> String {
+        let mut query = RunListQuery::oldest_first();
+        change(&mut query);
+        let runs = contexta.list_runs(query).unwrap().runs;
+        runs.iter().map(|row| row.run.run_ref.last_component()).collect::<Vec<_>>().join(" ")
+    };
+    for asked in [decomposed, composed] {
+        for (text, expected) in [
+            (format!("name = \"{asked}\""), "a b"),
+            (format!("name != \"{asked}\""), "c"),
+            (format!("name ~ \"^{asked}$\""), "a b"),
+            (format!("tags.model in (\"{asked}\")"), "a b"),
+            (format!("params.model = \"{asked}\" and stage = \"{asked}\""), "a b"),
+        ] {
+            let filter = text.parse::<Filter>().unwrap();
+            assert_eq!(selected(&|query| query.filter = Some(filter.clone())), expected, "{text}");
+        }
+        let tag = ("model".to_owned(), asked.to_owned());
+        assert_eq!(selected(&|query| drop(query.tags.insert(tag.0.clone(), tag.1.clone()))), "a b");
+    }
 }

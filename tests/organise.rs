@@ -6,7 +6,7 @@ use contexta::contract::fact::{Change, Mark};
 use contexta::contract::{RunRef, Value};
 use contexta::engine::storage::sim::SimDisk;
 use contexta::interpretation::{Archived, Direction, RunListQuery, RunSearch};
-use contexta::{Answer, Contexta, ExportSettings, ImportSettings, ImportSource, Options};
+use contexta::{Answer, BestRunOptions, Contexta, ExportSettings, ImportSettings, ImportSource, Options};
 
 fn mark(contexta: &Contexta, run: &str, mark: Mark, is_set: bool) {
     let run = RunRef::parse(run).unwrap();
@@ -34,6 +34,18 @@ fn archived_runs_are_left_out_of_lists_until_they_are_unarchived() {
     // Populations leave archived runs out, and a run that is named is found.
     assert_eq!(contexta.metric_trend("accuracy", None, RunListQuery::default()).unwrap().points.len(), 1);
     assert!(contexta.run_snapshot("bad").unwrap().run.is_archived);
+    let best = |runs: &[&str]| {
+        let runs = runs.iter().map(|run| (*run).to_owned()).collect();
+        let best =
+            contexta.select_best_run("accuracy", BestRunOptions { runs, ..Default::default() }).unwrap();
+        let ids = best.ranking.iter().map(|ranked| ranked.run.run_ref.last_component().to_owned());
+        let left_out = best.notes.iter().find(|note| note.code == "archived_runs_left_out");
+        (ids.collect::<Vec<_>>(), best.without.len(), left_out.map(|note| note.message.clone()))
+    };
+    let left_out = Some("archived runs that are not ranked: 1".to_owned());
+    assert_eq!(best(&[]), (vec!["good".to_owned()], 0, left_out));
+    let named = best(&["good", "bad"]);
+    assert_eq!((named.0.len(), named.2), (2, None));
     mark(&contexta, "run:wine.bad", Mark::Archived, false);
     assert_eq!(ids(&contexta, |_| ()), ["bad", "good"]);
     assert_eq!(contexta.run_snapshot("bad").unwrap().run.conflicts, Vec::<String>::new());

@@ -96,6 +96,54 @@ fn groups_keep_whole_numbers_and_name_different_units() {
 }
 
 #[test]
+fn trend_names_values_without_a_unit_among_values_with_a_unit() {
+    let contexta = open_sim(&SimDisk::new(14), 1, "/w");
+    let capture = |id: &str, unit: Option<&str>| {
+        let run = contexta.run(id).run_id(id).start().unwrap();
+        let emission = contexta::capture::MetricEmission::new("latency", 1.0);
+        run.emit(unit.map_or(emission.clone(), |unit| emission.unit(unit))).unwrap();
+        run.complete().unwrap();
+    };
+    let found = || {
+        let notes = contexta.metric_trend("latency", None, RunListQuery::oldest_first()).unwrap().notes;
+        let found = notes.into_iter().find(|note| note.code == "metric_units_differ");
+        found.map(|note| note.message)
+    };
+    capture("a", Some("ms"));
+    capture("b", Some("ms"));
+    assert_eq!(found(), None);
+    capture("c", None);
+    let message = "the runs measured latency in different units: ms, no unit";
+    assert_eq!(found().as_deref(), Some(message));
+}
+
+#[test]
+fn trend_names_the_number_of_runs_outside_its_window() {
+    let disk = SimDisk::new(16);
+    let contexta = open_sim(&disk, 1, "/w");
+    let found = |notes: &[contexta::Note]| -> Option<String> {
+        notes.iter().find(|note| note.code == "trend_window").map(|note| note.message.clone())
+    };
+    let trend = || contexta.metric_trend("loss", None, RunListQuery::oldest_first()).unwrap();
+    for n in 0..22 {
+        if n == 20 {
+            assert_eq!((trend().points.len(), found(&trend().notes)), (20, None));
+        }
+        disk.advance(1_000_000);
+        capture(&contexta, &format!("r{n}"), &[], &[(0, MetricValue::Int(n))]);
+    }
+    let trend = trend();
+    let values: Vec<_> = trend.points.iter().map(|point| point.measured.value.clone()).collect();
+    assert_eq!(values, (2..22).map(MetricValue::Int).collect::<Vec<_>>());
+    let message = found(&trend.notes).unwrap();
+    assert!(message.contains("the 20 runs that started last of the 22 runs"), "{message}");
+    let durations = contexta.stage_duration_trend("train", RunListQuery::oldest_first()).unwrap();
+    assert_eq!((durations.points.len(), found(&durations.notes)), (20, Some(message.clone())));
+    let sizes = contexta.artifact_size_trend("model", RunListQuery::oldest_first()).unwrap();
+    assert_eq!(found(&sizes.notes), Some(message));
+}
+
+#[test]
 fn curves_of_groups_have_one_point_per_step() {
     let contexta = open_sim(&SimDisk::new(3), 1, "/w");
     let points = |from: f64, steps: i64| -> Vec<(i64, MetricValue)> {
@@ -118,6 +166,38 @@ fn curves_of_groups_have_one_point_per_step() {
     let curve: Vec<_> = groups.groups[0].curve.iter().map(|p| (p.step, p.statistics.mean.unwrap())).collect();
     assert_eq!(curve, [(0, 1.5), (2, 3.5), (4, 5.5), (6, 7.0)]);
     assert!(codes(&groups.notes).contains(&"curve_steps_joined"));
+}
+
+#[test]
+fn curves_that_join_stages_have_a_note_and_prefer_the_greatest_step() {
+    let disk = SimDisk::new(13);
+    let contexta = open_sim(&disk, 1, "/w");
+    let run = contexta.run("a").run_id("a").start().unwrap();
+    // The stage `eval` has the lower steps, and is measured later.
+    for (stage, points) in [("train", [(2, 20.0), (3, 30.0)]), ("eval", [(1, 1.0), (2, 2.0)])] {
+        let stage = run.stage(stage).unwrap();
+        for (step, value) in points {
+            disk.advance(1_000_000);
+            stage.metric_at("loss", step, value).unwrap();
+        }
+        stage.complete().unwrap();
+    }
+    run.complete().unwrap();
+    let mut query = GroupQuery::by(columns(&["project"]));
+    query.curve_points_max = Some(2);
+    let mut ask = |stage: Option<&str>| {
+        query.stage = stage.map(str::to_owned);
+        let groups = contexta.group_by("loss", &query).unwrap();
+        let curve = groups.groups[0].curve.iter().map(|p| (p.step, p.statistics.mean.unwrap()));
+        (curve.collect::<Vec<_>>(), groups.notes)
+    };
+    let (curve, notes) = ask(None);
+    assert_eq!(curve, [(0, 1.0), (2, 30.0)]);
+    let joined = notes.iter().find(|note| note.code == "step_series_joined").unwrap();
+    assert!(["run:wine.a", "train/loss", "eval/loss"].iter().all(|name| joined.message.contains(name)));
+    let (curve, notes) = ask(Some("eval"));
+    assert_eq!(curve, [(1, 1.0), (2, 2.0)]);
+    assert!(!codes(&notes).contains(&"step_series_joined"), "{notes:?}");
 }
 
 #[test]
@@ -219,6 +299,36 @@ fn baseline_gives_differences_in_lists_trends_and_comparisons() {
     assert!(contexta.compare_multiple_runs(&runs).unwrap().metric_table[0].differences.is_empty());
     let same = contexta.compare_with_baseline(&["base".to_owned()], "base").unwrap_err();
     assert_eq!(same.code(), "compare_requires_multiple_runs");
+}
+
+#[test]
+fn lists_and_comparisons_subtract_the_same_metrics() {
+    let contexta = open_sim(&SimDisk::new(15), 1, "/w");
+    // The name of the stage is `Modèle` in two spellings. Each run has two stages with this name.
+    for (id, name, offset) in [("base", "Mod\u{e8}le", 0.0), ("other", "Mode\u{300}le", 1.0)] {
+        let run = contexta.run(id).run_id(id).start().unwrap();
+        for rank in [1.0, 2.0] {
+            let stage = run.stage(name).unwrap();
+            stage.metric_at("loss", 1, rank + offset).unwrap();
+            stage.batch("first").unwrap().metric_at("of_batches", 1, 2.0 * rank + offset).unwrap();
+            stage.complete().unwrap();
+        }
+        run.metric("acc", 0.5 + offset).unwrap();
+        run.complete().unwrap();
+    }
+    let mut query = RunListQuery::oldest_first();
+    query.baseline = Some("base".to_owned());
+    let list = contexta.list_runs(query).unwrap();
+    let listed: Vec<BaselineDifference> = list.runs[1].differences.clone();
+    let compared = contexta.compare_with_baseline(&["other".to_owned()], "base").unwrap();
+    let rows = compared.metric_table.iter();
+    let compared: Vec<BaselineDifference> = rows.filter_map(|row| row.differences[1].clone()).collect();
+    assert_eq!(listed, compared);
+    let values: Vec<_> = listed.iter().map(|d| (d.metric_key.as_str(), d.value.value.as_f64())).collect();
+    let expected = [("acc", 1.5), ("loss", 2.0), ("of_batches", 3.0), ("loss", 3.0), ("of_batches", 5.0)];
+    assert_eq!(values, expected);
+    assert!(listed.iter().all(|found| found.difference == Some(MetricValue::Float(1.0))), "{listed:?}");
+    assert_eq!((&listed[0].stage_name, listed[1].stage_name.as_deref()), (&None, Some("Mod\u{e8}le")));
 }
 
 #[test]

@@ -3,11 +3,14 @@
 
 use crate::support::open_sim;
 use contexta::capture::{MetricEmission, SeriesSpec};
+use contexta::config::LoadInputs;
 use contexta::contract::MetricValue;
 use contexta::engine::storage::sim::SimDisk;
-use contexta::interpretation::{AlertRule, Comparison, SeriesRow, StepSeries, StepSeriesQuery};
+use contexta::interpretation::{
+    AlertRule, Comparison, RankedRun, Selection, SeriesRow, StepSeries, StepSeriesQuery,
+};
 use contexta::store::Attempts;
-use contexta::{BestRunOptions, Contexta, Goal, ImportSettings, ImportSource, MergeSettings};
+use contexta::{BestRunOptions, Contexta, Goal, ImportSettings, ImportSource, MergeSettings, Options};
 use serde_json::json;
 
 const SECOND: i64 = 1_000_000_000;
@@ -613,4 +616,45 @@ fn metrics_are_searched_for_anomalies_in_the_order_in_which_they_were_recorded()
     assert!(contexta.import_jsonl(source, ImportSettings::default()).unwrap().is_complete());
     let found = contexta.detect_anomalies_in_run("c", &Default::default()).unwrap().anomalies;
     assert_eq!(found.iter().map(|found| found.metric_key.as_str()).collect::<Vec<_>>(), ["loss", "acc"]);
+}
+
+#[test]
+fn step_of_an_extreme_is_the_step_at_which_it_was_measured() {
+    let (disk, contexta) = open();
+    for (id, peak) in [("a", 3), ("b", 90)] {
+        let run = contexta.run(id).run_id(id).start().unwrap();
+        for step in [0, 3, 90, 100] {
+            let value = if step == peak { 0.9 } else { 0.1 };
+            run.metric_at("acc", step, value).unwrap();
+            // The greatest value of `flat` was measured several times.
+            run.metric_at("flat", step, if step == 0 { 0.0 } else { 1.0 }).unwrap();
+            run.metric_at("nan", step, f64::NAN).unwrap();
+        }
+        run.complete().unwrap();
+    }
+    let steps = |metric: &str, selection: Selection| -> Vec<(String, Option<i64>)> {
+        let options = BestRunOptions { selection, ..BestRunOptions::default() };
+        let ranking = contexta.select_best_run(metric, options).unwrap().ranking;
+        let row = |ranked: RankedRun| (ranked.measured.value.to_string(), ranked.measured.step);
+        ranking.into_iter().map(row).collect()
+    };
+    let both = |first: (&str, Option<i64>), second: (&str, Option<i64>)| {
+        vec![(first.0.to_owned(), first.1), (second.0.to_owned(), second.1)]
+    };
+    assert_eq!(steps("acc", Selection::Max), both(("0.9", Some(3)), ("0.9", Some(90))));
+    assert_eq!(steps("acc", Selection::Min), both(("0.1", Some(100)), ("0.1", Some(100))));
+    assert_eq!(steps("acc", Selection::Latest), both(("0.1", Some(100)), ("0.1", Some(100))));
+    assert!(steps("acc", Selection::Mean).iter().all(|(_, step)| step.is_none()));
+    assert_eq!(steps("flat", Selection::Max), both(("1.0", Some(100)), ("1.0", Some(100))));
+    assert_eq!(steps("nan", Selection::Max), both(("nan", Some(100)), ("nan", Some(100))));
+    // A comparison of the greatest values names their steps.
+    let inputs = LoadInputs::new().workspace("/w").set("interpretation.comparison.metric_selection=max");
+    let options = Options::load(inputs).unwrap().storage(disk.process(2)).detect_code_revision(false);
+    let compared = options.open().unwrap().compare_with_baseline(&["b".to_owned()], "a").unwrap();
+    let named = compared.notes.iter().find(|note| note.code == "baseline_steps_differ").unwrap();
+    assert!(named.message.contains("acc") && named.message.contains("run:wine.b"), "{named:?}");
+    let row = &compared.metric_table[0];
+    let difference = row.differences[1].as_ref().unwrap();
+    let steps = (difference.value.step, difference.baseline.step);
+    assert_eq!((row.metric_key.as_str(), steps), ("acc", (Some(90), Some(3))));
 }

@@ -8,7 +8,7 @@ use crate::interpretation::number::{Sum, deviation, quantile};
 use crate::interpretation::query::RunListQuery;
 use crate::interpretation::query::run_list::{page_of, project_of};
 use crate::interpretation::trend::TrendPolicy;
-use crate::interpretation::trend::metric_trend::{about, value_of};
+use crate::interpretation::trend::metric_trend::{about, number_of};
 use crate::store::{Attempts, Note, RunRow, Severity, Store, StoreView};
 use std::collections::BTreeMap;
 
@@ -123,12 +123,12 @@ pub(super) fn population<'r>(
     let mut population = Population::default();
     let name = MetricName::parse(metric_key);
     for run in runs {
-        match value_of(view, run, &name, stage, policy, &mut population.notes)? {
-            Some(measured) if measured.value.is_finite() => population.values.push(measured.value.as_f64()),
-            Some(measured) => {
+        match number_of(view, run, &name, stage, policy, &mut population.notes)? {
+            Some(value) if value.is_finite() => population.values.push(value.as_f64()),
+            Some(value) => {
                 let message = format!(
-                    "the value of {metric_key} in {} is {}; it is not part of the statistics",
-                    run.run_ref, measured.value
+                    "the value of {metric_key} in {} is {value}; it is not part of the statistics",
+                    run.run_ref
                 );
                 let note = Note::new(Severity::Warning, "metric_not_finite", message);
                 population.notes.push(note.with("run", &run.run_ref).with("metric", metric_key));

@@ -1,9 +1,11 @@
 //! Differences of the metrics of runs from the metrics of a baseline run.
 
-use crate::contract::MetricValue;
-use crate::interpretation::metric::{self, Measurement, Selection};
+use crate::contract::{MetricValue, RunRef};
+use crate::interpretation::error::Result;
+use crate::interpretation::metric::{Measurement, Selection};
+use crate::interpretation::metric_table::{Metrics, metrics_of};
 use crate::interpretation::number::difference;
-use crate::store::{Attempts, Note, Result, RunRow, SeriesRow, Severity, StoreView};
+use crate::store::{Note, RunRow, SeriesRow, Severity, StoreView};
 use std::collections::BTreeMap;
 
 /// The greatest number of runs that one note names.
@@ -103,32 +105,26 @@ impl DifferenceNotes {
     }
 }
 
-/// The last value of each metric of a run, keyed by the name of the stage and by the name of the metric.
-#[derive(Debug)]
-pub(super) struct LastValues(BTreeMap<(Option<String>, String), Measurement>);
+/// Returns the difference of a metric of a run from the baseline; `None` if one of them does not have the metric.
+pub(super) fn difference_of(
+    key: &(Option<String>, String),
+    run: &Metrics,
+    baseline: &Metrics,
+) -> Option<BaselineDifference> {
+    Some(BaselineDifference::of(key.clone(), run.get(key)?.clone(), baseline.get(key)?.clone()))
+}
 
-impl LastValues {
-    /// Reads the last values of a run from the summaries of its series. The series of batches, samples and deployments
-    /// are left out. If two stages have the same name, the first one is used.
-    pub(super) fn of(view: &StoreView<'_>, rows: &[SeriesRow]) -> Result<LastValues> {
-        let mut values = BTreeMap::new();
-        for row in rows.iter().filter(|row| row.key.within.is_none() && row.key.deployment_ref.is_none()) {
-            let key = (row.stage_name.clone(), row.key.metric());
-            if !values.contains_key(&key)
-                && let Some(measured) = metric::measure(view, &[row], Selection::Latest, Attempts::Newest)?
-            {
-                values.insert(key, measured);
-            }
-        }
-        Ok(LastValues(values))
-    }
+/// Reads the last value of each metric of a run. `rows` contains the summaries of all series of the run.
+pub(super) fn last_values(view: &StoreView<'_>, run: &RunRef, rows: &[SeriesRow]) -> Result<Metrics> {
+    let has_stages = rows.iter().any(|row| row.key.stage_ref.is_some());
+    let stages = if has_stages { view.stages(run)? } else { Vec::new() };
+    metrics_of(view, rows, &stages, Selection::Latest)
+}
 
-    /// Returns the differences of these values from the values of a baseline, for the metrics that both have.
-    pub(super) fn minus(&self, baseline: &LastValues) -> Vec<BaselineDifference> {
-        let both = self.0.iter().filter_map(|(key, value)| Some((key, value, baseline.0.get(key)?)));
-        both.map(|(key, value, from)| BaselineDifference::of(key.clone(), value.clone(), from.clone()))
-            .collect()
-    }
+/// Returns the differences of the metrics of a run from a baseline, for the metrics that both have, ordered by stage and
+/// metric.
+pub(super) fn differences(run: &Metrics, baseline: &Metrics) -> Vec<BaselineDifference> {
+    run.keys().filter_map(|key| difference_of(key, run, baseline)).collect()
 }
 
 #[cfg(test)]

@@ -167,7 +167,8 @@ pub struct Measurement {
     pub value: MetricValue,
     /// The time of observation of the last point.
     pub observed_at: Timestamp,
-    /// The step of the last point, if it has one.
+    /// The step of the point with this value, if it has one. If several points have the smallest or the greatest value,
+    /// this is the step of the last of them. `None` for a mean.
     pub step: Option<i64>,
     /// The unit of the points; `None` if no point has a unit, or if there are several units.
     pub unit: Option<String>,
@@ -175,40 +176,92 @@ pub struct Measurement {
     pub has_mixed_units: bool,
 }
 
+/// Returns the summary whose last point was observed latest; `None` if `rows` is empty.
+fn latest<'r>(rows: &[&'r SeriesRow]) -> Option<&'r SeriesRow> {
+    rows.iter().copied().max_by_key(|row| (row.last.observed_at, row.last.stamp))
+}
+
+/// Returns the series with the greatest value (`Selection::Max`) or the smallest value (`Selection::Min`), and this
+/// value. Returns `None` for another selection, and if no value is finite.
+fn extreme<'r>(rows: &[&'r SeriesRow], selection: Selection) -> Option<(&'r SeriesRow, &'r MetricValue)> {
+    let rows = rows.iter().copied();
+    match selection {
+        Selection::Max => {
+            rows.filter_map(|row| Some((row, row.max.as_ref()?))).max_by(|a, b| a.1.compare(b.1))
+        }
+        Selection::Min => {
+            rows.filter_map(|row| Some((row, row.min.as_ref()?))).min_by(|a, b| a.1.compare(b.1))
+        }
+        Selection::Latest | Selection::Mean => None,
+    }
+}
+
+/// Returns the mean of all values of the series in `rows`; `None` if `rows` is empty.
+fn mean(view: &StoreView<'_>, rows: &[&SeriesRow], attempts: Attempts) -> Result<Option<MetricValue>> {
+    let mut sum = Sum::default();
+    for row in rows {
+        // A series of one point needs no read.
+        if row.count == 1 {
+            sum.add(&row.last.value);
+            continue;
+        }
+        view.points(&row.key, attempts)?.iter().for_each(|point| sum.add(&point.value));
+    }
+    Ok(sum.mean().map(MetricValue::from))
+}
+
 /// Returns the value that represents the series in `rows`; `None` if `rows` is empty. Reads points only to compute a
 /// mean.
+pub(super) fn value(
+    view: &StoreView<'_>,
+    rows: &[&SeriesRow],
+    selection: Selection,
+    attempts: Attempts,
+) -> Result<Option<MetricValue>> {
+    if selection == Selection::Mean {
+        return mean(view, rows, attempts);
+    }
+    let found = extreme(rows, selection).map(|(_, value)| value);
+    Ok(found.or_else(|| latest(rows).map(|row| &row.last.value)).cloned())
+}
+
+/// Returns the step of the last point of a series, in the order of training, whose value is `value`. Reads points only
+/// if the last point has another value and the series has further points.
+fn step_of(
+    view: &StoreView<'_>,
+    row: &SeriesRow,
+    value: &MetricValue,
+    attempts: Attempts,
+) -> Result<Option<i64>> {
+    if row.count == 1 || row.last.value.compare(value).is_eq() {
+        return Ok(row.last.step);
+    }
+    let points = view.points(&row.key, attempts)?;
+    let found = points.iter().rev().find(|point| point.value.compare(value).is_eq());
+    Ok(found.and_then(|point| point.step))
+}
+
+/// Returns the value that represents the series in `rows`, and its step; `None` if `rows` is empty. Reads points only
+/// to compute a mean, and to find the step of the smallest or the greatest value. If the step is not needed, use
+/// [`value`].
 pub(super) fn measure(
     view: &StoreView<'_>,
     rows: &[&SeriesRow],
     selection: Selection,
     attempts: Attempts,
 ) -> Result<Option<Measurement>> {
-    let Some(latest) = rows.iter().map(|row| &row.last).max_by_key(|last| (last.observed_at, last.stamp))
-    else {
+    let Some((latest, value)) = latest(rows).zip(value(view, rows, selection, attempts)?) else {
         return Ok(None);
     };
-    let finite = |of: fn(&SeriesRow) -> Option<&MetricValue>| rows.iter().filter_map(move |row| of(row));
-    let value = match selection {
-        Selection::Latest => Some(latest.value.clone()),
-        Selection::Max => finite(|row| row.max.as_ref()).max_by(|a, b| a.compare(b)).cloned(),
-        Selection::Min => finite(|row| row.min.as_ref()).min_by(|a, b| a.compare(b)).cloned(),
-        Selection::Mean => {
-            let mut sum = Sum::default();
-            for row in rows {
-                // A series of one point needs no read.
-                if row.count == 1 {
-                    sum.add(&row.last.value);
-                    continue;
-                }
-                view.points(&row.key, attempts)?.iter().for_each(|point| sum.add(&point.value));
-            }
-            sum.mean().map(MetricValue::from)
-        }
+    let step = match extreme(rows, selection) {
+        Some((row, value)) => step_of(view, row, value, attempts)?,
+        None if selection == Selection::Mean => None,
+        None => latest.last.step,
     };
     Ok(Some(Measurement {
-        value: value.unwrap_or_else(|| latest.value.clone()),
-        observed_at: latest.observed_at,
-        step: latest.step,
+        value,
+        observed_at: latest.last.observed_at,
+        step,
         unit: unit(rows),
         has_mixed_units: has_mixed_units(rows),
     }))

@@ -17,6 +17,7 @@ pub mod evidence;
 pub mod group;
 pub mod lineage;
 pub mod metric;
+mod metric_table;
 mod number;
 pub mod provenance;
 pub mod query;

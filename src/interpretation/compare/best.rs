@@ -30,7 +30,7 @@ impl Goal {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct BestRunOptions {
     /// The runs to rank, each given by its ref, its id, its name, or a prefix of its id or name. If empty, all runs of
-    /// `project` are ranked.
+    /// `project` that are not archived are ranked.
     pub runs: Vec<String>,
     /// The ref or name of the project whose runs are ranked if `runs` is empty. If `None`, [`select_best_run`] ranks
     /// the runs of all projects, and `Contexta::select_best_run` ranks the runs of the session's project.
@@ -86,10 +86,18 @@ pub fn select_best_run(store: &Store, metric_key: &str, options: &BestRunOptions
     store.read(|view| rank(view, metric_key, options))
 }
 
-fn candidates(view: &StoreView<'_>, options: &BestRunOptions) -> Result<Vec<RunRow>> {
+/// Returns the runs to rank. Archived runs are left out unless they are named; a note in `notes` has their number.
+fn candidates(view: &StoreView<'_>, options: &BestRunOptions, notes: &mut Vec<Note>) -> Result<Vec<RunRow>> {
     if options.runs.is_empty() {
         let project = options.project.as_deref().map(|asked| view.find_project(asked)).transpose()?;
-        let mut runs = view.runs(project.as_ref())?;
+        let all = view.runs(project.as_ref())?;
+        let (archived, mut runs): (Vec<RunRow>, Vec<RunRow>) =
+            all.into_iter().partition(|run| run.is_archived);
+        if !archived.is_empty() {
+            let message = format!("archived runs that are not ranked: {}", archived.len());
+            let note = Note::new(Severity::Info, "archived_runs_left_out", message);
+            notes.push(note.with("runs", archived.len()));
+        }
         runs.sort_by(|a, b| (a.started_at, &a.run_ref).cmp(&(b.started_at, &b.run_ref)));
         return Ok(runs);
     }
@@ -109,7 +117,7 @@ fn candidates(view: &StoreView<'_>, options: &BestRunOptions) -> Result<Vec<RunR
 fn rank(view: &StoreView<'_>, metric_key: &str, options: &BestRunOptions) -> Result<BestRun> {
     let name = MetricName::parse(metric_key);
     let (mut ranking, mut without, mut notes) = (Vec::new(), Vec::new(), view.notes());
-    for run in candidates(view, options)? {
+    for run in candidates(view, options, &mut notes)? {
         let rows = metric::rows_of(view, &run.run_ref, &name, Attempts::Newest)?;
         let answering = metric::answering(&rows, &name, options.stage_name.as_deref());
         match metric::measure(view, &answering, options.selection, Attempts::Newest)? {

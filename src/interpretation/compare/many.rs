@@ -1,12 +1,12 @@
 //! Comparison of several runs.
 
 use crate::contract::{MetricValue, RunRef};
-use crate::interpretation::baseline::{BaselineDifference, DifferenceNotes};
-use crate::interpretation::compare::metrics::{Metrics, metrics_of};
+use crate::interpretation::baseline::{BaselineDifference, DifferenceNotes, difference_of};
 use crate::interpretation::compare::two::ComparePolicy;
 use crate::interpretation::error::{Error, Result};
 use crate::interpretation::evidence::{CompletenessNote, EvidenceLink, unique};
 use crate::interpretation::metric;
+use crate::interpretation::metric_table::{Metrics, metrics_of};
 use crate::interpretation::query::snapshot::{Outline, outline};
 use crate::store::{Attempts, Note, RunRow, Store, StoreView};
 use std::collections::BTreeSet;
@@ -112,7 +112,8 @@ fn outlines_of(view: &StoreView<'_>, asked: &Asked<'_>) -> Result<(Vec<Outline>,
 
 fn compare(view: &StoreView<'_>, asked: &Asked<'_>, policy: &ComparePolicy) -> Result<MultiRunComparison> {
     let (outlines, baseline) = outlines_of(view, asked)?;
-    let metrics = outlines.iter().map(|outline| metrics_of(view, outline, policy.metric_selection));
+    let metrics_of = |of: &Outline| metrics_of(view, &of.metrics, &of.stages, policy.metric_selection);
+    let metrics = outlines.iter().map(metrics_of);
     let metrics: Vec<Metrics> = metrics.collect::<Result<_>>()?;
     let keys: BTreeSet<&(Option<String>, String)> = metrics.iter().flat_map(Metrics::keys).collect();
     let row = |(stage_name, metric_key): &(Option<String>, String)| {
@@ -192,13 +193,4 @@ fn compare(view: &StoreView<'_>, asked: &Asked<'_>, policy: &ComparePolicy) -> R
         notes,
         runs: outlines.into_iter().map(|outline| outline.run).collect(),
     })
-}
-
-/// Returns the difference of a metric of a run from the baseline; `None` if one of them does not have the metric.
-fn difference_of(
-    key: &(Option<String>, String),
-    run: &Metrics,
-    baseline: &Metrics,
-) -> Option<BaselineDifference> {
-    Some(BaselineDifference::of(key.clone(), run.get(key)?.clone(), baseline.get(key)?.clone()))
 }

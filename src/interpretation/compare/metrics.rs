@@ -1,13 +1,11 @@
-//! The metrics of a run by stage, each represented by one value, and their differences between two runs.
+//! The differences of the metrics of two runs.
 
 use crate::contract::MetricValue;
-use crate::contract::nfc::nfc;
-use crate::interpretation::error::Result;
 use crate::interpretation::evidence::CompletenessNote;
-use crate::interpretation::metric::{self, Measurement, Selection};
+use crate::interpretation::metric::Measurement;
+use crate::interpretation::metric_table::Metrics;
 use crate::interpretation::number::{difference, ratio};
-use crate::interpretation::query::snapshot::Outline;
-use crate::store::{Attempts, Note, SeriesRow, Severity, StoreView};
+use crate::store::{Note, Severity};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A metric that differs between two runs, or that only one of the runs has.
@@ -32,44 +30,6 @@ pub struct MetricDelta {
     pub completeness_notes: Vec<CompletenessNote>,
     /// Notes on values that are compared although they were measured at different steps or in different units.
     pub notes: Vec<Note>,
-}
-
-/// The metrics of a run. The key consists of the name of the stage, which is `None` outside any stage, and the name
-/// of the metric.
-pub(super) type Metrics = BTreeMap<(Option<String>, String), Measurement>;
-
-/// Returns the names of the stages of a run. If several stages have the same name, only the first of the stages gets
-/// this name. Each other stage gets the last component of its ref as its name.
-pub(super) fn stage_names(outline: &Outline) -> Vec<String> {
-    let mut seen = BTreeSet::new();
-    let name = |stage: &crate::store::StageRow| {
-        let name = nfc(&stage.name).into_owned();
-        let name = if seen.contains(&name) { stage.stage_ref.last_component().to_owned() } else { name };
-        seen.insert(name.clone());
-        name
-    };
-    outline.stages.iter().map(name).collect()
-}
-
-/// Reads the value of each metric of a run.
-pub(super) fn metrics_of(view: &StoreView<'_>, outline: &Outline, selection: Selection) -> Result<Metrics> {
-    let names = stage_names(outline);
-    let name_of = |row: &SeriesRow| {
-        let at = outline.stages.iter().position(|s| Some(&s.stage_ref) == row.key.stage_ref.as_ref());
-        // A stage whose start is not in the log has no row.
-        at.and_then(|at| names.get(at).cloned()).or_else(|| row.stage_name.clone())
-    };
-    let mut groups: BTreeMap<(Option<String>, String), Vec<&SeriesRow>> = BTreeMap::new();
-    for row in metric::of_places(&outline.metrics) {
-        groups.entry((name_of(row), metric::name_of_whole(&row.key))).or_default().push(row);
-    }
-    let mut metrics = Metrics::new();
-    for (key, rows) in groups {
-        if let Some(measured) = metric::measure(view, &rows, selection, Attempts::Newest)? {
-            metrics.insert(key, measured);
-        }
-    }
-    Ok(metrics)
 }
 
 /// Returns the differences of the metrics of two runs in one stage, or outside any stage, ordered by metric. Equal values

@@ -6,11 +6,12 @@
 
 use crate::contract::{EnvironmentSnapshot, MetricValue, ProvenanceRecord, StageRef, Value};
 use crate::interpretation::compare::artifacts::{ArtifactChange, artifact_changes};
-use crate::interpretation::compare::metrics::{MetricDelta, deltas, metrics_of, stage_names};
+use crate::interpretation::compare::metrics::{MetricDelta, deltas};
 use crate::interpretation::direction::Directions;
 use crate::interpretation::error::Result;
 use crate::interpretation::evidence::{CompletenessNote, EvidenceLink, unique};
 use crate::interpretation::metric::Selection;
+use crate::interpretation::metric_table::{metrics_of, stage_names};
 use crate::interpretation::provenance::environment::{EnvironmentDiff, diff_of};
 use crate::interpretation::query::snapshot::{Outline, outline};
 use crate::store::{Attempts, Note, RunRow, Severity, StageRow, Store, StoreView};
@@ -144,9 +145,8 @@ pub(in crate::interpretation) fn compare(
 ) -> Result<RunComparison> {
     let left = outline(view, left, Attempts::Newest)?;
     let right = outline(view, right, Attempts::Newest)?;
-    let selection = policy.metric_selection;
-    let (left_metrics, right_metrics) =
-        (metrics_of(view, &left, selection)?, metrics_of(view, &right, selection)?);
+    let metrics_of = |of: &Outline| metrics_of(view, &of.metrics, &of.stages, policy.metric_selection);
+    let (left_metrics, right_metrics) = (metrics_of(&left)?, metrics_of(&right)?);
     let metrics_in =
         |stage: Option<&str>| deltas(&left_metrics, &right_metrics, stage, policy.include_unchanged_metrics);
     let (lefts, rights) = (stages_by_name(&left), stages_by_name(&right));
@@ -206,7 +206,7 @@ fn changed<T: PartialEq>(left: &Option<T>, right: &Option<T>) -> Option<bool> {
 }
 
 fn stages_by_name(outline: &Outline) -> BTreeMap<String, &StageRow> {
-    stage_names(outline).into_iter().zip(&outline.stages).collect()
+    stage_names(&outline.stages).into_iter().zip(&outline.stages).collect()
 }
 
 fn stage_comparison(

@@ -7,6 +7,7 @@ use crate::interpretation::metric::{self, MetricName};
 use crate::interpretation::statistics::Statistics;
 use crate::store::{Attempts, Note, RunRow, SeriesPoint, SeriesRow, Severity, StoreView};
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 /// The greatest number of values that are in memory while the curve of a group is computed.
 const VALUES_MAX: usize = 1 << 21;
@@ -98,22 +99,25 @@ impl Curves<'_> {
         run: &RunRow,
         notes: &mut Vec<Note>,
     ) -> Result<BTreeMap<i64, MetricValue>> {
-        let points = with_series(view, run, (self.name, self.stage), |rows| {
-            Ok(metric::points_of(view, rows, Attempts::Newest)?)
+        let (points, joined) = with_series(view, run, (self.name, self.stage), |rows| {
+            let labels: Vec<String> = rows.iter().map(|row| row.label()).collect();
+            Ok((metric::points_of(view, rows, Attempts::Newest)?, labels))
         })?;
         let has_steps = points.iter().any(|point| point.step.is_some());
-        let (mut last, mut left_out) = (BTreeMap::new(), 0);
-        for (position, SeriesPoint { step, value, .. }) in points.into_iter().enumerate() {
-            let step = step.or_else(|| if has_steps { None } else { i64::try_from(position).ok() });
-            match step {
-                Some(step) => drop(last.insert(self.ranges.index(step), value)),
-                None => left_out += 1,
-            }
-        }
+        let (last, left_out) = self.last_values(points, has_steps);
         let mut add = |code, message: String| {
             let note = Note::new(Severity::Warning, code, message);
             notes.push(note.with("run", &run.run_ref).with("metric", &self.name.text));
         };
+        if joined.len() > 1 {
+            let message = format!(
+                "the curve of {} in {} contains the points of several series: {}",
+                self.name.text,
+                run.run_ref,
+                joined.join(", ")
+            );
+            add("step_series_joined", message);
+        }
         if left_out > 0 {
             let message = format!(
                 "{left_out} points of {} in {} have no step; they are not part of the curve",
@@ -137,5 +141,29 @@ impl Curves<'_> {
             add("metric_not_finite", message);
         }
         Ok(last)
+    }
+
+    /// Returns the last value in each range of steps, and the number of points without a step. The last value is the
+    /// value with the greatest step, and the latest of several values with this step. If `has_steps` is `false`, the
+    /// positions of the points are used as steps.
+    fn last_values(&self, points: Vec<SeriesPoint>, has_steps: bool) -> (BTreeMap<i64, MetricValue>, usize) {
+        let (mut last, mut left_out) = (BTreeMap::new(), 0);
+        for (position, point) in points.into_iter().enumerate() {
+            let step = point.step.or_else(|| if has_steps { None } else { i64::try_from(position).ok() });
+            let Some(step) = step else {
+                left_out += 1;
+                continue;
+            };
+            // The points of several series are ordered by time, so a later point can have a lower step.
+            let order = (step, point.observed_at, point.stamp);
+            match last.entry(self.ranges.index(step)) {
+                Entry::Vacant(entry) => drop(entry.insert((order, point.value))),
+                Entry::Occupied(mut entry) if entry.get().0 < order => {
+                    drop(entry.insert((order, point.value)));
+                }
+                Entry::Occupied(_) => {}
+            }
+        }
+        (last.into_iter().map(|(range, (_, value))| (range, value)).collect(), left_out)
     }
 }

@@ -29,8 +29,7 @@ impl Facts for RunFacts<'_> {
                 return Ok(first.map(|point| point.value.clone()));
             }
         };
-        let measured = metric::measure(self.view, &answering, selection, Attempts::Newest)?;
-        Ok(measured.map(|measured| measured.value))
+        metric::value(self.view, &answering, selection, Attempts::Newest)
     }
 
     fn param(&self, name: &str) -> Option<Fact> {

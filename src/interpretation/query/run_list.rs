@@ -1,7 +1,8 @@
 //! Lists of runs: filtered, sorted, and divided into pages.
 
+use crate::contract::nfc::nfc;
 use crate::contract::{ProjectRef, RunRef};
-use crate::interpretation::baseline::{BaselineDifference, DifferenceNotes, LastValues};
+use crate::interpretation::baseline::{BaselineDifference, DifferenceNotes, differences, last_values};
 use crate::interpretation::error::Result;
 use crate::interpretation::metric::{self, Measurement, MetricName, Selection};
 use crate::interpretation::query::condition::MetricCondition;
@@ -80,10 +81,11 @@ pub fn list_runs(store: &Store, query: &RunListQuery) -> Result<RunList> {
 /// Sets the differences of the metrics of a list from those of the baseline run.
 fn subtract(view: &StoreView<'_>, asked: &str, list: &mut RunList) -> Result<()> {
     let baseline = view.find_run(asked)?;
-    let from = LastValues::of(view, &view.series_of(&baseline.run_ref)?)?;
+    let from = last_values(view, &baseline.run_ref, &view.series_of(&baseline.run_ref)?)?;
     let mut differing = DifferenceNotes::default();
     for summary in &mut list.runs {
-        summary.differences = LastValues::of(view, &summary.metrics)?.minus(&from);
+        let own = last_values(view, &summary.run.run_ref, &summary.metrics)?;
+        summary.differences = differences(&own, &from);
         let run = summary.run.run_ref.as_str();
         summary.differences.iter().for_each(|found| differing.add(run, found));
     }
@@ -155,7 +157,7 @@ fn page_of_rows(
 fn fulfilling(view: &StoreView<'_>, query: &RunListQuery, mut rows: Rows) -> Result<Rows> {
     rows.retain(|(run, _)| {
         query.status.as_ref().is_none_or(|status| run.shown_status() == status)
-            && query.tags.iter().all(|(name, value)| run.tags.get(name) == Some(value))
+            && query.tags.iter().all(|(name, value)| has_tag(run, name, value))
             && query.time_range.contains(run.started_at)
             && query.archived.selects(run)
             && (run.is_starred || !query.only_starred)
@@ -179,6 +181,11 @@ fn fulfilling(view: &StoreView<'_>, query: &RunListQuery, mut rows: Rows) -> Res
         rows = fulfilling;
     }
     Ok(rows)
+}
+
+/// Returns `true` if a run has a tag with this name and value. Texts are compared in the composed form (NFC).
+fn has_tag(run: &RunRow, name: &str, value: &str) -> bool {
+    run.tags.iter().any(|(own, of)| nfc(own) == nfc(name) && nfc(of) == nfc(value))
 }
 
 fn fulfils(view: &StoreView<'_>, run: &RunRef, condition: &MetricCondition) -> Result<bool> {

@@ -50,7 +50,8 @@ pub fn artifact_size_trend(
     policy: &TrendPolicy,
 ) -> Result<ArtifactSizeTrend> {
     store.read(|view| {
-        let (runs, project_name) = window(view, query, policy)?;
+        let mut notes = view.notes();
+        let (runs, project_name) = window(view, query, policy, &mut notes)?;
         let (mut points, mut completeness_notes) = (Vec::new(), Vec::new());
         for run in runs {
             let mut artifacts = view.artifacts(Some(&run.run_ref))?;
@@ -81,6 +82,6 @@ pub fn artifact_size_trend(
             }
         }
         let artifact_kind = artifact_kind.to_owned();
-        Ok(ArtifactSizeTrend { artifact_kind, project_name, points, completeness_notes, notes: view.notes() })
+        Ok(ArtifactSizeTrend { artifact_kind, project_name, points, completeness_notes, notes })
     })
 }

@@ -48,7 +48,8 @@ pub fn stage_duration_trend(
     policy: &TrendPolicy,
 ) -> Result<DurationTrend> {
     store.read(|view| {
-        let (runs, project_name) = window(view, query, policy)?;
+        let mut notes = view.notes();
+        let (runs, project_name) = window(view, query, policy, &mut notes)?;
         let (mut points, mut completeness_notes) = (Vec::new(), Vec::new());
         for run in runs {
             let stages = view.stages(&run.run_ref)?;
@@ -79,6 +80,6 @@ pub fn stage_duration_trend(
             }
         }
         let stage_name = stage_name.to_owned();
-        Ok(DurationTrend { stage_name, project_name, points, completeness_notes, notes: view.notes() })
+        Ok(DurationTrend { stage_name, project_name, points, completeness_notes, notes })
     })
 }

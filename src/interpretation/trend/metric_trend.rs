@@ -1,13 +1,13 @@
 //! The value of a metric over runs.
 
-use crate::contract::{RunRef, Value};
+use crate::contract::{MetricValue, RunRef, Value};
 use crate::interpretation::baseline::{BaselineDifference, DifferenceNotes};
 use crate::interpretation::error::Result;
 use crate::interpretation::evidence::CompletenessNote;
 use crate::interpretation::metric::{self, Measurement, MetricName};
 use crate::interpretation::query::RunListQuery;
 use crate::interpretation::trend::population::{TrendPolicy, window};
-use crate::store::{Attempts, Note, RunRow, Severity, Store, StoreView};
+use crate::store::{self, Attempts, Note, RunRow, SeriesRow, Severity, Store, StoreView};
 use std::collections::BTreeSet;
 
 /// The value of a metric over runs.
@@ -64,14 +64,15 @@ pub(in crate::interpretation) fn trend_in(
     query: &RunListQuery,
     policy: &TrendPolicy,
 ) -> Result<MetricTrend> {
-    let (runs, project_name) = window(view, query, policy)?;
+    let mut notes = view.notes();
+    let (runs, project_name) = window(view, query, policy, &mut notes)?;
     let mut trend = MetricTrend {
         metric_key: metric_key.to_owned(),
         project_name,
         points: Vec::new(),
         baseline: None,
         completeness_notes: Vec::new(),
-        notes: view.notes(),
+        notes,
     };
     let name = MetricName::parse(metric_key);
     for run in runs {
@@ -89,13 +90,13 @@ pub(in crate::interpretation) fn trend_in(
             }
         }
     }
-    let units: BTreeSet<&String> = trend.points.iter().filter_map(|p| p.measured.unit.as_ref()).collect();
+    let unit = |point: &TrendPoint| point.measured.unit.clone().unwrap_or_else(|| "no unit".to_owned());
+    let units: BTreeSet<String> = trend.points.iter().map(unit).collect();
     if units.len() > 1 {
-        let units = Vec::from_iter(units.into_iter().map(String::as_str)).join(", ");
+        let units = Vec::from_iter(units).join(", ");
         let message = format!("the runs measured {metric_key} in different units: {units}");
-        trend
-            .notes
-            .push(Note::new(Severity::Warning, "metric_units_differ", message).with("metric", metric_key));
+        let note = Note::new(Severity::Warning, "metric_units_differ", message);
+        trend.notes.push(note.with("metric", metric_key));
     }
     if let Some(asked) = &query.baseline {
         subtract(view, asked, &mut trend, (&name, stage), policy)?;
@@ -148,10 +149,38 @@ pub(in crate::interpretation) fn value_of(
     policy: &TrendPolicy,
     notes: &mut Vec<Note>,
 ) -> Result<Option<Measurement>> {
+    with_series(view, run, (name, stage), notes, |rows| {
+        metric::measure(view, rows, policy.metric_aggregation, Attempts::Newest)
+    })
+}
+
+/// Returns the value that represents a metric of a run, without its step, like [`value_of`]. Reads points only to
+/// compute a mean.
+pub(in crate::interpretation) fn number_of(
+    view: &StoreView<'_>,
+    run: &RunRow,
+    name: &MetricName,
+    stage: Option<&str>,
+    policy: &TrendPolicy,
+    notes: &mut Vec<Note>,
+) -> Result<Option<MetricValue>> {
+    with_series(view, run, (name, stage), notes, |rows| {
+        metric::value(view, rows, policy.metric_aggregation, Attempts::Newest)
+    })
+}
+
+/// Calls `read` with the series to which a metric of a run refers. Adds notes on series that are not comparable.
+fn with_series<T>(
+    view: &StoreView<'_>,
+    run: &RunRow,
+    (name, stage): (&MetricName, Option<&str>),
+    notes: &mut Vec<Note>,
+    read: impl FnOnce(&[&SeriesRow]) -> store::Result<T>,
+) -> Result<T> {
     let rows = metric::rows_of(view, &run.run_ref, name, Attempts::Newest)?;
     let answering = metric::answering(&rows, name, stage);
     notes.extend(metric::mixture_notes(&name.text, run.run_ref.as_str(), &answering));
-    Ok(metric::measure(view, &answering, policy.metric_aggregation, Attempts::Newest)?)
+    Ok(read(&answering)?)
 }
 
 /// Adds the run and the stage to a note.

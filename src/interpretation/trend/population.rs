@@ -4,7 +4,7 @@ use crate::interpretation::error::Result;
 use crate::interpretation::metric::Selection;
 use crate::interpretation::query::RunListQuery;
 use crate::interpretation::query::run_list::{page_of, project_of};
-use crate::store::{RunRow, StoreView};
+use crate::store::{Note, RunRow, Severity, StoreView};
 use std::collections::BTreeSet;
 
 /// The settings of trends.
@@ -25,14 +25,22 @@ impl Default for TrendPolicy {
 }
 
 /// Returns the runs of a trend and the project of the answer. The runs are the most recently started ones that the
-/// query selects, in the order of the query.
+/// query selects, in the order of the query. Adds a note if the query selects more runs.
 pub(super) fn window(
     view: &StoreView<'_>,
     query: &RunListQuery,
     policy: &TrendPolicy,
+    notes: &mut Vec<Note>,
 ) -> Result<(Vec<RunRow>, Option<String>)> {
     let (mut runs, _) = page_of(view, query)?;
     if runs.len() > policy.window_runs {
+        let (shown, selected) = (policy.window_runs, runs.len());
+        let message = format!(
+            "the trend contains the {shown} runs that started last of the {selected} runs that the query selects; \
+             the setting interpretation.trend.default_window_runs sets the greatest number"
+        );
+        let note = Note::new(Severity::Info, "trend_window", message);
+        notes.push(note.with("runs", shown).with("selected", selected));
         let mut by_start: Vec<_> = runs.iter().map(|run| (run.started_at, run.run_ref.clone())).collect();
         by_start.sort();
         let recent = by_start.into_iter().rev().take(policy.window_runs).map(|(_, run)| run);

@@ -2,10 +2,12 @@
 //!
 //! - A comparison of a field without a value is false. This also applies to `!=` and `!~`.
 //! - Values of different types are unequal: `!=` is true, every other comparison is false.
+//! - Texts are compared in the composed form (NFC), so texts that look the same are equal.
 //! - Numbers are compared without rounding. NaN is unequal to every number.
 //! - A date stands for a whole day: `=` is true for times during the day, `<` for earlier times, and `>` for later
 //!   times.
 
+use crate::contract::nfc::nfc;
 use crate::contract::{MetricValue, Timestamp};
 use crate::interpretation::query::filter::ast::{Expr, Field, Literal, Operator};
 use crate::interpretation::query::filter::facts::{Fact, Facts};
@@ -73,11 +75,14 @@ fn compares(value: &Fact, operator: Operator, literal: &Literal) -> bool {
         (Fact::Number(value), Literal::Number(literal)) => {
             operator.comparison().is_some_and(|comparison| comparison.holds(value, literal))
         }
-        (Fact::Text(value), Literal::Text(pattern)) => match operator {
-            Operator::Matches => matches(value, pattern),
-            Operator::MatchesNot => !matches(value, pattern),
-            operator => accepts(operator, value.as_str().cmp(pattern)),
-        },
+        (Fact::Text(value), Literal::Text(pattern)) => {
+            let (value, pattern) = (nfc(value), nfc(pattern));
+            match operator {
+                Operator::Matches => matches(&value, &pattern),
+                Operator::MatchesNot => !matches(&value, &pattern),
+                operator => accepts(operator, value.cmp(&pattern)),
+            }
+        }
         (Fact::Bool(value), Literal::Bool(literal)) if value == literal => operator == Operator::Equal,
         (Fact::Time(value), Literal::Time(first, last)) => accepts(operator, order(value, first, last)),
         _ => operator == Operator::NotEqual,
