@@ -122,7 +122,7 @@ fn questions(table: &mut Table, runs: usize) {
     population.limit = Some(POPULATION);
     let baseline = AnomalyQuery { baseline: Some(population), ..AnomalyQuery::default() };
     measure(table, &named("anomalies of one run against 1,000"), milliseconds(10), || {
-        contexta.detect_anomalies_in_run(&format!("r{}", runs - 1), &baseline).unwrap();
+        contexta.detect_anomalies_in_run(format!("r{}", runs - 1), &baseline).unwrap();
     });
 }
 
