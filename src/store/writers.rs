@@ -15,6 +15,9 @@ use std::collections::BTreeMap;
 /// The status that answers show instead of `open` for an interrupted writer, stage or run.
 pub(super) const INTERRUPTED: &str = "interrupted";
 
+/// The greatest number of entries that are read to find the start of the first commit of a process.
+const COMMIT_ENTRIES_MAX: u64 = 256;
+
 /// A writer of a run: a process that captures the run, or has captured it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -246,20 +249,30 @@ impl StoreView<'_> {
         if owner.is_none_or(|owner| owner.id() == process) {
             return Ok(self.whole.last_time_of(stream).unwrap_or(0));
         }
-        // Another process has continued the stream. Its first entry there is the fact about the process.
         let mut is_behind_process = false;
         for version in self.whole.versions_of(STREAM_PROCESSES, &stream.0)? {
             let id = process_of(&version).map(|process| process.id());
             if id == Some(process) {
                 is_behind_process = true;
             } else if is_behind_process {
-                let before = version.stamp.seq.0.saturating_sub(1);
-                let entries = self.whole.entries(&[Position { stream, seq: Seq(before) }])?;
-                let entry = entries.into_iter().next().flatten();
-                return Ok(entry.map_or(0, |entry| entry.stamp.time));
+                return self.time_before_continuation(version.stamp);
             }
         }
         Ok(0)
+    }
+
+    /// Returns the time of the last entry before another process continued a stream; 0 if it is not known. `introduced`
+    /// is the stamp of the fact about the other process. A process appends this fact after its first commit, and the
+    /// times of the entries of a commit differ by one nanosecond each.
+    fn time_before_continuation(&self, introduced: Stamp) -> Result<u64> {
+        let first = introduced.seq.0.saturating_sub(COMMIT_ENTRIES_MAX).max(1);
+        let position = |seq| Position { stream: introduced.stream, seq: Seq(seq) };
+        let positions: Vec<Position> = (first..introduced.seq.0).rev().map(position).collect();
+        let entries = self.whole.entries(&positions)?;
+        let times: Vec<u64> = entries.into_iter().flatten().map(|entry| entry.stamp.time).collect();
+        let is_start_of_commit = |pair: &[u64]| matches!(pair, [later, earlier] if earlier + 1 < *later);
+        let before = times.windows(2).find(|pair| is_start_of_commit(pair));
+        Ok(before.or(Some(&times)).and_then(|times| times.last()).copied().unwrap_or(0))
     }
 
     /// Returns `true` if a process holds the lock of a stream, or if the lock cannot be tested and the last entry of the
