@@ -137,6 +137,7 @@ const ANSWERED: &[&str] = &[
     "cli report-snapshot markdown",
     "cli run-show json",
     "cli run-show text",
+    "cli replay text",
     "cli runs json",
     "cli runs text",
     "cli search-artifacts json",
