@@ -1,6 +1,7 @@
 //! Answers as of a moment against the answers that were given at that moment.
 
 use contexta::capture::{MetricEmission, RunScope, StageScope};
+use contexta::contract::fact::{Change, Mark};
 use contexta::contract::{MetricValue, Timestamp};
 use contexta::engine::storage::sim::SimDisk;
 use contexta::interpretation::{RecordQuery, RunListQuery};
@@ -31,6 +32,8 @@ enum Action {
     Rename { run: usize, name: usize },
     /// Adds a note.
     Note(usize),
+    /// Sets or removes the star.
+    Star { run: usize, is_set: bool },
     /// Resumes a run from a step.
     Resume { run: usize, from_step: i64 },
     /// Ends the run with success or failure.
@@ -56,6 +59,7 @@ fn action() -> impl Strategy<Value = Action> {
         1 => (run(), 0..3usize).prop_map(|(run, value)| Action::Tag { run, value }),
         1 => (run(), 0..3usize).prop_map(|(run, name)| Action::Rename { run, name }),
         1 => run().prop_map(Action::Note),
+        1 => (run(), any::<bool>()).prop_map(|(run, is_set)| Action::Star { run, is_set }),
         1 => (run(), 0..4i64).prop_map(|(run, from_step)| Action::Resume { run, from_step }),
         2 => (run(), any::<bool>()).prop_map(|(run, is_success)| Action::End { run, is_success }),
         1 => (0..3usize).prop_map(|status| Action::Import { status }),
@@ -107,11 +111,14 @@ impl World {
                 let _ = if *in_stage { stage.event("e", "text") } else { run.event("e", "text") };
             }
             Action::Artifact(run) => self.register(*run),
-            Action::Tag { run, value } => self.change(*run, |run| run.tag("t", &value.to_string())),
-            Action::Rename { run, name } => {
-                self.change(*run, |run| run.rename(["alpha", "beta", "r1"][*name]))
+            Action::Tag { run, value } => {
+                self.annotate(*run, Change::Tag("t".to_owned(), Some(value.to_string())));
             }
-            Action::Note(run) => self.change(*run, |run| run.note("noted")),
+            Action::Rename { run, name } => {
+                self.annotate(*run, Change::Name(["alpha", "beta", "r1"][*name].to_owned()));
+            }
+            Action::Note(run) => self.annotate(*run, Change::Note("noted".to_owned())),
+            Action::Star { run, is_set } => self.annotate(*run, Change::Mark(Mark::Starred, *is_set)),
             Action::Resume { run, from_step } => {
                 if self.started[*run].is_some() {
                     let join = self.process(*run).resume(format!("run:p.r{run}")).unwrap();
@@ -138,9 +145,10 @@ impl World {
         }
     }
 
-    fn change(&self, run: usize, change: impl FnOnce(&RunScope) -> contexta::capture::Result<()>) {
-        if let Some(Started { run, .. }) = &self.started[run] {
-            change(run).unwrap();
+    /// Changes a run that has started. The run may have ended.
+    fn annotate(&self, run: usize, change: Change) {
+        if let Some(Started { run: scope, .. }) = &self.started[run] {
+            self.process(run).annotate_run(scope.run_ref(), change).unwrap();
         }
     }
 

@@ -14,7 +14,7 @@
 //! let mut policy = contexta::interpretation::ComparePolicy::default();
 //! policy.include_unchanged_metrics = true;
 //! let comparison = contexta.compare().with_policy(policy).compare_runs("a", "b")?;
-//! assert_eq!(comparison.metrics.len(), 1);
+//! assert_eq!(comparison.metric_deltas.len(), 1);
 //! # drop(contexta);
 //! # let _ = std::fs::remove_dir_all(dir);
 //! # Ok(())
