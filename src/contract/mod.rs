@@ -56,6 +56,7 @@ pub use models::record::{
 pub use models::run::Run;
 pub use models::sample::SampleObservation;
 pub use models::stage::StageExecution;
+pub(crate) use object::ObjectModel;
 pub use object::{Object, ObjectKind};
 pub use refs::{
     AliasRef, ArtifactRef, BatchRef, DeploymentRef, EnvironmentRef, OperationRef, ProjectRef, ProvenanceRef,

@@ -25,6 +25,15 @@ use crate::contract::validate::check_value;
 use std::fmt;
 use std::str::FromStr;
 
+/// A model whose values are objects of one [`ObjectKind`].
+pub(crate) trait ObjectModel: Sized {
+    /// The kind of the objects.
+    const OBJECT_KIND: ObjectKind;
+
+    /// Returns the model of an object; `None` for an object of another kind.
+    fn of_object(object: Object) -> Option<Self>;
+}
+
 /// Declares the sum type. Each line has the variant, the model, the field with the model's own ref, the kind of the
 /// ref, and the kind's name in interchange files.
 macro_rules! objects {
@@ -130,6 +139,17 @@ macro_rules! objects {
 
         $(impl From<Valid<$model>> for Object {
             fn from(model: Valid<$model>) -> Object { Object::$variant(Box::new(model)) }
+        })*
+
+        $(impl ObjectModel for $model {
+            const OBJECT_KIND: ObjectKind = ObjectKind::$variant;
+
+            fn of_object(object: Object) -> Option<$model> {
+                match object {
+                    Object::$variant(model) => Some(model.into_inner()),
+                    _ => None,
+                }
+            }
         })*
     };
 }

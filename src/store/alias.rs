@@ -23,10 +23,7 @@ pub fn alias_ref(project: &ProjectRef, name: &str) -> crate::contract::Result<Al
 impl StoreView<'_> {
     /// Returns an alias; `None` if the project has no alias with this ref.
     pub fn alias(&self, alias: &AliasRef) -> Result<Option<ArtifactAlias>> {
-        Ok(match self.object(ObjectKind::Alias, alias)? {
-            Some(Object::Alias(alias)) => Some((*alias).into_inner()),
-            _ => None,
-        })
+        self.model(alias)
     }
 
     /// Returns the stamps of all facts about an alias. A new fact that sets the alias lists these stamps as replaced.

@@ -1,7 +1,7 @@
 //! Methods of `StoreView` that list deployments, batches and samples, and the provenance of lineage edges.
 
 use crate::contract::{
-    BatchExecution, BatchRef, DeploymentExecution, Object, ObjectKind, ProjectRef, ProvenanceRecord,
+    BatchExecution, BatchRef, DeploymentExecution, Object, ObjectModel, ProjectRef, ProvenanceRecord,
     ProvenanceRef, RelationRef, RunRef, SampleObservation, StableRef, StageRef,
 };
 use crate::projections::keys;
@@ -21,17 +21,17 @@ fn by_index(index: Option<u64>) -> u64 {
 }
 
 impl StoreView<'_> {
-    /// Returns the objects of a kind whose refs begin with `prefix`.
-    pub(in crate::store) fn listed<T>(
+    /// Returns the objects of one kind that `accepts` accepts and whose refs begin with `prefix`.
+    pub(in crate::store) fn listed<T: ObjectModel>(
         &self,
-        kind: ObjectKind,
         prefix: &[u8],
-        of: impl Fn(Object) -> Option<T>,
+        accepts: impl Fn(&Object) -> bool,
     ) -> Result<Listed<T>> {
         let (mut found, mut notes) = (Vec::new(), Vec::new());
-        for item in self.objects(kind, &String::from_utf8_lossy(prefix))? {
+        for item in self.objects(T::OBJECT_KIND, &String::from_utf8_lossy(prefix))? {
             match item? {
-                ListedObject::Object(object) => found.extend(of(object)),
+                ListedObject::Object(object) if accepts(&object) => found.extend(T::of_object(object)),
+                ListedObject::Object(_) => {}
                 ListedObject::Incomplete(note) => notes.push(note),
             }
         }
@@ -41,12 +41,8 @@ impl StoreView<'_> {
     /// Returns the batches of a run, or of one stage of the run, ordered by stage, position, start and ref.
     pub fn batches(&self, run: &RunRef, stage: Option<&StageRef>) -> Result<Listed<BatchExecution>> {
         let prefix = stage.map_or_else(|| keys::under("batch", run), |stage| keys::under("batch", stage));
-        let batch = |object| match object {
-            Object::Batch(batch) => Some(batch.into_inner()),
-            _ => None,
-        };
-        let (mut batches, notes) = self.listed(ObjectKind::Batch, &prefix, batch)?;
-        batches.sort_by(|a, b| {
+        let (mut batches, notes) = self.listed(&prefix, |_| true)?;
+        batches.sort_by(|a: &BatchExecution, b| {
             let order = |batch: &BatchExecution| {
                 (batch.stage_execution_ref.clone(), by_index(batch.order_index), batch.started_at)
             };
@@ -68,12 +64,10 @@ impl StoreView<'_> {
             (None, Some(stage)) => stage,
             (None, None) => run,
         };
-        let sample = |object| match object {
-            Object::Sample(sample) => Some(sample.into_inner()),
-            _ => None,
-        };
-        let (mut samples, notes) = self.listed(ObjectKind::Sample, &keys::under("sample", parent), sample)?;
-        samples.retain(|sample| batch.is_none() || sample.batch_execution_ref.as_ref() == batch);
+        let (mut samples, notes) = self.listed(&keys::under("sample", parent), |_| true)?;
+        samples.retain(|sample: &SampleObservation| {
+            batch.is_none() || sample.batch_execution_ref.as_ref() == batch
+        });
         samples.sort_by(|a, b| {
             let order = |sample: &SampleObservation| {
                 let batch = sample.batch_execution_ref.clone();
@@ -87,8 +81,8 @@ impl StoreView<'_> {
     /// Returns all deployments, or the deployments of a project, ordered by project, name, position, start and ref.
     pub fn deployments(&self, project: Option<&ProjectRef>) -> Result<Listed<DeploymentExecution>> {
         let prefix = project.map_or_else(|| b"deployment:".to_vec(), |p| keys::under("deployment", p));
-        let (mut deployments, notes) = self.listed(ObjectKind::Deployment, &prefix, deployment)?;
-        deployments.sort_by(|a, b| {
+        let (mut deployments, notes) = self.listed(&prefix, |_| true)?;
+        deployments.sort_by(|a: &DeploymentExecution, b| {
             let order = |d: &DeploymentExecution| {
                 (d.project_ref.clone(), d.deployment_name.clone(), by_index(d.order_index), d.started_at)
             };
@@ -102,8 +96,7 @@ impl StoreView<'_> {
     pub fn deployments_of(&self, subject: &StableRef) -> Result<Vec<DeploymentExecution>> {
         let mut found = Vec::new();
         for own in self.naming(subject, "deployment")? {
-            let object = self.object(ObjectKind::Deployment, &own)?;
-            found.extend(object.and_then(deployment).filter(|d| {
+            found.extend(self.model(&own)?.filter(|d: &DeploymentExecution| {
                 let named =
                     [d.run_ref.as_deref(), d.artifact_ref.as_deref(), d.environment_snapshot_ref.as_deref()];
                 // A later fact about the deployment may name another object.
@@ -121,9 +114,8 @@ impl StoreView<'_> {
     pub fn provenance_of(&self, relation: &RelationRef) -> Result<Vec<ProvenanceRecord>> {
         let mut found = Vec::new();
         for own in self.naming(relation, ProvenanceRef::KIND)? {
-            if let Some(Object::Provenance(record)) = self.object(ObjectKind::Provenance, &own)? {
-                found.extend(Some(record.into_inner()).filter(|record| record.relation_ref == *relation));
-            }
+            let record = self.model(&own)?;
+            found.extend(record.filter(|record: &ProvenanceRecord| record.relation_ref == *relation));
         }
         found.sort_by(|a: &ProvenanceRecord, b| {
             (a.asserted_at, &a.provenance_ref).cmp(&(b.asserted_at, &b.provenance_ref))
@@ -174,12 +166,5 @@ impl StoreView<'_> {
         let mut refs = self.naming_any(subject)?;
         refs.retain(|own| own.kind() == kind);
         Ok(refs)
-    }
-}
-
-fn deployment(object: Object) -> Option<DeploymentExecution> {
-    match object {
-        Object::Deployment(deployment) => Some(deployment.into_inner()),
-        _ => None,
     }
 }

@@ -1,6 +1,6 @@
 //! Methods of `StoreView` that read complete objects of the contract.
 
-use crate::contract::{Fact, Object, ObjectKind, RunRef, StableRef};
+use crate::contract::{Fact, Object, ObjectKind, ObjectModel, RunRef, StableRef};
 use crate::engine::projection::{KeyVersions, TableSpec, VersionsByKey};
 use crate::projections::entry::Captured;
 use crate::projections::keys;
@@ -143,6 +143,11 @@ impl StoreView<'_> {
             Some(table) => Ok(!self.view.versions_of(table, own.as_str().as_bytes())?.is_empty()),
             None => Ok(self.view.rows(FACTS, &keys::of_ref(own))?.next().transpose()?.is_some()),
         }
+    }
+
+    /// Returns the model of one object; `None` in the cases of [`StoreView::object`].
+    pub(super) fn model<T: ObjectModel>(&self, own: &StableRef) -> Result<Option<T>> {
+        Ok(self.object(T::OBJECT_KIND, own)?.and_then(T::of_object))
     }
 
     /// Returns one object; `None` if no fact is about the object, or if its attributes are incomplete or contradictory.

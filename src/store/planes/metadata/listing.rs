@@ -1,6 +1,6 @@
 //! Lists of objects, and their filter.
 
-use crate::contract::{BatchRef, Object, ObjectKind, ProjectRef, RunRef, StableRef, StageRef};
+use crate::contract::{BatchRef, Object, ObjectKind, ObjectModel, ProjectRef, RunRef, StableRef, StageRef};
 use crate::store::error::Result;
 use crate::store::note::Note;
 use crate::store::planes::shared::Planes;
@@ -67,23 +67,19 @@ pub struct Listing<T> {
     pub notes: Vec<Note>,
 }
 
-/// Lists the objects of a kind that the filter accepts, sorted by `key`. `of` returns the model of an object of this
-/// kind.
-pub(super) fn list<T, K: Ord>(
+/// Lists the objects of one kind that the filter accepts, sorted by `key`.
+pub(super) fn list<T: ObjectModel, K: Ord>(
     planes: &Planes,
-    kind: ObjectKind,
     filter: &ListFilter,
-    of: impl Fn(Object) -> Option<T>,
     key: impl Fn(&T) -> K,
 ) -> Result<Listing<T>> {
-    let innermost = match kind {
+    let innermost = match T::OBJECT_KIND {
         ObjectKind::Deployment => filter.project_ref.as_deref(),
         _ => filter.refs().next(),
     };
-    let prefix = format!("{}:{}", kind.ref_kind(), innermost.map_or("", StableRef::value));
-    let wanted = |object: Object| if filter.accepts(&object) { of(object) } else { None };
+    let prefix = format!("{}:{}", T::OBJECT_KIND.ref_kind(), innermost.map_or("", StableRef::value));
     let (mut items, notes) = planes.read(|view| {
-        let (items, mut notes) = view.listed(kind, prefix.as_bytes(), wanted)?;
+        let (items, mut notes) = view.listed(prefix.as_bytes(), |object| filter.accepts(object))?;
         notes.extend(view.notes());
         Ok((items, notes))
     })?;

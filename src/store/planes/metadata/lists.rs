@@ -1,9 +1,8 @@
 //! The lists of the repositories. Objects without a position come after objects with a position.
 
 use crate::contract::{
-    BatchExecution, DeploymentExecution, EnvironmentSnapshot, LineageEdge, Object, ObjectKind,
-    OperationContext, Project, ProvenanceRecord, RelationRef, Run, SampleObservation, StableRef,
-    StageExecution,
+    BatchExecution, DeploymentExecution, EnvironmentSnapshot, LineageEdge, OperationContext, Project,
+    ProvenanceRecord, RelationRef, Run, SampleObservation, StableRef, StageExecution,
 };
 use crate::store::error::Result;
 use crate::store::planes::metadata::listing::{ListFilter, Listing, list};
@@ -12,16 +11,6 @@ use crate::store::planes::metadata::repositories::{
     ProvenanceRepository, RelationRepository, RunRepository, SampleRepository, StageRepository,
 };
 use crate::store::view::StoreView;
-
-/// Returns a function that returns the model of an object of one kind.
-macro_rules! model {
-    ($kind:ident) => {
-        |object| match object {
-            Object::$kind(model) => Some(model.into_inner()),
-            _ => None,
-        }
-    };
-}
 
 /// Returns a sort key. Objects without a position come after objects with a position.
 fn by_index(index: Option<u64>) -> u64 {
@@ -32,7 +21,7 @@ impl ProjectRepository {
     /// Lists all projects, ordered by name and ref.
     pub fn list_projects(&self) -> Result<Listing<Project>> {
         let key = |p: &Project| (p.name.clone(), p.project_ref.clone());
-        list(&self.planes, ObjectKind::Project, &ListFilter::default(), model!(Project), key)
+        list(&self.planes, &ListFilter::default(), key)
     }
 }
 
@@ -40,7 +29,7 @@ impl RunRepository {
     /// Lists runs, ordered by project, start and ref.
     pub fn list_runs(&self, filter: &ListFilter) -> Result<Listing<Run>> {
         let key = |run: &Run| (run.project_ref.clone(), run.started_at, run.run_ref.clone());
-        list(&self.planes, ObjectKind::Run, filter, model!(Run), key)
+        list(&self.planes, filter, key)
     }
 }
 
@@ -52,7 +41,7 @@ impl DeploymentRepository {
             let group = (!of_run).then(|| (d.project_ref.clone(), d.deployment_name.clone()));
             (group, by_index(d.order_index), d.started_at, d.deployment_execution_ref.clone())
         };
-        list(&self.planes, ObjectKind::Deployment, filter, model!(Deployment), key)
+        list(&self.planes, filter, key)
     }
 }
 
@@ -62,7 +51,7 @@ impl StageRepository {
         let key = |s: &StageExecution| {
             (s.run_ref.clone(), by_index(s.order_index), s.started_at, s.stage_execution_ref.clone())
         };
-        list(&self.planes, ObjectKind::Stage, filter, model!(Stage), key)
+        list(&self.planes, filter, key)
     }
 }
 
@@ -73,7 +62,7 @@ impl BatchRepository {
             let place = (b.run_ref.clone(), b.stage_execution_ref.clone());
             (place, by_index(b.order_index), b.started_at, b.batch_execution_ref.clone())
         };
-        list(&self.planes, ObjectKind::Batch, filter, model!(Batch), key)
+        list(&self.planes, filter, key)
     }
 }
 
@@ -86,7 +75,7 @@ impl SampleRepository {
             let place = (s.run_ref.clone(), s.stage_execution_ref.clone(), batch.is_none(), batch);
             (place, s.observed_at, s.sample_observation_ref.clone())
         };
-        list(&self.planes, ObjectKind::Sample, filter, model!(Sample), key)
+        list(&self.planes, filter, key)
     }
 }
 
@@ -99,7 +88,7 @@ impl OperationRepository {
             let place = (o.run_ref.clone(), o.stage_execution_ref.clone(), batch.is_none(), batch);
             (place, o.observed_at, o.operation_context_ref.clone())
         };
-        list(&self.planes, ObjectKind::Operation, filter, model!(Operation), key)
+        list(&self.planes, filter, key)
     }
 }
 
@@ -108,7 +97,7 @@ impl EnvironmentRepository {
     pub fn list_environment_snapshots(&self, filter: &ListFilter) -> Result<Listing<EnvironmentSnapshot>> {
         let key =
             |e: &EnvironmentSnapshot| (e.run_ref.clone(), e.captured_at, e.environment_snapshot_ref.clone());
-        list(&self.planes, ObjectKind::Environment, filter, model!(Environment), key)
+        list(&self.planes, filter, key)
     }
 }
 
@@ -116,7 +105,7 @@ impl RelationRepository {
     /// Lists all relations, ordered by time of recording and ref.
     pub fn list_relations(&self) -> Result<Listing<LineageEdge>> {
         let key = |edge: &LineageEdge| (edge.recorded_at, edge.relation_ref.clone());
-        list(&self.planes, ObjectKind::Relation, &ListFilter::default(), model!(Relation), key)
+        list(&self.planes, &ListFilter::default(), key)
     }
 
     /// Lists the relations whose source or target is `subject`, ordered by time of recording and ref.

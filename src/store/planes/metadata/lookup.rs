@@ -1,18 +1,12 @@
 //! The look-up of objects by their refs.
 
-use crate::contract::{ArtifactRef, Object, ObjectKind, RecordRef, StableRef};
+use crate::contract::{ArtifactRef, ObjectKind, RecordRef, StableRef};
 use crate::projections::keys;
 use crate::projections::metadata::is_by_attribute;
 use crate::projections::tables::{FACTS, OBJECTS, RELATIONS};
 use crate::store::error::Result;
-use crate::store::planes::shared::Planes;
 use crate::store::record_ref::position_of;
 use crate::store::view::StoreView;
-
-/// Returns the object of a kind with this ref; `None` if there is none, or if its required members are not in the log.
-pub(super) fn find(planes: &Planes, kind: ObjectKind, own: &StableRef) -> Result<Option<Object>> {
-    planes.read(|view| view.object(kind, own))
-}
 
 /// Returns `true` if the workspace has a fact about the object, artifact or record with this ref.
 pub(super) fn is_known(view: &StoreView<'_>, own: &StableRef) -> Result<bool> {

@@ -2,19 +2,18 @@
 
 use crate::contract::{
     BatchExecution, BatchRef, DeploymentExecution, DeploymentRef, EnvironmentRef, EnvironmentSnapshot,
-    LineageEdge, Object, ObjectKind, OperationContext, OperationRef, Project, ProjectRef, ProvenanceRecord,
-    ProvenanceRef, RelationRef, Run, RunRef, SampleObservation, SampleRef, StageExecution, StageRef, Valid,
+    LineageEdge, OperationContext, OperationRef, Project, ProjectRef, ProvenanceRecord, ProvenanceRef,
+    RelationRef, Run, RunRef, SampleObservation, SampleRef, StageExecution, StageRef, Valid,
 };
 use crate::store::error::Result;
 use crate::store::planes::error::PlaneError;
-use crate::store::planes::metadata::lookup;
 use crate::store::planes::metadata::put::{MetadataPut, put};
 use crate::store::planes::shared::Planes;
 
-/// Declares the repositories. Each line has the type of the repository, the kind, the model, the ref, and the names of
+/// Declares the repositories. Each line has the type of the repository, the model, the ref, and the names of
 /// the methods.
 macro_rules! repositories {
-    ($($repository:ident of $kind:ident($model:ident, $ref:ident): $put:ident $get:ident $find:ident $exists:ident $what:literal;)*) => {$(
+    ($($repository:ident of $model:ident, $ref:ident: $put:ident $get:ident $find:ident $exists:ident $what:literal;)*) => {$(
         #[doc = concat!("The objects of the kind ", $what, " in a workspace.")]
         #[derive(Debug, Clone)]
         pub struct $repository {
@@ -53,11 +52,7 @@ macro_rules! repositories {
             #[doc = concat!("Returns the ", $what, " with this ref. Returns `None` if there is none, or if a required")]
             /// member is not in the log.
             pub fn $find(&self, own: &$ref) -> Result<Option<$model>> {
-                let found = lookup::find(&self.planes, ObjectKind::$kind, own)?;
-                Ok(found.and_then(|object| match object {
-                    Object::$kind(model) => Some(model.into_inner()),
-                    _ => None,
-                }))
+                self.planes.read(|view| view.model(own))
             }
 
             #[doc = concat!("Returns `true` if the workspace has the ", $what, " with this ref.")]
@@ -69,25 +64,25 @@ macro_rules! repositories {
 }
 
 repositories! {
-    ProjectRepository of Project(Project, ProjectRef):
+    ProjectRepository of Project, ProjectRef:
         put_project get_project find_project exists_project "project";
-    RunRepository of Run(Run, RunRef): put_run get_run find_run exists_run "run";
-    DeploymentRepository of Deployment(DeploymentExecution, DeploymentRef):
+    RunRepository of Run, RunRef: put_run get_run find_run exists_run "run";
+    DeploymentRepository of DeploymentExecution, DeploymentRef:
         put_deployment_execution get_deployment_execution find_deployment_execution exists_deployment_execution
         "deployment";
-    StageRepository of Stage(StageExecution, StageRef):
+    StageRepository of StageExecution, StageRef:
         put_stage_execution get_stage_execution find_stage_execution exists_stage_execution "stage";
-    BatchRepository of Batch(BatchExecution, BatchRef):
+    BatchRepository of BatchExecution, BatchRef:
         put_batch_execution get_batch_execution find_batch_execution exists_batch_execution "batch";
-    SampleRepository of Sample(SampleObservation, SampleRef):
+    SampleRepository of SampleObservation, SampleRef:
         put_sample_observation get_sample_observation find_sample_observation exists_sample_observation "sample";
-    OperationRepository of Operation(OperationContext, OperationRef):
+    OperationRepository of OperationContext, OperationRef:
         put_operation_context get_operation_context find_operation_context exists_operation_context "operation";
-    EnvironmentRepository of Environment(EnvironmentSnapshot, EnvironmentRef):
+    EnvironmentRepository of EnvironmentSnapshot, EnvironmentRef:
         put_environment_snapshot get_environment_snapshot find_environment_snapshot exists_environment_snapshot
         "environment snapshot";
-    RelationRepository of Relation(LineageEdge, RelationRef):
+    RelationRepository of LineageEdge, RelationRef:
         put_relation get_relation find_relation exists_relation "relation";
-    ProvenanceRepository of Provenance(ProvenanceRecord, ProvenanceRef):
+    ProvenanceRepository of ProvenanceRecord, ProvenanceRef:
         put_provenance get_provenance find_provenance exists_provenance "provenance record";
 }

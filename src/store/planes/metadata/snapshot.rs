@@ -1,8 +1,8 @@
 //! The metadata of one run.
 
 use crate::contract::{
-    BatchExecution, DeploymentExecution, EnvironmentSnapshot, LineageEdge, Object, ObjectKind, Project,
-    ProvenanceRecord, Run, RunRef, SampleObservation, StableRef, StageExecution, StageRef,
+    BatchExecution, DeploymentExecution, EnvironmentSnapshot, LineageEdge, Project, ProvenanceRecord, Run,
+    RunRef, SampleObservation, StableRef, StageExecution, StageRef,
 };
 use crate::projections::keys;
 use crate::store::error::Result;
@@ -43,21 +43,12 @@ pub struct MetadataRunSnapshot {
 
 /// Reads the metadata of a run from one view. Error: there is no such run.
 pub(super) fn build(view: &StoreView<'_>, run_ref: &RunRef) -> Result<MetadataRunSnapshot> {
-    let Some(Object::Run(run)) = view.object(ObjectKind::Run, run_ref)? else {
+    let Some(run) = view.model::<Run>(run_ref)? else {
         return Err(PlaneError::ObjectMissing { own: run_ref.clone().into() }.into());
     };
-    let run = run.into_inner();
-    let project = match view.object(ObjectKind::Project, &run.project_ref)? {
-        Some(Object::Project(project)) => Some(project.into_inner()),
-        _ => None,
-    };
-    let stage = |object| match object {
-        Object::Stage(stage) => Some(stage.into_inner()),
-        _ => None,
-    };
-    let (mut stages, mut notes) =
-        view.listed(ObjectKind::Stage, &keys::under(StageRef::KIND, run_ref), stage)?;
-    stages.sort_by_key(|s| (s.order_index.unwrap_or(u64::MAX), s.started_at));
+    let project = view.model(&run.project_ref)?;
+    let (mut stages, mut notes) = view.listed(&keys::under(StageRef::KIND, run_ref), |_| true)?;
+    stages.sort_by_key(|s: &StageExecution| (s.order_index.unwrap_or(u64::MAX), s.started_at));
     let (batches, of_batches) = view.batches(run_ref, None)?;
     let (samples, of_samples) = view.samples(run_ref, None, None)?;
     notes.extend([of_batches, of_samples, view.notes()].concat());
