@@ -9,16 +9,12 @@ use crate::projections::tables::ENDS;
 use crate::store::error::Result;
 use crate::store::note::Note;
 use crate::store::objects::ListedObject;
+use crate::store::order;
 use crate::store::view::StoreView;
 
 /// Objects of one kind, and notes on objects that are not listed because their attributes are incomplete or
 /// contradictory.
 pub type Listed<T> = (Vec<T>, Vec<Note>);
-
-/// Returns a sort key. Objects without a position come after objects with a position.
-fn by_index(index: Option<u64>) -> u64 {
-    index.unwrap_or(u64::MAX)
-}
 
 impl StoreView<'_> {
     /// Returns the objects of one kind that `accepts` accepts and whose refs begin with `prefix`.
@@ -42,12 +38,7 @@ impl StoreView<'_> {
     pub fn batches(&self, run: &RunRef, stage: Option<&StageRef>) -> Result<Listed<BatchExecution>> {
         let prefix = stage.map_or_else(|| keys::under("batch", run), |stage| keys::under("batch", stage));
         let (mut batches, notes) = self.listed(&prefix, |_| true)?;
-        batches.sort_by(|a: &BatchExecution, b| {
-            let order = |batch: &BatchExecution| {
-                (batch.stage_execution_ref.clone(), by_index(batch.order_index), batch.started_at)
-            };
-            order(a).cmp(&order(b)).then_with(|| a.batch_execution_ref.cmp(&b.batch_execution_ref))
-        });
+        batches.sort_by_cached_key(order::batch);
         Ok((batches, notes))
     }
 
@@ -68,13 +59,7 @@ impl StoreView<'_> {
         samples.retain(|sample: &SampleObservation| {
             batch.is_none() || sample.batch_execution_ref.as_ref() == batch
         });
-        samples.sort_by(|a, b| {
-            let order = |sample: &SampleObservation| {
-                let batch = sample.batch_execution_ref.clone();
-                (sample.stage_execution_ref.clone(), batch.is_none(), batch, sample.observed_at)
-            };
-            order(a).cmp(&order(b)).then_with(|| a.sample_observation_ref.cmp(&b.sample_observation_ref))
-        });
+        samples.sort_by_cached_key(order::sample);
         Ok((samples, notes))
     }
 
@@ -82,12 +67,7 @@ impl StoreView<'_> {
     pub fn deployments(&self, project: Option<&ProjectRef>) -> Result<Listed<DeploymentExecution>> {
         let prefix = project.map_or_else(|| b"deployment:".to_vec(), |p| keys::under("deployment", p));
         let (mut deployments, notes) = self.listed(&prefix, |_| true)?;
-        deployments.sort_by(|a: &DeploymentExecution, b| {
-            let order = |d: &DeploymentExecution| {
-                (d.project_ref.clone(), d.deployment_name.clone(), by_index(d.order_index), d.started_at)
-            };
-            order(a).cmp(&order(b)).then_with(|| a.deployment_execution_ref.cmp(&b.deployment_execution_ref))
-        });
+        deployments.sort_by_cached_key(order::deployment);
         Ok((deployments, notes))
     }
 
@@ -103,10 +83,7 @@ impl StoreView<'_> {
                 named.contains(&Some(subject))
             }));
         }
-        found.sort_by(|a, b| {
-            let order = |d: &DeploymentExecution| (by_index(d.order_index), d.started_at);
-            order(a).cmp(&order(b)).then_with(|| a.deployment_execution_ref.cmp(&b.deployment_execution_ref))
-        });
+        found.sort_by_cached_key(order::deployment_of_subject);
         Ok(found)
     }
 

@@ -26,6 +26,7 @@ pub mod metadata;
 pub mod moment;
 pub mod note;
 pub mod objects;
+mod order;
 mod planes;
 pub mod record_ref;
 pub mod records;

@@ -1,21 +1,17 @@
-//! The lists of the repositories. Objects without a position come after objects with a position.
+//! The lists of the repositories.
 
 use crate::contract::{
     BatchExecution, DeploymentExecution, EnvironmentSnapshot, LineageEdge, OperationContext, Project,
     ProvenanceRecord, RelationRef, Run, SampleObservation, StableRef, StageExecution,
 };
 use crate::store::error::Result;
+use crate::store::order;
 use crate::store::planes::metadata::listing::{ListFilter, Listing, list};
 use crate::store::planes::metadata::repositories::{
     BatchRepository, DeploymentRepository, EnvironmentRepository, OperationRepository, ProjectRepository,
     ProvenanceRepository, RelationRepository, RunRepository, SampleRepository, StageRepository,
 };
 use crate::store::view::StoreView;
-
-/// Returns a sort key. Objects without a position come after objects with a position.
-fn by_index(index: Option<u64>) -> u64 {
-    index.unwrap_or(u64::MAX)
-}
 
 impl ProjectRepository {
     /// Lists all projects, ordered by name and ref.
@@ -36,33 +32,24 @@ impl RunRepository {
 impl DeploymentRepository {
     /// Lists deployments, ordered by project, name, position, start and ref; those of one run by position, start and ref.
     pub fn list_deployment_executions(&self, filter: &ListFilter) -> Result<Listing<DeploymentExecution>> {
-        let of_run = filter.run_ref.is_some();
-        let key = |d: &DeploymentExecution| {
-            let group = (!of_run).then(|| (d.project_ref.clone(), d.deployment_name.clone()));
-            (group, by_index(d.order_index), d.started_at, d.deployment_execution_ref.clone())
-        };
-        list(&self.planes, filter, key)
+        match filter.run_ref {
+            Some(_) => list(&self.planes, filter, order::deployment_of_subject),
+            None => list(&self.planes, filter, order::deployment),
+        }
     }
 }
 
 impl StageRepository {
     /// Lists stages, ordered by run, position, start and ref.
     pub fn list_stage_executions(&self, filter: &ListFilter) -> Result<Listing<StageExecution>> {
-        let key = |s: &StageExecution| {
-            (s.run_ref.clone(), by_index(s.order_index), s.started_at, s.stage_execution_ref.clone())
-        };
-        list(&self.planes, filter, key)
+        list(&self.planes, filter, order::stage)
     }
 }
 
 impl BatchRepository {
     /// Lists batches, ordered by run, stage, position, start and ref.
     pub fn list_batch_executions(&self, filter: &ListFilter) -> Result<Listing<BatchExecution>> {
-        let key = |b: &BatchExecution| {
-            let place = (b.run_ref.clone(), b.stage_execution_ref.clone());
-            (place, by_index(b.order_index), b.started_at, b.batch_execution_ref.clone())
-        };
-        list(&self.planes, filter, key)
+        list(&self.planes, filter, order::batch)
     }
 }
 
@@ -70,12 +57,7 @@ impl SampleRepository {
     /// Lists samples, ordered by run, stage, batch, time of observation and ref. Samples without a batch come last in
     /// their stage.
     pub fn list_sample_observations(&self, filter: &ListFilter) -> Result<Listing<SampleObservation>> {
-        let key = |s: &SampleObservation| {
-            let batch = s.batch_execution_ref.clone();
-            let place = (s.run_ref.clone(), s.stage_execution_ref.clone(), batch.is_none(), batch);
-            (place, s.observed_at, s.sample_observation_ref.clone())
-        };
-        list(&self.planes, filter, key)
+        list(&self.planes, filter, order::sample)
     }
 }
 

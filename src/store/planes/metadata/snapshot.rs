@@ -7,6 +7,7 @@ use crate::contract::{
 use crate::projections::keys;
 use crate::store::error::Result;
 use crate::store::note::Note;
+use crate::store::order;
 use crate::store::planes::error::PlaneError;
 use crate::store::view::StoreView;
 use std::collections::{BTreeMap, BTreeSet};
@@ -48,7 +49,7 @@ pub(super) fn build(view: &StoreView<'_>, run_ref: &RunRef) -> Result<MetadataRu
     };
     let project = view.model(&run.project_ref)?;
     let (mut stages, mut notes) = view.listed(&keys::under(StageRef::KIND, run_ref), |_| true)?;
-    stages.sort_by_key(|s: &StageExecution| (s.order_index.unwrap_or(u64::MAX), s.started_at));
+    stages.sort_by_cached_key(order::stage);
     let (batches, of_batches) = view.batches(run_ref, None)?;
     let (samples, of_samples) = view.samples(run_ref, None, None)?;
     notes.extend([of_batches, of_samples, view.notes()].concat());
