@@ -4,26 +4,20 @@ use crate::contract::fact::{Import, ImportOrigin};
 use crate::contract::{Fact, RecordRef, StableRef};
 use crate::engine::checksum::hex;
 use crate::engine::entry::{Entry, Position, Stamp};
-use crate::engine::projection::{Version, current};
+use crate::engine::projection::current;
 use crate::projections::entry::Captured;
 use crate::projections::keys;
 use crate::projections::tables::{ARTIFACTS, IMPORTED, IMPORTS, OBJECTS, RELATIONS};
 use crate::store::error::Result;
-use crate::store::record_ref::position_of;
 use crate::store::view::StoreView;
 
 impl StoreView<'_> {
     /// Returns the stamps of those facts about an object or artifact that no other fact replaces.
     pub(in crate::store) fn stamps_of(&self, own: &StableRef) -> Result<Vec<Stamp>> {
         let mut stamps = Vec::new();
-        let mut add = |versions: Vec<Version>| {
-            let chosen = current(versions);
-            stamps.extend(
-                chosen.into_iter().flat_map(|c| c.rivals.into_iter().chain([c.version])).map(|v| v.stamp),
-            );
-        };
         for table in [OBJECTS, RELATIONS, ARTIFACTS] {
-            add(self.view.versions_of(table, own.as_str().as_bytes())?);
+            let versions = self.view.versions_of(table, own.as_str().as_bytes())?;
+            stamps.extend(current(versions).into_iter().flat_map(|current| current.stamps()));
         }
         stamps.extend(self.attribute_versions(own)?.stamps());
         stamps.sort();
@@ -66,12 +60,7 @@ impl StoreView<'_> {
         if self.first_imported(&any)?.is_some_and(|first| first < stamp) {
             return Ok(false);
         }
-        let Some((_, position)) = position_of(own) else { return Ok(true) };
-        if !self.view.has_reached(position)? {
-            return Ok(true);
-        }
-        let captured = self.records_at(&[position])?.into_iter().flatten().next();
-        Ok(captured.is_none_or(|record| record.envelope().record_ref != *own))
+        Ok(!self.has_captured_record(own)?)
     }
 
     /// Returns all imports, ordered by id.

@@ -1,7 +1,7 @@
 //! The record plane, and methods of `StoreView` that read events, spans and degraded records. The tables
 //! contain only the positions of the records; the records are read from the log.
 
-use crate::contract::{AnyRecord, RecordType, RunRef, Severity, StageRef};
+use crate::contract::{AnyRecord, RecordRef, RecordType, RunRef, Severity, StageRef};
 use crate::engine::entry::Stamp;
 use crate::engine::entry::{Entry, Position};
 use crate::engine::projection::Point;
@@ -11,7 +11,7 @@ use crate::projections::{keys, series};
 use crate::store::duplicates::without_duplicates;
 use crate::store::error::Result;
 use crate::store::note::Note;
-use crate::store::record_ref::record_at;
+use crate::store::record_ref::{position_of, record_at};
 use crate::store::view::StoreView;
 use crate::store::writers::WriterRow;
 use std::collections::BTreeMap;
@@ -44,6 +44,22 @@ impl StoreView<'_> {
             None => Ok(None),
         };
         self.facts_at(positions)?.into_iter().map(record).collect()
+    }
+
+    /// Returns the record at this position of the log if its ref is `own`, otherwise `None`.
+    pub(super) fn record_with_ref(&self, own: &RecordRef, position: Position) -> Result<Option<AnyRecord>> {
+        // A position that the log has not reached belongs to no record of this workspace.
+        if !self.view.has_reached(position)? {
+            return Ok(None);
+        }
+        let found = self.records_at(&[position])?.into_iter().flatten().next();
+        Ok(found.filter(|record| record.envelope().record_ref == *own))
+    }
+
+    /// Returns `true` if a captured record has this ref.
+    pub(super) fn has_captured_record(&self, own: &RecordRef) -> Result<bool> {
+        let Some((_, position)) = position_of(own) else { return Ok(false) };
+        Ok(self.record_with_ref(own, position)?.is_some())
     }
 
     /// Returns the events, spans and degraded records of a run, ordered by time of observation. Also returns a note for

@@ -142,11 +142,7 @@ fn earlier(view: &StoreView<'_>, own: &RecordRef) -> Result<Option<(AnyRecord, P
     let imported = view.first_imported(&StableRef::from(own))?.map(|stamp| stamp.position());
     let captured = position_of(own).map(|(_, position)| position);
     for position in [captured, imported].into_iter().flatten() {
-        // A position that the log has not reached belongs to no record of this workspace.
-        if view.view.has_reached(position)?
-            && let Some(record) = view.records_at(&[position])?.into_iter().flatten().next()
-            && record.envelope().record_ref == *own
-        {
+        if let Some(record) = view.record_with_ref(own, position)? {
             return Ok(Some((record, position)));
         }
     }
