@@ -50,6 +50,12 @@ pub enum PlaneError {
         /// The reason.
         reason: String,
     },
+    /// There is no replay mode with this name.
+    #[error("there is no replay mode {name:?}")]
+    ReplayModeUnknown {
+        /// The name.
+        name: String,
+    },
     /// A strict replay found damage.
     #[error("the records cannot be replayed completely: {message}{}", and_more(*more))]
     ReplayUnhealthy {
@@ -146,6 +152,7 @@ impl PlaneError {
             | PlaneError::ClaimDiffers { code, .. } => code,
             PlaneError::ObjectMissing { .. } => "metadata_row_not_found",
             PlaneError::ObjectConflict { .. } => "metadata_object_conflict",
+            PlaneError::ReplayModeUnknown { .. } => "record_store_invalid_replay_mode",
             PlaneError::ReplayUnhealthy { .. } => "record_replay_unhealthy_store",
             PlaneError::ArtifactMissing { .. } => "artifact_store_binding_not_found",
             PlaneError::BodyMissing { .. } => "artifact_store_body_not_found",
@@ -171,6 +178,7 @@ impl PlaneError {
                 "use another ref, or supersede the object (`superseding()` of the repository)"
             }
             PlaneError::ScanFilterInvalid { .. } => "correct or leave out this member of the filter",
+            PlaneError::ReplayModeUnknown { .. } => "use the mode `strict`, `tolerant` or `lenient`",
             PlaneError::ReplayUnhealthy { .. } => {
                 "replay with the mode `tolerant` or `lenient`; `contexta verify` lists all damage"
             }

@@ -50,11 +50,8 @@ impl FromStr for ReplayMode {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<ReplayMode> {
-        ReplayMode::ALL.iter().copied().find(|mode| mode.as_str() == text).ok_or_else(|| {
-            let reason = format!("{text:?} is not one of strict, tolerant, lenient");
-            let code = "record_store_invalid_replay_mode";
-            PlaneError::ScanFilterInvalid { code, field: "mode".to_owned(), reason }.into()
-        })
+        let found = ReplayMode::ALL.iter().copied().find(|mode| mode.as_str() == text);
+        found.ok_or_else(|| PlaneError::ReplayModeUnknown { name: text.to_owned() }.into())
     }
 }
 
@@ -171,4 +168,22 @@ fn unreadable(entry: &MalformedRecord) -> Error {
         more: 0,
     }
     .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_hint_of_an_unknown_mode_names_all_modes() {
+        for mode in ReplayMode::ALL {
+            assert_eq!(mode.as_str().parse::<ReplayMode>().unwrap(), *mode);
+        }
+        let Error::Plane(error) = "Strict".parse::<ReplayMode>().unwrap_err() else {
+            panic!("another error")
+        };
+        assert_eq!(error.code(), "record_store_invalid_replay_mode");
+        let hint = error.hint().unwrap();
+        assert!(ReplayMode::ALL.iter().all(|mode| hint.contains(mode.as_str())), "{hint}");
+    }
 }
