@@ -1,12 +1,16 @@
 //! The parts of a workspace that its planes share.
 
-use crate::contract::{Severity, Timestamp};
+use crate::contract::{Fact, Severity, Timestamp};
+use crate::engine::entry::Stamp;
 use crate::engine::log::Durability;
 use crate::engine::projection::Note as EngineNote;
+use crate::engine::repair::{RepairPlan, RepairSite, plan_repair};
 use crate::engine::storage::Storage;
 use crate::engine::{self, TransactionLock};
+use crate::projections::DOMAIN;
+use crate::projections::entry::Captured;
 use crate::store::error::{Error, Result};
-use crate::store::journal::Journal;
+use crate::store::journal::{Journal, Receipt};
 use crate::store::note::Note;
 use crate::store::planes::error::PlaneError;
 use crate::store::view::StoreView;
@@ -81,10 +85,6 @@ impl Planes {
         self.0.journal.storage()
     }
 
-    pub(super) fn dirs(&self) -> &PlaneDirs {
-        &self.0.dirs
-    }
-
     pub(super) fn writes(&self) -> PlaneWrites {
         self.0.writes
     }
@@ -132,6 +132,19 @@ impl Planes {
         let result = write();
         drop(held);
         result
+    }
+
+    /// Appends a fact, which replaces the facts with the stamps `replaces`. The entry is on disk when the method returns.
+    pub(super) fn append(&self, fact: Fact, replaces: Vec<Stamp>) -> Result<Receipt> {
+        let captured = Captured { fact, replaces, origin: None };
+        Ok(self.journal().append_all(&[captured], Durability::Fsync, false)?.0)
+    }
+
+    /// Plans a repair of the log and the tables.
+    pub(super) fn plan_repair(&self) -> Result<RepairPlan> {
+        let PlaneDirs { generations, quarantine, .. } = &self.0.dirs;
+        let site = RepairSite::new(DOMAIN, self.journal().log_dir(), generations, quarantine);
+        Ok(plan_repair(self.storage(), &site)?)
     }
 
     /// Returns an error if `is_allowed` is false. `what` names the plane, and `code` is the code of the error.

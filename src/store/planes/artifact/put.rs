@@ -4,8 +4,6 @@ use crate::contract::json::write::canonical;
 use crate::contract::{ArtifactManifest, ArtifactRef, Canonical, Fact, Valid};
 use crate::engine::checksum::Digest;
 use crate::engine::entry::Stamp;
-use crate::engine::log::Durability;
-use crate::projections::entry::Captured;
 use crate::store::artifacts::ArtifactRow;
 use crate::store::body::StoredBody;
 use crate::store::error::{Error, Result};
@@ -150,9 +148,7 @@ pub(super) fn record(
     body: Digest,
     replaces: Vec<Stamp>,
 ) -> Result<()> {
-    let fact = Fact::Artifact(Box::new(manifest), Some(body.0));
-    let captured = Captured { fact, replaces, origin: None };
-    planes.journal().append_all(&[captured], Durability::Fsync, false)?;
+    planes.append(Fact::Artifact(Box::new(manifest), Some(body.0)), replaces)?;
     Ok(())
 }
 

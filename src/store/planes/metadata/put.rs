@@ -4,8 +4,6 @@ use crate::contract::fact::Ended;
 use crate::contract::json::write::canonical;
 use crate::contract::{Canonical, Fact, Members, Object, RunRef, RunStatus, StableRef, Value};
 use crate::engine::entry::{Position, Stamp};
-use crate::engine::log::Durability;
-use crate::projections::entry::Captured;
 use crate::store::error::Result;
 use crate::store::planes::error::PlaneError;
 use crate::store::planes::metadata::lookup::is_known;
@@ -81,8 +79,7 @@ pub(super) fn put(planes: &Planes, object: Object, supersedes: bool) -> Result<M
 }
 
 fn append(planes: &Planes, fact: Fact, replaces: Vec<Stamp>, change: MetadataChange) -> Result<MetadataPut> {
-    let captured = Captured { fact, replaces, origin: None };
-    let (receipt, _) = planes.journal().append_all(&[captured], Durability::Fsync, false)?;
+    let receipt = planes.append(fact, replaces)?;
     Ok(MetadataPut { change, position: Some(receipt.first.position()) })
 }
 

@@ -1,8 +1,7 @@
 //! Plans of repairs of the metadata, as data.
 
 use crate::contract::StableRef;
-use crate::engine::repair::{RepairPlan as LogRepairPlan, RepairSite, plan_repair};
-use crate::projections::DOMAIN;
+use crate::engine::repair::RepairPlan as LogRepairPlan;
 use crate::store::error::Result;
 use crate::store::planes::metadata::integrity::IntegrityReport;
 use crate::store::planes::shared::Planes;
@@ -64,14 +63,7 @@ pub(super) fn plan(planes: &Planes, report: &IntegrityReport) -> Result<RepairPl
         }
     }
     let is_damaged = actions.iter().any(|action| ["repair_log", "rebuild_projections"].contains(action));
-    let log = if is_damaged {
-        let dirs = planes.dirs();
-        let log = planes.journal().log_dir();
-        let site = RepairSite::new(DOMAIN, log, &dirs.generations, &dirs.quarantine);
-        plan_repair(planes.storage(), &site)?
-    } else {
-        LogRepairPlan::default()
-    };
+    let log = if is_damaged { planes.plan_repair()? } else { LogRepairPlan::default() };
     Ok(RepairPlan { ok: candidates.is_empty(), candidates, actions, log })
 }
 

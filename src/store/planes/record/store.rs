@@ -1,8 +1,7 @@
 //! [`RecordStore`]: the record plane of a workspace.
 
 use crate::contract::AnyRecord;
-use crate::engine::repair::{RepairPlan, RepairSite, plan_repair};
-use crate::projections::DOMAIN;
+use crate::engine::repair::RepairPlan;
 use crate::store::error::Result;
 use crate::store::planes::record::append::{AppendResult, append_all};
 use crate::store::planes::record::export::export_jsonl;
@@ -81,9 +80,6 @@ impl RecordStore {
     /// Returns the plan of a repair of the log and the tables, as data. Its text form describes each step. Changes
     /// nothing.
     pub fn plan_repairs(&self) -> Result<RepairPlan> {
-        let dirs = self.planes.dirs();
-        let log = self.planes.journal().log_dir();
-        let site = RepairSite::new(DOMAIN, log, &dirs.generations, &dirs.quarantine);
-        Ok(plan_repair(self.planes.storage(), &site)?)
+        self.planes.plan_repair()
     }
 }
