@@ -63,6 +63,20 @@ impl fmt::Display for KnownGap {
 }
 
 impl KnownGap {
+    /// Creates a gap without a place and without lost entries.
+    pub(super) fn new(code: &'static str, message: String) -> KnownGap {
+        KnownGap {
+            code,
+            message,
+            stream: None,
+            segment: None,
+            offset: None,
+            len: None,
+            start_sequence: None,
+            end_sequence: None,
+        }
+    }
+
     /// Returns `true` if both values name the same first lost entry.
     pub(super) fn is_same_loss(&self, other: &KnownGap) -> bool {
         self.stream == other.stream
@@ -89,14 +103,10 @@ impl From<&Problem> for KnownGap {
 impl From<&Gap> for KnownGap {
     fn from(gap: &Gap) -> KnownGap {
         KnownGap {
-            code: "log_gap",
-            message: format!("entries are missing: {gap}"),
             stream: Some(gap.stream),
-            segment: None,
-            offset: None,
-            len: None,
             start_sequence: Some(gap.first),
             end_sequence: gap.last,
+            ..KnownGap::new("log_gap", format!("entries are missing: {gap}"))
         }
     }
 }

@@ -85,14 +85,5 @@ pub(super) fn check_integrity(planes: &Planes) -> Result<IntegrityReport> {
 /// Returns the gap for a stream that could not be read.
 fn unchecked(note: &LogNote) -> Option<KnownGap> {
     let LogNote::StreamUnchecked { stream, .. } = note else { return None };
-    Some(KnownGap {
-        code: note.code(),
-        message: note.to_string(),
-        stream: Some(*stream),
-        segment: None,
-        offset: None,
-        len: None,
-        start_sequence: None,
-        end_sequence: None,
-    })
+    Some(KnownGap { stream: Some(*stream), ..KnownGap::new(note.code(), note.to_string()) })
 }

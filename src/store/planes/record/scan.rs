@@ -217,14 +217,11 @@ fn read_entry(entry: Entry) -> Option<Read> {
 
 /// Returns the gap for a record that is in the tables and cannot be read from the log.
 fn unreadable(stamp: Stamp) -> KnownGap {
+    let message = format!("the record at {} cannot be read from the log", stamp.position());
     KnownGap {
-        code: "record_unreadable",
-        message: format!("the record at {} cannot be read from the log", stamp.position()),
         stream: Some(stamp.stream),
-        segment: None,
-        offset: None,
-        len: None,
         start_sequence: Some(stamp.seq),
         end_sequence: Some(stamp.seq),
+        ..KnownGap::new("record_unreadable", message)
     }
 }
