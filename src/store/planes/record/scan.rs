@@ -34,7 +34,6 @@ pub struct RecordScan {
     /// The greatest stamp of an entry in the scan; `None` for all entries of the log.
     last: Option<Stamp>,
     ready: VecDeque<ScanItem>,
-    has_ended: bool,
 }
 
 /// The source of the entries of a scan.
@@ -44,7 +43,7 @@ enum Source {
     Log(Box<OrderedReader>),
     /// The records of one run, by their stamps.
     Run(std::vec::IntoIter<Stamp>),
-    /// No entries: the remaining entries of the log are later than the scan.
+    /// No further entries: the scan has read all its entries, or has returned an error.
     Ended,
 }
 
@@ -73,7 +72,7 @@ impl RecordScan {
             Ok((Source::Run(stamps.into_iter()), gaps.collect(), view.as_of))
         })?;
         let (planes, filter) = (planes.clone(), filter.clone());
-        Ok(RecordScan { planes, filter, source, last, ready, has_ended: false })
+        Ok(RecordScan { planes, filter, source, last, ready })
     }
 
     /// Reads the next entries. Returns `false` at the end.
@@ -83,23 +82,18 @@ impl RecordScan {
             Source::Log(reader) => {
                 let mut read = Vec::new();
                 for _ in 0..BATCH_ENTRIES {
-                    let item = reader.next_item()?;
-                    // The entries are in the order of their stamps.
-                    let is_behind = |last: Stamp| match &item {
-                        Some(Ordered::Entry(entry)) => last < entry.stamp,
-                        _ => false,
-                    };
-                    if self.last.is_some_and(is_behind) {
-                        self.source = Source::Ended;
-                        break;
-                    }
-                    match item {
-                        Some(Ordered::Entry(entry)) => read.extend(read_entry(entry)),
+                    match reader.next_item()? {
                         Some(Ordered::Gap(gap)) => {
                             read.push(Read::Item(ScanItem::Gap(Box::new((&gap).into()))))
                         }
-                        None if read.is_empty() => return Ok(false),
-                        None => break,
+                        Some(Ordered::Entry(entry)) if self.last.is_none_or(|last| entry.stamp <= last) => {
+                            read.extend(read_entry(entry))
+                        }
+                        // The entries are in the order of their stamps, so no later entry belongs to the scan.
+                        Some(Ordered::Entry(_)) | None => {
+                            self.source = Source::Ended;
+                            break;
+                        }
                     }
                 }
                 self.judge(read)?;
@@ -162,12 +156,12 @@ impl Iterator for RecordScan {
     type Item = Result<ScanItem>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.has_ended {
-            return None;
+        let item = self.advance();
+        if item.is_err() {
+            // Nothing is ready, because items are added after all reads have succeeded.
+            self.source = Source::Ended;
         }
-        let item = self.advance().transpose();
-        self.has_ended = !matches!(item, Some(Ok(_)));
-        item
+        item.transpose()
     }
 }
 
