@@ -7,8 +7,9 @@ use crate::engine::log::header::FORMAT_VERSION;
 use crate::store::error::Result;
 use crate::store::note::Note;
 use crate::store::planes::artifact::handle::row;
+use crate::store::planes::artifact::refs::ArtifactRefs;
 use crate::store::planes::artifact::verification::{VerificationRecord, VerificationStatus};
-use crate::store::planes::artifact::verify::Verifications;
+use crate::store::planes::artifact::verify::{Verifications, Verifier};
 use crate::store::planes::shared::Planes;
 use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
@@ -78,13 +79,14 @@ pub(super) fn sweep(planes: &Planes) -> Result<SweepReport> {
 /// Verifies and counts all artifacts, one at a time.
 pub(super) fn inspect(planes: &Planes) -> Result<StoreSummary> {
     let mut summary = StoreSummary { format_version: FORMAT_VERSION, ..StoreSummary::default() };
-    for report in Verifications::new(planes) {
-        let report = report?;
-        let row = row(planes, &report.artifact_ref)?;
+    let mut verifier = Verifier::new(planes);
+    for artifact in ArtifactRefs::new(planes) {
+        let row = row(planes, &artifact?)?;
+        let status = verifier.verify(&row, None)?.status;
         summary.artifact_count += 1;
         summary.total_size_bytes = summary.total_size_bytes.saturating_add(row.size_bytes().unwrap_or(0));
         *summary.kinds.entry(row.manifest.artifact_kind).or_default() += 1;
-        let counter = match report.status {
+        let counter = match status {
             VerificationStatus::Verified => &mut summary.verified_count,
             VerificationStatus::Missing => &mut summary.missing_count,
             VerificationStatus::SizeMismatch | VerificationStatus::HashMismatch => &mut summary.drift_count,

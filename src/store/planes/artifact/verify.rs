@@ -36,13 +36,12 @@ impl Verifier {
     /// Verifies an artifact against its manifest, or against another manifest with the same ref.
     pub(super) fn verify(
         &mut self,
-        artifact: &ArtifactRef,
+        row: &ArtifactRow,
         against: Option<&ArtifactManifest>,
     ) -> Result<VerificationReport> {
-        let row = row(&self.planes, artifact)?;
         let expected = against.unwrap_or(&row.manifest);
         let mut report = VerificationReport {
-            artifact_ref: artifact.clone(),
+            artifact_ref: row.manifest.artifact_ref.clone(),
             status: VerificationStatus::Verified,
             exists: true,
             actual_size_bytes: row.stored_bytes,
@@ -53,8 +52,8 @@ impl Verifier {
             messages: Vec::new(),
         };
         match &row.body {
-            None => self.outside(&row, &mut report)?,
-            Some(digest) => self.inside(&row, digest, &mut report),
+            None => self.outside(row, &mut report)?,
+            Some(digest) => self.inside(row, digest, &mut report),
         }
         Ok(report)
     }
@@ -197,7 +196,8 @@ impl Iterator for Verifications {
 
     fn next(&mut self) -> Option<Self::Item> {
         let artifact = self.refs.next()?;
-        Some(artifact.and_then(|artifact| self.verifier.verify(&artifact, None)))
+        let row = artifact.and_then(|artifact| row(&self.verifier.planes, &artifact));
+        Some(row.and_then(|row| self.verifier.verify(&row, None)))
     }
 }
 
@@ -216,5 +216,5 @@ pub(super) fn verify_one(
         }
         .into());
     }
-    Verifier::new(planes).verify(artifact, against)
+    Verifier::new(planes).verify(&row(planes, artifact)?, against)
 }
