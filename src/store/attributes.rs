@@ -28,7 +28,7 @@ use std::ops::Range;
 
 /// All recorded versions of the attributes of one object. One buffer contains all names, and another buffer all
 /// values, so that a query of many objects does not allocate memory for each version.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct AttributeVersions {
     versions: Vec<AttributeVersion>,
     names: String,
@@ -36,7 +36,7 @@ pub(super) struct AttributeVersions {
 }
 
 /// A version of one attribute. `name` and `value` are ranges in the buffers of [`AttributeVersions`].
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct AttributeVersion {
     name: Range<usize>,
     value: Range<usize>,

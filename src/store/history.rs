@@ -128,10 +128,9 @@ impl StoreView<'_> {
     /// Adds the entries about an object that has one row for each attribute.
     fn add_attributes(&self, subject: &StableRef, entries: &mut Entries) -> Result<()> {
         let malformed = || self.malformed_row(FACTS.name);
-        // Resolving consumes the versions, so they are read twice.
         let versions = self.attribute_versions(subject)?;
-        let (effective, is_by_writers) = self.resolve_with_writers(subject, versions)?;
-        let states = self.attribute_versions(subject)?.states(&effective, is_by_writers);
+        let (effective, is_by_writers) = self.resolve_with_writers(subject, versions.clone())?;
+        let states = versions.states(&effective, is_by_writers);
         for recorded in states.ok_or_else(malformed)? {
             let state = match (recorded.is_effective, recorded.is_conflicting) {
                 (true, _) => ValueState::Effective,
