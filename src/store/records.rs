@@ -4,7 +4,7 @@
 use crate::contract::{AnyRecord, RecordRef, RecordType, RunRef, Severity, StageRef};
 use crate::engine::entry::Stamp;
 use crate::engine::entry::{Entry, Position};
-use crate::engine::projection::Point;
+use crate::engine::projection::{Point, TableSpec};
 use crate::projections::entry::Captured;
 use crate::projections::tables::{RECORDS, SERIES};
 use crate::projections::{keys, series};
@@ -83,12 +83,26 @@ impl StoreView<'_> {
         family: RecordType,
         in_stage: impl Fn(&str) -> bool,
     ) -> Result<Vec<Point>> {
-        let (table, prefix) = match family {
-            RecordType::Metric => (SERIES, keys::series_of(run)),
-            _ => (RECORDS, keys::records_of_family(run, family.as_str())),
-        };
+        match family {
+            RecordType::Metric => self.points_in(SERIES, &keys::series_of(run), (run, family), in_stage),
+            _ => {
+                let prefix = keys::records_of_family(run, family.as_str());
+                self.points_in(RECORDS, &prefix, (run, family), in_stage)
+            }
+        }
+    }
+
+    /// Returns the points of those series of [`SERIES`] or [`RECORDS`] whose keys begin with `prefix`, like
+    /// [`StoreView::record_points`].
+    fn points_in(
+        &self,
+        table: TableSpec,
+        prefix: &[u8],
+        (run, family): (&RunRef, RecordType),
+        in_stage: impl Fn(&str) -> bool,
+    ) -> Result<Vec<Point>> {
         let mut points = Vec::new();
-        for chunk in self.view.chunks(table, &prefix)? {
+        for chunk in self.view.chunks(table, prefix)? {
             let chunk = chunk?;
             // The third part of the keys of both tables is the stage.
             let [_, _, rest] = keys::split(chunk.key()).ok_or_else(|| self.malformed_row(table.name))?;
@@ -96,8 +110,8 @@ impl StoreView<'_> {
                 points.extend(chunk.into_points());
             }
         }
-        let identity = |p: &Point| match family {
-            RecordType::Metric => Some((p.order.stamp, series::decode(p)?.imported_ref)),
+        let identity = |p: &Point| match table {
+            SERIES => Some((p.order.stamp, series::decode(p)?.imported_ref)),
             _ => Some((p.order.stamp, p.value.first_chunk::<8>().copied())),
         };
         without_duplicates(run, family, points, identity)?.ok_or_else(|| self.malformed_row(table.name))
@@ -127,13 +141,8 @@ impl StoreView<'_> {
         let families = [RecordType::Event, RecordType::Metric, RecordType::Span, RecordType::Degraded];
         let mut stamps = Vec::new();
         for family in families {
-            let mut points = Vec::new();
-            for chunk in self.view.chunks(RECORDS, &keys::records_of_family(run, &keys::marked(family)))? {
-                points.extend(chunk?.into_points());
-            }
-            let identity = |p: &Point| Some((p.order.stamp, p.value.first_chunk::<8>().copied()));
-            let points = without_duplicates(run, family, points, identity)?;
-            let points = points.ok_or_else(|| self.malformed_row(RECORDS.name))?;
+            let prefix = keys::records_of_family(run, &keys::marked(family));
+            let points = self.points_in(RECORDS, &prefix, (run, family), |_| true)?;
             stamps.extend(points.iter().map(|point| point.order.stamp));
         }
         stamps.sort_unstable();
