@@ -138,11 +138,10 @@ impl StoreView<'_> {
 
     /// Returns the stamps of the records of a run with a degradation marker, in the order in which they were appended.
     pub fn marked_stamps(&self, run: &RunRef) -> Result<Vec<Stamp>> {
-        let families = [RecordType::Event, RecordType::Metric, RecordType::Span, RecordType::Degraded];
         let mut stamps = Vec::new();
-        for family in families {
-            let prefix = keys::records_of_family(run, &keys::marked(family));
-            let points = self.points_in(RECORDS, &prefix, (run, family), |_| true)?;
+        for family in RecordType::ALL {
+            let prefix = keys::records_of_family(run, &keys::marked(*family));
+            let points = self.points_in(RECORDS, &prefix, (run, *family), |_| true)?;
             stamps.extend(points.iter().map(|point| point.order.stamp));
         }
         stamps.sort_unstable();

@@ -17,8 +17,6 @@ use std::collections::VecDeque;
 
 /// The number of entries that are read and judged at once.
 const BATCH_ENTRIES: usize = 512;
-const FAMILIES: [RecordType; 4] =
-    [RecordType::Event, RecordType::Metric, RecordType::Span, RecordType::Degraded];
 
 /// An iterator over the records that a filter accepts, in the order in which they were appended. It returns the records
 /// that were in the log when the scan began. A record that is in the log several times is returned once.
@@ -58,12 +56,12 @@ impl RecordScan {
     /// Begins a scan. Errors: the filter is invalid, or the log cannot be read.
     pub(super) fn begin(planes: &Planes, filter: &ScanFilter) -> Result<RecordScan> {
         filter.check()?;
-        let families = filter.record_type.map_or_else(|| FAMILIES.to_vec(), |family| vec![family]);
+        let families = filter.record_type.as_ref().map_or(RecordType::ALL, std::slice::from_ref);
         let (source, ready, last) = planes.read(|view| {
             let Some(run) = &filter.run_ref else {
                 return Ok((Source::Log(Box::new(view.view.scan()?)), VecDeque::new(), view.as_of));
             };
-            let stamps = view.record_stamps(run, &families, filter.stage_execution_ref.as_ref())?;
+            let stamps = view.record_stamps(run, families, filter.stage_execution_ref.as_ref())?;
             // The tables name no record in a gap, so the gaps of the log precede the records.
             let gaps = view.view.notes().iter().filter_map(|note| match note {
                 EngineNote::Gap(gap) => Some(ScanItem::Gap(Box::new(gap.into()))),
