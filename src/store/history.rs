@@ -2,6 +2,7 @@
 //! tables of versions, which keep every recorded value with the stamp of its entry.
 
 use crate::contract::fact::ImportOrigin;
+use crate::contract::words::word_enum;
 use crate::contract::{Canonical, Fact, StableRef, Value};
 use crate::engine::checksum::hex;
 use crate::engine::entry::{Position, Stamp};
@@ -15,28 +16,16 @@ use crate::store::view::StoreView;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-/// The state of a recorded value among all values that were recorded for the same attribute.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[non_exhaustive]
-pub enum ValueState {
-    /// Another recorded value is effective, and the two are not in conflict.
-    Superseded,
-    /// The value is the effective value of the attribute. Of several entries that recorded this value, only the newest
-    /// captured entry is effective, or the newest imported entry if there is no captured one.
-    Effective,
-    /// The value differs from the effective value, and no entry replaced the value.
-    Conflicting,
-}
-
-impl ValueState {
-    /// Returns the stable lower-case name.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            ValueState::Superseded => "superseded",
-            ValueState::Effective => "effective",
-            ValueState::Conflicting => "conflicting",
-        }
+word_enum! {
+    /// The state of a recorded value among all values that were recorded for the same attribute.
+    ValueState {
+        /// Another recorded value is effective, and the two are not in conflict.
+        Superseded = "superseded",
+        /// The value is the effective value of the attribute. Of several entries that recorded this value, only the
+        /// newest captured entry is effective, or the newest imported entry if there is no captured one.
+        Effective = "effective",
+        /// The value differs from the effective value, and no entry replaced the value.
+        Conflicting = "conflicting",
     }
 }
 

@@ -8,6 +8,7 @@ use crate::contract::json::value::Value;
 use crate::contract::refs::stable::StableRef;
 use crate::contract::rules::text::text;
 use crate::contract::space::trim;
+use crate::contract::words::word_enum;
 
 /// The change that an annotation makes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,27 +26,13 @@ pub enum Change {
     Mark(Mark, bool),
 }
 
-/// A mark that a run has or does not have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Mark {
-    /// The run is archived: lists leave it out by default.
-    Archived,
-    /// The run is starred.
-    Starred,
-}
-
-impl Mark {
-    /// All marks.
-    pub const ALL: [Mark; 2] = [Mark::Archived, Mark::Starred];
-
-    /// Returns the name: `archived` or `starred`.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Mark::Archived => "archived",
-            Mark::Starred => "starred",
-        }
+word_enum! {
+    /// A mark that a run has or does not have.
+    Mark {
+        /// The run is archived: lists leave it out by default.
+        Archived = "archived",
+        /// The run is starred.
+        Starred = "starred",
     }
 }
 

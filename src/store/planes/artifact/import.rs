@@ -1,6 +1,7 @@
 //! The import of a package. Nothing in a package is trusted: the names of its files follow from digests, links are not
 //! followed, and a body is stored only if its size and both digests are those of the description.
 
+use crate::contract::words::word_enum;
 use crate::contract::{ArtifactManifest, ArtifactRef};
 use crate::engine;
 use crate::engine::checksum::Digest;
@@ -37,32 +38,19 @@ pub enum ConflictPolicy {
     Replace,
 }
 
-/// The effect of an import.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum ImportOutcome {
-    /// The artifact was recorded.
-    Imported,
-    /// The workspace has the same artifact.
-    Idempotent,
-    /// The workspace has the same artifact, and its missing or damaged body was stored again.
-    Restored,
-    /// The workspace has another artifact with the ref, which stays.
-    Skipped,
-    /// The artifact replaced another artifact with the ref.
-    Replaced,
-}
-
-impl ImportOutcome {
-    /// Returns the stable lower-case name.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            ImportOutcome::Imported => "imported",
-            ImportOutcome::Idempotent => "idempotent",
-            ImportOutcome::Restored => "restored",
-            ImportOutcome::Skipped => "skipped",
-            ImportOutcome::Replaced => "replaced",
-        }
+word_enum! {
+    /// The effect of an import.
+    ImportOutcome {
+        /// The artifact was recorded.
+        Imported = "imported",
+        /// The workspace has the same artifact.
+        Idempotent = "idempotent",
+        /// The workspace has the same artifact, and its missing or damaged body was stored again.
+        Restored = "restored",
+        /// The workspace has another artifact with the ref, which stays.
+        Skipped = "skipped",
+        /// The artifact replaced another artifact with the ref.
+        Replaced = "replaced",
     }
 }
 

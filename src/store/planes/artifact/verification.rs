@@ -1,48 +1,30 @@
 //! Results of the verification of artifacts.
 
+use crate::contract::words::word_enum;
 use crate::contract::{ArtifactRef, Timestamp};
-use std::fmt;
 
-/// The result of the verification of one artifact.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum VerificationStatus {
-    /// The content has the size and the digests of the manifest.
-    Verified,
-    /// The content is missing.
-    Missing,
-    /// The size of the content differs from the manifest. The content was not read.
-    SizeMismatch,
-    /// A digest of the content differs from the manifest, or from the digest under which the body is stored.
-    HashMismatch,
-    /// The content cannot be read.
-    Unreadable,
-    /// The content is outside the workspace and not in a local file. It was not read.
-    External,
+word_enum! {
+    /// The result of the verification of one artifact.
+    VerificationStatus {
+        /// The content has the size and the digests of the manifest.
+        Verified = "verified",
+        /// The content is missing.
+        Missing = "missing",
+        /// The size of the content differs from the manifest. The content was not read.
+        SizeMismatch = "size_mismatch",
+        /// A digest of the content differs from the manifest, or from the digest under which the body is stored.
+        HashMismatch = "hash_mismatch",
+        /// The content cannot be read.
+        Unreadable = "unreadable",
+        /// The content is outside the workspace and not in a local file. It was not read.
+        External = "external",
+    }
 }
 
 impl VerificationStatus {
-    /// Returns the stable lower-case name.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            VerificationStatus::Verified => "verified",
-            VerificationStatus::Missing => "missing",
-            VerificationStatus::SizeMismatch => "size_mismatch",
-            VerificationStatus::HashMismatch => "hash_mismatch",
-            VerificationStatus::Unreadable => "unreadable",
-            VerificationStatus::External => "external",
-        }
-    }
-
     /// Returns `true` if the content differs from the manifest.
     pub fn is_drift(self) -> bool {
         matches!(self, VerificationStatus::SizeMismatch | VerificationStatus::HashMismatch)
-    }
-}
-
-impl fmt::Display for VerificationStatus {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
     }
 }
 

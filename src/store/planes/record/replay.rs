@@ -1,5 +1,6 @@
 //! The replay of records: a check of the log, and then a scan.
 
+use crate::contract::words::word_enum;
 use crate::store::error::{Error, Result};
 use crate::store::planes::error::PlaneError;
 use crate::store::planes::record::filter::ScanFilter;
@@ -9,40 +10,20 @@ use crate::store::planes::record::item::{MalformedRecord, SalvagedRecord, ScanIt
 use crate::store::planes::record::salvage::salvaged;
 use crate::store::planes::record::scan::RecordScan;
 use crate::store::planes::shared::Planes;
-use std::fmt;
 use std::str::FromStr;
 
-/// The reaction of a replay to damage. Its text form is the name in lower case.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-#[non_exhaustive]
-pub enum ReplayMode {
-    /// Damage is an error, which names its place.
-    #[default]
-    Strict,
-    /// Readable records are returned, and damage is reported as known gaps.
-    Tolerant,
-    /// Readable records, malformed payloads, and entries that were found in damaged bytes are returned.
-    /// Damage is reported as known gaps.
-    Lenient,
-}
-
-impl ReplayMode {
-    /// All modes.
-    pub const ALL: &'static [ReplayMode] = &[ReplayMode::Strict, ReplayMode::Tolerant, ReplayMode::Lenient];
-
-    /// Returns the stable lower-case name.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            ReplayMode::Strict => "strict",
-            ReplayMode::Tolerant => "tolerant",
-            ReplayMode::Lenient => "lenient",
-        }
-    }
-}
-
-impl fmt::Display for ReplayMode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
+word_enum! {
+    /// The reaction of a replay to damage. Its text form is the name in lower case.
+    #[derive(Default)]
+    ReplayMode {
+        /// Damage is an error, which names its place.
+        #[default]
+        Strict = "strict",
+        /// Readable records are returned, and damage is reported as known gaps.
+        Tolerant = "tolerant",
+        /// Readable records, malformed payloads, and entries that were found in damaged bytes are returned.
+        /// Damage is reported as known gaps.
+        Lenient = "lenient",
     }
 }
 
