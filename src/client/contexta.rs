@@ -18,7 +18,7 @@ use crate::recovery::{
     DumpItem, MergeReport, RebuildOptions, RebuildReport, StreamRow, VerifyOptions, VerifyReport, inspect,
     merge, rebuild, verify,
 };
-use crate::store::{self, Head, Journal, Moment, Note, Severity, Store};
+use crate::store::{self, Head, Journal, Moment, Note, Store};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -71,20 +71,12 @@ impl Contexta {
         &self.store
     }
 
-    /// Writes the buffered captures to the log, then calls `question`, so that the answer covers all captures so far.
-    /// If the buffered captures cannot be written, the answer has a note. Advances the clock of the log, so that later
-    /// captures have later times than the entries that the answer is based on.
+    /// Calls `question` with a store whose reads include all captures so far. See [`Store::with_captures`].
     pub(super) fn ask<T, E>(&self, question: impl FnOnce(&Store) -> std::result::Result<T, E>) -> Result<T>
     where
         Error: From<E>,
     {
-        let flushed = self.journal.flush();
-        let noted = flushed.err().map(|e| self.store.with_note(buffer_not_flushed(&e)));
-        let answer = question(noted.as_ref().unwrap_or(&self.store));
-        // `observe` refuses a time that is too far ahead of this machine's clock. The result is ignored, because a note
-        // of the view names the stream with such a time.
-        self.journal.observe(self.store.latest_seen());
-        Ok(answer?)
+        Ok(self.store.with_captures(&self.journal, question)?)
     }
 
     /// Returns this workspace as of a moment: a [`Timestamp`](crate::contract::Timestamp) or a
@@ -254,11 +246,4 @@ impl Options {
             writes: Writes { tables: publish, log, bodies },
         })
     }
-}
-
-/// Returns the note for buffered captures that could not be written to the log.
-fn buffer_not_flushed(e: &store::Error) -> Note {
-    let source = std::error::Error::source(e).map(|source| format!(": {source}")).unwrap_or_default();
-    let message = format!("captures buffered in this process could not be written to the log: {e}{source}");
-    Note::new(Severity::Error, "batch_not_handed_over", message)
 }

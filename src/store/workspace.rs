@@ -1,8 +1,10 @@
 //! The read side of one workspace.
 
+use crate::contract::Severity;
 use crate::engine;
 use crate::engine::blob::BlobStore;
 use crate::engine::entry::Stamp;
+use crate::engine::fault::chain;
 use crate::engine::progress::Progress;
 use crate::engine::projection::digest::TablesDigest;
 use crate::engine::projection::{CatchUp, Note as EngineNote, Projector};
@@ -10,6 +12,7 @@ use crate::engine::verify::TablesState;
 use crate::engine::verify::tables::compare_tables;
 use crate::projections::entry::Captured;
 use crate::store::error::{Error, Result};
+use crate::store::journal::Journal;
 use crate::store::note::Note;
 use crate::store::view::StoreView;
 use std::sync::Arc;
@@ -116,6 +119,18 @@ impl Store {
         answer.map_err(|CallerError(e)| e)
     }
 
+    /// Writes the captures that `journal` has buffered to the log, then calls `question` with a store whose reads include
+    /// all captures so far. If the buffered captures cannot be written, the views of this store have a note. Advances the
+    /// clock of the log, so that later captures have later times than the entries that were read.
+    pub(crate) fn with_captures<T>(&self, journal: &Journal, question: impl FnOnce(&Store) -> T) -> T {
+        let noted = journal.flush().err().map(|e| self.with_note(not_flushed(&e)));
+        let answer = question(noted.as_ref().unwrap_or(self));
+        // `observe` refuses a time that is too far ahead of this machine's clock. The result is ignored, because a note
+        // of the view names the stream with such a time.
+        journal.observe(self.latest_seen());
+        answer
+    }
+
     /// Discards the tables and rebuilds them from the log.
     pub fn rebuild(&self, progress: Progress<'_>) -> Result<CatchUp> {
         Ok(self.shared.projector.rebuild(progress)?)
@@ -140,4 +155,10 @@ impl Store {
     pub fn compare_tables(&self) -> Result<TablesState> {
         Ok(compare_tables(&self.shared.projector)?)
     }
+}
+
+/// Returns the note for buffered captures that could not be written to the log.
+fn not_flushed(e: &Error) -> Note {
+    let message = format!("captures buffered in this process could not be written to the log: {}", chain(e));
+    Note::new(Severity::Error, "batch_not_handed_over", message)
 }

@@ -1,6 +1,6 @@
 //! The parts of a workspace that its planes share.
 
-use crate::contract::{Fact, Severity, Timestamp};
+use crate::contract::{Fact, Timestamp};
 use crate::engine::entry::Stamp;
 use crate::engine::log::Durability;
 use crate::engine::projection::Note as EngineNote;
@@ -9,9 +9,8 @@ use crate::engine::storage::Storage;
 use crate::engine::{self, TransactionLock};
 use crate::projections::DOMAIN;
 use crate::projections::entry::Captured;
-use crate::store::error::{Error, Result};
+use crate::store::error::Result;
 use crate::store::journal::{Journal, Receipt};
-use crate::store::note::Note;
 use crate::store::planes::error::PlaneError;
 use crate::store::view::StoreView;
 use crate::store::workspace::Store;
@@ -97,17 +96,9 @@ impl Planes {
         Timestamp::from_nanos(self.storage().now())
     }
 
-    /// Calls `question` with one consistent view that includes the captures that this process has buffered. If the
-    /// buffered captures cannot be written to the log, the view has a note. Later appends have later times than the
-    /// entries of the view.
+    /// Calls `question` with one consistent view of all captures so far. See [`Store::with_captures`].
     pub(super) fn read<T>(&self, question: impl Fn(&StoreView<'_>) -> Result<T>) -> Result<T> {
-        let Parts { store, journal, .. } = &*self.0;
-        let noted = journal.flush().err().map(|e| store.with_note(not_flushed(&e)));
-        let answer = noted.as_ref().unwrap_or(store).read(question);
-        // `observe` refuses a time that is too far ahead of this machine's clock. The result is ignored, because a note
-        // of the view names the stream with such a time.
-        journal.observe(store.latest_seen());
-        answer
+        self.0.store.with_captures(&self.0.journal, |store| store.read(question))
     }
 
     /// Calls `question` as [`Planes::read`] does, for a decision about a write. Error: a stream cannot be read, so that the
@@ -151,13 +142,4 @@ impl Planes {
     pub(super) fn check_writable(is_allowed: bool, what: &'static str, code: &'static str) -> Result<()> {
         if is_allowed { Ok(()) } else { Err(PlaneError::ReadOnly { what, code }.into()) }
     }
-}
-
-/// Returns the note for buffered captures that could not be written to the log.
-fn not_flushed(e: &Error) -> Note {
-    let message = format!(
-        "captures buffered in this process could not be written to the log: {}",
-        engine::fault::chain(e)
-    );
-    Note::new(Severity::Error, "batch_not_handed_over", message)
 }
