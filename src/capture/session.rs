@@ -114,10 +114,19 @@ impl Session {
             return Err(Error::UnusableName { name: options.project });
         }
         let project_ref = ProjectRef::of(&component_of(&options.project, "project"))?;
+        Ok(Session::in_project(journal, options, dispatcher, project_ref))
+    }
+
+    fn in_project(
+        journal: Arc<Journal>,
+        options: CaptureOptions,
+        dispatcher: Arc<Dispatcher>,
+        project_ref: ProjectRef,
+    ) -> Session {
         let project_recorded = AtomicBool::new(false);
         let redactor = Redactor::new(&options.redaction);
         let inner = SessionInner { journal, dispatcher, redactor, options, project_ref, project_recorded };
-        Ok(Session { inner: Arc::new(inner) })
+        Session { inner: Arc::new(inner) }
     }
 
     /// Offers to each sink the facts that wait for this sink. If the sink does not accept a fact, the later facts for
@@ -162,15 +171,8 @@ impl Session {
     pub(crate) fn read_only(&self) -> Session {
         let mut options = self.inner.options.clone();
         (options.records_read_only, options.artifacts_read_only) = (true, true);
-        let inner = SessionInner {
-            journal: Arc::clone(&self.inner.journal),
-            redactor: Redactor::new(&options.redaction),
-            dispatcher: Arc::clone(&self.inner.dispatcher),
-            options,
-            project_ref: self.inner.project_ref.clone(),
-            project_recorded: AtomicBool::new(false),
-        };
-        Session { inner: Arc::new(inner) }
+        let SessionInner { journal, dispatcher, project_ref, .. } = &*self.inner;
+        Session::in_project(Arc::clone(journal), options, Arc::clone(dispatcher), project_ref.clone())
     }
 
     /// Returns a random id for a span whose id has to be known before the span is captured.
