@@ -1,6 +1,6 @@
 //! The integrity check of the metadata.
 
-use crate::contract::{Object, ObjectKind, Severity, StableRef, Timestamp};
+use crate::contract::{Object, ObjectKind, RunRef, Severity, StableRef, StageExecution, Timestamp};
 use crate::engine::log::header::FORMAT_VERSION;
 use crate::engine::verify::TablesState;
 use crate::store::error::Result;
@@ -135,20 +135,15 @@ fn check_kind(view: &StoreView<'_>, kind: ObjectKind, issues: &mut Issues) -> Re
         issues.add_inverted_window(&object);
         if let Object::Stage(stage) = &object {
             // The stages of one run are adjacent.
-            if names.as_ref().is_none_or(|names| names.run != *stage.run_ref) {
-                names.take().into_iter().for_each(|names| names.report(issues));
-                names = Some(StageNames { run: stage.run_ref.clone().into(), counts: HashMap::new() });
+            if let Some(complete) = names.take_if(|names| names.run != *stage.run_ref) {
+                complete.report(issues);
             }
-            let of_run = names.iter_mut().map(|names| &mut names.counts);
-            of_run.for_each(|counts| {
-                let (_, count) = counts
-                    .entry(stage.stage_name.clone())
-                    .or_insert_with(|| (stage.stage_execution_ref.clone().into(), 0));
-                *count += 1;
-            });
+            names.get_or_insert_with(|| StageNames::new(&stage.run_ref)).add(stage);
         }
     }
-    names.into_iter().for_each(|names| names.report(issues));
+    if let Some(last) = names {
+        last.report(issues);
+    }
     Ok(())
 }
 
@@ -159,6 +154,16 @@ struct StageNames {
 }
 
 impl StageNames {
+    fn new(run: &RunRef) -> StageNames {
+        StageNames { run: run.into(), counts: HashMap::new() }
+    }
+
+    fn add(&mut self, stage: &StageExecution) {
+        let first = || (stage.stage_execution_ref.clone().into(), 0);
+        let (_, count) = self.counts.entry(stage.stage_name.clone()).or_insert_with(first);
+        *count += 1;
+    }
+
     fn report(self, issues: &mut Issues) {
         let mut repeated: Vec<_> = self.counts.into_iter().filter(|(_, (_, count))| *count > 1).collect();
         repeated.sort();
