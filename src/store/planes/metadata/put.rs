@@ -62,15 +62,16 @@ pub(super) fn put(planes: &Planes, object: Object, supersedes: bool) -> Result<M
         let Some(known) = known else {
             return append(planes, Fact::Object(object), Vec::new(), MetadataChange::Created);
         };
-        let members = differing(&known, &object)?;
+        let (known, new) = (members_of(&known), members_of(&object));
+        let members = differing(&known, &new)?;
         if members.is_empty() {
             return Ok(MetadataPut { change: MetadataChange::Unchanged, position: None });
         }
-        if let Some(end) = end_of(&own, &known, &object, &members)? {
+        if let Some(end) = end_of(&own, &known, &new, &members)? {
             return append(planes, Fact::Ended(end), Vec::new(), MetadataChange::Ended);
         }
         // The writers of a captured run determine its status, so only a resume opens such a run again.
-        let reopens = has_writers && members.contains("status") && is_open(&object);
+        let reopens = has_writers && members.contains("status") && is_open(&new);
         if !supersedes || reopens {
             return Err(PlaneError::ObjectConflict { own, members: members.into_iter().collect() }.into());
         }
@@ -83,8 +84,8 @@ fn append(planes: &Planes, fact: Fact, replaces: Vec<Stamp>, change: MetadataCha
     Ok(MetadataPut { change, position: Some(receipt.first.position()) })
 }
 
-fn is_open(object: &Object) -> bool {
-    members_of(object).get("status").and_then(Value::as_str) == Some(RunStatus::Open.as_str())
+fn is_open(members: &Members) -> bool {
+    members.get("status").and_then(Value::as_str) == Some(RunStatus::Open.as_str())
 }
 
 fn members_of(object: &Object) -> Members {
@@ -95,12 +96,11 @@ fn members_of(object: &Object) -> Members {
 }
 
 /// Returns the names of the members in which two objects differ.
-fn differing(known: &Object, new: &Object) -> Result<BTreeSet<String>> {
-    let (known, new) = (members_of(known), members_of(new));
+fn differing(known: &Members, new: &Members) -> Result<BTreeSet<String>> {
     let mut differing = BTreeSet::new();
     for name in known.keys().chain(new.keys()) {
         let text = |members: &Members| members.get(name).map(canonical).transpose();
-        if text(&known)? != text(&new)? {
+        if text(known)? != text(new)? {
             differing.insert(name.clone());
         }
     }
@@ -111,19 +111,18 @@ fn differing(known: &Object, new: &Object) -> Result<BTreeSet<String>> {
 /// other members.
 fn end_of(
     own: &StableRef,
-    known: &Object,
-    new: &Object,
+    known: &Members,
+    new: &Members,
     differing: &BTreeSet<String>,
 ) -> Result<Option<Ended>> {
-    let new = members_of(new);
-    let text = |members: &Members, name: &str| members.get(name).and_then(Value::as_str).map(str::to_owned);
+    let text = |name: &str| new.get(name).and_then(Value::as_str).map(str::to_owned);
     let is_end = differing.iter().all(|name| END_MEMBERS.contains(&name.as_str()));
     if !is_end || !is_open(known) {
         return Ok(None);
     }
-    let (Some(status), Some(ended_at)) = (text(&new, "status"), text(&new, "ended_at")) else {
+    let (Some(status), Some(ended_at)) = (text("status"), text("ended_at")) else {
         return Ok(None);
     };
     let ended = Ended::new(own.clone(), status.parse()?, ended_at.parse()?)?;
-    Ok(Some(ended.because(text(&new, "end_message"), text(&new, "end_reason"))?))
+    Ok(Some(ended.because(text("end_message"), text("end_reason"))?))
 }
