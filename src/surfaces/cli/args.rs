@@ -188,19 +188,19 @@ pub(super) enum RunCommand {
 #[derive(Debug, Subcommand)]
 pub(super) enum ReportCommand {
     /// Write a report on one run
-    Snapshot(ReportSnapshotArgs),
+    Snapshot(ReportArgs<RunArgs>),
     /// Write a report on two runs
-    Compare(ReportCompareArgs),
+    Compare(ReportArgs<CompareArgs>),
     /// Write a report on several runs
-    Many(ReportManyArgs),
+    Many(ReportArgs<CompareManyArgs>),
     /// Write a report on the runs of a project
-    Project(ReportProjectArgs),
+    Project(ReportArgs<ProjectArgs>),
     /// Write a report on the values of a metric over runs
-    Trend(Box<ReportTrendArgs>),
+    Trend(Box<ReportArgs<MetricArgs>>),
     /// Write a report on the alerts of a run, by the rules of the setting interpretation.alert.rules
-    Alerts(ReportSnapshotArgs),
+    Alerts(ReportArgs<RunArgs>),
     /// Write a report on the lineage of an object
-    Lineage(ReportLineageArgs),
+    Lineage(ReportArgs<LineageArgs>),
     /// Write a report on the state of the workspace
     Health(RenderArgs),
 }
@@ -465,50 +465,17 @@ pub(super) enum Way {
 }
 
 #[derive(Debug, Args)]
-pub(super) struct ReportSnapshotArgs {
-    #[command(flatten)]
-    pub(super) run: RunArgs,
-    #[command(flatten)]
-    pub(super) render: RenderArgs,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct ReportCompareArgs {
-    #[command(flatten)]
-    pub(super) runs: CompareArgs,
-    #[command(flatten)]
-    pub(super) render: RenderArgs,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct ReportManyArgs {
-    #[command(flatten)]
-    pub(super) runs: CompareManyArgs,
-    #[command(flatten)]
-    pub(super) render: RenderArgs,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct ReportProjectArgs {
+pub(super) struct ProjectArgs {
     /// Project: its name or ref
     #[arg(value_name = "PROJECT")]
     pub(super) project: String,
-    #[command(flatten)]
-    pub(super) render: RenderArgs,
 }
 
+/// The arguments of a report, and the options of its form and destination.
 #[derive(Debug, Args)]
-pub(super) struct ReportTrendArgs {
+pub(super) struct ReportArgs<A: Args> {
     #[command(flatten)]
-    pub(super) metric: MetricArgs,
-    #[command(flatten)]
-    pub(super) render: RenderArgs,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct ReportLineageArgs {
-    #[command(flatten)]
-    pub(super) lineage: LineageArgs,
+    pub(super) of: A,
     #[command(flatten)]
     pub(super) render: RenderArgs,
 }

@@ -21,21 +21,21 @@ pub(in crate::surfaces::cli) fn run(cli: &Cli, command: &ReportCommand, out: &Ou
     let contexta = existing(cli)?;
     let (report, render, subject) = match command {
         ReportCommand::Snapshot(args) => {
-            (contexta.build_snapshot_report(&args.run.run)?, &args.render, String::new())
+            (contexta.build_snapshot_report(&args.of.run)?, &args.render, String::new())
         }
         ReportCommand::Compare(args) => {
-            (contexta.build_run_report(&args.runs.left, &args.runs.right)?, &args.render, String::new())
+            (contexta.build_run_report(&args.of.left, &args.of.right)?, &args.render, String::new())
         }
         ReportCommand::Many(args) => {
-            let comparison = compared(&contexta, &args.runs)?;
+            let comparison = compared(&contexta, &args.of)?;
             let report = contexta.report_builder().build_multi_run_report(&comparison);
-            (report, &args.render, format!("{} {:?}", args.runs.runs.join(" "), args.runs.baseline.run))
+            (report, &args.render, format!("{} {:?}", args.of.runs.join(" "), args.of.baseline.run))
         }
         ReportCommand::Project(args) => {
-            (contexta.build_project_summary_report(&args.project)?, &args.render, String::new())
+            (contexta.build_project_summary_report(&args.of.project)?, &args.render, String::new())
         }
         ReportCommand::Trend(args) => {
-            let (metric, stage) = (&args.metric, args.metric.stage.name.as_deref());
+            let (metric, stage) = (&args.of, args.of.stage.name.as_deref());
             let report = contexta.build_trend_report(&metric.metric_key, stage, metric.runs.query()?)?;
             (report, &args.render, format!("{stage:?} {:?}", metric.runs))
         }
@@ -44,11 +44,11 @@ pub(in crate::surfaces::cli) fn run(cli: &Cli, command: &ReportCommand, out: &Ou
             if rules.is_empty() {
                 return Err(Failure::NoAlertRule);
             }
-            (contexta.build_alert_report(&args.run.run, &rules)?, &args.render, args.run.run.clone())
+            (contexta.build_alert_report(&args.of.run, &rules)?, &args.render, args.of.run.clone())
         }
         ReportCommand::Lineage(args) => {
-            let (direction, depth) = walk(&args.lineage)?;
-            let report = contexta.build_lineage_report(&args.lineage.subject, direction, depth)?;
+            let (direction, depth) = walk(&args.of)?;
+            let report = contexta.build_lineage_report(&args.of.subject, direction, depth)?;
             (report, &args.render, format!("{} {depth}", direction.as_str()))
         }
         ReportCommand::Health(render) => (contexta.build_health_report()?, render, String::new()),
