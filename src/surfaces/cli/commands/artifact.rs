@@ -11,7 +11,7 @@ use crate::surfaces::cli::store_args::{
     ArtifactArgs, ArtifactCommand, ArtifactExportArgs, ArtifactGetArgs, ArtifactImportArgs, ArtifactLsArgs,
     ArtifactRegisterArgs, ArtifactVerifyArgs, Mode, OnConflict,
 };
-use crate::surfaces::cli::workspace::existing;
+use crate::surfaces::cli::workspace::{existing, unchanged};
 use crate::surfaces::document;
 
 /// The producer of the manifests of registered files.
@@ -52,8 +52,7 @@ fn get(cli: &Cli, args: &ArtifactGetArgs, out: &Output) -> Outcome {
 }
 
 fn verify(cli: &Cli, args: &ArtifactVerifyArgs, out: &Output) -> Outcome {
-    let options = Options::from_config(&cli.loaded.config)?;
-    let store = options.read_only().temporary_dir(out.temporary_dir()).open()?.artifact_store();
+    let store = unchanged(cli, out)?.artifact_store();
     let is_good = |status| matches!(status, VerificationStatus::Verified | VerificationStatus::External);
     if let Some(text) = &args.artifact {
         let report = store.verify_artifact(&ArtifactRef::parse(text)?)?;

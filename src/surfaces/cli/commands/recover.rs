@@ -1,15 +1,15 @@
 //! The commands `contexta recover`.
 
-use crate::client::{Options, ReplayMode, ScanFilter};
+use crate::client::{ReplayMode, ScanFilter};
 use crate::surfaces::cli::args::Cli;
 use crate::surfaces::cli::failure::Outcome;
 use crate::surfaces::cli::output::Output;
 use crate::surfaces::cli::store_args::ReplayArgs;
+use crate::surfaces::cli::workspace::unchanged;
 use crate::surfaces::document;
 
 pub(in crate::surfaces::cli) fn replay(cli: &Cli, args: &ReplayArgs, out: &Output) -> Outcome {
-    let options = Options::from_config(&cli.loaded.config)?;
-    let contexta = options.read_only().temporary_dir(out.temporary_dir()).open()?;
+    let contexta = unchanged(cli, out)?;
     let mut filter = ScanFilter::default();
     if let Some(run) = &args.run {
         filter.run_ref = Some(contexta.find_run(run)?);

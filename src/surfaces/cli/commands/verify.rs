@@ -1,10 +1,11 @@
 //! The command `contexta verify`.
 
-use crate::client::{Options, Result};
+use crate::client::Result;
 use crate::recovery::{Outcome as Verdict, Progress, VerifyOptions};
 use crate::surfaces::cli::args::{Cli, VerifyArgs};
 use crate::surfaces::cli::failure::Failure;
 use crate::surfaces::cli::output::{Output, mover};
+use crate::surfaces::cli::workspace::unchanged;
 use crate::surfaces::document;
 use std::io;
 
@@ -30,8 +31,7 @@ pub(in crate::surfaces::cli) fn run(cli: &Cli, args: &VerifyArgs, out: &Output) 
 
 /// Returns the exit code, and the result of writing the answer.
 fn check(cli: &Cli, args: &VerifyArgs, out: &Output) -> Result<(u8, io::Result<()>)> {
-    let options = Options::from_config(&cli.loaded.config)?.read_only().temporary_dir(out.temporary_dir());
-    let contexta = options.open()?;
+    let contexta = unchanged(cli, out)?;
     let bar = out.bar("verifying");
     let mover = mover(&bar);
     let report = contexta.verify(VerifyOptions {
