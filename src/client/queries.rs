@@ -26,9 +26,7 @@ impl Contexta {
         self.query().list_projects()
     }
 
-    /// Lists the runs that a query selects. The default query selects all runs that are not archived, newest first.
-    /// `Some(project)` can be passed as the query for the runs of one project, and `None` as the query for the runs of
-    /// all projects.
+    /// Lists the runs that a query selects. See [`QueryService::list_runs`](crate::services::QueryService::list_runs).
     pub fn list_runs(&self, query: impl Into<RunListQuery>) -> Result<RunList> {
         self.query().list_runs(query)
     }
@@ -133,8 +131,8 @@ impl Contexta {
         self.compare().compare_report_documents(left, right)
     }
 
-    /// Ranks runs by a metric, the best first. If the options name no runs, all runs of the project in the options are
-    /// ranked. If the options name neither runs nor a project, all runs of the session's project are ranked.
+    /// Ranks runs by a metric, the best first. See
+    /// [`CompareService::select_best_run`](crate::services::CompareService::select_best_run).
     pub fn select_best_run(&self, metric_key: &str, options: BestRunOptions) -> Result<BestRun> {
         self.compare().select_best_run(metric_key, options)
     }
@@ -266,17 +264,14 @@ impl Contexta {
         self.provenance().compare_environments(left, right)
     }
 
-    /// Returns a page of the entries of the log about an object, ordered by stamp: the values that each entry recorded,
-    /// and the state of each value. `subject` is the ref of a project, a run, a part of a run, an artifact, a relation,
-    /// a provenance record or an alias, or a text that identifies a run. Records are not part of the history. Error: no
-    /// fact is about the object.
+    /// Returns a page of the entries of the log about an object, ordered by stamp. See
+    /// [`QueryService::history`](crate::services::QueryService::history). Error: no fact is about the object.
     pub fn history(&self, subject: impl AsRef<str>, query: &HistoryQuery) -> Result<History> {
         self.query().history(subject, query)
     }
 
-    /// Compares several runs with a baseline run: the answer contains the difference of each value from the value of
-    /// the baseline. If `runs` does not contain the baseline, it becomes the first run. Lists of runs and trends are
-    /// compared with a baseline by [`RunListQuery::baseline`](crate::interpretation::RunListQuery::baseline).
+    /// Compares several runs with a baseline run. See
+    /// [`CompareService::compare_with_baseline`](crate::services::CompareService::compare_with_baseline).
     pub fn compare_with_baseline(
         &self,
         runs: &[String],
@@ -285,9 +280,8 @@ impl Contexta {
         self.compare().compare_with_baseline(runs, baseline)
     }
 
-    /// Returns statistics of a metric over groups of runs, such as the seeds of one configuration. The runs of a group
-    /// have equal values in the columns of the query. Each run contributes its last value. If the query asks for
-    /// curves, the answer also has statistics of each group at each step.
+    /// Returns statistics of a metric over groups of runs, such as the seeds of one configuration. See
+    /// [`AggregationService::group_by`](crate::services::AggregationService::group_by).
     pub fn group_by(&self, metric_key: &str, query: &GroupQuery) -> Result<RunGroups> {
         self.aggregation().group_by(metric_key, query)
     }
@@ -297,10 +291,8 @@ impl Contexta {
         self.provenance().diff_code(left, right)
     }
 
-    /// Returns the commands that reproduce a run in a clone of its git repository: the revision with the uncommitted
-    /// change, the packages, the used artifacts, and the command line. `directory` is the directory that the
-    /// commands create for the code. By default, its name is `reproduce-` followed by the id of the run. The
-    /// answer names the parts of the run that the commands do not reproduce.
+    /// Returns the commands that reproduce a run in a clone of its git repository. See
+    /// [`ProvenanceService::reproduce_run`](crate::services::ProvenanceService::reproduce_run).
     pub fn reproduce_run(&self, run: impl AsRef<str>, directory: Option<&str>) -> Result<Reproduction> {
         self.provenance().reproduce_run(run, directory)
     }
