@@ -46,20 +46,18 @@ impl StoreView<'_> {
         self.facts_at(positions)?.into_iter().map(record).collect()
     }
 
-    /// Returns the record at this position of the log if its ref is `own`, otherwise `None`.
-    pub(super) fn record_with_ref(&self, own: &RecordRef, position: Position) -> Result<Option<AnyRecord>> {
-        // A position that the log has not reached belongs to no record of this workspace.
-        if !self.view.has_reached(position)? {
-            return Ok(None);
-        }
-        let found = self.records_at(&[position])?.into_iter().flatten().next();
-        Ok(found.filter(|record| record.envelope().record_ref == *own))
+    /// Returns the position in the ref of a captured record; `None` for other refs, and if the log has not reached the
+    /// position. The entry at the position may be another record of this workspace.
+    pub(super) fn captured_position(&self, own: &RecordRef) -> Result<Option<Position>> {
+        let Some((_, position)) = position_of(own) else { return Ok(None) };
+        Ok(self.view.has_reached(position)?.then_some(position))
     }
 
     /// Returns `true` if a captured record has this ref.
     pub(super) fn has_captured_record(&self, own: &RecordRef) -> Result<bool> {
-        let Some((_, position)) = position_of(own) else { return Ok(false) };
-        Ok(self.record_with_ref(own, position)?.is_some())
+        let Some(position) = self.captured_position(own)? else { return Ok(false) };
+        let found = self.records_at(&[position])?.into_iter().flatten().next();
+        Ok(found.is_some_and(|record| record.envelope().record_ref == *own))
     }
 
     /// Returns the events, spans and degraded records of a run, ordered by time of observation. Also returns a note for

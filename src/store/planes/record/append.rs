@@ -6,7 +6,6 @@ use crate::engine::entry::Position;
 use crate::engine::log::Durability;
 use crate::store::error::{Error, Result};
 use crate::store::planes::shared::Planes;
-use crate::store::record_ref::position_of;
 use crate::store::view::StoreView;
 use std::collections::HashMap;
 
@@ -86,16 +85,7 @@ pub(super) fn append_all(
 type Earlier = (String, Option<Position>);
 
 fn append_round(planes: &Planes, round: Vec<(usize, AnyRecord)>, result: &mut AppendResult) -> Result<()> {
-    let mut known = planes.judge(|view| {
-        let mut known: HashMap<RecordRef, Earlier> = HashMap::new();
-        for (_, record) in &round {
-            let own = &record.envelope().record_ref;
-            if let Some((earlier, position)) = earlier(view, own)? {
-                known.insert(own.clone(), (canonical(&earlier.to_value())?, Some(position)));
-            }
-        }
-        Ok(known)
-    })?;
+    let mut known = planes.judge(|view| earlier(view, &round))?;
     // The receipts of repeated records are added after the append, when the position of the first record is
     // known.
     let (mut new, mut repeated) = (Vec::new(), Vec::new());
@@ -137,16 +127,26 @@ fn append_round(planes: &Planes, round: Vec<(usize, AnyRecord)>, result: &mut Ap
     Ok(())
 }
 
-/// Returns the record with this ref in the workspace, and its position.
-fn earlier(view: &StoreView<'_>, own: &RecordRef) -> Result<Option<(AnyRecord, Position)>> {
-    let imported = view.first_imported(&StableRef::from(own))?.map(|stamp| stamp.position());
-    let captured = position_of(own).map(|(_, position)| position);
-    for position in [captured, imported].into_iter().flatten() {
-        if let Some(record) = view.record_with_ref(own, position)? {
-            return Ok(Some((record, position)));
+/// Returns the records in the workspace that have refs of this round. The records are read together, because a read of
+/// one entry reads its whole commit.
+fn earlier(view: &StoreView<'_>, round: &[(usize, AnyRecord)]) -> Result<HashMap<RecordRef, Earlier>> {
+    let mut places: Vec<(&RecordRef, Position)> = Vec::new();
+    for (_, record) in round {
+        let own = &record.envelope().record_ref;
+        // A captured record precedes an imported record with the same ref.
+        places.extend(view.captured_position(own)?.map(|position| (own, position)));
+        places.extend(view.first_imported(&StableRef::from(own))?.map(|stamp| (own, stamp.position())));
+    }
+    let positions: Vec<Position> = places.iter().map(|(_, position)| *position).collect();
+    let mut known: HashMap<RecordRef, Earlier> = HashMap::new();
+    for ((own, position), record) in places.into_iter().zip(view.records_at(&positions)?) {
+        if let Some(record) = record.filter(|record| record.envelope().record_ref == *own)
+            && !known.contains_key(own)
+        {
+            known.insert(own.clone(), (canonical(&record.to_value())?, Some(position)));
         }
     }
-    Ok(None)
+    Ok(known)
 }
 
 /// Appends new records as one commit. If one of them is too large, appends each record on its own and rejects those that
