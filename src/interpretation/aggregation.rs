@@ -1,15 +1,14 @@
 //! Statistics of metrics and statuses over a population of runs.
 
 use crate::contract::Value;
+use crate::interpretation::asked_metric::AskedMetric;
 use crate::interpretation::error::Result;
 use crate::interpretation::evidence::CompletenessNote;
-use crate::interpretation::metric::MetricName;
 use crate::interpretation::number::{Sum, deviation, quantile};
 use crate::interpretation::query::RunListQuery;
 use crate::interpretation::query::run_list::{page_of, project_of};
 use crate::interpretation::trend::TrendPolicy;
-use crate::interpretation::trend::metric_trend::{about, number_of};
-use crate::store::{Attempts, Note, RunRow, Severity, Store, StoreView};
+use crate::store::{Attempts, Note, RunRow, Store, StoreView};
 use std::collections::BTreeMap;
 
 /// The stage name of metrics outside any stage.
@@ -116,23 +115,13 @@ pub(super) struct Population<'r> {
 pub(super) fn population<'r>(
     view: &StoreView<'_>,
     runs: &'r [RunRow],
-    metric_key: &str,
-    stage: Option<&str>,
-    policy: &TrendPolicy,
+    asked: &AskedMetric<'_>,
 ) -> Result<Population<'r>> {
     let mut population = Population::default();
-    let name = MetricName::parse(metric_key);
     for run in runs {
-        match number_of(view, run, &name, stage, policy, &mut population.notes)? {
+        match asked.value(view, run, &mut population.notes)? {
             Some(value) if value.is_finite() => population.values.push(value.as_f64()),
-            Some(value) => {
-                let message = format!(
-                    "the value of {metric_key} in {} is {value}; it is not part of the statistics",
-                    run.run_ref
-                );
-                let note = Note::new(Severity::Warning, "metric_not_finite", message);
-                population.notes.push(note.with("run", &run.run_ref).with("metric", metric_key));
-            }
+            Some(value) => population.notes.push(asked.not_finite(run, &value)),
             None => population.without.push(run),
         }
     }
@@ -147,13 +136,12 @@ pub fn aggregate_metric(
     query: &RunListQuery,
     policy: &TrendPolicy,
 ) -> Result<MetricAggregate> {
+    let asked = AskedMetric::new(metric_key, stage).with_selection(policy.metric_aggregation);
     store.read(|view| {
         let (runs, _) = page_of(view, query)?;
         let project_name = project_of(&runs, query.project.as_ref());
-        let found = population(view, &runs, metric_key, stage, policy)?;
-        let missing = |run: &&RunRow| {
-            about(CompletenessNote::warning(format!("missing_metric_for_aggregate:{metric_key}")), run, stage)
-        };
+        let found = population(view, &runs, &asked)?;
+        let missing = |run: &&RunRow| asked.completeness("missing_metric_for_aggregate", run);
         let mut completeness_notes: Vec<CompletenessNote> = found.without.iter().map(missing).collect();
         let mut values = found.values;
         if values.is_empty() {

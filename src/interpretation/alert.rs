@@ -1,13 +1,12 @@
 //! Alerts: rules that compare a metric with a threshold.
 
 use crate::contract::{MetricValue, RunRef, Value};
+use crate::interpretation::asked_metric::AskedMetric;
 use crate::interpretation::error::{Error, Result};
 use crate::interpretation::evidence::{CompletenessNote, EvidenceLink};
-use crate::interpretation::metric::{MetricName, Selection};
+use crate::interpretation::metric::Selection;
 use crate::interpretation::query::run_list::page_of;
 use crate::interpretation::query::{Comparison, RunListQuery};
-use crate::interpretation::trend::TrendPolicy;
-use crate::interpretation::trend::metric_trend::{about, value_of};
 use crate::store::{Note, RunRow, Severity, Store, StoreView};
 
 /// The settings of alerts.
@@ -192,7 +191,6 @@ fn evaluate(
     rules: &[AlertRule],
     policy: &AlertPolicy,
 ) -> Result<AlertReport> {
-    let trend = TrendPolicy { metric_aggregation: policy.metric_aggregation, ..TrendPolicy::default() };
     let mut report = AlertReport {
         runs: runs.iter().map(|run| run.run_ref.clone()).collect(),
         results: Vec::new(),
@@ -201,17 +199,16 @@ fn evaluate(
     };
     for run in &runs {
         for rule in rules {
-            let (name, stage) = (MetricName::parse(&rule.metric_key), rule.stage_name.as_deref());
-            let actual = value_of(view, run, &name, stage, &trend, &mut report.notes)?;
-            let actual_value = actual.map(|measured| measured.value);
+            let asked = AskedMetric::new(&rule.metric_key, rule.stage_name.as_deref());
+            let asked = asked.with_selection(policy.metric_aggregation);
+            let actual_value = asked.value(view, run, &mut report.notes)?;
             let triggered =
                 actual_value.as_ref().is_some_and(|actual| rule.operator.holds(actual, &rule.threshold));
-            let note = |key: &str| {
-                about(CompletenessNote::warning(format!("{key}:{}", rule.metric_key)), run, stage)
-            };
             let completeness_notes = match &actual_value {
-                None => vec![note("alert_metric_missing")],
-                Some(actual) if actual.as_f64().is_nan() => vec![note("alert_metric_not_a_number")],
+                None => vec![asked.completeness("alert_metric_missing", run)],
+                Some(actual) if actual.as_f64().is_nan() => {
+                    vec![asked.completeness("alert_metric_not_a_number", run)]
+                }
                 Some(_) => Vec::new(),
             };
             report.results.push(AlertResult {

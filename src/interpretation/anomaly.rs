@@ -6,14 +6,13 @@
 
 use crate::contract::{MetricValue, RunRef};
 use crate::interpretation::aggregation::population;
+use crate::interpretation::asked_metric::AskedMetric;
 use crate::interpretation::error::Result;
 use crate::interpretation::evidence::{CompletenessNote, EvidenceLink};
-use crate::interpretation::metric::{MetricName, Selection, name_of_whole, of_places};
+use crate::interpretation::metric::{Selection, name_of_whole, of_places};
 use crate::interpretation::number::{Sum, deviation, quantile};
 use crate::interpretation::query::RunListQuery;
 use crate::interpretation::query::run_list::page_of;
-use crate::interpretation::trend::TrendPolicy;
-use crate::interpretation::trend::metric_trend::value_of;
 use crate::store::{Attempts, Note, RunRow, SeriesRow, Severity, Store, StoreView};
 
 /// The ratio of the MAD to the standard deviation in a normal distribution.
@@ -45,8 +44,8 @@ impl Default for AnomalyPolicy {
 }
 
 impl AnomalyPolicy {
-    fn trend(&self) -> TrendPolicy {
-        TrendPolicy { metric_aggregation: self.metric_aggregation, ..TrendPolicy::default() }
+    fn asked<'a>(&self, metric_key: &'a str, stage: Option<&'a str>) -> AskedMetric<'a> {
+        AskedMetric::new(metric_key, stage).with_selection(self.metric_aggregation)
     }
 }
 
@@ -131,7 +130,7 @@ pub fn compute_baseline(
 ) -> Result<MetricBaseline> {
     store.read(|view| {
         let (runs, _) = page_of(view, query)?;
-        let found = population(view, &runs, metric_key, stage, &policy.trend())?;
+        let found = population(view, &runs, &policy.asked(metric_key, stage))?;
         Ok(baseline_of(metric_key, found.values))
     })
 }
@@ -164,9 +163,8 @@ pub fn detect_anomaly(
 ) -> Result<Option<AnomalyResult>> {
     store.read(|view| {
         let run = view.find_run(run)?;
-        let name = MetricName::parse(&baseline.metric_key);
-        let value = value_of(view, &run, &name, stage, &policy.trend(), &mut Vec::new())?;
-        Ok(value.map(|measured| judge(&run, measured.value, baseline, policy)))
+        let value = policy.asked(&baseline.metric_key, stage).value(view, &run, &mut Vec::new())?;
+        Ok(value.map(|value| judge(&run, value, baseline, policy)))
     })
 }
 
@@ -240,10 +238,9 @@ pub fn detect_anomalies_in_run(
         let mut report =
             AnomalyReport { run_ref: run.run_ref.clone(), anomalies: Vec::new(), notes: view.notes() };
         for metric_key in metrics_of(view, &run, query, policy)? {
-            let name = MetricName::parse(&metric_key);
-            let actual = value_of(view, &run, &name, stage, &policy.trend(), &mut report.notes)?;
-            let Some(actual) = actual else { continue };
-            let found = population(view, &baseline_runs, &metric_key, stage, &policy.trend())?;
+            let asked = policy.asked(&metric_key, stage);
+            let Some(actual) = asked.value(view, &run, &mut report.notes)? else { continue };
+            let found = population(view, &baseline_runs, &asked)?;
             report.notes.extend(found.notes);
             if found.values.len() < 2 {
                 let message = format!(
@@ -255,7 +252,7 @@ pub fn detect_anomalies_in_run(
                 continue;
             }
             let baseline = baseline_of(&metric_key, found.values);
-            report.anomalies.push(judge(&run, actual.value, &baseline, policy));
+            report.anomalies.push(judge(&run, actual, &baseline, policy));
         }
         Ok(report)
     })

@@ -176,6 +176,13 @@ pub struct Measurement {
     pub has_mixed_units: bool,
 }
 
+impl Measurement {
+    /// Returns the unit for a message; `no unit` without a unit.
+    pub(super) fn unit_text(&self) -> &str {
+        self.unit.as_deref().unwrap_or("no unit")
+    }
+}
+
 /// Returns the summary whose last point was observed latest; `None` if `rows` is empty.
 fn latest<'r>(rows: &[&'r SeriesRow]) -> Option<&'r SeriesRow> {
     rows.iter().copied().max_by_key(|row| (row.last.observed_at, row.last.stamp))

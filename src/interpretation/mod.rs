@@ -7,6 +7,7 @@
 pub mod aggregation;
 pub mod alert;
 pub mod anomaly;
+mod asked_metric;
 pub mod baseline;
 pub mod compare;
 pub mod curve;

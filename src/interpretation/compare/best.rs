@@ -1,9 +1,10 @@
 //! The best run by a metric.
 
 use crate::contract::RunRef;
+use crate::interpretation::asked_metric::AskedMetric;
 use crate::interpretation::error::{Error, Result};
-use crate::interpretation::metric::{self, Measurement, MetricName, Selection};
-use crate::store::{Attempts, Note, RunRow, Severity, Store, StoreView};
+use crate::interpretation::metric::{self, Measurement, Selection};
+use crate::store::{Note, RunRow, Severity, Store, StoreView};
 
 /// The direction in which the values of a metric improve.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
@@ -115,16 +116,12 @@ fn candidates(view: &StoreView<'_>, options: &BestRunOptions, notes: &mut Vec<No
 }
 
 fn rank(view: &StoreView<'_>, metric_key: &str, options: &BestRunOptions) -> Result<BestRun> {
-    let name = MetricName::parse(metric_key);
+    let asked = AskedMetric::new(metric_key, options.stage_name.as_deref());
+    let asked = asked.with_selection(options.selection);
     let (mut ranking, mut without, mut notes) = (Vec::new(), Vec::new(), view.notes());
     for run in candidates(view, options, &mut notes)? {
-        let rows = metric::rows_of(view, &run.run_ref, &name, Attempts::Newest)?;
-        let answering = metric::answering(&rows, &name, options.stage_name.as_deref());
-        match metric::measure(view, &answering, options.selection, Attempts::Newest)? {
-            Some(measured) => {
-                notes.extend(metric::mixture_notes(metric_key, run.run_ref.as_str(), &answering));
-                ranking.push(RankedRun { run, measured });
-            }
+        match asked.measure(view, &run, &mut notes)? {
+            Some(measured) => ranking.push(RankedRun { run, measured }),
             None => without.push(run.run_ref),
         }
     }

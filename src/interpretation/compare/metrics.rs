@@ -104,15 +104,11 @@ fn difference_notes(key: &str, left: &Measurement, right: &Measurement) -> Vec<N
         let note = Note::new(Severity::Warning, "metric_steps_differ", message).with("metric", key);
         notes.push(note.with("left_step", text(left.step)).with("right_step", text(right.step)));
     }
-    let unit = |unit: &Option<String>| unit.clone().unwrap_or_else(|| "no unit".to_owned());
     if left.unit != right.unit {
-        let message = format!(
-            "the values of {key} have different units: {} and {}",
-            unit(&left.unit),
-            unit(&right.unit)
-        );
+        let (left, right) = (left.unit_text(), right.unit_text());
+        let message = format!("the values of {key} have different units: {left} and {right}");
         let note = Note::new(Severity::Warning, "metric_units_differ", message).with("metric", key);
-        notes.push(note.with("left_unit", unit(&left.unit)).with("right_unit", unit(&right.unit)));
+        notes.push(note.with("left_unit", left).with("right_unit", right));
     }
     notes
 }

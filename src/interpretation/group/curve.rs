@@ -1,11 +1,12 @@
 //! The curve of a group: statistics of the runs of the group at each step.
 
 use crate::contract::MetricValue;
+use crate::interpretation::asked_metric::AskedMetric;
 use crate::interpretation::curve::StepRanges;
 use crate::interpretation::error::Result;
-use crate::interpretation::metric::{self, MetricName};
+use crate::interpretation::metric;
 use crate::interpretation::statistics::Statistics;
-use crate::store::{Attempts, Note, RunRow, SeriesPoint, SeriesRow, Severity, StoreView};
+use crate::store::{Attempts, Note, RunRow, SeriesPoint, Severity, StoreView};
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
@@ -27,43 +28,28 @@ pub struct GroupPoint {
 /// The metric whose curves are computed.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Curves<'a> {
-    pub(super) name: &'a MetricName,
-    pub(super) stage: Option<&'a str>,
+    pub(super) asked: &'a AskedMetric<'a>,
     pub(super) ranges: StepRanges,
-}
-
-/// Calls `read` with the series of a run to which the metric refers.
-fn with_series<T>(
-    view: &StoreView<'_>,
-    run: &RunRow,
-    (name, stage): (&MetricName, Option<&str>),
-    read: impl FnOnce(&[&SeriesRow]) -> Result<T>,
-) -> Result<T> {
-    let rows = metric::rows_of(view, &run.run_ref, name, Attempts::Newest)?;
-    read(&metric::answering(&rows, name, stage))
 }
 
 /// Returns the ranges of steps for the curves of groups. The ranges are as narrow as `points_max` and the limits of
 /// memory permit. Reads only the summaries of the series.
 pub(super) fn ranges_of(
     view: &StoreView<'_>,
-    metric: (&MetricName, Option<&str>),
+    asked: &AskedMetric<'_>,
     groups: &[Vec<RunRow>],
     points_max: usize,
 ) -> Result<StepRanges> {
     let mut span: Option<(i64, i64)> = None;
     for run in groups.iter().flatten() {
-        with_series(view, run, metric, |rows| {
-            for row in rows {
-                // The first point has the least step, unless there are points without a step.
-                let count = i64::try_from(row.count).unwrap_or(i64::MAX);
-                let first = row.first.step.unwrap_or(0);
-                let last = row.last.step.unwrap_or(count.saturating_sub(1));
-                let (low, high) = span.unwrap_or((first, last));
-                span = Some((low.min(first), high.max(last)));
-            }
-            Ok(())
-        })?;
+        for row in asked.answering(&asked.rows(view, run)?) {
+            // The first point has the least step, unless there are points without a step.
+            let count = i64::try_from(row.count).unwrap_or(i64::MAX);
+            let first = row.first.step.unwrap_or(0);
+            let last = row.last.step.unwrap_or(count.saturating_sub(1));
+            let (low, high) = span.unwrap_or((first, last));
+            span = Some((low.min(first), high.max(last)));
+        }
     }
     let largest = groups.iter().map(Vec::len).max().unwrap_or(0);
     let ranges_max = points_max.min(VALUES_MAX / largest.max(1)).min(ANSWER_POINTS_MAX / groups.len().max(1));
@@ -99,44 +85,37 @@ impl Curves<'_> {
         run: &RunRow,
         notes: &mut Vec<Note>,
     ) -> Result<BTreeMap<i64, MetricValue>> {
-        let (points, joined) = with_series(view, run, (self.name, self.stage), |rows| {
-            let labels: Vec<String> = rows.iter().map(|row| row.label()).collect();
-            Ok((metric::points_of(view, rows, Attempts::Newest)?, labels))
-        })?;
+        let (metric, own) = (self.asked.key, &run.run_ref);
+        let rows = self.asked.rows(view, run)?;
+        let joined = self.asked.answering(&rows);
+        let points = metric::points_of(view, &joined, Attempts::Newest)?;
         let has_steps = points.iter().any(|point| point.step.is_some());
         let (last, left_out) = self.last_values(points, has_steps);
         let mut add = |code, message: String| {
             let note = Note::new(Severity::Warning, code, message);
-            notes.push(note.with("run", &run.run_ref).with("metric", &self.name.text));
+            notes.push(note.with("run", own).with("metric", metric));
         };
         if joined.len() > 1 {
-            let message = format!(
-                "the curve of {} in {} contains the points of several series: {}",
-                self.name.text,
-                run.run_ref,
-                joined.join(", ")
-            );
+            let labels = Vec::from_iter(joined.iter().map(|row| row.label())).join(", ");
+            let message =
+                format!("the curve of {metric} in {own} contains the points of several series: {labels}");
             add("step_series_joined", message);
         }
         if left_out > 0 {
             let message = format!(
-                "{left_out} points of {} in {} have no step; they are not part of the curve",
-                self.name.text, run.run_ref
+                "{left_out} points of {metric} in {own} have no step; they are not part of the curve"
             );
             add("curve_points_without_step", message);
         }
         if !has_steps && !last.is_empty() {
-            let message = format!(
-                "the points of {} in {} have no steps; their positions are used as steps",
-                self.name.text, run.run_ref
-            );
+            let message =
+                format!("the points of {metric} in {own} have no steps; their positions are used as steps");
             add("curve_steps_are_positions", message);
         }
         let non_finite = last.values().filter(|value| !value.is_finite()).count();
         if non_finite > 0 {
             let message = format!(
-                "{non_finite} values of {} in {} are not finite; they are counted, but not part of the means",
-                self.name.text, run.run_ref
+                "{non_finite} values of {metric} in {own} are not finite; they are counted, but not part of the means"
             );
             add("metric_not_finite", message);
         }

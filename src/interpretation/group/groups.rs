@@ -1,16 +1,14 @@
 //! Statistics of a metric over groups of runs.
 
 use crate::contract::{MetricValue, RunRef, Value};
+use crate::interpretation::asked_metric::AskedMetric;
 use crate::interpretation::curve::StepRanges;
 use crate::interpretation::error::{Error, Result};
 use crate::interpretation::group::curve::{Curves, GroupPoint, ranges_of};
 use crate::interpretation::group::key::{GroupColumn, compare_keys};
-use crate::interpretation::metric::{MetricName, Selection};
 use crate::interpretation::query::RunListQuery;
 use crate::interpretation::query::run_list::{page_of, project_of};
 use crate::interpretation::statistics::Statistics;
-use crate::interpretation::trend::TrendPolicy;
-use crate::interpretation::trend::metric_trend::value_of;
 use crate::store::{Note, RunRow, Severity, Store, StoreView};
 use std::collections::BTreeSet;
 
@@ -93,20 +91,24 @@ pub fn group_runs(store: &Store, metric_key: &str, query: &GroupQuery) -> Result
         let (runs, _) = page_of(view, &query.runs)?;
         let project_name = project_of(&runs, query.runs.project.as_ref());
         let (keys, groups) = divide(runs, &query.by);
-        let name = MetricName::parse(metric_key);
-        let stage = query.stage.as_deref();
+        let asked = AskedMetric::new(metric_key, query.stage.as_deref());
         let mut notes = view.notes();
         let curves = match query.curve_points_max {
             Some(points_max) => {
-                let ranges = ranges_of(view, (&name, stage), &groups, points_max)?;
+                let ranges = ranges_of(view, &asked, &groups, points_max)?;
                 notes.extend(ranges_note(metric_key, ranges));
-                Some(Curves { name: &name, stage, ranges })
+                Some(Curves { asked: &asked, ranges })
             }
             None => None,
         };
         let mut answer = Vec::new();
         for (values, runs) in keys.into_iter().zip(groups) {
-            answer.push(group(view, values, &runs, (&name, stage), curves, &mut notes)?);
+            let group = RunGroup { values, ..last_values(view, &asked, &runs, &mut notes)? };
+            let curve = match &curves {
+                Some(curves) => curves.of_group(view, &runs, &mut notes)?,
+                None => Vec::new(),
+            };
+            answer.push(RunGroup { curve, ..group });
         }
         Ok(RunGroups {
             metric_key: metric_key.to_owned(),
@@ -155,33 +157,24 @@ fn divide(runs: Vec<RunRow>, by: &[GroupColumn]) -> (Vec<Key>, Vec<Vec<RunRow>>)
     (keys, groups)
 }
 
-/// Computes the statistics of one group.
-fn group(
+/// Computes the statistics of the last values in a group. The answer has no values of columns and no curve.
+fn last_values(
     view: &StoreView<'_>,
-    values: Key,
+    asked: &AskedMetric<'_>,
     members: &[RunRow],
-    (name, stage): (&MetricName, Option<&str>),
-    curves: Option<Curves<'_>>,
     notes: &mut Vec<Note>,
 ) -> Result<RunGroup> {
-    // The window of a trend does not apply, because the runs are already selected.
-    let policy = TrendPolicy { metric_aggregation: Selection::Latest, ..TrendPolicy::default() };
     let (mut runs, mut without, mut last) = (Vec::new(), Vec::new(), Vec::<MetricValue>::new());
     let mut units = BTreeSet::new();
     for run in members {
-        let Some(measured) = value_of(view, run, name, stage, &policy, notes)? else {
+        let Some(measured) = asked.measure(view, run, notes)? else {
             without.push(run.run_ref.clone());
             continue;
         };
         if !measured.value.is_finite() {
-            let message = format!(
-                "the value of {} in {} is {}; it is not part of the statistics",
-                name.text, run.run_ref, measured.value
-            );
-            let note = Note::new(Severity::Warning, "metric_not_finite", message);
-            notes.push(note.with("run", &run.run_ref).with("metric", &name.text));
+            notes.push(asked.not_finite(run, &measured.value));
         }
-        units.insert(measured.unit.unwrap_or_else(|| "no unit".to_owned()));
+        units.insert(measured.unit_text().to_owned());
         last.push(measured.value);
         runs.push(run.run_ref.clone());
     }
@@ -189,13 +182,10 @@ fn group(
         let units = Vec::from_iter(units).join(", ");
         let first = runs.first().map(ToString::to_string).unwrap_or_default();
         let message =
-            format!("the runs in the group of {first} measured {} in different units: {units}", name.text);
+            format!("the runs in the group of {first} measured {} in different units: {units}", asked.key);
         let note = Note::new(Severity::Warning, "metric_units_differ", message);
-        notes.push(note.with("metric", &name.text).with("run", first));
+        notes.push(note.with("metric", asked.key).with("run", first));
     }
-    let curve = match curves {
-        Some(curves) => curves.of_group(view, members, notes)?,
-        None => Vec::new(),
-    };
+    let (values, curve) = (Vec::new(), Vec::new());
     Ok(RunGroup { values, runs, without, statistics: Statistics::of(&last), curve })
 }

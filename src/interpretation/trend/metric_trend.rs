@@ -1,13 +1,14 @@
 //! The value of a metric over runs.
 
-use crate::contract::{MetricValue, RunRef, Value};
+use crate::contract::RunRef;
+use crate::interpretation::asked_metric::AskedMetric;
 use crate::interpretation::baseline::{BaselineDifference, DifferenceNotes};
 use crate::interpretation::error::Result;
 use crate::interpretation::evidence::CompletenessNote;
-use crate::interpretation::metric::{self, Measurement, MetricName};
+use crate::interpretation::metric::Measurement;
 use crate::interpretation::query::RunListQuery;
 use crate::interpretation::trend::population::{TrendPolicy, window};
-use crate::store::{self, Attempts, Note, RunRow, SeriesRow, Severity, Store, StoreView};
+use crate::store::{Note, Severity, Store, StoreView};
 use std::collections::BTreeSet;
 
 /// The value of a metric over runs.
@@ -54,52 +55,47 @@ pub fn metric_trend(
     query: &RunListQuery,
     policy: &TrendPolicy,
 ) -> Result<MetricTrend> {
-    store.read(|view| trend_in(view, metric_key, stage, query, policy))
+    let asked = AskedMetric::new(metric_key, stage).with_selection(policy.metric_aggregation);
+    store.read(|view| trend_in(view, &asked, query, policy))
 }
 
-pub(in crate::interpretation) fn trend_in(
+fn trend_in(
     view: &StoreView<'_>,
-    metric_key: &str,
-    stage: Option<&str>,
+    asked: &AskedMetric<'_>,
     query: &RunListQuery,
     policy: &TrendPolicy,
 ) -> Result<MetricTrend> {
     let mut notes = view.notes();
     let (runs, project_name) = window(view, query, policy, &mut notes)?;
     let mut trend = MetricTrend {
-        metric_key: metric_key.to_owned(),
+        metric_key: asked.key.to_owned(),
         project_name,
         points: Vec::new(),
         baseline: None,
         completeness_notes: Vec::new(),
         notes,
     };
-    let name = MetricName::parse(metric_key);
     for run in runs {
-        match value_of(view, &run, &name, stage, policy, &mut trend.notes)? {
+        match asked.measure(view, &run, &mut trend.notes)? {
             Some(measured) => trend.points.push(TrendPoint {
                 run_ref: run.run_ref,
                 run_name: run.name,
                 measured,
-                stage_name: stage.map(str::to_owned),
+                stage_name: asked.stage.map(str::to_owned),
                 difference: None,
             }),
-            None => {
-                let note = CompletenessNote::warning(format!("missing_metric_for_run:{metric_key}"));
-                trend.completeness_notes.push(about(note, &run, stage));
-            }
+            None => trend.completeness_notes.push(asked.completeness("missing_metric_for_run", &run)),
         }
     }
-    let unit = |point: &TrendPoint| point.measured.unit.clone().unwrap_or_else(|| "no unit".to_owned());
-    let units: BTreeSet<String> = trend.points.iter().map(unit).collect();
+    let units: BTreeSet<&str> = trend.points.iter().map(|point| point.measured.unit_text()).collect();
     if units.len() > 1 {
         let units = Vec::from_iter(units).join(", ");
-        let message = format!("the runs measured {metric_key} in different units: {units}");
+        let message = format!("the runs measured {} in different units: {units}", asked.key);
         let note = Note::new(Severity::Warning, "metric_units_differ", message);
-        trend.notes.push(note.with("metric", metric_key));
+        trend.notes.push(note.with("metric", asked.key));
     }
-    if let Some(asked) = &query.baseline {
-        subtract(view, asked, &mut trend, (&name, stage), policy)?;
+    if let Some(baseline) = &query.baseline {
+        subtract(view, asked, baseline, &mut trend)?;
     }
     Ok(trend)
 }
@@ -107,18 +103,17 @@ pub(in crate::interpretation) fn trend_in(
 /// Sets the differences of the points from the value of the baseline run.
 fn subtract(
     view: &StoreView<'_>,
-    asked: &str,
+    asked: &AskedMetric<'_>,
+    baseline: &str,
     trend: &mut MetricTrend,
-    (name, stage): (&MetricName, Option<&str>),
-    policy: &TrendPolicy,
 ) -> Result<()> {
-    let baseline = view.find_run(asked)?;
+    let baseline = view.find_run(baseline)?;
     let mut notes = Vec::new();
-    match value_of(view, &baseline, name, stage, policy, &mut notes)? {
+    match asked.measure(view, &baseline, &mut notes)? {
         Some(from) => {
             let mut differing = DifferenceNotes::default();
             for point in &mut trend.points {
-                let key = (stage.map(str::to_owned), trend.metric_key.clone());
+                let key = (asked.stage.map(str::to_owned), asked.key.to_owned());
                 let found = BaselineDifference::of(key, point.measured.clone(), from.clone());
                 differing.add(point.run_ref.as_str(), &found);
                 point.difference = Some(found);
@@ -126,7 +121,7 @@ fn subtract(
             notes.extend(differing.into_notes(&baseline));
         }
         None => {
-            let (metric, own) = (&trend.metric_key, &baseline.run_ref);
+            let (metric, own) = (asked.key, &baseline.run_ref);
             let message = format!("the baseline run {own} does not have the metric {metric}");
             let note = Note::new(Severity::Warning, "baseline_metric_missing", message);
             notes.push(note.with("metric", metric).with("baseline", own));
@@ -137,57 +132,4 @@ fn subtract(
     trend.notes.extend(notes);
     trend.baseline = Some(baseline.run_ref);
     Ok(())
-}
-
-/// Returns the value that represents a metric of a run. Adds notes if the value represents several series that are
-/// not comparable.
-pub(in crate::interpretation) fn value_of(
-    view: &StoreView<'_>,
-    run: &RunRow,
-    name: &MetricName,
-    stage: Option<&str>,
-    policy: &TrendPolicy,
-    notes: &mut Vec<Note>,
-) -> Result<Option<Measurement>> {
-    with_series(view, run, (name, stage), notes, |rows| {
-        metric::measure(view, rows, policy.metric_aggregation, Attempts::Newest)
-    })
-}
-
-/// Returns the value that represents a metric of a run, without its step, like [`value_of`]. Reads points only to
-/// compute a mean.
-pub(in crate::interpretation) fn number_of(
-    view: &StoreView<'_>,
-    run: &RunRow,
-    name: &MetricName,
-    stage: Option<&str>,
-    policy: &TrendPolicy,
-    notes: &mut Vec<Note>,
-) -> Result<Option<MetricValue>> {
-    with_series(view, run, (name, stage), notes, |rows| {
-        metric::value(view, rows, policy.metric_aggregation, Attempts::Newest)
-    })
-}
-
-/// Calls `read` with the series to which a metric of a run refers. Adds notes on series that are not comparable.
-fn with_series<T>(
-    view: &StoreView<'_>,
-    run: &RunRow,
-    (name, stage): (&MetricName, Option<&str>),
-    notes: &mut Vec<Note>,
-    read: impl FnOnce(&[&SeriesRow]) -> store::Result<T>,
-) -> Result<T> {
-    let rows = metric::rows_of(view, &run.run_ref, name, Attempts::Newest)?;
-    let answering = metric::answering(&rows, name, stage);
-    notes.extend(metric::mixture_notes(&name.text, run.run_ref.as_str(), &answering));
-    Ok(read(&answering)?)
-}
-
-/// Adds the run and the stage to a note.
-pub(in crate::interpretation) fn about(
-    note: CompletenessNote,
-    run: &RunRow,
-    stage: Option<&str>,
-) -> CompletenessNote {
-    note.with("run_id", run.run_ref.as_str()).with("stage_name", stage.map_or(Value::Null, Value::text))
 }
