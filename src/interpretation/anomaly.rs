@@ -9,11 +9,12 @@ use crate::interpretation::aggregation::population;
 use crate::interpretation::asked_metric::AskedMetric;
 use crate::interpretation::error::Result;
 use crate::interpretation::evidence::{CompletenessNote, EvidenceLink};
-use crate::interpretation::metric::{Selection, name_of_whole, of_places};
+use crate::interpretation::metric::{Selection, name_of_whole};
 use crate::interpretation::number::{Sum, deviation, quantile};
 use crate::interpretation::query::RunListQuery;
 use crate::interpretation::query::run_list::page_of;
-use crate::store::{Attempts, Note, RunRow, SeriesRow, Severity, Store, StoreView};
+use crate::store::{Attempts, Note, RunRow, SeriesRow, Severity, Stamp, Store, StoreView};
+use std::collections::BTreeMap;
 
 /// The ratio of the MAD to the standard deviation in a normal distribution.
 const MAD_FACTOR: f64 = 0.6745;
@@ -279,27 +280,31 @@ fn metrics_of(
     if !query.metric_keys.is_empty() {
         return Ok(query.metric_keys.clone());
     }
-    let rows = view.series_of(&run.run_ref)?;
-    let mut found: Vec<&SeriesRow> = of_places(&rows);
-    let is_in_stage = |row: &&SeriesRow| query.stage.is_none() || row.is_of_stage(query.stage.as_deref());
-    found.retain(is_in_stage);
+    let mut rows = view.series_of(&run.run_ref)?;
+    rows.retain(|row| query.stage.is_none() || row.is_of_stage(query.stage.as_deref()));
     if !policy.monitored_metrics.is_empty() {
-        let is_found = |key: &&String| found.iter().any(|row| row.key.metric_key == **key);
+        let is_found = |key: &&String| rows.iter().any(|row| row.key.metric_key == **key);
         return Ok(policy.monitored_metrics.iter().filter(is_found).cloned().collect());
     }
-    // The first point in the order of training may have been appended later than others. Each series is
-    // listed under its name without a slice.
-    let mut recorded = Vec::new();
-    for row in rows.iter().filter(is_in_stage) {
-        let points = view.points(&row.key, Attempts::Newest)?;
-        recorded.push((points.iter().map(|point| point.stamp).min(), name_of_whole(&row.key)));
+    // Each series is listed under its name without a slice.
+    let mut first: BTreeMap<String, Stamp> = BTreeMap::new();
+    for row in &rows {
+        let stamp = first_stamp(view, row)?;
+        let known = first.entry(name_of_whole(&row.key)).or_insert(stamp);
+        *known = stamp.min(*known);
     }
-    recorded.sort();
-    let mut names = Vec::new();
-    for (_, name) in recorded {
-        if !names.contains(&name) {
-            names.push(name);
-        }
+    let mut names: Vec<(String, Stamp)> = first.into_iter().collect();
+    names.sort_by_key(|(_, stamp)| *stamp);
+    Ok(names.into_iter().map(|(name, _)| name).collect())
+}
+
+/// Returns the stamp of the point of a series that was appended first. Reads the points only if there are several.
+fn first_stamp(view: &StoreView<'_>, row: &SeriesRow) -> Result<Stamp> {
+    let own = row.first.stamp;
+    if row.count == 1 {
+        return Ok(own);
     }
-    Ok(names)
+    // The first point in the order of training may have been appended later than others.
+    let points = view.points(&row.key, Attempts::Newest)?;
+    Ok(points.iter().map(|point| point.stamp).fold(own, Stamp::min))
 }
