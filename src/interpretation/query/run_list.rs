@@ -1,10 +1,10 @@
 //! Lists of runs: filtered, sorted, and divided into pages.
 
 use crate::contract::nfc::nfc;
-use crate::contract::{ProjectRef, RunRef};
+use crate::contract::{MetricValue, ProjectRef, RunRef};
 use crate::interpretation::baseline::{BaselineDifference, DifferenceNotes, differences, last_values};
 use crate::interpretation::error::Result;
-use crate::interpretation::metric::{self, Measurement, MetricName, Selection};
+use crate::interpretation::metric::{self, MetricName, Selection};
 use crate::interpretation::query::condition::MetricCondition;
 use crate::interpretation::query::page_token::PageToken;
 use crate::interpretation::query::place::{ColumnValue, Place, token_behind};
@@ -189,25 +189,25 @@ fn has_tag(run: &RunRow, name: &str, value: &str) -> bool {
 }
 
 fn fulfils(view: &StoreView<'_>, run: &RunRef, condition: &MetricCondition) -> Result<bool> {
-    let measured = last_of(view, run, &condition.metric_key, condition.stage_name.as_deref())?;
-    Ok(measured.is_some_and(|measured| condition.operator.holds(&measured.value, &condition.threshold)))
+    let last = last_of(view, run, &condition.metric_key, condition.stage_name.as_deref())?;
+    Ok(last.is_some_and(|last| condition.operator.holds(&last, &condition.threshold)))
 }
 
 /// Returns the last value of a metric of a run. Without a stage, this is the value outside any stage if there is one,
 /// otherwise the latest value of all stages.
-pub(in crate::interpretation) fn last_of(
+fn last_of(
     view: &StoreView<'_>,
     run: &RunRef,
     metric_key: &str,
     stage: Option<&str>,
-) -> Result<Option<Measurement>> {
+) -> Result<Option<MetricValue>> {
     let name = MetricName::parse(metric_key);
     let rows = metric::rows_of(view, run, &name, Attempts::Newest)?;
     let answering = match stage {
         Some(_) => metric::answering(&rows, &name, stage),
         None => metric::answering_for_run(&rows, &name),
     };
-    Ok(metric::measure(view, &answering, Selection::Latest, Attempts::Newest)?)
+    Ok(metric::value(view, &answering, Selection::Latest, Attempts::Newest)?)
 }
 
 /// Reads the value of a run in a column.
@@ -219,9 +219,7 @@ fn column_value(view: &StoreView<'_>, run: &RunRow, column: &RunColumn) -> Resul
         RunColumn::Status => ColumnValue::Text(run.shown_status().to_owned()),
         RunColumn::Duration => ColumnValue::Micros(run.duration_micros()),
         RunColumn::Param(name) => ColumnValue::Param(run.params.get(name).cloned()),
-        RunColumn::Metric(key) => {
-            ColumnValue::Metric(last_of(view, &run.run_ref, key, None)?.map(|measured| measured.value))
-        }
+        RunColumn::Metric(key) => ColumnValue::Metric(last_of(view, &run.run_ref, key, None)?),
     })
 }
 
