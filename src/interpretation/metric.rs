@@ -76,7 +76,8 @@ impl MetricName {
     /// Returns `true` if the name refers to the series `series`. A name with tags and without a slice refers to the
     /// series of all slices with these tags.
     fn names(&self, series: &SeriesKey) -> bool {
-        if [&series.metric_key, &series.metric(), &name_of_whole(series)].contains(&&self.text) {
+        let is_key = self.text == series.metric_key;
+        if is_key || self.text == series.metric() || self.text == name_of_whole(series) {
             return true;
         }
         let Some(labels) = &self.labels else { return false };
@@ -114,24 +115,24 @@ pub(super) fn rows_of(
 /// different keys or tags are treated separately.
 pub(super) fn of_places<'r>(rows: impl IntoIterator<Item = &'r SeriesRow>) -> Vec<&'r SeriesRow> {
     let rows: Vec<&SeriesRow> = rows.into_iter().collect();
-    let place = |row: &SeriesRow| {
+    let place = |row: &'r SeriesRow| {
         let key = &row.key;
-        (key.stage_ref.clone(), key.deployment_ref.clone(), key.metric_key.clone(), key.tags.clone())
+        (&key.stage_ref, &key.deployment_ref, &key.metric_key, &key.tags)
     };
     let is_own = |row: &SeriesRow| row.key.within.is_none() && row.key.slice.is_none();
     let own: BTreeSet<_> = rows.iter().filter(|row| is_own(row)).map(|row| place(row)).collect();
     rows.into_iter().filter(|row| is_own(row) || !own.contains(&place(row))).collect()
 }
 
-/// Returns the series in `rows` to which the metric `name` refers in a stage. `stage` is the name or the id of the
-/// stage. If `stage` is `None`, the series of all stages and the series outside any stage are searched.
+/// Returns the series in `rows` to which the metric `name` refers in a stage. `rows` contains the series that
+/// [`rows_of`] returned for the name. `stage` is the name or the id of the stage. If `stage` is `None`, the series of
+/// all stages and the series outside any stage are searched.
 pub(super) fn answering<'r>(
     rows: &'r [SeriesRow],
     name: &MetricName,
     stage: Option<&str>,
 ) -> Vec<&'r SeriesRow> {
-    let in_stage =
-        rows.iter().filter(|row| name.names(&row.key) && (stage.is_none() || row.is_of_stage(stage)));
+    let in_stage = rows.iter().filter(|row| stage.is_none() || row.is_of_stage(stage));
     let in_stage: Vec<&SeriesRow> = in_stage.collect();
     let is_plain = |row: &SeriesRow| row.key.tags.is_empty();
     if name.key == name.text && in_stage.iter().any(|row| is_plain(row)) {
