@@ -189,19 +189,22 @@ fn latest<'r>(rows: &[&'r SeriesRow]) -> Option<&'r SeriesRow> {
     rows.iter().copied().max_by_key(|row| (row.last.observed_at, row.last.stamp))
 }
 
-/// Returns the series with the greatest value (`Selection::Max`) or the smallest value (`Selection::Min`), and this
-/// value. Returns `None` for another selection, and if no value is finite.
-fn extreme<'r>(rows: &[&'r SeriesRow], selection: Selection) -> Option<(&'r SeriesRow, &'r MetricValue)> {
-    let rows = rows.iter().copied();
-    match selection {
+/// Returns the point value that represents the series in `rows`, and the series that contains it. Returns `None` if
+/// `rows` is empty, and for a mean, which is not the value of a point.
+fn chosen<'r>(rows: &[&'r SeriesRow], selection: Selection) -> Option<(&'r SeriesRow, &'r MetricValue)> {
+    let all = rows.iter().copied();
+    let extreme = match selection {
         Selection::Max => {
-            rows.filter_map(|row| Some((row, row.max.as_ref()?))).max_by(|a, b| a.1.compare(b.1))
+            all.filter_map(|row| Some((row, row.max.as_ref()?))).max_by(|a, b| a.1.compare(b.1))
         }
         Selection::Min => {
-            rows.filter_map(|row| Some((row, row.min.as_ref()?))).min_by(|a, b| a.1.compare(b.1))
+            all.filter_map(|row| Some((row, row.min.as_ref()?))).min_by(|a, b| a.1.compare(b.1))
         }
-        Selection::Latest | Selection::Mean => None,
-    }
+        Selection::Latest => None,
+        Selection::Mean => return None,
+    };
+    // If no value is finite, the last value is used.
+    extreme.or_else(|| latest(rows).map(|row| (row, &row.last.value)))
 }
 
 /// Returns the mean of all values of the series in `rows`; `None` if `rows` is empty.
@@ -226,11 +229,10 @@ pub(super) fn value(
     selection: Selection,
     attempts: Attempts,
 ) -> Result<Option<MetricValue>> {
-    if selection == Selection::Mean {
-        return mean(view, rows, attempts);
+    match chosen(rows, selection) {
+        Some((_, value)) => Ok(Some(value.clone())),
+        None => mean(view, rows, attempts),
     }
-    let found = extreme(rows, selection).map(|(_, value)| value);
-    Ok(found.or_else(|| latest(rows).map(|row| &row.last.value)).cloned())
 }
 
 /// Returns the step of the last point of a series, in the order of training, whose value is `value`. Reads points only
@@ -258,14 +260,11 @@ pub(super) fn measure(
     selection: Selection,
     attempts: Attempts,
 ) -> Result<Option<Measurement>> {
-    let Some((latest, value)) = latest(rows).zip(value(view, rows, selection, attempts)?) else {
-        return Ok(None);
+    let (value, step) = match chosen(rows, selection) {
+        Some((row, value)) => (Some(value.clone()), step_of(view, row, value, attempts)?),
+        None => (mean(view, rows, attempts)?, None),
     };
-    let step = match extreme(rows, selection) {
-        Some((row, value)) => step_of(view, row, value, attempts)?,
-        None if selection == Selection::Mean => None,
-        None => latest.last.step,
-    };
+    let Some((latest, value)) = latest(rows).zip(value) else { return Ok(None) };
     Ok(Some(Measurement {
         value,
         observed_at: latest.last.observed_at,
