@@ -4,7 +4,7 @@
 //! outside any stage. `delta` is the right value minus the left value, and `change_ratio` is the right value divided
 //! by the left value.
 
-use crate::contract::{EnvironmentSnapshot, MetricValue, ProvenanceRecord, StageRef, Value};
+use crate::contract::{EnvironmentSnapshot, ProvenanceRecord, StageRef, Value};
 use crate::interpretation::compare::artifacts::{ArtifactChange, artifact_changes};
 use crate::interpretation::compare::metrics::{MetricDelta, deltas};
 use crate::interpretation::direction::Directions;
@@ -14,6 +14,7 @@ use crate::interpretation::metric::Selection;
 use crate::interpretation::metric_table::{metrics_of, stage_names};
 use crate::interpretation::provenance::environment::{EnvironmentDiff, diff_of};
 use crate::interpretation::query::snapshot::{Outline, outline};
+use crate::interpretation::query::value_order::compare_values;
 use crate::store::{Attempts, Note, RunRow, Severity, StageRow, Store, StoreView};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -262,28 +263,12 @@ fn differences(left: BTreeMap<String, Value>, right: &BTreeMap<String, Value>) -
     let delta = |key: &String| {
         let (l, r) = (left.get(key), right.get(key));
         let is_equal = match (l, r) {
-            (Some(l), Some(r)) => has_equal_value(l, r),
+            (Some(l), Some(r)) => compare_values(l, r).is_eq(),
             (l, r) => l.is_none() && r.is_none(),
         };
         (!is_equal).then(|| ParamDelta { key: key.clone(), left: l.cloned(), right: r.cloned() })
     };
     keys.into_iter().filter_map(delta).collect()
-}
-
-fn has_equal_value(left: &Value, right: &Value) -> bool {
-    match (MetricValue::try_from(left.clone()), MetricValue::try_from(right.clone())) {
-        (Ok(left), Ok(right)) => left.compare(&right).is_eq(),
-        _ => match (left, right) {
-            (Value::List(left), Value::List(right)) => {
-                left.len() == right.len() && left.iter().zip(right).all(|(l, r)| has_equal_value(l, r))
-            }
-            (Value::Map(left), Value::Map(right)) => {
-                left.len() == right.len()
-                    && left.iter().zip(right).all(|((a, l), (b, r))| a == b && has_equal_value(l, r))
-            }
-            _ => left == right,
-        },
-    }
 }
 
 /// Returns the notes of both runs and of the stages, without repetitions.

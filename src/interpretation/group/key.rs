@@ -2,7 +2,7 @@
 
 use crate::contract::Value;
 use crate::interpretation::error::{Error, Result};
-use crate::interpretation::query::value_order::compare_values;
+use crate::interpretation::query::value_order::{compare_values, present_first};
 use crate::store::RunRow;
 use std::cmp::Ordering;
 use std::fmt;
@@ -73,9 +73,6 @@ impl FromStr for GroupColumn {
 
 /// Compares the values of columns of two groups. A missing value comes last.
 pub(super) fn compare_keys(a: &[Option<Value>], b: &[Option<Value>]) -> Ordering {
-    let order = |(a, b): (&Option<Value>, &Option<Value>)| match (a, b) {
-        (Some(a), Some(b)) => compare_values(a, b),
-        (a, b) => b.is_some().cmp(&a.is_some()),
-    };
-    a.iter().zip(b).map(order).find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
+    let mut orders = a.iter().zip(b).map(|(a, b)| present_first(a, b, compare_values));
+    orders.find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
 }

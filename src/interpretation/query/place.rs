@@ -10,7 +10,7 @@ use crate::interpretation::error::{Error, Result};
 use crate::interpretation::metric;
 use crate::interpretation::query::page_token::PageToken;
 use crate::interpretation::query::run_query::{RunColumn, RunListQuery};
-use crate::interpretation::query::value_order::compare_values;
+use crate::interpretation::query::value_order::{compare_values, present_first};
 use crate::store::RunRow;
 use crate::store::journal::short_digest;
 use std::cmp::Ordering;
@@ -86,14 +86,6 @@ impl ColumnValue {
     }
 }
 
-/// Compares two optional values; a missing value comes last.
-fn present_first<T>(a: &Option<T>, b: &Option<T>, compare: impl Fn(&T, &T) -> Ordering) -> Ordering {
-    match (a, b) {
-        (Some(a), Some(b)) => compare(a, b),
-        (a, b) => b.is_some().cmp(&a.is_some()),
-    }
-}
-
 /// The position of a run in the order of a list.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Place {
@@ -111,20 +103,7 @@ impl Place {
         let listed = if query.sort_by.is_none() && query.descending { listed.reverse() } else { listed };
         self.column.compare(column, query.descending).then(listed).is_lt()
     }
-}
 
-/// Returns the token for the page behind a run.
-pub(super) fn token_behind(query: &RunListQuery, column: &ColumnValue, run: &RunRow) -> PageToken {
-    let position = Value::map([
-        ("column", column.to_value()),
-        ("project", Value::text(&run.project_ref)),
-        ("started_at", run.started_at.as_ref().map_or(Value::Null, Value::text)),
-        ("run", Value::text(&run.run_ref)),
-    ]);
-    PageToken { query: digest_of(query), position }
-}
-
-impl Place {
     /// Returns the place of the last run before the page of a token. Errors: the token belongs to another query, or is
     /// damaged.
     pub(super) fn of_token(token: &PageToken, query: &RunListQuery) -> Result<Place> {
@@ -146,6 +125,17 @@ impl Place {
         };
         place().ok_or(Error::InvalidPageToken { reason: "the position in the token is damaged" })
     }
+}
+
+/// Returns the token for the page behind a run.
+pub(super) fn token_behind(query: &RunListQuery, column: &ColumnValue, run: &RunRow) -> PageToken {
+    let position = Value::map([
+        ("column", column.to_value()),
+        ("project", Value::text(&run.project_ref)),
+        ("started_at", run.started_at.as_ref().map_or(Value::Null, Value::text)),
+        ("run", Value::text(&run.run_ref)),
+    ]);
+    PageToken { query: digest_of(query), position }
 }
 
 /// Returns the digest of the members of a query that determine the list: the conditions and the order.

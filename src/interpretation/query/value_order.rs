@@ -25,6 +25,18 @@ pub(in crate::interpretation) fn compare_values(a: &Value, b: &Value) -> Orderin
     }
 }
 
+/// Compares two optional values; a missing value comes last.
+pub(in crate::interpretation) fn present_first<T>(
+    a: &Option<T>,
+    b: &Option<T>,
+    compare: impl Fn(&T, &T) -> Ordering,
+) -> Ordering {
+    match (a, b) {
+        (Some(a), Some(b)) => compare(a, b),
+        (a, b) => b.is_some().cmp(&a.is_some()),
+    }
+}
+
 /// Returns the order of the first pair of different values; `otherwise` if all pairs are equal.
 fn compare_all<T>(
     pairs: impl Iterator<Item = (T, T)>,
