@@ -2,6 +2,7 @@
 
 use crate::contract::RunRef;
 use crate::interpretation::asked_metric::AskedMetric;
+use crate::interpretation::compare::many::distinct_runs;
 use crate::interpretation::error::{Error, Result};
 use crate::interpretation::metric::{self, Measurement, Selection};
 use crate::store::{Note, RunRow, Severity, Store, StoreView};
@@ -102,13 +103,7 @@ fn candidates(view: &StoreView<'_>, options: &BestRunOptions, notes: &mut Vec<No
         runs.sort_by(|a, b| (a.started_at, &a.run_ref).cmp(&(b.started_at, &b.run_ref)));
         return Ok(runs);
     }
-    let mut runs: Vec<RunRow> = Vec::new();
-    for asked in &options.runs {
-        let run = view.find_run(asked)?;
-        if !runs.iter().any(|known| known.run_ref == run.run_ref) {
-            runs.push(run);
-        }
-    }
+    let runs = distinct_runs(view, &options.runs)?;
     if runs.len() < 2 {
         return Err(Error::ComparesTooFewRuns { runs: options.runs.clone() });
     }

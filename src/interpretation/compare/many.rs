@@ -7,7 +7,7 @@ use crate::interpretation::error::{Error, Result};
 use crate::interpretation::evidence::{CompletenessNote, EvidenceLink, unique};
 use crate::interpretation::metric;
 use crate::interpretation::metric_table::{Metrics, metrics_of};
-use crate::interpretation::query::snapshot::{Outline, outline};
+use crate::interpretation::query::snapshot::{Outline, outline_of_run};
 use crate::store::{Attempts, Note, RunRow, Store, StoreView};
 use std::collections::BTreeSet;
 
@@ -85,29 +85,36 @@ struct Asked<'a> {
     baseline: Option<&'a str>,
 }
 
-/// Reads the runs of a comparison, each once, and returns them with the position of the baseline.
-fn outlines_of(view: &StoreView<'_>, asked: &Asked<'_>) -> Result<(Vec<Outline>, Option<usize>)> {
-    let mut outlines: Vec<Outline> = Vec::new();
-    for asked in asked.runs {
-        let found = outline(view, asked, Attempts::Newest)?;
-        if !outlines.iter().any(|known| known.run.run_ref == found.run.run_ref) {
-            outlines.push(found);
+/// Looks up runs. A run that is named twice is returned once.
+pub(super) fn distinct_runs(view: &StoreView<'_>, asked: &[String]) -> Result<Vec<RunRow>> {
+    let mut runs: Vec<RunRow> = Vec::new();
+    for asked in asked {
+        let run = view.find_run(asked)?;
+        if !runs.iter().any(|known| known.run_ref == run.run_ref) {
+            runs.push(run);
         }
     }
+    Ok(runs)
+}
+
+/// Reads the runs of a comparison, each once, and returns them with the position of the baseline.
+fn outlines_of(view: &StoreView<'_>, asked: &Asked<'_>) -> Result<(Vec<Outline>, Option<usize>)> {
+    let mut runs = distinct_runs(view, asked.runs)?;
     let mut at = None;
     if let Some(baseline) = asked.baseline {
-        let found = outline(view, baseline, Attempts::Newest)?;
-        let known = outlines.iter().position(|known| known.run.run_ref == found.run.run_ref);
+        let found = view.find_run(baseline)?;
+        let known = runs.iter().position(|known| known.run_ref == found.run_ref);
         if known.is_none() {
-            outlines.insert(0, found);
+            runs.insert(0, found);
         }
         at = known.or(Some(0));
     }
-    if outlines.len() < 2 {
+    if runs.len() < 2 {
         let runs = asked.baseline.into_iter().chain(asked.runs.iter().map(String::as_str));
         return Err(Error::ComparesTooFewRuns { runs: runs.map(str::to_owned).collect() });
     }
-    Ok((outlines, at))
+    let outlines = runs.into_iter().map(|run| outline_of_run(view, run, Attempts::Newest));
+    Ok((outlines.collect::<Result<_>>()?, at))
 }
 
 fn compare(view: &StoreView<'_>, asked: &Asked<'_>, policy: &ComparePolicy) -> Result<MultiRunComparison> {

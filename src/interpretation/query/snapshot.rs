@@ -109,7 +109,16 @@ pub(in crate::interpretation) fn outline(
     run: &str,
     attempts: Attempts,
 ) -> Result<Outline> {
-    outline_of(view, view.find_run(run)?, attempts, None)
+    outline_of_run(view, view.find_run(run)?, attempts)
+}
+
+/// Reads the outline of a run that was already looked up.
+pub(in crate::interpretation) fn outline_of_run(
+    view: &StoreView<'_>,
+    run: RunRow,
+    attempts: Attempts,
+) -> Result<Outline> {
+    outline_of(view, run, attempts, None)
 }
 
 /// Reads the outline of a run. `stamps` contains the stamps of all records of the run, in the order of the records.
