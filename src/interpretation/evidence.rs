@@ -29,6 +29,16 @@ pub(super) fn unique(links: impl IntoIterator<Item = EvidenceLink>) -> Vec<Evide
     links.into_iter().filter(|link| seen.insert(link.clone())).collect()
 }
 
+/// Adds the notes in `more` to `notes`. Leaves out a note whose severity and summary equal those of a note in
+/// `notes`.
+pub(super) fn add_new(notes: &mut Vec<CompletenessNote>, more: impl IntoIterator<Item = CompletenessNote>) {
+    for note in more {
+        if !notes.iter().any(|known| known.severity == note.severity && known.summary == note.summary) {
+            notes.push(note);
+        }
+    }
+}
+
 /// A completeness note: a statement that a run, a stage or a population does not have certain data.
 ///
 /// The note names the missing part of an answer and the reason. In contrast, a [`Note`](crate::store::Note) reports

@@ -4,7 +4,7 @@ use crate::contract::{MetricValue, RunRef};
 use crate::interpretation::baseline::{BaselineDifference, DifferenceNotes, difference_of};
 use crate::interpretation::compare::two::ComparePolicy;
 use crate::interpretation::error::{Error, Result};
-use crate::interpretation::evidence::{CompletenessNote, EvidenceLink, unique};
+use crate::interpretation::evidence::{CompletenessNote, EvidenceLink, add_new, unique};
 use crate::interpretation::metric;
 use crate::interpretation::metric_table::{Metrics, metrics_of};
 use crate::interpretation::query::snapshot::{Outline, outline_of_run};
@@ -158,12 +158,10 @@ fn compare(view: &StoreView<'_>, asked: &Asked<'_>, policy: &ComparePolicy) -> R
     let artifact_kind_counts: Vec<ArtifactKindCounts> = kinds.into_iter().map(counts).collect();
     let mut completeness_notes: Vec<CompletenessNote> = Vec::new();
     for outline in &outlines {
-        for code in &outline.completeness_notes {
-            if !completeness_notes.iter().any(|note| note.summary == *code) {
-                let note = CompletenessNote::warning(code.clone());
-                completeness_notes.push(note.with("run_id", outline.run.run_ref.as_str()));
-            }
-        }
+        let note = |code: &String| {
+            CompletenessNote::warning(code.clone()).with("run_id", outline.run.run_ref.as_str())
+        };
+        add_new(&mut completeness_notes, outline.completeness_notes.iter().map(note));
     }
     let links = outlines.iter().flat_map(|outline| outline.evidence_links.iter().cloned());
     let assumed = metric_table.iter().filter_map(|row| policy.directions.assumption(&row.metric_key));

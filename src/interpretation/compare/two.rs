@@ -9,7 +9,7 @@ use crate::interpretation::compare::artifacts::{ArtifactChange, artifact_changes
 use crate::interpretation::compare::metrics::{MetricDelta, deltas};
 use crate::interpretation::direction::Directions;
 use crate::interpretation::error::Result;
-use crate::interpretation::evidence::{CompletenessNote, EvidenceLink, unique};
+use crate::interpretation::evidence::{CompletenessNote, EvidenceLink, add_new, unique};
 use crate::interpretation::metric::Selection;
 use crate::interpretation::metric_table::{metrics_of, stage_names};
 use crate::interpretation::provenance::environment::{EnvironmentDiff, diff_of};
@@ -281,12 +281,8 @@ fn completeness(left: &Outline, right: &Outline, stages: &[StageComparison]) -> 
         outline.completeness_notes.iter().map(note).collect()
     };
     let stage_notes = stages.iter().flat_map(|stage| stage.completeness_notes.iter().cloned());
-    let mut notes: Vec<CompletenessNote> = Vec::new();
-    for note in of_side("left", left).into_iter().chain(of_side("right", right)).chain(stage_notes) {
-        if !notes.iter().any(|known| known.summary == note.summary && known.severity == note.severity) {
-            notes.push(note);
-        }
-    }
+    let mut notes = Vec::new();
+    add_new(&mut notes, of_side("left", left).into_iter().chain(of_side("right", right)).chain(stage_notes));
     notes
 }
 

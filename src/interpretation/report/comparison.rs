@@ -5,11 +5,11 @@ use crate::interpretation::compare::two::compare;
 use crate::interpretation::compare::{ComparePolicy, MetricDelta, ParamDelta, RunComparison};
 use crate::interpretation::diagnostics::{DiagnosticsPolicy, DiagnosticsResult, diagnose};
 use crate::interpretation::error::Result;
-use crate::interpretation::evidence::CompletenessNote;
+use crate::interpretation::evidence::{CompletenessNote, add_new};
 use crate::interpretation::provenance::environment::EnvironmentDiff;
 use crate::interpretation::report::model::{Block, Cell, Excerpt, ReportDocument, ReportSection, Table};
 use crate::interpretation::report::parts::{
-    add_new, completeness, diagnostics, flag_text, issues, metric_label, value_text,
+    completeness, diagnostics, flag_text, issues, metric_label, value_text,
 };
 use crate::interpretation::report::policy::ReportPolicy;
 use crate::store::Store;
@@ -51,7 +51,7 @@ fn build(comparison: &RunComparison, diagnoses: Option<&Diagnoses>, policy: &Rep
     sections.extend(diagnoses.map(|diagnoses| diagnostics_of(comparison, diagnoses)));
     let mut missing = comparison.completeness_notes.clone();
     for (side, diagnosis) in ["left", "right"].into_iter().zip(diagnoses.into_iter().flatten()) {
-        add_new(&mut missing, &of_side(side, &diagnosis.completeness_notes));
+        add_new(&mut missing, of_side(side, &diagnosis.completeness_notes));
     }
     sections.extend(completeness(policy, &missing, &comparison.notes));
     sections.extend(provenance(comparison).filter(|_| policy.include_lineage_summary));

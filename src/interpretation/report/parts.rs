@@ -67,16 +67,6 @@ pub(super) fn differences_table<'a>(
     Table::new(&columns, rows.collect())
 }
 
-/// Adds the notes in `more` to `notes`. Leaves out a note whose severity and summary equal those of a note in
-/// `notes`.
-pub(super) fn add_new(notes: &mut Vec<CompletenessNote>, more: &[CompletenessNote]) {
-    for note in more {
-        if !notes.iter().any(|known| known.severity == note.severity && known.summary == note.summary) {
-            notes.push(note.clone());
-        }
-    }
-}
-
 fn issue_line(issue: &DiagnosticsIssue) -> String {
     format!("{}:{}: {}", issue.severity.as_str(), issue.code, issue.summary)
 }

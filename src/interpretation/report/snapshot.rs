@@ -3,12 +3,12 @@
 use crate::contract::{DeploymentExecution, SampleObservation};
 use crate::interpretation::diagnostics::{DiagnosticsPolicy, DiagnosticsResult, diagnose};
 use crate::interpretation::error::Result;
-use crate::interpretation::evidence::CompletenessNote;
+use crate::interpretation::evidence::{CompletenessNote, add_new};
 use crate::interpretation::query::snapshot::snapshot;
 use crate::interpretation::query::{RunSnapshot, record_line};
 use crate::interpretation::report::model::{Block, Cell, Excerpt, ReportDocument, ReportSection, Table};
 use crate::interpretation::report::parts::{
-    NO_STAGE, SERIES_COLUMNS, add_new, completeness, diagnostics, name_table, of_kinds, series_cells,
+    NO_STAGE, SERIES_COLUMNS, completeness, diagnostics, name_table, of_kinds, series_cells,
 };
 use crate::interpretation::report::policy::ReportPolicy;
 use crate::store::{Attempts, RunRow, Store};
@@ -58,9 +58,8 @@ fn build(
     ];
     sections.extend(diagnosis.map(diagnostics));
     let mut missing = Vec::new();
-    let own: Vec<_> = snapshot.completeness_notes.iter().map(CompletenessNote::warning).collect();
-    add_new(&mut missing, &own);
-    add_new(&mut missing, diagnosis.map_or(&[], |diagnosis| &diagnosis.completeness_notes));
+    add_new(&mut missing, snapshot.completeness_notes.iter().map(CompletenessNote::warning));
+    add_new(&mut missing, diagnosis.into_iter().flat_map(|diagnosis| diagnosis.completeness_notes.clone()));
     sections.extend(completeness(policy, &missing, &snapshot.notes));
     sections.extend(provenance(snapshot).filter(|_| policy.include_lineage_summary));
     policy.document(&format!("Run Snapshot Report: {}", snapshot.run.run_ref), sections)
