@@ -27,9 +27,10 @@ pub fn alert_report(alerts: &AlertReport, policy: &ReportPolicy) -> ReportDocume
     let of_values = alerts.results.iter().filter(|result| result.actual_value.is_some());
     let of_values = of_values.flat_map(|result| &result.completeness_notes);
     let found: Vec<CompletenessNote> = alerts.completeness_notes.iter().chain(of_values).cloned().collect();
-    let notes =
-        completeness(policy, &found, &alerts.notes).filter(|_| !found.is_empty() || !alerts.notes.is_empty());
-    if let (Some(last), Some(notes)) = (sections.last_mut(), notes) {
+    if (!found.is_empty() || !alerts.notes.is_empty())
+        && let Some(notes) = completeness(policy, &found, &alerts.notes)
+        && let Some(last) = sections.last_mut()
+    {
         // The report of the Python package contexta 1.0.0 has no section for notes.
         last.blocks.extend(notes.blocks);
     }
