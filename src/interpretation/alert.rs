@@ -1,6 +1,6 @@
 //! Alerts: rules that compare a metric with a threshold.
 
-use crate::contract::{MetricValue, RunRef, Value};
+use crate::contract::{MetricValue, RunRef};
 use crate::interpretation::asked_metric::AskedMetric;
 use crate::interpretation::error::{Error, Result};
 use crate::interpretation::evidence::{CompletenessNote, EvidenceLink};
@@ -226,14 +226,6 @@ fn evaluate(
         }
     }
     Ok(report)
-}
-
-impl AlertResult {
-    /// Returns the threshold of the rule as a JSON value.
-    #[must_use]
-    pub fn threshold(&self) -> Value {
-        self.rule.threshold.clone().into()
-    }
 }
 
 #[cfg(test)]
