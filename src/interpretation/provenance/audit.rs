@@ -62,12 +62,13 @@ pub fn audit_reproducibility(store: &Store, run: &str) -> Result<Reproducibility
         let outline = outline(view, run, Attempts::Newest)?;
         let run = outline.run;
         let own = run.run_ref.as_str();
-        let environment = view.environments(&run.run_ref)?.pop().map(|row| row.snapshot);
+        let code = code_of(view, &run, &outline.artifacts)?;
+        let environment = code.environments.last();
         let mut completeness_notes = Vec::new();
         if outline.provenance.is_none() {
             completeness_notes.push(CompletenessNote::warning("provenance_missing").with("run_id", own));
         }
-        match &environment {
+        match environment {
             None => {
                 let note = CompletenessNote::warning("environment_snapshot_missing");
                 completeness_notes.push(note.with("run_id", own));
@@ -90,30 +91,30 @@ pub fn audit_reproducibility(store: &Store, run: &str) -> Result<Reproducibility
         evidence_links.extend(outline.provenance.iter().map(|record| {
             EvidenceLink::new("provenance", &record.provenance_ref, record.assertion_mode.as_str())
         }));
-        evidence_links.extend(environment.iter().map(link));
-        let status = match (&outline.provenance, &environment) {
+        evidence_links.extend(environment.map(link));
+        let status = match (&outline.provenance, environment) {
             (Some(_), Some(_)) => "complete",
             (None, None) => "missing",
             _ => "partial",
         };
         // The newest environment can be that of the program, which has no state of the code.
-        let has_change = !matches!(code_of(view, &run)?.patch, Patch::Missing(_));
+        let has_change = !matches!(code.patch, Patch::Missing(_));
         let checks = vec![
             ("code_revision", run.code_revision.is_some()),
             ("code_changes", has_change),
             ("environment", environment.is_some()),
-            ("packages", environment.as_ref().is_some_and(|environment| !environment.packages.is_empty())),
+            ("packages", environment.is_some_and(|environment| !environment.packages.is_empty())),
             ("params", !run.params.is_empty()),
             ("dataset", run.dataset_ref.is_some()),
             ("command", run.command.is_some()),
         ];
         Ok(ReproducibilityAudit {
             provenance: outline.provenance,
-            environment: environment.as_ref().map(|e| e.environment_snapshot_ref.clone()),
-            python_version: environment.as_ref().and_then(|e| e.python_version.clone()),
-            platform: environment.as_ref().map(|e| e.platform.clone()),
-            package_count: environment.as_ref().map_or(0, |e| e.packages.len()),
-            environment_variable_count: environment.as_ref().map_or(0, |e| e.environment_variables.len()),
+            environment: environment.map(|e| e.environment_snapshot_ref.clone()),
+            python_version: environment.and_then(|e| e.python_version.clone()),
+            platform: environment.map(|e| e.platform.clone()),
+            package_count: environment.map_or(0, |e| e.packages.len()),
+            environment_variable_count: environment.map_or(0, |e| e.environment_variables.len()),
             status,
             checks,
             completeness_notes,

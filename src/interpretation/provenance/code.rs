@@ -1,6 +1,6 @@
 //! The code of a run: the revision, and the uncommitted change that was captured.
 
-use crate::contract::{CodeState, RunRef};
+use crate::contract::{CodeState, EnvironmentSnapshot, RunRef};
 use crate::interpretation::error::Result;
 use crate::store::{self, ArtifactRow, RunRow, StoreView};
 
@@ -32,20 +32,23 @@ pub(super) struct RunCode {
     pub(super) patch: Patch,
     /// The artifact with the patch.
     pub(super) artifact: Option<ArtifactRow>,
+    /// The environments of the run, ordered by time and ref.
+    pub(super) environments: Vec<EnvironmentSnapshot>,
 }
 
-/// Reads the code of a run.
-pub(super) fn code_of(view: &StoreView<'_>, run: &RunRow) -> Result<RunCode> {
-    let mut environments = view.environments(&run.run_ref)?;
-    let state = environments.iter_mut().rev().find_map(|row| row.snapshot.code.take());
-    let mut changes = view.artifacts(Some(&run.run_ref))?;
-    changes.retain(|artifact| artifact.manifest.artifact_kind == CHANGE_KIND);
-    let artifact = changes.into_iter().max_by_key(|artifact| artifact.manifest.created_at);
+/// Reads the code of a run. `artifacts` contains the artifacts of the run.
+pub(super) fn code_of(view: &StoreView<'_>, run: &RunRow, artifacts: &[ArtifactRow]) -> Result<RunCode> {
+    let environments: Vec<EnvironmentSnapshot> =
+        view.environments(&run.run_ref)?.into_iter().map(|row| row.snapshot).collect();
+    let state = environments.iter().rev().find_map(|environment| environment.code.clone());
+    let changes = artifacts.iter().filter(|artifact| artifact.manifest.artifact_kind == CHANGE_KIND);
+    let artifact = changes.max_by_key(|artifact| artifact.manifest.created_at).cloned();
     let patch = match &artifact {
         Some(artifact) => patch_of(view, artifact)?,
         None => without_artifact(state.as_ref()),
     };
-    Ok(RunCode { run: run.run_ref.clone(), revision: run.code_revision.clone(), state, patch, artifact })
+    let revision = run.code_revision.clone();
+    Ok(RunCode { run: run.run_ref.clone(), revision, state, patch, artifact, environments })
 }
 
 /// Reads the patch in an artifact.

@@ -4,7 +4,7 @@ use crate::contract::RunRef;
 use crate::interpretation::error::Result;
 use crate::interpretation::provenance::code::{Patch, RunCode, code_of};
 use crate::interpretation::provenance::line_diff::unified;
-use crate::store::{Note, Severity, Store};
+use crate::store::{Note, RunRow, Severity, Store};
 
 /// The greatest number of lines of a patch that is compared line by line. Larger patches take too much time and memory.
 const PATCH_LINES_MAX: usize = 1 << 18;
@@ -34,8 +34,9 @@ pub struct CodeDiff {
 /// Compares the code of two runs.
 pub fn diff_code(store: &Store, left: &str, right: &str) -> Result<CodeDiff> {
     store.read(|view| {
+        let code_of = |run: &RunRow| code_of(view, run, &view.artifacts(Some(&run.run_ref))?);
         let (left, right) = (view.find_run(left)?, view.find_run(right)?);
-        let (left, right) = (code_of(view, &left)?, code_of(view, &right)?);
+        let (left, right) = (code_of(&left)?, code_of(&right)?);
         let mut notes = view.notes();
         notes.extend([&left, &right].into_iter().flat_map(notes_of));
         if let (Some(from), Some(to)) = (&left.revision, &right.revision)

@@ -124,10 +124,9 @@ pub fn reproduce(store: &Store, run: &str, options: &ReproduceOptions) -> Result
             );
             answer.miss("later_attempts", message);
         }
-        let code = code_of(view, run)?;
+        let code = code_of(view, run, &outline.artifacts)?;
         add_code(&mut answer, view, &code, &options.base);
-        let environments = view.environments(&run.run_ref)?.into_iter().map(|row| row.snapshot);
-        add_environment(&mut answer, &environments.collect::<Vec<_>>());
+        add_environment(&mut answer, &code.environments);
         let used = used_by(
             &run.run_ref,
             outline.relations.iter().map(|edge| (&edge.source_ref, edge.relation_type, &edge.target_ref)),
