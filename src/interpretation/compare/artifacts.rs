@@ -89,17 +89,10 @@ fn whole(change: &'static str, lefts: &[&ArtifactRow], rights: &[&ArtifactRow]) 
 /// Compares the artifacts of two runs kind by kind. If a run has several artifacts of a kind, artifacts with equal names
 /// are compared with each other.
 pub(super) fn artifact_changes(left: &[ArtifactRow], right: &[ArtifactRow]) -> Vec<ArtifactChange> {
-    let kind = |row: &ArtifactRow| row.manifest.artifact_kind.clone();
-    let kinds: BTreeSet<String> = left.iter().chain(right).map(kind).collect();
+    let kinds: BTreeSet<&str> = left.iter().chain(right).map(kind).collect();
     let mut changes = Vec::new();
     for kind in kinds {
-        let of_kind = |rows: &'_ [ArtifactRow]| -> Vec<usize> {
-            (0..rows.len())
-                .filter(|n| rows.get(*n).is_some_and(|r| r.manifest.artifact_kind == kind))
-                .collect()
-        };
-        let lefts: Vec<&ArtifactRow> = of_kind(left).into_iter().filter_map(|n| left.get(n)).collect();
-        let rights: Vec<&ArtifactRow> = of_kind(right).into_iter().filter_map(|n| right.get(n)).collect();
+        let (lefts, rights) = (of_kind(left, kind), of_kind(right, kind));
         match (lefts.as_slice(), rights.as_slice()) {
             ([], _) => changes.push(whole("added", &[], &rights)),
             (_, []) => changes.push(whole("removed", &lefts, &[])),
@@ -111,6 +104,14 @@ pub(super) fn artifact_changes(left: &[ArtifactRow], right: &[ArtifactRow]) -> V
         }
     }
     changes
+}
+
+fn kind(row: &ArtifactRow) -> &str {
+    &row.manifest.artifact_kind
+}
+
+fn of_kind<'r>(rows: &'r [ArtifactRow], wanted: &str) -> Vec<&'r ArtifactRow> {
+    rows.iter().filter(|row| kind(row) == wanted).collect()
 }
 
 /// Returns the sorted digests of the contents of artifacts; `None` if a digest is unknown.
