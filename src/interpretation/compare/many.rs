@@ -146,16 +146,7 @@ fn compare(view: &StoreView<'_>, asked: &Asked<'_>, policy: &ComparePolicy) -> R
         }
     };
     let metric_table: Vec<MetricRow> = keys.into_iter().map(row).collect();
-    let kind = |outline: &Outline| -> BTreeSet<String> {
-        outline.artifacts.iter().map(|a| a.manifest.artifact_kind.clone()).collect()
-    };
-    let kinds: BTreeSet<String> = outlines.iter().flat_map(kind).collect();
-    let counts = |artifact_kind: String| {
-        let of_kind =
-            |o: &Outline| o.artifacts.iter().filter(|a| a.manifest.artifact_kind == artifact_kind).count();
-        ArtifactKindCounts { counts: outlines.iter().map(of_kind).collect(), artifact_kind }
-    };
-    let artifact_kind_counts: Vec<ArtifactKindCounts> = kinds.into_iter().map(counts).collect();
+    let artifact_kind_counts = kind_counts(&outlines);
     let mut completeness_notes: Vec<CompletenessNote> = Vec::new();
     for outline in &outlines {
         let note = |code: &String| {
@@ -164,21 +155,14 @@ fn compare(view: &StoreView<'_>, asked: &Asked<'_>, policy: &ComparePolicy) -> R
         add_new(&mut completeness_notes, outline.completeness_notes.iter().map(note));
     }
     let links = outlines.iter().flat_map(|outline| outline.evidence_links.iter().cloned());
-    let assumed = metric_table.iter().filter_map(|row| policy.directions.assumption(&row.metric_key));
     let mut notes = view.notes();
     notes.extend(outlines.iter().flat_map(|outline| outline.notes.iter().cloned()));
     let baseline = baseline.and_then(|at| outlines.get(at)).map(|outline| &outline.run);
     if let Some(baseline) = baseline {
-        let mut differing = DifferenceNotes::default();
-        for row in &metric_table {
-            for (difference, outline) in row.differences.iter().zip(&outlines) {
-                difference.iter().for_each(|found| differing.add(outline.run.run_ref.as_str(), found));
-            }
-        }
-        notes.extend(differing.into_notes(baseline));
+        notes.extend(difference_notes(&metric_table, &outlines, baseline));
     }
     let baseline = baseline.map(|run| run.run_ref.clone());
-    for note in assumed {
+    for note in metric_table.iter().filter_map(|row| policy.directions.assumption(&row.metric_key)) {
         if !notes.contains(&note) {
             notes.push(note);
         }
@@ -198,4 +182,32 @@ fn compare(view: &StoreView<'_>, asked: &Asked<'_>, policy: &ComparePolicy) -> R
         notes,
         runs: outlines.into_iter().map(|outline| outline.run).collect(),
     })
+}
+
+/// Returns the numbers of artifacts in each run, ordered by kind.
+fn kind_counts(outlines: &[Outline]) -> Vec<ArtifactKindCounts> {
+    let kinds = outlines.iter().flat_map(|outline| &outline.artifacts);
+    let kinds: BTreeSet<&String> = kinds.map(|artifact| &artifact.manifest.artifact_kind).collect();
+    let counts = |kind: &String| {
+        let of_kind = |outline: &Outline| {
+            outline.artifacts.iter().filter(|artifact| artifact.manifest.artifact_kind == *kind).count()
+        };
+        ArtifactKindCounts { artifact_kind: kind.clone(), counts: outlines.iter().map(of_kind).collect() }
+    };
+    kinds.into_iter().map(counts).collect()
+}
+
+/// Returns notes on differences from the baseline that are not directly comparable.
+fn difference_notes(
+    rows: &[MetricRow],
+    outlines: &[Outline],
+    baseline: &RunRow,
+) -> impl Iterator<Item = Note> {
+    let mut differing = DifferenceNotes::default();
+    for row in rows {
+        for (difference, outline) in row.differences.iter().zip(outlines) {
+            difference.iter().for_each(|found| differing.add(outline.run.run_ref.as_str(), found));
+        }
+    }
+    differing.into_notes(baseline)
 }
