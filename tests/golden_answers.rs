@@ -41,6 +41,7 @@ mod diagnoses;
 mod lineage;
 mod methods;
 mod metrics;
+mod object;
 mod outcome;
 mod parts;
 mod provenance;

@@ -3,6 +3,7 @@
 use crate::golden_answers::asks::{Ask, Baseline, Metric, Policy, Population, Rule};
 use crate::golden_answers::lineage::Lineage;
 use crate::golden_answers::metrics::{Metrics, Point, Selection as Representative, time, unit};
+use crate::golden_answers::object::{link, note};
 use crate::golden_answers::outcome::{Answer, Outcome};
 use crate::golden_answers::parts::Parts;
 use crate::golden_answers::rules::Rules;
@@ -147,12 +148,8 @@ impl Model<'_> {
                     ("stage_name", metric.stage.clone().into()),
                 ])),
                 None => {
-                    let stage = metric.stage.clone().into();
-                    notes.push(warning(
-                        &format!("missing_metric_for_run:{}", metric.key),
-                        run,
-                        ("stage_name", stage),
-                    ));
+                    let stage = ("stage_name", metric.stage.clone().into());
+                    notes.push(warning(&format!("missing_metric_for_run:{}", metric.key), run, Some(stage)));
                 }
             }
         }
@@ -169,14 +166,14 @@ impl Model<'_> {
         let values = self.values(&runs, metric);
         let without = runs.iter().filter(|run| self.value(run, metric).is_none());
         let code = format!("missing_metric_for_aggregate:{}", metric.key);
-        let note = |run: &&Run| warning(&code, run, ("stage_name", metric.stage.clone().into()));
-        let mut notes: Vec<Value> = without.map(note).collect();
+        let missing = |run: &&Run| warning(&code, run, Some(("stage_name", metric.stage.clone().into())));
+        let mut notes: Vec<Value> = without.map(missing).collect();
         if values.is_empty() {
             let details = Value::map([
                 ("project_name", project_of(&runs, selection)),
                 ("stage_name", metric.stage.clone().into()),
             ]);
-            notes.push(self::note("warning", &format!("aggregate_population_empty:{}", metric.key), details));
+            notes.push(note("warning", &format!("aggregate_population_empty:{}", metric.key), details));
         }
         let of =
             |number: fn(&[f64]) -> f64| Value::from(if values.is_empty() { 0.0 } else { number(&values) });
@@ -316,7 +313,7 @@ impl Model<'_> {
             let threshold = threshold.unwrap_or_else(|| python(condition.threshold));
             let name = format!("{}{stage}:{}:{threshold}", metric.key, condition.operator);
             let code = format!("alert_metric_missing:{}", metric.key);
-            let missing = || warning(&code, run, ("stage_name", condition.stage.clone().into()));
+            let missing = || warning(&code, run, Some(("stage_name", condition.stage.clone().into())));
             let mut result = Value::map([
                 ("rule_name", Value::text(rule.name.clone().unwrap_or(name))),
                 ("metric_key", Value::text(&metric.key)),
@@ -409,7 +406,7 @@ impl Model<'_> {
         let (mut points, mut notes) = (Vec::new(), Vec::new());
         for run in &runs {
             let Some(found) = self.parts.stage(&run.run, stage) else {
-                notes.push(run_warning(&format!("missing_stage_for_duration:{stage}"), run, None));
+                notes.push(warning(&format!("missing_stage_for_duration:{stage}"), run, None));
                 continue;
             };
             match found.seconds() {
@@ -422,7 +419,7 @@ impl Model<'_> {
                 ])),
                 None => {
                     let code = format!("stage_duration_unavailable:{stage}");
-                    notes.push(run_warning(&code, run, Some(("stage_id", &found.own))));
+                    notes.push(warning(&code, run, Some(("stage_id", Value::text(&found.own)))));
                 }
             }
         }
@@ -441,7 +438,7 @@ impl Model<'_> {
             let mut of_run = self.parts.artifacts_of(&run.run);
             of_run.retain(|artifact| artifact.kind == kind);
             if of_run.is_empty() {
-                notes.push(run_warning(&format!("missing_artifact_kind:{kind}"), run, None));
+                notes.push(warning(&format!("missing_artifact_kind:{kind}"), run, None));
             }
             for artifact in of_run {
                 points.push(Value::map([
@@ -509,28 +506,13 @@ fn project_of(runs: &[&Run], selection: &Selection) -> Value {
     runs.first().map(|run| run.project_name.clone()).or_else(|| selection.project.clone()).into()
 }
 
-pub(super) fn note(severity: &str, summary: &str, details: Value) -> Value {
-    Value::map([
-        ("severity", Value::text(severity)),
-        ("summary", Value::text(summary)),
-        ("details", details),
-        ("evidence_links", Value::list(Vec::<Value>::new())),
-    ])
-}
-
-fn warning(summary: &str, run: &Run, (name, detail): (&str, Value)) -> Value {
-    note("warning", summary, Value::map([("run_id", Value::text(&run.run)), (name, detail)]))
-}
-
-/// Returns a note on a run, possibly with one more text.
-fn run_warning(summary: &str, run: &Run, detail: Option<(&str, &str)>) -> Value {
-    let (name, text) = detail.unwrap_or(("run_id", &run.run));
-    note("warning", summary, Value::map([("run_id", Value::text(&run.run)), (name, Value::text(text))]))
+/// Returns a note on a run, possibly with one more detail.
+fn warning(summary: &str, run: &Run, detail: Option<(&str, Value)>) -> Value {
+    let details = [("run_id", Value::text(&run.run))].into_iter().chain(detail);
+    note("warning", summary, Value::Map(details.map(|(name, detail)| (name.to_owned(), detail)).collect()))
 }
 
 /// Returns the list with a link to a run.
 pub(super) fn links(run: &Run) -> Value {
-    let link =
-        [("kind", Value::text("run")), ("ref", Value::text(&run.run)), ("label", Value::text(&run.name))];
-    Value::list([Value::map(link)])
+    Value::list([link("run", &run.run, &run.name)])
 }

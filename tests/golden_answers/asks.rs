@@ -3,6 +3,7 @@
 use crate::golden_answers::comparisons;
 use crate::golden_answers::diagnoses;
 use crate::golden_answers::metrics::Selection as Representative;
+use crate::golden_answers::object::{text, texts};
 use crate::golden_answers::question::{Call, Question};
 use crate::golden_answers::runs::{Condition, Selection};
 use contexta::contract::Value;
@@ -153,14 +154,6 @@ pub(super) fn ask(question: &Question) -> Option<Ask> {
         Call::Method(method, args) => of_method(method, args),
         Call::Command(argv) => of_command(&Arguments::read(argv), question.id.split('.').nth(1)?),
     }
-}
-
-fn text(args: &Value, name: &str) -> Option<String> {
-    args.get(name).and_then(Value::as_str).map(str::to_owned)
-}
-
-fn texts(args: &Value, name: &str) -> Option<Vec<String>> {
-    args.get(name)?.as_list()?.iter().map(|item| item.as_str().map(str::to_owned)).collect()
 }
 
 fn number(args: &Value, name: &str) -> Option<f64> {

@@ -1,7 +1,8 @@
 //! Models of comparisons of runs, in the form of the reference.
 
-use crate::golden_answers::answers::{Exception, Model, note, python};
+use crate::golden_answers::answers::{Exception, Model, python};
 use crate::golden_answers::metrics::{Selection, Table};
+use crate::golden_answers::object::{link, note};
 use crate::golden_answers::parts::{Artifact, Part};
 use crate::golden_answers::runs::Run;
 use contexta::contract::Value;
@@ -91,13 +92,7 @@ impl Change<'_> {
 
     fn to_value(&self) -> Value {
         let own = |side: &[&Artifact]| side.first().map_or(Value::Null, |first| Value::text(&first.artifact));
-        let link = |artifact: &&Artifact| {
-            Value::map([
-                ("kind", Value::text("artifact")),
-                ("ref", Value::text(&artifact.artifact)),
-                ("label", Value::text(&artifact.kind)),
-            ])
-        };
+        let link = |artifact: &&Artifact| link("artifact", &artifact.artifact, &artifact.kind);
         let linked = self.lefts.iter().chain(&self.rights).filter(|_| self.change != "ambiguous");
         Value::map([
             ("artifact_kind", Value::text(self.kind())),

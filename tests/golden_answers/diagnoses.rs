@@ -1,6 +1,7 @@
 //! A model of the problems that a diagnosis finds, in the form of the reference.
 
 use crate::golden_answers::answers::Model;
+use crate::golden_answers::object::link;
 use crate::golden_answers::parts::Part;
 use crate::golden_answers::runs::Run;
 use contexta::contract::Value;
@@ -33,18 +34,13 @@ pub(super) struct Issue {
 impl Issue {
     pub(super) fn to_value(&self) -> Value {
         let [kind, own, label] = &self.subject;
-        let link = Value::map([
-            ("kind", Value::text(kind)),
-            ("ref", Value::text(own)),
-            ("label", Value::text(label)),
-        ]);
         Value::map([
             ("severity", Value::text(self.severity)),
             ("code", Value::text(self.code)),
             ("summary", Value::text(&self.summary)),
             ("details", self.details.clone()),
             ("subject_ref", Value::text(own)),
-            ("evidence_links", Value::list([link])),
+            ("evidence_links", Value::list([link(kind, own, label)])),
         ])
     }
 

@@ -3,6 +3,7 @@
 
 use crate::golden_answers::compare::values;
 use crate::golden_answers::metrics::time;
+use crate::golden_answers::object::{link, note, text};
 use crate::golden_answers::rules::Rules;
 use crate::support::TempDir;
 use contexta::contract::json::read::parse;
@@ -30,10 +31,6 @@ pub(super) struct Walk<'a> {
     pub(super) root: &'a str,
     pub(super) direction: &'a str,
     pub(super) depth_max: Option<usize>,
-}
-
-fn text(object: &Value, member: &str) -> Option<String> {
-    object.get(member).and_then(Value::as_str).map(str::to_owned)
 }
 
 fn kind(subject: &str) -> &str {
@@ -190,12 +187,7 @@ impl Lineage {
         let mut notes = Vec::new();
         if !has_relations {
             let details = Value::map([("root_ref", Value::text(root))]);
-            notes.push(Value::map([
-                ("severity", Value::text("info")),
-                ("summary", Value::text("lineage_root_has_no_relations")),
-                ("details", details),
-                ("evidence_links", Value::list(Vec::<Value>::new())),
-            ]));
+            notes.push(note("info", "lineage_root_has_no_relations", details));
         }
         let mut links = Vec::new();
         for link in found.iter().flat_map(|own| self.links(own)) {
@@ -214,13 +206,6 @@ impl Lineage {
 
     fn links(&self, own: &str) -> Vec<Value> {
         let relation = &self.relations[own];
-        let link = |kind: &str, subject: &str, label: &str| {
-            Value::map([
-                ("kind", Value::text(kind)),
-                ("ref", Value::text(subject)),
-                ("label", Value::text(label)),
-            ])
-        };
         let [source, target] = ["source_ref", "target_ref"].map(|member| text(relation, member).unwrap());
         vec![
             link("relation", own, &text(relation, "relation_type").unwrap()),

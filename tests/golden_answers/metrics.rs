@@ -1,6 +1,7 @@
 //! The metric points of a workspace, read from the interchange file, and the values that represent a metric. Models
 //! compute expected answers from them, without the tables of contexta.
 
+use crate::golden_answers::object::text;
 use crate::golden_answers::rules::Rules;
 use crate::golden_answers::statistics::mean;
 use contexta::contract::Value;
@@ -101,7 +102,6 @@ impl Metrics {
     /// Adds the point in a line of the interchange file.
     pub(super) fn add(&mut self, line: &Value) {
         let object = line.get("object").unwrap();
-        let text = |value: &Value, key: &str| value.get(key).and_then(Value::as_str).map(str::to_owned);
         let (Some(envelope), Some(payload)) = (object.get("envelope"), object.get("payload")) else { return };
         let value = match payload.get("value") {
             Some(Value::Int(n)) => *n as f64,

@@ -2,6 +2,7 @@
 //! with a degradation marker.
 
 use crate::golden_answers::metrics::time;
+use crate::golden_answers::object::text;
 use crate::golden_answers::rules::Rules;
 use contexta::contract::{Timestamp, Value};
 use std::path::Path;
@@ -70,10 +71,6 @@ pub(super) struct Parts {
     pub(super) artifacts: Vec<Artifact>,
     /// The records with a degradation marker, in the order of append. The name is the key.
     pub(super) degraded: Vec<Part>,
-}
-
-fn text(object: &Value, name: &str) -> Option<String> {
-    object.get(name).and_then(Value::as_str).map(str::to_owned)
 }
 
 impl Parts {

@@ -1,14 +1,11 @@
 //! Models of the provenance and the environments of runs, in the form of the reference.
 
-use crate::golden_answers::answers::{Model, links, note};
+use crate::golden_answers::answers::{Model, links};
+use crate::golden_answers::object::{link, note, text};
 use crate::golden_answers::parts::Part;
 use crate::golden_answers::runs::Run;
 use contexta::contract::Value;
 use std::collections::{BTreeMap, BTreeSet};
-
-fn link(kind: &str, own: &str, label: &str) -> Value {
-    Value::map([("kind", Value::text(kind)), ("ref", Value::text(own)), ("label", Value::text(label))])
-}
 
 /// Returns the texts of a member of an environment.
 fn texts(environment: Option<&Part>, member: &str) -> BTreeMap<String, Value> {
@@ -33,7 +30,7 @@ impl Model<'_> {
         let (provenance, environment) = (self.provenance(run), self.environment(run));
         let own = ("run_id", Value::text(&run.run));
         let (mut notes, mut evidence) = (Vec::new(), links(run).as_list().unwrap().to_vec());
-        let text = |name: &str| provenance.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let text = |name: &str| text(&provenance, name).unwrap_or_default();
         let has_provenance = provenance != Value::Null;
         if has_provenance {
             evidence.push(link("provenance", &text("provenance_ref"), &text("assertion_mode")));

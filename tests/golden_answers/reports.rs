@@ -8,6 +8,7 @@ use crate::golden_answers::deviations::{Asked, Deviation, Expected};
 use crate::golden_answers::diagnoses::{Issue, Policy, issues};
 use crate::golden_answers::methods::{Failure, Method, Result, only, population, rules};
 use crate::golden_answers::metrics::Selection as Representative;
+use crate::golden_answers::object::texts;
 use crate::golden_answers::outcome::{Answer, Form, Outcome};
 use crate::golden_answers::question::Question;
 use crate::golden_answers::rules::Rules;
@@ -40,11 +41,6 @@ type Report = std::result::Result<ReportDocument, Failure>;
 
 fn text<'a>(args: &'a Value, name: &str) -> std::result::Result<&'a str, Failure> {
     args.get(name).and_then(Value::as_str).ok_or(Failure::Unsupported)
-}
-
-fn texts(args: &Value, name: &str) -> Option<Vec<String>> {
-    let items = args.get(name)?.as_list()?.iter();
-    items.map(|item| item.as_str().map(str::to_owned)).collect()
 }
 
 fn snapshot(contexta: &Contexta, args: &Value) -> Report {

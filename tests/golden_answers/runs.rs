@@ -1,6 +1,7 @@
 //! The runs of a workspace, read from the interchange file, and lists of them.
 
 use crate::golden_answers::metrics::{Metrics, Point, time};
+use crate::golden_answers::object::text;
 use crate::golden_answers::rules::Rules;
 use contexta::contract::Value;
 use std::collections::BTreeMap;
@@ -73,7 +74,7 @@ impl Runs {
     /// Adds the project or the run in a line of the interchange file. Projects precede runs.
     pub(super) fn add(&mut self, line: &Value) {
         let object = line.get("object").unwrap();
-        let text = |name: &str| object.get(name).and_then(Value::as_str).map(str::to_owned);
+        let text = |name: &str| text(object, name);
         match line.get("kind").and_then(Value::as_str) {
             Some("project") => {
                 self.projects.insert(text("project_ref").unwrap(), text("name").unwrap());
