@@ -6,9 +6,10 @@ use crate::golden_answers::outcome::{Answer, Outcome};
 use crate::golden_answers::reports;
 use contexta::contract::{MetricValue, Value};
 use contexta::interpretation::{
-    AlertRule, ArtifactSearch, MetricBaseline, MetricCondition, RecordQuery, RunListQuery, TimeRange,
+    self, AlertRule, ArtifactSearch, Comparison, MetricBaseline, MetricCondition, RecordQuery, RunColumn,
+    RunListQuery, TimeRange,
 };
-use contexta::{Answer as _, BestRunOptions, Contexta, Error, Goal};
+use contexta::{Answer as _, BestRunOptions, Contexta, Direction, Error, Goal};
 
 /// The reason why a method has no result.
 #[derive(Debug)]
@@ -21,6 +22,12 @@ pub(super) enum Failure {
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Failure {
+        Failure::Code(error.code().to_owned())
+    }
+}
+
+impl From<interpretation::Error> for Failure {
+    fn from(error: interpretation::Error) -> Failure {
         Failure::Code(error.code().to_owned())
     }
 }
@@ -137,30 +144,27 @@ fn run_query(args: &Value, descending: bool) -> std::result::Result<RunListQuery
         query.tags = tags.iter().filter_map(tag).collect();
     }
     if let Some(range) = args.get("time_range") {
-        let code = |e: contexta::interpretation::Error| Failure::Code(e.code().to_owned());
         let (after, before) = (text(range, "started_after"), text(range, "started_before"));
-        query.time_range = TimeRange::parse(after, before).map_err(code)?;
+        query.time_range = TimeRange::parse(after, before)?;
     }
     for condition in args.get("metric_conditions").and_then(Value::as_list).unwrap_or_default() {
-        let code = |e: contexta::interpretation::Error| Failure::Code(e.code().to_owned());
-        let operator = text(condition, "operator").unwrap_or_default().parse().map_err(code)?;
+        let operator: Comparison = text(condition, "operator").unwrap_or_default().parse()?;
         let threshold = number(condition.get("threshold").unwrap_or(&Value::Null))?;
         let key = text(condition, "metric_key").unwrap_or_default();
-        let mut read = MetricCondition::new(key, operator, threshold).map_err(code)?;
+        let mut read = MetricCondition::new(key, operator, threshold)?;
         if let Some(stage) = text(condition, "stage_name") {
-            read = read.in_stage(stage).map_err(code)?;
+            read = read.in_stage(stage)?;
         }
         query.metric_conditions.push(read);
     }
     query.limit = size(args, "limit");
     query.offset = size(args, "offset").unwrap_or(0);
     if let Some(column) = text(args, "sort_by") {
-        let code = |e: contexta::interpretation::Error| Failure::Code(e.code().to_owned());
-        query.sort_by = Some(column.parse().map_err(code)?);
+        query.sort_by = Some(column.parse()?);
     }
     // A query object of the reference always sorts.
     if args.get("sort_by").is_some() {
-        query.sort_by = query.sort_by.or(Some(contexta::interpretation::RunColumn::StartedAt));
+        query.sort_by = query.sort_by.or(Some(RunColumn::StartedAt));
     }
     if let Some(Value::Bool(descending)) = args.get("sort_desc") {
         query.descending = *descending;
@@ -234,8 +238,7 @@ fn artifact_origin(contexta: &Contexta, args: &Value) -> Result {
 
 fn traverse_lineage(contexta: &Contexta, args: &Value) -> Result {
     let direction = text(args, "direction").unwrap_or("both");
-    let direction =
-        direction.parse().map_err(|e: contexta::interpretation::Error| Failure::Code(e.code().to_owned()))?;
+    let direction: Direction = direction.parse()?;
     let depth = size(args, "max_depth").unwrap_or(2);
     Ok(contexta.traverse_lineage(text(args, "subject_ref").unwrap_or_default(), direction, depth)?.to_value())
 }
@@ -310,12 +313,10 @@ fn detect_anomalies(contexta: &Contexta, args: &Value) -> Result {
 /// Reads alert rules.
 pub(super) fn rules(args: &Value) -> std::result::Result<Vec<AlertRule>, Failure> {
     let rule = |rule: &Value| {
-        let code = |e: contexta::interpretation::Error| Failure::Code(e.code().to_owned());
         let metric_key = text(rule, "metric_key").unwrap_or_default();
         let operator = text(rule, "operator").unwrap_or_default();
         let threshold = number(rule.get("threshold").unwrap_or(&Value::Null))?;
-        let mut read =
-            AlertRule::parse(metric_key, operator, threshold, text(rule, "severity")).map_err(code)?;
+        let mut read = AlertRule::parse(metric_key, operator, threshold, text(rule, "severity"))?;
         if let Some(stage) = text(rule, "stage_name") {
             read = read.in_stage(stage);
         }
