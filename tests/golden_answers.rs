@@ -62,7 +62,6 @@ use question::{Call, Question, questions};
 use report::{Class, Report};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
-use text::Names;
 use workspace::{WORKSPACES, Workspace, reference};
 
 /// The groups whose questions must all pass: `api METHOD`, or `cli COMMAND FORM`. The questions of the other groups are
@@ -203,16 +202,9 @@ fn ask_all(group: Option<&str>) -> Report {
             let asked: Vec<&Question> = questions.iter().filter(is_asked).collect();
             if !asked.is_empty() {
                 let workspace = Workspace::import(name);
-                let context = Asked {
-                    questions: &questions,
-                    names: &workspace.names,
-                    runs: &workspace.runs,
-                    parts: &workspace.parts,
-                    metrics: &workspace.metrics,
-                    lineage: &workspace.lineage,
-                };
+                let context = Asked { questions: &questions, workspace: &workspace };
                 ask_workspace(&workspace, &asked, |question, got| {
-                    judge(question, got, &context, &workspace.names, &mut report);
+                    judge(question, got, &context, &mut report)
                 });
             }
         }
@@ -254,7 +246,8 @@ fn caught(ask: impl FnOnce() -> Outcome) -> Outcome {
 }
 
 /// Compares an outcome with the expected one, and adds the result to the report.
-fn judge(question: &Question, got: &Outcome, asked: &Asked<'_>, names: &Names, report: &mut Report) {
+fn judge(question: &Question, got: &Outcome, asked: &Asked<'_>, report: &mut Report) {
+    let names = &asked.workspace.names;
     let deviation = deviation(question, asked);
     let expected = match deviation.as_ref().map(|deviation| &deviation.expected) {
         None => Some(&question.reference),

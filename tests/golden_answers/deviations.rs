@@ -8,16 +8,15 @@ use crate::golden_answers::asks::{self, Arguments, Ask};
 use crate::golden_answers::compare::{Difference, outcomes};
 use crate::golden_answers::comparisons::{Many, Pair};
 use crate::golden_answers::diagnoses::{Issue, issues};
-use crate::golden_answers::lineage::{Lineage, Walk};
-use crate::golden_answers::metrics::Metrics;
+use crate::golden_answers::lineage::Walk;
 use crate::golden_answers::outcome::{Answer, Form, Outcome};
-use crate::golden_answers::parts::Parts;
 use crate::golden_answers::question::{Call, Question};
 use crate::golden_answers::reports;
 use crate::golden_answers::rules::Rules;
-use crate::golden_answers::runs::{Run, Runs};
+use crate::golden_answers::runs::Run;
 use crate::golden_answers::shapes::shaped;
 use crate::golden_answers::text::Names;
+use crate::golden_answers::workspace::Workspace;
 use contexta::contract::Value;
 
 /// A deviation from the answer of the reference.
@@ -38,21 +37,17 @@ pub(super) enum Expected {
 /// A check of the outcome of contexta.
 type Check = Box<dyn Fn(&Outcome) -> Result<(), Difference>>;
 
-/// The workspace of a question: the data that a deviation needs for its expectation.
+/// The workspace of a question, and all questions to it: the data that a deviation needs for its expectation.
 pub(super) struct Asked<'a> {
-    /// All questions to the workspace.
     pub(super) questions: &'a [Question],
-    pub(super) names: &'a Names,
-    pub(super) runs: &'a Runs,
-    pub(super) parts: &'a Parts,
-    pub(super) metrics: &'a Metrics,
-    pub(super) lineage: &'a Lineage,
+    pub(super) workspace: &'a Workspace,
 }
 
 impl<'a> Asked<'a> {
     /// Returns the model of the workspace for given rules.
     pub(super) fn model(&self, rules: Rules) -> Model<'a> {
-        Model { runs: self.runs, metrics: self.metrics, parts: self.parts, lineage: self.lineage, rules }
+        let Workspace { runs, metrics, parts, lineage, .. } = self.workspace;
+        Model { runs, metrics, parts, lineage, rules }
     }
 
     /// Returns the recorded answer to the question for a run.
@@ -125,7 +120,7 @@ fn is_run_not_found(question: &Question) -> bool {
 
 /// The reference does not find a run whose id exists in several projects. The error of contexta names the runs.
 fn ambiguous_runs_are_named(question: &Question, asked: &Asked<'_>) -> Option<Deviation> {
-    let is_ambiguous = texts(&question.call).iter().any(|text| asked.runs.is_ambiguous(text));
+    let is_ambiguous = texts(&question.call).iter().any(|text| asked.workspace.runs.is_ambiguous(text));
     if !is_ambiguous || !is_run_not_found(question) {
         return None;
     }
@@ -135,10 +130,11 @@ fn ambiguous_runs_are_named(question: &Question, asked: &Asked<'_>) -> Option<De
 /// The reference does not find a run by its ref without `run:`. contexta answers as to the question with the whole ref.
 fn runs_are_found_without_kind(question: &Question, asked: &Asked<'_>) -> Option<Deviation> {
     let Call::Command(argv) = &question.call else { return None };
-    if !is_run_not_found(question) || !argv.iter().any(|word| asked.runs.is_ref_without_kind(word)) {
+    if !is_run_not_found(question) || !argv.iter().any(|word| asked.workspace.runs.is_ref_without_kind(word))
+    {
         return None;
     }
-    let whole = |word: &String| match asked.runs.is_ref_without_kind(word) {
+    let whole = |word: &String| match asked.workspace.runs.is_ref_without_kind(word) {
         true => format!("run:{word}"),
         false => word.clone(),
     };
@@ -182,7 +178,7 @@ fn comparisons_are_modelled(question: &Question, asked: &Asked<'_>) -> Option<De
 
 /// Returns the answer to a question for a comparison or a diagnosis. In JSON, the model computes only a part of it.
 fn comparison(ask: &Ask, question: &Question, asked: &Asked<'_>, rules: Rules) -> Option<Outcome> {
-    let (model, find) = (asked.model(rules), |run: &String| asked.runs.find(run));
+    let (model, find) = (asked.model(rules), |run: &String| asked.workspace.runs.find(run));
     let recorded = question.recorded();
     let text = |text: String| Some(Outcome { exit: 0, answer: Answer::Text(text) });
     match ask {
@@ -315,7 +311,7 @@ fn modelled(
 ) -> Option<Deviation> {
     let (reference, expected) = (answer(Rules::REFERENCE)?, answer(Rules::CONTEXTA)?);
     let is_same = |a: &Outcome, b: &Outcome| {
-        let is_in = |a, b| outcomes(a, b, question.form, asked.names).is_ok();
+        let is_in = |a, b| outcomes(a, b, question.form, &asked.workspace.names).is_ok();
         is_in(a, b) && is_in(b, a)
     };
     if !is_same(question.recorded(), &reference) || is_same(question.recorded(), &expected) {
@@ -362,14 +358,14 @@ fn edges_have_the_run_of_their_provenance(question: &Question, asked: &Asked<'_>
         for edge in edges {
             let Value::Map(edge) = edge else { continue };
             let relation = edge.get("relation_ref").and_then(Value::as_str).unwrap().to_owned();
-            let provenance = asked.lineage.provenance_of(&relation);
+            let provenance = asked.workspace.lineage.provenance_of(&relation);
             let own = |value: &Value| value.get("provenance_ref").cloned();
             newest_differs |= edge.get("provenance").map(own) != Some(own(&provenance));
             edge.insert("provenance".to_owned(), provenance);
         }
     })?;
     // An answer with other edges deviates for another reason.
-    let is_same = expected.answer == Answer::Json(asked.lineage.answer(walk(question)?));
+    let is_same = expected.answer == Answer::Json(asked.workspace.lineage.answer(walk(question)?));
     if !is_of_reference || !is_same || expected.answer == Answer::Json(reference.clone()) {
         return None;
     }
@@ -385,7 +381,7 @@ fn lineage_follows_the_meaning_of_relations(question: &Question, asked: &Asked<'
         Some(_) => return None,
     }
     let is_directed = ["upstream", "downstream", "inbound", "outbound"].contains(&walk.direction);
-    let expected = Outcome { exit: 0, answer: Answer::Json(asked.lineage.answer(walk)) };
+    let expected = Outcome { exit: 0, answer: Answer::Json(asked.workspace.lineage.answer(walk)) };
     if !is_directed || question.form != Form::Json || expected == question.reference {
         return None;
     }

@@ -125,7 +125,7 @@ type Sections = Vec<(&'static str, String)>;
 
 /// Returns the sections of a report that a model computes for given rules. `None` if the model does not know the report.
 fn sections(report: &asks::Report, asked: &Asked<'_>, rules: Rules) -> Option<Sections> {
-    let (model, find) = (asked.model(rules), |run: &String| asked.runs.find(run));
+    let (model, find) = (asked.model(rules), |run: &String| asked.workspace.runs.find(run));
     let diagnosis = |run: &Run| {
         let found = issues(model, run, &Policy::default());
         ("Diagnostics", lines(found.iter().map(Issue::line).collect(), "No diagnostics issues."))
@@ -196,7 +196,7 @@ fn modelled(question: &Question, asked: &Asked<'_>) -> Option<(&'static str, Out
     let answer = |rules: Rules| -> Option<Outcome> {
         let answer = match (asks::ask(question)?, &recorded.answer) {
             (Ask::Report(asks::Report::Many(runs)), Answer::Error(code)) if code == "TypeError" => {
-                let runs = runs.iter().map(|run| asked.runs.find(run)).collect::<Option<_>>()?;
+                let runs = runs.iter().map(|run| asked.workspace.runs.find(run)).collect::<Option<_>>()?;
                 let many = Many { model: asked.model(rules), runs, by: Representative::Latest };
                 return whole(&many, question.form, asked);
             }
