@@ -9,6 +9,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+/// The time of the imported facts.
+const AT: &str = "2026-01-01T00:00:00Z";
+/// The members of the imported project.
+const PROJECT: &str = r#""project_ref":"project:p","name":"p","created_at":"2026-01-01T00:00:00Z""#;
+
 /// Runs a program that must succeed, independent of the user's settings of git.
 fn run(program: &str, dir: &Path, arguments: &[&str]) -> Output {
     let mut command = Command::new(program);
@@ -97,17 +102,7 @@ fn use_data(workspace: &Path, dir: &Path) -> String {
     source.register_artifact("dataset", &file).unwrap();
     source.complete().unwrap();
     let data = opened.run_snapshot("data").unwrap().artifacts.remove(0).manifest.artifact_ref;
-    import(
-        &opened,
-        &format!(
-            concat!(
-                r#"{{"kind":"relation","object":{{"relation_ref":"relation:used","relation_type":"used","#,
-                r#""source_ref":"{}","target_ref":"{}","recorded_at":"2026-01-01T00:00:00Z","#,
-                r#""origin_marker":"explicit","confidence_marker":"high"}}}}"#
-            ),
-            trained, data
-        ),
-    );
+    import(&opened, &used_by(trained.as_str(), data.as_str()));
     opened.close().unwrap();
     data.to_string()
 }
@@ -116,6 +111,40 @@ fn import(contexta: &Contexta, lines: &str) {
     let source = ImportSource::Reader("lines", &mut lines.as_bytes());
     let report = contexta.import_jsonl(source, ImportSettings::default()).unwrap();
     assert_eq!(report.total().refused, 0, "{report:?}");
+}
+
+/// Opens the workspace `w` in a directory.
+fn open(dir: &TempDir) -> Contexta {
+    Options::new(dir.path().join("w")).project("p").detect_code_revision(false).open().unwrap()
+}
+
+/// Returns the line of an interchange file for an object with these members.
+fn line(kind: &str, members: &str) -> String {
+    format!("{{\"kind\":\"{kind}\",\"object\":{{{members}}}}}\n")
+}
+
+/// Returns the line for a completed run of the project `p`. `members` begins with a comma, or is empty.
+fn completed_run(id: &str, members: &str) -> String {
+    let own = format!(
+        r#""run_ref":"run:p.{id}","project_ref":"project:p","name":"{id}","status":"completed","started_at":"{AT}","ended_at":"2026-01-01T01:00:00Z"{members}"#
+    );
+    line("run", &own)
+}
+
+/// Returns the line for the relation that a run used an artifact.
+fn used_by(run: &str, artifact: &str) -> String {
+    let members = format!(
+        r#""relation_ref":"relation:used","relation_type":"used","source_ref":"{run}","target_ref":"{artifact}","recorded_at":"{AT}","origin_marker":"explicit","confidence_marker":"high""#
+    );
+    line("relation", &members)
+}
+
+/// Returns the line for an environment of a run of the project `p`.
+fn environment(run: &str, id: &str, at: &str, members: &str) -> String {
+    let own = format!(
+        r#""environment_snapshot_ref":"environment:p.{run}.{id}","run_ref":"run:p.{run}","captured_at":"{at}","platform":"linux",{members}"#
+    );
+    line("environment", &own)
 }
 
 #[test]
@@ -169,24 +198,24 @@ fn printed_commands_give_the_files_of_the_run() {
 #[test]
 fn missing_parts_of_a_run_are_named() {
     let dir = TempDir::new("reproduce-missing");
-    let workspace = dir.path().join("w");
-    let opened = Options::new(&workspace).project("p").detect_code_revision(false).open().unwrap();
-    import(
-        &opened,
-        concat!(
-            r#"{"kind":"project","object":{"project_ref":"project:p","name":"p","created_at":"2026-01-01T00:00:00Z"}}"#,
-            "\n",
-            r#"{"kind":"run","object":{"run_ref":"run:p.bare","project_ref":"project:p","name":"bare","status":"completed","started_at":"2026-01-01T00:00:00Z","ended_at":"2026-01-01T01:00:00Z"}}"#,
-            "\n",
-            r#"{"kind":"run","object":{"run_ref":"run:p.dirty","project_ref":"project:p","name":"dirty","status":"completed","started_at":"2026-01-01T00:00:00Z","ended_at":"2026-01-01T01:00:00Z","code_revision":"-x; rm 'a'","command":"train --token [redacted]"}}"#,
-            "\n",
-            r#"{"kind":"environment","object":{"environment_snapshot_ref":"environment:p.dirty.e","run_ref":"run:p.dirty","captured_at":"2026-01-01T00:00:00Z","platform":"linux","python_version":"3.12.1","packages":{"numpy":"2.0.1","a b":"1","-r":"1","x-y":"-1","x":"1\n--index-url http://e"},"code":{"dirty":true,"untracked":["未跟踪"]}}}"#,
-            "\n",
-            r#"{"kind":"artifact","object":{"artifact_ref":"artifact:p.other.d","artifact_kind":"data","run_ref":"run:p.other","created_at":"2026-01-01T00:00:00Z","producer_ref":"t","location_ref":"s3://b/d"}}"#,
-            "\n",
-            r#"{"kind":"relation","object":{"relation_ref":"relation:u","relation_type":"used","source_ref":"run:p.dirty","target_ref":"artifact:p.other.d","recorded_at":"2026-01-01T00:00:00Z","origin_marker":"explicit","confidence_marker":"high"}}"#,
+    let (workspace, opened) = (dir.path().join("w"), open(&dir));
+    let lines = [
+        line("project", PROJECT),
+        completed_run("bare", ""),
+        completed_run("dirty", r#","code_revision":"-x; rm 'a'","command":"train --token [redacted]""#),
+        environment(
+            "dirty",
+            "e",
+            AT,
+            r#""python_version":"3.12.1","packages":{"numpy":"2.0.1","a b":"1","-r":"1","x-y":"-1","x":"1\n--index-url http://e"},"code":{"dirty":true,"untracked":["未跟踪"]}"#,
         ),
-    );
+        line(
+            "artifact",
+            r#""artifact_ref":"artifact:p.other.d","artifact_kind":"data","run_ref":"run:p.other","created_at":"2026-01-01T00:00:00Z","producer_ref":"t","location_ref":"s3://b/d""#,
+        ),
+        used_by("run:p.dirty", "artifact:p.other.d"),
+    ];
+    import(&opened, &lines.concat());
     let bare = opened.reproduce_run("bare", None).unwrap();
     let found: Vec<&str> = bare.missing.iter().map(|part| part.code).collect();
     assert_eq!(found, ["code_revision_missing", "environment_missing", "command_missing"]);
@@ -222,17 +251,18 @@ fn missing_parts_of_a_run_are_named() {
 #[test]
 fn environment_of_a_python_run_has_its_packages_and_variables() {
     let dir = TempDir::new("reproduce-python");
-    let opened = Options::new(dir.path().join("w")).project("p").detect_code_revision(false).open().unwrap();
-    import(
-        &opened,
-        concat!(
-            r#"{"kind":"project","object":{"project_ref":"project:p","name":"p","created_at":"2026-01-01T00:00:00Z"}}"#,
-            "\n",
-            r#"{"kind":"run","object":{"run_ref":"run:p.r","project_ref":"project:p","name":"r","status":"completed","started_at":"2026-01-01T00:00:00Z","ended_at":"2026-01-01T01:00:00Z","command":"printf '%s' \"$GREETING\" > out; train"}}"#,
-            "\n",
-            r#"{"kind":"environment","object":{"environment_snapshot_ref":"environment:p.r.e","run_ref":"run:p.r","captured_at":"2026-01-01T00:00:00Z","platform":"linux","python_version":"3.12.1","packages":{"numpy":"2.0.1","torch":"2.1.0+cu118"},"environment_variables":{"GREETING":"it's 你好\n$HOME","DB_URL":"db://u:[redacted]@h","PATH":"/none","PYTHONHOME":"/none"}}}"#,
+    let opened = open(&dir);
+    let lines = [
+        line("project", PROJECT),
+        completed_run("r", r#","command":"printf '%s' \"$GREETING\" > out; train""#),
+        environment(
+            "r",
+            "e",
+            AT,
+            r#""python_version":"3.12.1","packages":{"numpy":"2.0.1","torch":"2.1.0+cu118"},"environment_variables":{"GREETING":"it's 你好\n$HOME","DB_URL":"db://u:[redacted]@h","PATH":"/none","PYTHONHOME":"/none"}"#,
         ),
-    );
+    ];
+    import(&opened, &lines.concat());
     let answer = opened.reproduce_run("r", Some("venv of r")).unwrap();
     let found: Vec<&str> = answer.missing.iter().map(|part| part.code).collect();
     assert_eq!(found, ["code_revision_missing", "variable_redacted"]);
@@ -258,7 +288,7 @@ fn environment_of_a_python_run_has_its_packages_and_variables() {
 #[test]
 fn resumed_run_is_not_complete() {
     let dir = TempDir::new("reproduce-resumed");
-    let opened = Options::new(dir.path().join("w")).project("p").detect_code_revision(false).open().unwrap();
+    let opened = open(&dir);
     opened.run("r").run_id("r").command("train").start().unwrap().complete().unwrap();
     let codes = || {
         let answer = opened.reproduce_run("r", None).unwrap();
@@ -272,19 +302,14 @@ fn resumed_run_is_not_complete() {
 #[test]
 fn audit_reads_the_code_of_any_environment_of_the_run() {
     let dir = TempDir::new("audit-code");
-    let opened = Options::new(dir.path().join("w")).project("p").detect_code_revision(false).open().unwrap();
-    import(
-        &opened,
-        concat!(
-            r#"{"kind":"project","object":{"project_ref":"project:p","name":"p","created_at":"2026-01-01T00:00:00Z"}}"#,
-            "\n",
-            r#"{"kind":"run","object":{"run_ref":"run:p.r","project_ref":"project:p","name":"r","status":"completed","started_at":"2026-01-01T00:00:00Z","ended_at":"2026-01-01T01:00:00Z","code_revision":"abc"}}"#,
-            "\n",
-            r#"{"kind":"environment","object":{"environment_snapshot_ref":"environment:p.r.a","run_ref":"run:p.r","captured_at":"2026-01-01T00:00:00Z","platform":"linux","code":{"dirty":false}}}"#,
-            "\n",
-            r#"{"kind":"environment","object":{"environment_snapshot_ref":"environment:p.r.b","run_ref":"run:p.r","captured_at":"2026-01-01T00:00:01Z","platform":"linux","python_version":"3.12.1"}}"#,
-        ),
-    );
+    let opened = open(&dir);
+    let lines = [
+        line("project", PROJECT),
+        completed_run("r", r#","code_revision":"abc""#),
+        environment("r", "a", AT, r#""code":{"dirty":false}"#),
+        environment("r", "b", "2026-01-01T00:00:01Z", r#""python_version":"3.12.1""#),
+    ];
+    import(&opened, &lines.concat());
     let audit = opened.audit_reproducibility("r").unwrap();
     assert_eq!(audit.environment.unwrap().as_str(), "environment:p.r.b");
     assert!(audit.checks.contains(&("code_changes", true)), "{:?}", audit.checks);
@@ -323,7 +348,7 @@ fn difference_of_the_code_has_the_lines_of_the_patches() {
 #[test]
 fn large_patches_are_compared_by_size_and_digest() {
     let dir = TempDir::new("code-diff-large");
-    let opened = Options::new(dir.path().join("w")).project("p").detect_code_revision(false).open().unwrap();
+    let opened = open(&dir);
     for (id, lines) in [("a", 300_000), ("same", 300_000), ("b", 300_001), ("small", 3)] {
         let patch = dir.path().join(format!("{id}.patch"));
         fs::write(&patch, "\n".repeat(lines)).unwrap();
