@@ -63,12 +63,9 @@ pub(crate) fn samples(key: &Key) -> [ConfigValue; 2] {
     match key.takes.as_str() {
         _ if key.only.is_some() => [key.default.clone(), key.default.clone()],
         "true or false" => [true.into(), false.into()],
-        _ if key.name == "metrics" => ["higher", "lower"]
-            .map(|better| ConfigValue::at("metrics.loss.better", better))
-            .map(|tree| match tree {
-                ConfigValue::Map(mut tree) => tree.remove("metrics").unwrap(),
-                other => other,
-            }),
+        _ if key.name == "metrics" => {
+            ["higher", "lower"].map(|better| ConfigValue::at("loss.better", better))
+        }
         _ if key.name == "interpretation.alert.rules" => [1, 2].map(|threshold: i64| {
             let rule =
                 [("metric", "loss".into()), ("operator", "gt".into()), ("threshold", threshold.into())];
