@@ -1,12 +1,12 @@
 //! The history of objects: entries, values, and their states.
 
-use crate::support::{TempDir, open_sim};
+use crate::support::{TempDir, import_lines, open_sim};
 use contexta::contract::fact::Change;
 use contexta::contract::json::read::parse;
 use contexta::contract::{RunRef, RunStatus, Value};
 use contexta::engine::storage::sim::SimDisk;
 use contexta::interpretation::{History, HistoryQuery, ValueState};
-use contexta::{Contexta, ImportSettings, ImportSource, Options, run_cli_captured};
+use contexta::{Contexta, Options, run_cli_captured};
 use std::ffi::OsString;
 
 const LINES: &str = r#"
@@ -21,12 +21,6 @@ const LINES: &str = r#"
 {"kind":"provenance","object":{"provenance_ref":"provenance:wine.v","relation_ref":"relation:wine.e","assertion_mode":"explicit","asserted_at":"2026-01-01T00:00:00Z"}}
 {"kind":"artifact","object":{"artifact_ref":"artifact:wine.r.m","artifact_kind":"model","run_ref":"run:wine.r","created_at":"2026-01-01T00:00:00Z","producer_ref":"t","location_ref":"m"}}
 "#;
-
-fn import(contexta: &Contexta, lines: &str) {
-    let source = ImportSource::Reader("lines", &mut lines.trim_start().as_bytes());
-    let report = contexta.import_jsonl(source, ImportSettings::default()).unwrap();
-    assert_eq!(report.total().refused, 0, "{report:?}");
-}
 
 fn all(contexta: &Contexta, subject: &str) -> History {
     contexta.history(subject, &HistoryQuery::default()).unwrap()
@@ -113,7 +107,7 @@ fn imported_value_that_differs_from_a_captured_one_is_in_conflict() {
     let contexta = open_sim(&SimDisk::new(3), 1, "/w");
     let run = contexta.run("lasso").run_id("r").start().unwrap();
     run.complete().unwrap();
-    import(&contexta, LINES);
+    import_lines(&contexta, LINES);
     let history = all(&contexta, "run:wine.r");
     use ValueState::{Conflicting, Effective};
     assert_eq!(
@@ -128,11 +122,11 @@ fn imported_value_that_differs_from_a_captured_one_is_in_conflict() {
 #[test]
 fn import_that_replaces_an_earlier_import_supersedes_all_its_values() {
     let contexta = open_sim(&SimDisk::new(4), 1, "/w");
-    import(&contexta, LINES);
+    import_lines(&contexta, LINES);
     let changed = LINES.replace("\"platform\":\"linux\"", "\"platform\":\"macos\"");
     let ended = r#""status":"failed","ended_at":"2026-01-01T00:30:00Z""#;
     let (before, after) = changed.split_at(changed.find("训练").unwrap());
-    import(&contexta, &format!("{before}{}", after.replacen("\"status\":\"open\"", ended, 1)));
+    import_lines(&contexta, &format!("{before}{}", after.replacen("\"status\":\"open\"", ended, 1)));
     use ValueState::{Effective, Superseded};
     assert_eq!(
         values(&all(&contexta, "environment:wine.r.e"), "platform"),
@@ -149,7 +143,7 @@ fn import_that_replaces_an_earlier_import_supersedes_all_its_values() {
 #[test]
 fn every_kind_of_object_has_a_history() {
     let contexta = open_sim(&SimDisk::new(5), 1, "/w");
-    import(&contexta, LINES);
+    import_lines(&contexta, LINES);
     for (subject, kind, name, value) in [
         ("project:wine", "project", "name", "wine"),
         ("deployment:wine.d", "deployment", "run_ref", "run:wine.r"),

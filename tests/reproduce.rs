@@ -1,10 +1,10 @@
 //! The difference of the code of two runs, and the commands that reproduce a run, with a real git repository.
 
-use crate::support::TempDir;
+use crate::support::{TempDir, import_lines};
 use contexta::contract::Value;
 use contexta::contract::json::read::parse;
 use contexta::interpretation::RunListQuery;
-use contexta::{Contexta, ImportSettings, ImportSource, Options};
+use contexta::{Contexta, Options};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -102,15 +102,9 @@ fn use_data(workspace: &Path, dir: &Path) -> String {
     source.register_artifact("dataset", &file).unwrap();
     source.complete().unwrap();
     let data = opened.run_snapshot("data").unwrap().artifacts.remove(0).manifest.artifact_ref;
-    import(&opened, &used_by(trained.as_str(), data.as_str()));
+    import_lines(&opened, &used_by(trained.as_str(), data.as_str()));
     opened.close().unwrap();
     data.to_string()
-}
-
-fn import(contexta: &Contexta, lines: &str) {
-    let source = ImportSource::Reader("lines", &mut lines.as_bytes());
-    let report = contexta.import_jsonl(source, ImportSettings::default()).unwrap();
-    assert_eq!(report.total().refused, 0, "{report:?}");
 }
 
 /// Opens the workspace `w` in a directory.
@@ -215,7 +209,7 @@ fn missing_parts_of_a_run_are_named() {
         ),
         used_by("run:p.dirty", "artifact:p.other.d"),
     ];
-    import(&opened, &lines.concat());
+    import_lines(&opened, &lines.concat());
     let bare = opened.reproduce_run("bare", None).unwrap();
     let found: Vec<&str> = bare.missing.iter().map(|part| part.code).collect();
     assert_eq!(found, ["code_revision_missing", "environment_missing", "command_missing"]);
@@ -262,7 +256,7 @@ fn environment_of_a_python_run_has_its_packages_and_variables() {
             r#""python_version":"3.12.1","packages":{"numpy":"2.0.1","torch":"2.1.0+cu118"},"environment_variables":{"GREETING":"it's 你好\n$HOME","DB_URL":"db://u:[redacted]@h","PATH":"/none","PYTHONHOME":"/none"}"#,
         ),
     ];
-    import(&opened, &lines.concat());
+    import_lines(&opened, &lines.concat());
     let answer = opened.reproduce_run("r", Some("venv of r")).unwrap();
     let found: Vec<&str> = answer.missing.iter().map(|part| part.code).collect();
     assert_eq!(found, ["code_revision_missing", "variable_redacted"]);
@@ -309,7 +303,7 @@ fn audit_reads_the_code_of_any_environment_of_the_run() {
         environment("r", "a", AT, r#""code":{"dirty":false}"#),
         environment("r", "b", "2026-01-01T00:00:01Z", r#""python_version":"3.12.1""#),
     ];
-    import(&opened, &lines.concat());
+    import_lines(&opened, &lines.concat());
     let audit = opened.audit_reproducibility("r").unwrap();
     assert_eq!(audit.environment.unwrap().as_str(), "environment:p.r.b");
     assert!(audit.checks.contains(&("code_changes", true)), "{:?}", audit.checks);

@@ -2,7 +2,7 @@
 
 use contexta::engine::storage::sim::SimDisk;
 use contexta::recovery::{Progress, VerifyOptions};
-use contexta::{Contexta, Options};
+use contexta::{Contexta, ImportSettings, ImportSource, Options};
 use std::path::{Path, PathBuf};
 
 /// A check of the log alone.
@@ -41,6 +41,13 @@ pub(crate) fn open_sim(disk: &SimDisk, process: u32, path: &str) -> Contexta {
     let options =
         Options::new(path).project("wine").storage(disk.process(process)).detect_code_revision(false);
     options.open().unwrap()
+}
+
+/// Imports the lines of an interchange file, which must all be accepted.
+pub(crate) fn import_lines(contexta: &Contexta, lines: &str) {
+    let source = ImportSource::Reader("lines", &mut lines.trim_start().as_bytes());
+    let report = contexta.import_jsonl(source, ImportSettings::default()).unwrap();
+    assert_eq!(report.total().refused, 0, "{report:?}");
 }
 
 /// Captures two finished runs with parameters, stages, series and events.

@@ -1,7 +1,7 @@
 //! The value of a metric: the order of the points of a series, the series of a run, and the values that queries,
 //! comparisons and rankings derive from them.
 
-use crate::support::open_sim;
+use crate::support::{import_lines, open_sim};
 use contexta::capture::{MetricEmission, SeriesSpec};
 use contexta::config::LoadInputs;
 use contexta::contract::MetricValue;
@@ -545,8 +545,7 @@ fn limited_baseline_contains_earlier_runs_only() {
              \"payload\":{{\"metric_key\":\"loss\",\"value\":{n}.0,\"value_type\":\"float\"}}}}}}\n"
         ));
     }
-    let source = ImportSource::Reader("runs", &mut lines.as_bytes());
-    assert_eq!(contexta.import_jsonl(source, ImportSettings::default()).unwrap().total().refused, 0);
+    import_lines(&contexta, &lines);
     let mut baseline = contexta::interpretation::RunListQuery::default();
     baseline.limit = Some(2);
     let query = contexta::interpretation::AnomalyQuery { baseline: Some(baseline), ..Default::default() };

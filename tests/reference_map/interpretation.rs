@@ -2,7 +2,7 @@
 //! (`docs/REFERENCE-MAP.md`).
 
 use super::Call;
-use crate::support::open_sim;
+use crate::support::{import_lines, open_sim};
 use contexta::engine::storage::sim::SimDisk;
 use contexta::interpretation::{
     AlertRule, AnomalyQuery, Comparison, Direction, ReportBuilder, ReportPolicy, RunListQuery, RunSearch,
@@ -12,7 +12,7 @@ use contexta::services::{
     AggregationService, AlertService, AnomalyService, CompareService, DiagnosticsService, LineageService,
     ProvenanceService, QueryService, TrendService,
 };
-use contexta::{BestRunOptions, Contexta, Goal, ImportSettings, ImportSource, ReportDocument};
+use contexta::{BestRunOptions, Contexta, Goal, ReportDocument};
 
 /// The runs `a` and `b` of the project `p`. The loss of `b` is lower. `a` has a batch, a sample, a deployment, an
 /// artifact that its stage produced, and the provenance of this edge.
@@ -57,9 +57,7 @@ fn workspace() -> Contexta {
     let records = [("a", 0, 2.5), ("a", 1, 0.5), ("b", 0, 2.25), ("b", 1, 0.25)];
     let mut lines = LINES.trim_start().to_owned();
     lines.extend(records.map(|(run, step, value)| loss(run, step, value)));
-    let source = ImportSource::Reader("lines", &mut lines.as_bytes());
-    let report = contexta.import_jsonl(source, ImportSettings::default()).unwrap();
-    assert_eq!(report.total().refused, 0, "{report:?}");
+    import_lines(&contexta, &lines);
     contexta
 }
 

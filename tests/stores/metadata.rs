@@ -1,7 +1,7 @@
 //! The metadata plane.
 
 use super::{any_ref, at, damage, open, r, run_ref};
-use crate::support::{TempDir, two_runs};
+use crate::support::{TempDir, import_lines, two_runs};
 use contexta::contract::{
     AssertionMode, BatchExecution, BatchRef, Confidence, DeploymentExecution, DeploymentRef, EnvironmentRef,
     EnvironmentSnapshot, LineageEdge, LineageOrigin, OperationContext, OperationRef, Project, ProjectRef,
@@ -367,8 +367,7 @@ fn integrity_names_missing_objects_and_repairs_are_data() {
         r#"{"kind":"stage","object":{"stage_execution_ref":"stage:p.none.s","run_ref":"run:p.none","stage_name":"s","#,
         r#""status":"completed","started_at":"2024-01-02T00:00:00Z","ended_at":"2024-01-01T00:00:00Z"}}"#
     );
-    let source = contexta::ImportSource::Reader("lines", &mut lines.as_bytes());
-    contexta.import_jsonl(source, contexta::ImportSettings::default()).unwrap();
+    import_lines(&contexta, lines);
     let report = store.check_integrity(IntegrityDepth::Full).unwrap();
     let issue = report.issues.iter().find(|issue| issue.code == "missing_stage_run").unwrap();
     assert_eq!(issue.subject, Some(any_ref("stage:p.none.s")));
