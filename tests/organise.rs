@@ -1,6 +1,6 @@
 //! Archived and starred runs, notes as filters, declared directions, alert rules of the settings, and saved reports.
 
-use crate::support::{TempDir, open_sim, two_runs};
+use crate::support::{TempDir, import_lines, open_sim, two_runs};
 use contexta::config::LoadInputs;
 use contexta::contract::fact::{Change, Mark};
 use contexta::contract::{RunRef, Value};
@@ -84,6 +84,13 @@ fn marks_survive_an_export_and_an_import() {
     other.export_jsonl(&mut again, ExportSettings::default()).unwrap();
     let text = String::from_utf8(again).unwrap();
     assert!(text.lines().any(|line| line.contains("run:wine.bad") && line.contains("\"archived\":true")));
+    let marks = || {
+        let run = |id: &str| contexta.run_snapshot(id).unwrap().run;
+        ["good", "bad"].map(run).map(|run| (run.is_starred, run.is_archived, run.conflicts))
+    };
+    let before = marks();
+    import_lines(&contexta, &text);
+    assert_eq!(marks(), before);
 }
 
 /// Opens the workspace of [`two_runs`] with settings.
