@@ -2,7 +2,7 @@
 
 use crate::interpretation::compare::MultiRunComparison;
 use crate::interpretation::report::model::{Block, Cell, ReportDocument, ReportSection, Table};
-use crate::interpretation::report::parts::{completeness, differences_table, metric_label, value_text};
+use crate::interpretation::report::parts::{completeness, differences_from, metric_label, value_text};
 use crate::interpretation::report::policy::ReportPolicy;
 
 /// Builds the report on the comparison of several runs.
@@ -58,18 +58,16 @@ fn metrics(comparison: &MultiRunComparison) -> ReportSection {
         cells
     });
     let table = Table::new(&with_runs(comparison, &["Metric"], &["Best run", "Better"]), rows.collect());
-    let differences = comparison.metric_table.iter().flat_map(|row| {
-        let label = metric_label(row.stage_name.as_deref(), &row.metric_key);
-        let of_runs = comparison.runs.iter().zip(&row.differences);
-        of_runs.filter_map(move |(run, difference)| {
-            Some((format!("{label} of {}", run.run_ref.last_component()), difference.as_ref()?))
-        })
-    });
-    let differences = differences_table("Metric", differences);
     let mut blocks = vec![Block::table(table, "No metric rows.")];
     if let Some(baseline) = &comparison.baseline {
-        let heading = format!("Differences from {}", baseline.last_component());
-        blocks.extend(Block::headed(&heading, differences));
+        let differences = comparison.metric_table.iter().flat_map(|row| {
+            let label = metric_label(row.stage_name.as_deref(), &row.metric_key);
+            let of_runs = comparison.runs.iter().zip(&row.differences);
+            of_runs.filter_map(move |(run, difference)| {
+                Some((format!("{label} of {}", run.run_ref.last_component()), difference.as_ref()?))
+            })
+        });
+        blocks.extend(differences_from(baseline, "Metric", differences));
     }
     ReportSection::of_lines("Metric Table", lines.collect(), "No metric rows.").with_blocks(blocks)
 }

@@ -1,5 +1,6 @@
 //! Sections and blocks that several reports have in common.
 
+use crate::contract::RunRef;
 use crate::interpretation::baseline::BaselineDifference;
 use crate::interpretation::diagnostics::{DiagnosticsIssue, DiagnosticsResult};
 use crate::interpretation::evidence::{CompletenessNote, EvidenceLink};
@@ -45,12 +46,13 @@ pub(super) fn completeness(
     policy.include_completeness_notes.then(|| section.with_blocks(blocks))
 }
 
-/// Returns a table of differences from a baseline run. Each item contains the metric or run that a row is about, and
-/// the difference.
-pub(super) fn differences_table<'a>(
-    heading: &str,
+/// Returns the blocks with the table of differences from a baseline run. `column` is the heading of the first column. Each
+/// item contains the metric or run that a row is about, and the difference.
+pub(super) fn differences_from<'a>(
+    baseline: &RunRef,
+    column: &str,
     items: impl Iterator<Item = (String, &'a BaselineDifference)>,
-) -> Table {
+) -> Vec<Block> {
     let rows = items.map(|(label, found)| {
         let percent = found.percent.map(|percent| format!("{percent:+.1} %"));
         vec![
@@ -63,8 +65,9 @@ pub(super) fn differences_table<'a>(
             Cell::optional(found.baseline.step),
         ]
     });
-    let columns = [heading, "Difference", "Percent", "Value", "Baseline", "Step", "Baseline step"];
-    Table::new(&columns, rows.collect())
+    let columns = [column, "Difference", "Percent", "Value", "Baseline", "Step", "Baseline step"];
+    let table = Table::new(&columns, rows.collect());
+    Block::headed(&format!("Differences from {}", baseline.last_component()), table)
 }
 
 fn issue_line(issue: &DiagnosticsIssue) -> String {

@@ -1,7 +1,7 @@
 //! The report on the value of a metric over runs.
 
 use crate::interpretation::report::model::{Block, Cell, ReportDocument, ReportSection, Table};
-use crate::interpretation::report::parts::{completeness, differences_table};
+use crate::interpretation::report::parts::{completeness, differences_from};
 use crate::interpretation::report::policy::ReportPolicy;
 use crate::interpretation::trend::MetricTrend;
 
@@ -34,9 +34,7 @@ fn series(trend: &MetricTrend) -> ReportSection {
     if let Some(baseline) = &trend.baseline {
         let found = trend.points.iter();
         let found = found.filter_map(|point| Some((point.run_ref.to_string(), point.difference.as_ref()?)));
-        let differences = differences_table("Run", found);
-        let heading = format!("Differences from {}", baseline.last_component());
-        blocks.extend(Block::headed(&heading, differences));
+        blocks.extend(differences_from(baseline, "Run", found));
     }
     ReportSection::of_lines("Series", lines.collect(), "No series points.").with_blocks(blocks)
 }
