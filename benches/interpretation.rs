@@ -1,7 +1,7 @@
 //! Questions about a workspace of many runs: lists, series, comparisons, trends, lineage and anomalies.
 //!
-//! `cargo bench --bench interpretation`; `-- --full` measures 10,000 runs and 10 million points instead of 1,000 runs and
-//! 1 million points. See docs/PERFORMANCE.md.
+//! `cargo bench --bench interpretation` measures 1,000 runs with 1 million points. With `-- --full`, the
+//! bench measures 10,000 runs with 10 million points. See docs/PERFORMANCE.md.
 
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot run stops")]
 
@@ -25,7 +25,7 @@ const EMITTED_AT_ONCE: usize = 1000;
 const POINTS_OF_RUN: usize = 1000;
 /// The number of points of the longest series.
 const POINTS_OF_LONGEST: usize = 20_000;
-/// The number of runs of a trend, and of a baseline.
+/// The number of runs in a trend, and in the baseline of anomalies.
 const POPULATION: usize = 1000;
 
 fn open(workspace: &Path) -> Contexta {
@@ -43,7 +43,8 @@ fn capture_points(run: &RunScope, points: usize, offset: f64) {
     }
 }
 
-/// Captures `runs` runs. Each has a parameter, a tag, and a loss. Every tenth run has the tag value `prod`.
+/// Captures `runs` runs. Each run has a parameter, a tag, and a loss. Every tenth run has the tag value
+/// `prod`.
 fn capture_runs(contexta: &Contexta, runs: usize, points: usize) {
     for n in 0..runs {
         let env = if n % 10 == 0 { "prod" } else { "test" };
@@ -54,7 +55,7 @@ fn capture_runs(contexta: &Contexta, runs: usize, points: usize) {
     }
 }
 
-/// Captures a run whose artifacts form a chain with this number of edges.
+/// Captures a run whose artifacts form a chain with `edges` edges.
 fn capture_lineage(contexta: &Contexta, edges: usize) {
     let run = contexta.run("lineage").run_id("lineage").start().unwrap();
     let artifact = |n: usize| StableRef::parse(&format!("artifact:bench.lineage.a{n}")).unwrap();

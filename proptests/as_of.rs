@@ -1,4 +1,4 @@
-//! Answers as of a moment against the answers that were given at that moment.
+//! Comparison of answers as of a moment with the answers that were given at this moment.
 
 use contexta::capture::{MetricEmission, RunScope, StageScope};
 use contexta::contract::fact::{Change, Mark};
@@ -28,7 +28,7 @@ enum Action {
     Artifact(usize),
     /// Sets a tag.
     Tag { run: usize, value: usize },
-    /// Changes the name to one of a few names, which other runs may have as well.
+    /// Changes the name to one of a few names. Other runs may have the same name.
     Rename { run: usize, name: usize },
     /// Adds a note.
     Note(usize),
@@ -38,7 +38,7 @@ enum Action {
     Resume { run: usize, from_step: i64 },
     /// Ends the run with success or failure.
     End { run: usize, is_success: bool },
-    /// Imports a run, with a description and a status that later imports of the run change.
+    /// Imports a run. Later imports change the description and the status of the run.
     Import { status: usize },
 }
 
@@ -212,7 +212,8 @@ fn answers(contexta: &Contexta) -> Vec<String> {
     answers
 }
 
-/// Applies the actions, and compares the answers of each moment with the later answers as of this moment.
+/// Applies the actions, and records the answers after each action. Afterwards, compares the recorded answers
+/// with the answers as of the same moment.
 fn check(actions: &[Action]) {
     let mut world = World::new();
     let mut past: Vec<(Timestamp, Vec<String>)> = Vec::new();

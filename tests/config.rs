@@ -112,8 +112,8 @@ fn files(dir: &Path, key: &str, value: &ConfigValue) -> Vec<PathBuf> {
 
 #[test]
 fn the_keys_are_those_of_the_reference() {
-    // The Python package contexta 1.0.0 has no settings for sinks, directions of metrics and alert rules, because a program
-    // declares them in code, and does not detect killed processes.
+    // The Python package contexta 1.0.0 has no settings for sinks, directions of metrics and alert rules,
+    // because a program declares these objects in code. The package does not detect killed processes.
     let own = [
         "CONTEXTA_CAPTURE_SINKS",
         "CONTEXTA_CAPTURE_WRITER_TIMEOUT_SECONDS",

@@ -71,7 +71,8 @@ fn later_values_supersede_earlier_ones() {
         values(&history, "tag/env"),
         [("run", "ci".into(), Superseded), ("annotation", removed, Effective)]
     );
-    // The end is that of the only writer, so the status of the first entry has no effect.
+    // The only writer has ended, and its end determines the status. The status in the first entry has no
+    // effect.
     assert_eq!(values(&history, "status"), [("run", "open".into(), Superseded)]);
     let ends = history.entries.iter().flat_map(|entry| &entry.values);
     let ends: Vec<_> = ends.filter(|value| value.name.ends_with("/end/status")).collect();

@@ -31,7 +31,7 @@ fn archived_runs_are_left_out_of_lists_until_they_are_unarchived() {
     assert_eq!(ids(&contexta, |query| query.archived = Archived::Only), ["bad"]);
     let search = RunSearch { text: "bad".to_owned(), ..RunSearch::default() };
     assert_eq!(contexta.search_runs(&search).unwrap().total, 0);
-    // Populations leave archived runs out, and a run that is named is found.
+    // Queries about many runs exclude archived runs. A query that names an archived run finds the run.
     assert_eq!(contexta.metric_trend("accuracy", None, RunListQuery::default()).unwrap().points.len(), 1);
     assert!(contexta.run_snapshot("bad").unwrap().run.is_archived);
     let best = |runs: &[&str]| {
@@ -116,7 +116,7 @@ fn declared_directions_decide_and_are_not_assumed() {
     assert_eq!(best(&[]), ("good".to_owned(), true));
     assert_eq!(best(&["metrics.accuracy.better=lower"]), ("bad".to_owned(), false));
     assert_eq!(best(&["metrics.accuracy.better=higher"]), ("good".to_owned(), false));
-    // Several sources add up, and `none` removes all declarations.
+    // The declarations of several sources are combined, and `none` removes all declarations.
     let both = ["metrics.accuracy.better=lower", "metrics.loss.better=lower"];
     assert_eq!(best(&both), ("bad".to_owned(), false));
     assert_eq!(best(&["metrics.accuracy.better=lower", "metrics=none"]), ("good".to_owned(), true));
@@ -136,7 +136,7 @@ fn metrics_and_rules_of_a_file_are_read_and_wrong_ones_are_refused() {
     .unwrap();
     let rules = &loaded.config.interpretation.alert.rules.0;
     assert_eq!(rules[0].threshold, contexta::config::AlertThreshold::Int(9_007_199_254_740_993));
-    // The settings that are shown as a file have the same meaning.
+    // The settings have the same meaning after they were written as TOML and loaded again.
     let shown = load(&loaded.config.to_toml()).unwrap();
     assert_eq!(
         (&shown.config.metrics, &shown.config.interpretation.alert.rules.0),
@@ -192,7 +192,7 @@ fn a_registered_report_is_an_artifact_of_the_run_and_registered_once() {
     assert_eq!((edge.relation_type.as_str(), edge.target_ref.as_str()), ("reported_by", artifact.as_str()));
     // The status of the ended run is unchanged.
     assert_eq!(snapshot.run.shown_status(), "completed");
-    // Other content under the same name is another artifact.
+    // A file with the same name and other content is another artifact.
     disk.overwrite("/report.md".as_ref(), b"# Other\n".to_vec());
     assert_ne!(contexta.register_report("good", "/report.md").unwrap(), artifact);
     assert_eq!(contexta.register_report("good", "/none.md").unwrap_err().code(), "storage_not_found");

@@ -1,4 +1,5 @@
-//! The difference of the code of two runs, and the commands that reproduce a run, with a real git repository.
+//! Comparisons of the code of two runs, and the commands that reproduce a run. The tests use a real git
+//! repository.
 
 use crate::support::{TempDir, import_lines};
 use contexta::contract::Value;
@@ -14,7 +15,7 @@ const AT: &str = "2026-01-01T00:00:00Z";
 /// The members of the imported project.
 const PROJECT: &str = r#""project_ref":"project:p","name":"p","created_at":"2026-01-01T00:00:00Z""#;
 
-/// Runs a program that must succeed, independent of the user's settings of git.
+/// Runs a program, which must succeed. The git settings of the user are ignored.
 fn run(program: &str, dir: &Path, arguments: &[&str]) -> Output {
     let mut command = Command::new(program);
     command.args(arguments).current_dir(dir);
@@ -167,7 +168,7 @@ fn printed_commands_give_the_files_of_the_run() {
     assert_eq!(answer.get("script").unwrap().as_str().unwrap(), text(&printed.stdout));
     fs::write(clone.join("run.sh"), &printed.stdout).unwrap();
     run("sh", &clone, &["run.sh"]);
-    // The files are those of the run, with the file that the command wrote.
+    // The directory contains the files of the run and the file that the command wrote.
     assert_eq!(files(&target, &target), after);
     assert_eq!(fs::read(target.join("out 1")).unwrap(), argument.as_bytes());
     let copied =
@@ -263,7 +264,8 @@ fn environment_of_a_python_run_has_its_packages_and_variables() {
     let notes: Vec<&str> = answer.notes.iter().map(|note| note.code).collect();
     assert_eq!(notes, ["reproduce_python_version_unchecked", "reproduce_variables_left_out"]);
     assert!(!answer.script().contains("DB_URL=") && !answer.script().contains("/none"));
-    // Programs that stand for Python: the first creates an environment, and the second installs its packages.
+    // These programs replace Python. The first program creates an environment, and the second program
+    // installs its packages.
     let programs = dir.path().join("programs");
     fs::create_dir_all(&programs).unwrap();
     let python = "#!/bin/sh\nmkdir -p \"$3/bin\"\nprintf '%s\\n' '#!/bin/sh' 'cp \"$6\" installed' > \"$3/bin/python\"\n\

@@ -160,7 +160,7 @@ fn curves_of_groups_have_one_point_per_step() {
         curve.iter().map(|p| (p.step, p.statistics.count, p.statistics.mean.unwrap())).collect();
     assert_eq!(means[..2], [(0, 2, 0.5), (1, 2, 1.5)]);
     assert_eq!(means[6..], [(6, 1, 6.0), (7, 1, 7.0)]);
-    // Four points: ranges of two steps, each run with its last value.
+    // With at most four points, a range contains two steps. Each run contributes its last value.
     query.curve_points_max = Some(4);
     let groups = contexta.group_by("loss", &query).unwrap();
     let curve: Vec<_> = groups.groups[0].curve.iter().map(|p| (p.step, p.statistics.mean.unwrap())).collect();
@@ -219,7 +219,7 @@ fn long_series_are_smoothed_and_then_sampled() {
     assert_eq!((all.points.len(), all.step_width), (1000, None));
     assert_eq!((sampled.points_total, sampled.step_width), (1000, Some(128)));
     assert!(sampled.points.len() <= 60, "{}", sampled.points.len());
-    // The averages of the sampled points are those of all points.
+    // The averages of the selected points are computed from all points.
     for point in &sampled.points {
         let same = &all.points[point.step as usize];
         assert_eq!((point.smoothed, &point.value), (same.smoothed, &same.value));

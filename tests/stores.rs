@@ -1,4 +1,4 @@
-//! The planes of a workspace: metadata, records and artifacts.
+//! The metadata store, the record store and the artifact store of a workspace.
 
 mod artifacts;
 #[cfg(feature = "cli")]
@@ -42,7 +42,7 @@ fn segments(disk: &SimDisk) -> Vec<PathBuf> {
     disk.paths().into_iter().filter(is_segment).collect()
 }
 
-/// Changes one byte of the file that contains `text`, within this text. Returns the file and the offset.
+/// Finds the file that contains `text`, and changes one byte of this text. Returns the file and the offset.
 fn damage(disk: &SimDisk, text: &str) -> (PathBuf, usize) {
     for path in segments(disk) {
         let mut bytes = disk.read(&path).unwrap();
@@ -66,7 +66,7 @@ fn envelope(run: &str, key: &str, family: &str, recorded_at: &str) -> String {
     )
 }
 
-/// Returns an event with a ref of its own.
+/// Returns an event with its own ref.
 fn event(run: &str, key: &str, recorded_at: &str, message: &str) -> AnyRecord {
     let payload = format!(r#"{{"event_key":"a.b","level":"info","message":"{message}"}}"#);
     let envelope = envelope(run, key, "event", recorded_at);
@@ -74,7 +74,7 @@ fn event(run: &str, key: &str, recorded_at: &str, message: &str) -> AnyRecord {
     AnyRecord::Event(Box::new(from_value(parse(&text).unwrap()).unwrap()))
 }
 
-/// Returns a metric with a ref of its own. `value` is JSON.
+/// Returns a metric with its own ref. `value` is JSON.
 fn metric(run: &str, key: &str, recorded_at: &str, value: &str) -> AnyRecord {
     let payload = format!(r#"{{"metric_key":"loss","value":{value},"value_type":"float"}}"#);
     let envelope = envelope(run, key, "metric", recorded_at);

@@ -193,7 +193,8 @@ fn reports_are_saved_and_registered() {
         let written = std::fs::read_to_string(path.join(&file)).unwrap();
         assert_eq!(written.trim_end(), shown.trim_end(), "{file}");
     }
-    // Reports on different subjects are different files, and an unknown run leaves no file.
+    // Reports about different subjects are written to different files. If the run is unknown, no file is
+    // written.
     let save = |args: &[&str]| text(&contexta(path, &[args, &["--save"]].concat()).stdout);
     assert_ne!(save(&["report", "many", "good", "bad"]), save(&["report", "many", "bad", "good"]));
     assert_ne!(

@@ -466,8 +466,8 @@ fn import_that_repeats_captured_points_changes_no_summary() {
     assert_eq!(series_of(&two, "a"), after);
 }
 
-/// Captures two runs with the stage `train` and the batch `b0`, each with one sample. `b` has a second stage with a batch
-/// of the same name and two samples.
+/// Captures two runs. Each run has the stage `train` and the batch `b0` with one sample. `b` has a second
+/// stage with a batch of the same name and two samples.
 fn runs_with_batches() -> Contexta {
     let contexta = open_sim(&SimDisk::new(1), 1, "/w");
     for id in ["a", "b"] {
@@ -604,7 +604,7 @@ fn metrics_are_searched_for_anomalies_in_the_order_in_which_they_were_recorded()
         }});
         lines.push(run.to_string());
     }
-    // The first point of `loss` that was recorded is the last one by time.
+    // The first recorded point of `loss` has the latest time.
     for run in ["a", "b", "c"] {
         for (record, second, key) in [("1", 9, "loss"), ("2", 5, "acc"), ("3", 1, "loss")] {
             lines.push(point(&format!("{run}.{record}"), second, key));
@@ -646,7 +646,7 @@ fn step_of_an_extreme_is_the_step_at_which_it_was_measured() {
     assert!(steps("acc", Selection::Mean).iter().all(|(_, step)| step.is_none()));
     assert_eq!(steps("flat", Selection::Max), both(("1.0", Some(100)), ("1.0", Some(100))));
     assert_eq!(steps("nan", Selection::Max), both(("nan", Some(100)), ("nan", Some(100))));
-    // A comparison of the greatest values names their steps.
+    // If the greatest values are compared, the comparison names their steps.
     let inputs = LoadInputs::new().workspace("/w").set("interpretation.comparison.metric_selection=max");
     let options = Options::load(inputs).unwrap().storage(disk.process(2)).detect_code_revision(false);
     let compared = options.open().unwrap().compare_with_baseline(&["b".to_owned()], "a").unwrap();

@@ -111,8 +111,8 @@ impl Scope {
         Ok(families.into_iter().enumerate().map(result).collect())
     }
 
-    /// Returns the result of one record of a commit that the log has appended. `n` is the index of the record, from
-    /// 0.
+    /// Returns the result of one record. The log has appended the commit that contains the record. `n` is the
+    /// index of the record in the commit, from 0.
     fn result(&self, record_type: RecordType, receipt: Option<Receipt>, n: usize) -> CaptureResult {
         let captured = CapturedAs {
             context: Some(Arc::clone(&self.context)),

@@ -17,13 +17,13 @@ use std::sync::Arc;
 const KIND: &str = "report_bundle";
 /// The number of hexadecimal digits of the file's digest in the ref of an artifact.
 const DIGITS: usize = 12;
-/// The greatest length of the part of a ref that is made from the name of the file. A dash and the digits follow.
+/// The greatest length of the file name in the ref of an artifact. A dash and the digits follow the name.
 const STEM_LEN_MAX: usize = 63 - 1 - DIGITS;
 
 impl Session {
-    /// Stores a file as a body. Returns the body, and the ref of an artifact for it. The ref is made from the name and the
-    /// content of the file, so files with equal names and equal contents have one ref. Errors: the workspace is
-    /// read-only or cannot be written, or the file cannot be read.
+    /// Stores a file as a body. Returns the body and the ref of the artifact. The ref is made from the name
+    /// and the content of the file, so files with equal names and equal contents have the same ref. Errors:
+    /// the workspace is read-only or cannot be written, or the file cannot be read.
     pub(crate) fn store_report(&self, run: &RunRef, path: &Path) -> Result<(ArtifactRef, StoredBody)> {
         let options = &self.inner.options;
         if options.artifacts_read_only || options.records_read_only {
@@ -36,9 +36,10 @@ impl Session {
         Ok((ArtifactRef::under(run, &format!("{stem}-{digits}"))?, body))
     }
 
-    /// Records a stored file as an artifact of the kind `report_bundle`, and records that the run is reported by this
-    /// artifact. Manifest and lineage edge are on disk when the method returns. Errors: the workspace cannot be written,
-    /// or a sink failed. After the failure of a sink, the artifact is recorded ([`Error::is_recorded`]).
+    /// Records a stored file as an artifact of the kind `report_bundle`, and records the lineage edge
+    /// `reported_by` from the run to the artifact. Manifest and lineage edge are on disk when the method
+    /// returns. Errors: the workspace cannot be written, or a sink failed. If only a sink failed, the
+    /// artifact is recorded ([`Error::is_recorded`]).
     pub(crate) fn record_report(
         &self,
         run: &RunRef,

@@ -167,7 +167,7 @@ impl Session {
         Session::of(Arc::clone(&self.inner.journal), options, dispatcher)
     }
 
-    /// Returns a session on the same journal that refuses all captures.
+    /// Returns a session that uses the same journal and refuses all captures.
     pub(crate) fn read_only(&self) -> Session {
         let mut options = self.inner.options.clone();
         (options.records_read_only, options.artifacts_read_only) = (true, true);

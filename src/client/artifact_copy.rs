@@ -1,4 +1,4 @@
-//! Copies of the content of artifacts outside the workspace.
+//! Copies of artifact content to files and directories outside the workspace.
 
 use crate::client::contexta::Contexta;
 use crate::client::error::{Result, engine_io};
@@ -20,15 +20,16 @@ pub struct ArtifactCopy {
     pub files: u64,
     /// The number of bytes that were written.
     pub bytes: u64,
-    /// The paths of the links of a directory that were not created, because their targets are outside the directory or
+    /// The paths of the links that were not created. The target of such a link is outside the directory, or
     /// the system does not support links.
     pub links_left_out: Vec<String>,
 }
 
 impl Contexta {
-    /// Copies the content of an artifact to the file `path`, which is replaced completely or not at all. If the artifact
-    /// is a directory, `path` is a new directory. The content is verified while it is copied. Errors: there is no such
-    /// artifact; its body is missing or damaged; `path` cannot be written.
+    /// Copies the content of an artifact to the file `path`. An existing file is replaced completely or not
+    /// at all. If the artifact is a directory, `path` is a new directory. The content is verified while it is
+    /// copied. Errors: the artifact does not exist, its body is missing or damaged, or `path` cannot be
+    /// written.
     pub fn copy_artifact(&self, artifact: &ArtifactRef, path: impl AsRef<Path>) -> Result<ArtifactCopy> {
         let path = path.as_ref();
         let handle = self.artifact_store().get_artifact(artifact)?;

@@ -43,11 +43,11 @@ impl Contexta {
         Ok(alias.into_inner())
     }
 
-    /// Stores the file of a report as an artifact of a run, with the kind `report_bundle`, and records the lineage edge
-    /// `reported_by` from the run to the artifact. The run may have ended. Body, manifest and edge are on disk when the
-    /// method returns. Registering a file with the same name and content again changes nothing. Returns the ref of the
-    /// artifact. Errors: the run does not exist; the file cannot be read; the workspace is read-only or cannot be
-    /// written.
+    /// Stores a report file as an artifact of a run. The artifact has the kind `report_bundle`. A lineage
+    /// edge `reported_by` from the run to the artifact is recorded too. The run may have ended. Body,
+    /// manifest and edge are on disk when the method returns. Registering a file with the same name and
+    /// content again changes nothing. Returns the ref of the artifact. Errors: the run does not exist, the
+    /// file cannot be read, or the workspace is read-only or cannot be written.
     pub fn register_report(&self, run: impl AsRef<str>, path: impl AsRef<Path>) -> Result<ArtifactRef> {
         self.check_writes()?;
         let (run, path) = (self.find_run(run)?, path.as_ref());

@@ -79,10 +79,10 @@ impl Contexta {
         Ok(self.store.with_captures(&self.journal, question)?)
     }
 
-    /// Returns this workspace as of a moment: a [`Timestamp`](crate::contract::Timestamp) or a
-    /// [`Stamp`](store::Stamp). Queries and reports on the returned workspace answer as if the entries that were
-    /// appended later did not exist. The returned workspace is read-only, and shares the log and the tables with this
-    /// workspace.
+    /// Returns this workspace as of a moment. A moment is a [`Timestamp`](crate::contract::Timestamp) or a
+    /// [`Stamp`](store::Stamp). Queries and reports of the returned workspace ignore all entries that were
+    /// appended after the moment. The returned workspace is read-only, and shares the log and the tables with
+    /// this workspace.
     ///
     /// The methods [`verify`](Contexta::verify), [`digest`](Contexta::digest),
     /// [`log_streams`](Contexta::log_streams) and [`dump_log`](Contexta::dump_log), and the notes about

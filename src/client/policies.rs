@@ -29,7 +29,7 @@ fn count(setting: u64) -> usize {
     usize::try_from(setting).unwrap_or(usize::MAX)
 }
 
-/// Returns the policy of reports that the settings describe.
+/// Returns the policy of reports from the settings.
 pub(super) fn report_policy(config: &UnifiedConfig) -> ReportPolicy {
     ReportPolicy {
         include_completeness_notes: config.interpretation.reports.include_completeness_notes,
@@ -38,7 +38,7 @@ pub(super) fn report_policy(config: &UnifiedConfig) -> ReportPolicy {
     }
 }
 
-/// Returns the directions of metrics that the settings declare.
+/// Returns the directions of metrics from the settings.
 fn directions(config: &UnifiedConfig) -> Directions {
     let declared = config.metrics.0.iter();
     declared.fold(Directions::default(), |directions, (metric_key, better)| {
@@ -46,7 +46,7 @@ fn directions(config: &UnifiedConfig) -> Directions {
     })
 }
 
-/// Returns an alert rule of the settings.
+/// Converts an alert rule of the settings to a rule of the alert service.
 fn alert_rule(rule: &AlertRuleConfig) -> AlertRule {
     let operator = match rule.operator {
         AlertOperator::Greater => Comparison::Greater,

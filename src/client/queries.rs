@@ -1,5 +1,5 @@
-//! Methods of [`Contexta`] that answer questions, with the policies that the settings of the workspace describe. Each
-//! method calls the method of a [service](crate::client::services).
+//! Methods of [`Contexta`] that answer questions. Each method calls a method of a
+//! [service](crate::client::services). The settings of the workspace determine the policy of the service.
 
 use crate::client::contexta::Contexta;
 use crate::client::error::Result;
@@ -79,7 +79,8 @@ impl Contexta {
         self.query().run_snapshot(run, attempts)
     }
 
-    /// Returns the newest of the provenance records about the lineage edges of a run, and the ref of the run.
+    /// Returns the newest provenance record of a run, and the ref of the run. A provenance record describes a
+    /// lineage edge of the run.
     pub fn run_provenance(&self, run: impl AsRef<str>) -> Result<Option<(ProvenanceRecord, RunRef)>> {
         self.provenance().run_provenance(run)
     }
@@ -101,7 +102,7 @@ impl Contexta {
         self.step_series_of(run, metric_key, &query)
     }
 
-    /// Returns the points that a query selects among the points of one metric of a run.
+    /// Returns points of one metric of a run. The query selects the points.
     pub fn step_series_of(
         &self,
         run: impl AsRef<str>,
@@ -180,7 +181,7 @@ impl Contexta {
         self.trend().artifact_size_trend(kind, query)
     }
 
-    /// Returns statistics of a metric over the runs that a query selects. Each run contributes one value.
+    /// Returns statistics of a metric for the runs that a query selects. Each run contributes one value.
     pub fn aggregate_metric(
         &self,
         metric_key: &str,
@@ -190,8 +191,8 @@ impl Contexta {
         self.aggregation().aggregate_metric(metric_key, stage, query)
     }
 
-    /// Returns statistics of metric points, grouped by stage and metric. All metric points of the runs that a query
-    /// selects are used.
+    /// Returns statistics of metric points, grouped by stage and metric. A query selects the runs, and all
+    /// metric points of these runs are used.
     pub fn aggregate_by_stage(&self, query: impl Into<RunListQuery>) -> Result<RunSummaryTable> {
         self.aggregation().aggregate_by_stage(query)
     }
@@ -286,7 +287,8 @@ impl Contexta {
         self.aggregation().group_by(metric_key, query)
     }
 
-    /// Compares the revision, the branch and the uncommitted change of the code of two runs, as unified text.
+    /// Compares the code of two runs, and returns the differences in the unified format. The revision, the
+    /// branch and the uncommitted change are compared.
     pub fn diff_code(&self, left: impl AsRef<str>, right: impl AsRef<str>) -> Result<CodeDiff> {
         self.provenance().diff_code(left, right)
     }

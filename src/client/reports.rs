@@ -8,7 +8,7 @@ use crate::interpretation::report;
 use crate::interpretation::{AlertRule, Direction, ReportBuilder, ReportDocument, RunListQuery};
 
 impl Contexta {
-    /// Returns the builder of reports, with the policy that the settings describe.
+    /// Returns a builder of reports. The settings determine the policy of the builder.
     pub fn report_builder(&self) -> ReportBuilder {
         ReportBuilder::new(report_policy(&self.opened.config))
     }
@@ -28,8 +28,9 @@ impl Contexta {
         Ok(self.report_builder().build_run_report(&comparison, &diagnoses))
     }
 
-    /// Builds the report on the runs of a project, oldest first. `project` is the name or the ref of the project. The
-    /// report on an unknown project contains no runs.
+    /// Builds a report about the runs of a project. The runs are sorted by start, and the oldest run is
+    /// first. `project` is the name or the ref of the project. If the project is unknown, the report contains
+    /// no runs.
     pub fn build_project_summary_report(&self, project: &str) -> Result<ReportDocument> {
         let runs = self.list_runs(RunListQuery::oldest_first().in_project(project))?;
         Ok(self.report_builder().build_project_summary_report(project, &runs))

@@ -79,7 +79,7 @@ choices! {
         Lower = "lower",
     }
 
-    /// The comparison of an alert rule.
+    /// The comparison operator of an alert rule.
     AlertOperator {
         /// The value is greater than the threshold.
         Greater = "gt",

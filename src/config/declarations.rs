@@ -1,11 +1,11 @@
-//! Settings that are tables: declarations of metrics, and alert rules.
+//! Settings whose values are tables: the declarations of metrics and the alert rules.
 
 use crate::config::choice::{AlertOperator, Better, SeverityLevel};
 use crate::config::leaf::Leaf;
 use crate::config::value::ConfigValue;
 use std::collections::BTreeMap;
 
-/// Declared directions of metrics, by metric key. In a file:
+/// The declared directions of metrics. The keys of the map are metric keys. An example in a file:
 ///
 /// ```toml
 /// [metrics."val_loss"]
@@ -14,8 +14,8 @@ use std::collections::BTreeMap;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct MetricDeclarations(pub BTreeMap<String, Better>);
 
-/// A source adds its metrics to the metrics of earlier sources. The value `none` removes all metrics of
-/// earlier sources.
+/// The metrics of a later source of settings are added to the metrics of earlier sources. The value `none`
+/// removes all metrics of earlier sources.
 impl Leaf for MetricDeclarations {
     fn read(&mut self, value: &ConfigValue) -> bool {
         if value.is_nothing() {
@@ -71,17 +71,17 @@ impl AlertThreshold {
     }
 }
 
-/// An alert rule of the settings.
+/// An alert rule that is declared in the settings.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct AlertRuleConfig {
-    /// The metric: a key, possibly with tags.
+    /// The key of the metric, with or without tags.
     pub metric: String,
     /// The comparison of the value with the threshold.
     pub operator: AlertOperator,
     /// The threshold.
     pub threshold: AlertThreshold,
-    /// The stage; `None` for the latest value of all stages.
+    /// The stage of the compared value; `None` for the latest value of all stages.
     pub stage: Option<String>,
     /// The severity; `None` for the default severity of alerts.
     pub severity: Option<SeverityLevel>,
@@ -90,7 +90,7 @@ pub struct AlertRuleConfig {
 }
 
 impl AlertRuleConfig {
-    /// Reads a rule; `None` if the value is not a rule.
+    /// Reads a rule. Returns `None` if the value is not a rule.
     fn of(value: &ConfigValue) -> Option<AlertRuleConfig> {
         let ConfigValue::Map(members) = value else { return None };
         let known = ["metric", "operator", "threshold", "stage", "severity", "name"];
@@ -128,7 +128,7 @@ impl AlertRuleConfig {
     }
 }
 
-/// The alert rules of the settings. In a file:
+/// The alert rules that are declared in the settings. An example in a file:
 ///
 /// ```toml
 /// [[interpretation.alert.rules]]

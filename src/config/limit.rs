@@ -41,7 +41,8 @@ impl Rule {
         Rule { limit, code: INVALID_VALUE }
     }
 
-    /// Returns the rule with the error code `code` in place of [`INVALID_VALUE`]. Some settings have codes of their own.
+    /// Returns the rule with the error code `code` instead of [`INVALID_VALUE`]. Some settings have a
+    /// specific error code.
     pub(super) const fn coded(self, code: &'static str) -> Rule {
         Rule { code, ..self }
     }

@@ -9,8 +9,8 @@ use crate::config::value::ConfigValue;
 
 /// Returns the error for a value that the setting does not accept.
 pub(super) fn refused(field: &Field<'_>, value: &ConfigValue, source: Source) -> ConfigError {
-    // The error code that belongs to a setting is used only for values of the right type. For other values,
-    // the general code is used.
+    // If the value has the right type, the error has the code of the setting. Otherwise the error has the
+    // general code.
     let typed = match (field.rule.limit, value) {
         (Limit::Only(_), ConfigValue::Text(_)) | (Limit::Int(..), ConfigValue::Int(_)) => true,
         (Limit::Int(..), ConfigValue::Text(text)) => text.trim().parse::<i128>().is_ok(),

@@ -78,9 +78,9 @@ pub fn salvage_value<M: Model + Clone>(
     salvage_with(value, |value| check_value(value, registry))
 }
 
-/// Removes the invalid members of a value until `check` accepts the value. Errors: a required member is invalid, or
-/// the value is still invalid after [`ROUNDS_MAX`] checks. The first issue of the report describes the invalid
-/// required member, if there is one.
+/// Removes the invalid members of a value until `check` accepts the value. Errors: a required member is
+/// invalid, or the value is still invalid after [`ROUNDS_MAX`] checks. If a required member is invalid, the
+/// first issue of the report describes this member.
 pub(crate) fn salvage_with<T>(
     mut value: Value,
     check: impl Fn(Value) -> (Option<T>, ValidationReport),

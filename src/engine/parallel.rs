@@ -54,7 +54,8 @@ pub(crate) fn map_owned<T: Send, R: Send>(
     }
 }
 
-/// Runs both functions, in parallel if a thread pool is available. `a` runs on the calling thread.
+/// Runs both functions. If a thread pool is available, the functions run in parallel. `a` runs on the calling
+/// thread.
 pub(crate) fn both<A: Send, B: Send>(a: impl FnOnce() -> A + Send, b: impl FnOnce() -> B + Send) -> (A, B) {
     let Some(pool) = pool() else { return (a(), b()) };
     let mut of_b = None;

@@ -22,7 +22,8 @@ pub struct MetricAggregate {
     pub metric_key: String,
     /// The project of the runs.
     pub project_name: Option<String>,
-    /// The number of finite values. Runs whose value is NaN or infinite are named in a note and not counted.
+    /// The number of finite values. Values that are NaN or infinite are not counted. A note names the run of
+    /// such a value.
     pub count: usize,
     /// The mean.
     pub mean: f64,
@@ -30,7 +31,8 @@ pub struct MetricAggregate {
     pub std: f64,
     /// The smallest value.
     pub min: f64,
-    /// The values at the quantiles in [`QUANTILES`], with linear interpolation between the two nearest values.
+    /// The values at the quantiles in [`QUANTILES`]. Each of these values is interpolated linearly between
+    /// the two nearest values of the runs.
     pub quantiles: [f64; 6],
     /// The greatest value.
     pub max: f64,
@@ -40,7 +42,7 @@ pub struct MetricAggregate {
     pub notes: Vec<Note>,
 }
 
-/// The quantiles in [`MetricAggregate::quantiles`], each with its name.
+/// The name and the fraction of each quantile in [`MetricAggregate::quantiles`].
 pub const QUANTILES: [(&str, f64); 6] =
     [("p25", 0.25), ("p50", 0.5), ("p75", 0.75), ("p90", 0.9), ("p95", 0.95), ("p99", 0.99)];
 
@@ -62,7 +64,7 @@ pub struct RunSummaryTable {
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct StageAggregate {
-    /// The name of the stage. Metrics outside any stage have the name `_unassigned`.
+    /// The name of the stage; `_unassigned` for metrics outside any stage.
     pub stage_name: String,
     /// The metric.
     pub metric_key: String,
@@ -111,7 +113,7 @@ pub(super) struct Population<'r> {
     pub(super) notes: Vec<Note>,
 }
 
-/// Reads the value of a metric in each run in `runs`.
+/// Reads the value of a metric for each run in `runs`.
 pub(super) fn population<'r>(
     view: &StoreView<'_>,
     runs: &'r [RunRow],
@@ -128,7 +130,7 @@ pub(super) fn population<'r>(
     Ok(population)
 }
 
-/// Returns statistics of a metric over the runs that a query selects. Each run contributes one value.
+/// Returns statistics of a metric over the runs that `query` selects. Each run contributes one value.
 pub fn aggregate_metric(
     store: &Store,
     metric_key: &str,
@@ -166,8 +168,8 @@ pub fn aggregate_metric(
     })
 }
 
-/// Returns statistics of metric points, grouped by stage and metric. All metric points of the runs that a query
-/// selects are read and used.
+/// Returns statistics of the metric points of the runs that `query` selects. The points are grouped by stage
+/// and metric. All points are used, except points that a later attempt of the run superseded.
 pub fn aggregate_by_stage(store: &Store, query: &RunListQuery) -> Result<RunSummaryTable> {
     store.read(|view| {
         let (runs, total_runs) = page_of(view, query)?;

@@ -17,7 +17,7 @@ pub struct AlertPolicy {
     pub stop_on_first_trigger: bool,
     /// The severity of rules that do not specify one.
     pub default_severity: Severity,
-    /// The rule that selects one value of a metric for a run, such as the latest value.
+    /// The choice of one value from the points of a metric in a run. The default is the latest value.
     pub metric_aggregation: Selection,
 }
 
@@ -31,7 +31,8 @@ impl Default for AlertPolicy {
     }
 }
 
-/// An alert rule. The rule is triggered if the metric fulfils the comparison with the threshold.
+/// An alert rule. The rule is triggered if the comparison of the value of a metric with the threshold is
+/// true.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct AlertRule {
@@ -41,11 +42,12 @@ pub struct AlertRule {
     pub operator: Comparison,
     /// The threshold.
     pub threshold: MetricValue,
-    /// The stage in which the metric is compared. `None` compares the latest value of all stages.
+    /// The name of the stage whose values are compared. If `None`, the values of all stages and the values
+    /// outside any stage are used.
     pub stage_name: Option<String>,
     /// The severity; `None` for the severity of the policy.
     pub severity: Option<Severity>,
-    /// The name. If `None`, the name is derived from the rule, such as `loss@train:gt:0.5`.
+    /// The name. If `None`, a name such as `loss@train:gt:0.5` is derived from the rule.
     pub name: Option<String>,
 }
 
@@ -107,7 +109,8 @@ impl AlertRule {
         self
     }
 
-    /// Returns the given name of the rule. Without a given name, returns a derived name, such as `loss@train:gt:0.5`.
+    /// Returns the name of the rule. If no name was given, a name such as `loss@train:gt:0.5` is derived from
+    /// the rule.
     #[must_use]
     pub fn rule_name(&self) -> String {
         if let Some(name) = self.name.as_ref().filter(|name| !name.is_empty()) {
@@ -134,8 +137,8 @@ pub struct AlertResult {
     pub severity: Severity,
     /// A link to the run.
     pub evidence_links: Vec<EvidenceLink>,
-    /// A note if the run does not have the metric, or if the value is NaN. NaN is not less than, equal to, or
-    /// greater than any threshold.
+    /// A note if the run does not have the metric, or if the value is NaN. Every comparison of NaN with a
+    /// threshold is false, except the comparison `ne`.
     pub completeness_notes: Vec<CompletenessNote>,
 }
 
@@ -145,7 +148,7 @@ pub struct AlertResult {
 pub struct AlertReport {
     /// The runs.
     pub runs: Vec<RunRef>,
-    /// The results, grouped by run. The results of a run are in the order of the rules.
+    /// The results of all runs, run by run. The results of one run are in the order of the rules.
     pub results: Vec<AlertResult>,
     /// A note if there are no runs.
     pub completeness_notes: Vec<CompletenessNote>,

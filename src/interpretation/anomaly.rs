@@ -23,13 +23,15 @@ const MAD_FACTOR: f64 = 0.6745;
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct AnomalyPolicy {
-    /// The smallest magnitude of the z-score at which a value is an anomaly.
+    /// The threshold for the z-score. A value is an anomaly if the magnitude of its z-score is at least this
+    /// number.
     pub z_score_threshold: f64,
-    /// The least number of runs in a baseline. A result with a smaller baseline has a note.
+    /// The number of runs that a baseline should have at least. A result whose baseline has fewer runs has a
+    /// note.
     pub min_baseline_runs: usize,
-    /// The metrics that are searched for anomalies. If empty, all metrics of a run are searched.
+    /// The metrics that are searched for anomalies. If the list is empty, all metrics of a run are searched.
     pub monitored_metrics: Vec<String>,
-    /// The rule that selects one value of a metric for a run, such as the latest value.
+    /// The choice of one value from the points of a metric in a run. The default is the latest value.
     pub metric_aggregation: Selection,
 }
 
@@ -50,8 +52,8 @@ impl AnomalyPolicy {
     }
 }
 
-/// The baseline of a metric: statistics with which a value of the metric is compared. Without runs, all numbers are
-/// 0.
+/// The baseline of a metric: statistics of the values of the metric in several runs. The value of another run
+/// is compared with these statistics. Without runs, all numbers are 0.
 #[derive(Debug, Clone, PartialEq)]
 pub struct MetricBaseline {
     /// The metric.
@@ -68,7 +70,8 @@ pub struct MetricBaseline {
     pub computed_from_n_runs: usize,
     /// The median; `None` if it is not known.
     pub median: Option<f64>,
-    /// The median absolute deviation: the median of the distances from the median. `None` if it is not known.
+    /// The median absolute deviation: the median of the distances between the values and their median. `None`
+    /// if it is not known.
     pub mad: Option<f64>,
 }
 
@@ -89,9 +92,12 @@ pub struct AnomalyResult {
     pub z_score: f64,
     /// The robust z-score; `None` if the baseline has no median.
     pub robust_z_score: Option<f64>,
-    /// The severity. It is `info` if the value is not an anomaly, `warning` if the magnitude of the z-score reaches
-    /// the threshold, and `error` if the magnitude reaches 1.5 times the threshold. A value that is not finite has
-    /// the severity `error`.
+    /// The severity of the result:
+    ///
+    /// - `info`: the value is not an anomaly.
+    /// - `warning`: the magnitude of the z-score is at least the threshold.
+    /// - `error`: the magnitude of the z-score is at least 1.5 times the threshold, or the value is not
+    ///   finite.
     pub severity: Severity,
     /// A link to the run.
     pub evidence_links: Vec<EvidenceLink>,
@@ -113,9 +119,9 @@ impl AnomalyResult {
 pub struct AnomalyReport {
     /// The run.
     pub run_ref: RunRef,
-    /// The results, one for each metric that has a baseline. If the query or the policy names metrics, the results
-    /// are in the order of the names. Otherwise the results are in the order in which the metrics were first
-    /// recorded.
+    /// The results. Each metric that has a baseline has one result. If the query or the policy names metrics,
+    /// the results are in the order of these names. Otherwise the results are in the order in which the
+    /// metrics were first recorded.
     pub anomalies: Vec<AnomalyResult>,
     /// Notes on missing data, and on metrics without a baseline.
     pub notes: Vec<Note>,
@@ -169,7 +175,7 @@ pub fn detect_anomaly(
     })
 }
 
-/// Returns the z-score of a value. The z-score of a value that equals `center` is 0, even if `spread` is 0.
+/// Returns the z-score of a value. If the value equals `center`, the z-score is 0, even if `spread` is 0.
 fn score(value: f64, center: f64, spread: f64) -> f64 {
     let distance = value - center;
     if distance == 0.0 { 0.0 } else { distance / spread }
@@ -214,18 +220,19 @@ fn judge(
 /// The parameters of a search for anomalies in one run.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct AnomalyQuery {
-    /// The metrics to search. If empty, the metrics in the policy are searched. If the policy names no metrics
-    /// either, all metrics of the run are searched.
+    /// The metrics to search. If the list is empty, the metrics in the policy are searched. If the policy
+    /// names no metrics either, all metrics of the run are searched.
     pub metric_keys: Vec<String>,
     /// The stage whose values are compared; `None` for all stages.
     pub stage: Option<String>,
-    /// The query for the runs of the baseline. By default, the runs of the same project form the baseline. The
-    /// baseline contains neither the run itself nor runs that started later.
+    /// The query that selects the runs of the baseline. By default, the query selects the runs of the same
+    /// project that are not archived. The searched run and runs that started later are never part of the
+    /// baseline.
     pub baseline: Option<RunListQuery>,
 }
 
-/// Compares the metrics of a run with the metrics of earlier runs. A metric whose baseline has fewer than two values
-/// has no result.
+/// Compares the metrics of a run with the metrics of earlier runs. If the baseline of a metric has fewer than
+/// two values, the metric has no result.
 pub fn detect_anomalies_in_run(
     store: &Store,
     run: &str,
@@ -259,18 +266,19 @@ pub fn detect_anomalies_in_run(
     })
 }
 
-/// Returns the runs of the baseline with which a run is compared.
+/// Returns the runs that form the baseline for `run`.
 fn baseline_runs(view: &StoreView<'_>, run: &RunRow, query: &AnomalyQuery) -> Result<Vec<RunRow>> {
     let mut asked = query.baseline.clone().unwrap_or_else(RunListQuery::oldest_first);
     asked.project.get_or_insert_with(|| run.project_ref.to_string());
-    // The offset and the limit are applied to the earlier runs only.
+    // The offset and the limit must count only earlier runs, so they are applied after the other runs were
+    // removed.
     let (offset, limit) = (std::mem::take(&mut asked.offset), asked.limit.take());
     let (mut runs, _) = page_of(view, &asked)?;
     runs.retain(|other| other.run_ref != run.run_ref && other.started_at <= run.started_at);
     Ok(runs.into_iter().skip(offset).take(limit.unwrap_or(usize::MAX)).collect())
 }
 
-/// Returns the metrics of a run that are searched for anomalies.
+/// Returns the names of the metrics that are searched for anomalies in a run.
 fn metrics_of(
     view: &StoreView<'_>,
     run: &RunRow,

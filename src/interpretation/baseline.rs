@@ -1,4 +1,4 @@
-//! Differences of the metrics of runs from the metrics of a baseline run.
+//! The differences between the metrics of runs and the metrics of a baseline run.
 
 use crate::contract::{MetricValue, RunRef};
 use crate::interpretation::error::Result;
@@ -11,22 +11,24 @@ use std::collections::BTreeMap;
 /// The greatest number of runs that one note names.
 const RUNS_MAX: usize = 10;
 
-/// The difference of the value of a metric from the value of the same metric in the baseline run.
+/// The difference between the value of a metric in a run and the value of the same metric in the baseline
+/// run.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct BaselineDifference {
     /// The metric: a key, possibly with tags.
     pub metric_key: String,
-    /// The name of the stage; `None` outside any stage, and for the values of all stages.
+    /// The name of the stage. `None` for values outside any stage, and for values of all stages.
     pub stage_name: Option<String>,
     /// The value of the run.
     pub value: Measurement,
     /// The value of the baseline run.
     pub baseline: Measurement,
-    /// The value minus the baseline. The difference of whole numbers is a whole number. `None` if the units differ.
+    /// The value of the run minus the value of the baseline run. The difference of whole numbers is a whole
+    /// number. `None` if the units differ.
     pub difference: Option<MetricValue>,
-    /// The difference as a percentage of the magnitude of the baseline. `None` if the units differ, if the baseline is 0,
-    /// or if one of the values is not finite.
+    /// The difference as a percentage of the magnitude of the baseline value. `None` if the units differ, if
+    /// the baseline value is 0 or not finite, or if the percentage is not finite.
     pub percent: Option<f64>,
 }
 
@@ -38,14 +40,14 @@ impl BaselineDifference {
     }
 
     /// Returns `true` if the two values have different units, or if one of them represents points with
-    /// several units. A value without a unit differs from a value with a unit.
+    /// several units. A value with a unit and a value without a unit have different units.
     #[must_use]
     pub fn units_differ(&self) -> bool {
         let is_mixed = self.value.has_mixed_units || self.baseline.has_mixed_units;
         is_mixed || self.value.unit != self.baseline.unit
     }
 
-    /// Computes the difference of two values of a metric.
+    /// Computes the difference between two values of a metric.
     pub(super) fn of(
         (stage_name, metric_key): (Option<String>, String),
         value: Measurement,
@@ -65,12 +67,13 @@ impl BaselineDifference {
     }
 }
 
-/// The runs whose values are not directly comparable with the baseline, keyed by the code of a note and the metric.
+/// The runs whose values cannot be compared directly with the baseline. The key consists of the code of a
+/// note and the name of the metric.
 #[derive(Debug, Default)]
 pub(super) struct DifferenceNotes(BTreeMap<(&'static str, String), Vec<String>>);
 
 impl DifferenceNotes {
-    /// Adds a difference of a run.
+    /// Adds the run `run` if its value cannot be compared directly with the baseline.
     pub(super) fn add(&mut self, run: &str, difference: &BaselineDifference) {
         let metric = match &difference.stage_name {
             Some(stage) => format!("{stage}/{}", difference.metric_key),
@@ -85,7 +88,7 @@ impl DifferenceNotes {
         }
     }
 
-    /// Returns the notes, ordered by code and metric.
+    /// Returns the notes in the order of code and metric.
     pub(super) fn into_notes(self, baseline: &RunRow) -> impl Iterator<Item = Note> {
         let baseline = baseline.run_ref.to_string();
         self.0.into_iter().map(move |((code, metric), runs)| {
@@ -105,7 +108,8 @@ impl DifferenceNotes {
     }
 }
 
-/// Returns the difference of a metric of a run from the baseline; `None` if one of them does not have the metric.
+/// Returns the difference between the values of a metric in a run and in the baseline run. Returns `None` if
+/// one of the two runs does not have the metric.
 pub(super) fn difference_of(
     key: &(Option<String>, String),
     run: &Metrics,
@@ -121,8 +125,8 @@ pub(super) fn last_values(view: &StoreView<'_>, run: &RunRef, rows: &[SeriesRow]
     metrics_of(view, rows, &stages, Selection::Latest)
 }
 
-/// Returns the differences of the metrics of a run from a baseline, for the metrics that both have, ordered by stage and
-/// metric.
+/// Returns the differences between the metrics of a run and the metrics of a baseline run. Only metrics that
+/// both runs have are compared. The differences are ordered by stage and metric.
 pub(super) fn differences(run: &Metrics, baseline: &Metrics) -> Vec<BaselineDifference> {
     run.keys().filter_map(|key| difference_of(key, run, baseline)).collect()
 }

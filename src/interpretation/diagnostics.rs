@@ -36,7 +36,8 @@ impl Default for DiagnosticsPolicy {
 pub struct DiagnosticsResult {
     /// The run.
     pub run: RunRow,
-    /// The problems, in this order: problems of records, of stages, of batches, of deployments, and of the run.
+    /// The problems. Problems of records come first, followed by problems of stages, of batches, of
+    /// deployments, and of the run.
     pub issues: Vec<DiagnosticsIssue>,
     /// Further problems of the run: an interruption, missing bodies of artifacts, values that are not finite, and
     /// conflicting facts.
@@ -67,7 +68,7 @@ pub struct DiagnosticsIssue {
     pub code: &'static str,
     /// The problem in one line.
     pub summary: String,
-    /// Details of the problem, keyed by name.
+    /// Details of the problem. The key is the name of a detail.
     pub details: BTreeMap<String, Value>,
     /// The ref of the object that has the problem.
     pub subject_ref: String,

@@ -32,8 +32,8 @@ const LOWER_IS_BETTER: &[&str] = &[
     "misses",
 ];
 
-/// The declared directions of metrics. If the direction of a metric is not declared, it is assumed from the words of
-/// the metric's name.
+/// The declared directions of metrics. If the direction of a metric is not declared, it is inferred from the
+/// words in the name of the metric.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Directions {
     declared: BTreeMap<String, bool>,
@@ -54,8 +54,8 @@ impl Directions {
         self.declared.get(metric).or_else(|| self.declared.get(key)).copied()
     }
 
-    /// Returns `true` if higher values of a metric are better. A direction that is not declared is assumed from the
-    /// name of the metric.
+    /// Returns `true` if higher values of a metric are better. A direction that is not declared is inferred
+    /// from the name of the metric.
     #[must_use]
     pub fn is_higher_better(&self, metric: &str) -> bool {
         self.declared(metric).unwrap_or_else(|| is_higher_better_by_name(metric))
@@ -68,7 +68,9 @@ impl Directions {
             return None;
         }
         let better = if is_higher_better_by_name(metric) { "higher" } else { "lower" };
-        let message = format!("{better} values of {metric} are assumed to be better, because of its name");
+        let message = format!(
+            "{better} values of {metric} are assumed to be better, because of the name of the metric"
+        );
         let note = Note::new(Severity::Info, "metric_direction_assumed", message);
         Some(note.with("metric", metric).with("better", better))
     }

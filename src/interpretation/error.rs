@@ -28,13 +28,13 @@ pub enum Error {
         /// The reason why the query is invalid.
         reason: String,
     },
-    /// A text is not the token of a page.
+    /// A text is not a page token.
     #[error("the page token is invalid: {reason}")]
     InvalidPageToken {
-        /// The fault.
+        /// The reason why the token is invalid.
         reason: &'static str,
     },
-    /// The token of a page belongs to another query.
+    /// A page token belongs to another query.
     #[error("the page token belongs to a query with other conditions or with another order")]
     PageTokenOfOtherQuery,
     /// A time range is invalid.
@@ -54,7 +54,8 @@ pub enum Error {
     InvalidFilter {
         /// The filter.
         text: String,
-        /// The column of the invalid text in the filter, in characters. The first character has column 1.
+        /// The column at which the invalid text begins in the filter. Columns are counted in characters. The
+        /// first character has column 1.
         column: usize,
         /// The reason why the filter is invalid.
         reason: String,
@@ -69,7 +70,7 @@ pub enum Error {
         /// The name that was looked up.
         asked: String,
     },
-    /// No fact in the log is about the object.
+    /// The log contains no fact about the object.
     #[error("no fact in the log is about {asked:?}")]
     ObjectNotFound {
         /// The ref that was looked up.
@@ -83,7 +84,7 @@ pub enum Error {
         /// The run.
         run: String,
     },
-    /// A comparison was requested with fewer than two different runs.
+    /// A comparison of fewer than two different runs was requested.
     #[error("a comparison of several runs needs at least two different runs; given: {}", runs.join(", "))]
     ComparesTooFewRuns {
         /// The runs, as the caller named them.
@@ -147,7 +148,7 @@ impl Error {
             | Error::InvalidDepth { .. }
             | Error::InvalidAlertRule { .. } => None,
             Error::InvalidPageToken { .. } | Error::PageTokenOfOtherQuery => {
-                Some("repeat the query without a page token, and use the token of its answer".into())
+                Some("repeat the query without a page token, and use the token in its result".into())
             }
             Error::InvalidFilter { text, column, .. } => {
                 let rest: String = text.chars().skip(column.saturating_sub(1)).collect();

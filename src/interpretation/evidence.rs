@@ -39,10 +39,10 @@ pub(super) fn add_new(notes: &mut Vec<CompletenessNote>, more: impl IntoIterator
     }
 }
 
-/// A completeness note: a statement that a run, a stage or a population does not have certain data.
+/// A completeness note: a statement that a run, a stage or a set of runs does not have certain data.
 ///
-/// The note names the missing part of an answer and the reason. In contrast, a [`Note`](crate::store::Note) reports
-/// data that was captured and cannot be read.
+/// The note names the missing data and the reason. In contrast, a [`Note`](crate::store::Note) reports data
+/// that cannot be read, and data that is unusual.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct CompletenessNote {
@@ -50,7 +50,7 @@ pub struct CompletenessNote {
     pub severity: Severity,
     /// A stable code, often followed by a colon and the subject: `missing_metric_for_run:loss`.
     pub summary: String,
-    /// Details of the note, keyed by name.
+    /// Details of the note. The key is the name of a detail.
     pub details: BTreeMap<String, Value>,
 }
 

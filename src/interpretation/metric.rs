@@ -1,15 +1,15 @@
-//! Selection of metric values: the series of a run to which the name of a metric refers, and the one value that
-//! represents these series.
+//! Selection of metric values. The name of a metric selects series of a run, and one value represents these
+//! series.
 //!
-//! Rules for all services:
+//! The following rules apply to all queries:
 //!
-//! - Series with different tags are different metrics. `acc{subset=val}` names the series of `acc` whose only tag is
-//!   `subset=val`, of all data and of slices. `acc{slice=eu,subset=val}` names the series of one slice. `acc` names the
-//!   series without tags. If all series of `acc` have tags, `acc` names all of them.
-//! - Lists of runs and filters of runs use the series outside any stage. If there is no such series, they use the
-//!   series of all stages. The other services use the series of all stages together with the series outside any
-//!   stage.
-//! - A stage is represented by its own series. The series of its batches, samples and slices are used only if the stage
+//! - Series with different tags are different metrics. `acc{subset=val}` names the series of `acc` whose only
+//!   tag is `subset=val`. These series include the series of all data and the series of slices.
+//!   `acc{slice=eu,subset=val}` names the series of one slice. `acc` names the series without tags. If all
+//!   series of `acc` have tags, `acc` names all of them.
+//! - Lists of runs and filters of runs use the series outside any stage. If there is no such series, lists
+//!   and filters use the series of all stages. All other queries use the series of all stages together with
+//!   the series outside any stage.
 //!   has no series of its own.
 //! - The last value of a series is the value with the greatest step. If no point has a step, the last value is the
 //!   latest value. If several series are selected, the series whose last value was observed latest is used.
@@ -22,7 +22,7 @@ use crate::store::{Attempts, Note, Result, SeriesKey, SeriesPoint, SeriesRow, Se
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The rule that selects the value that represents a series.
+/// The choice of one value from the points of one or several series.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Selection {
@@ -73,8 +73,8 @@ impl MetricName {
         MetricName { text: text.to_owned(), key: key.to_owned(), labels }
     }
 
-    /// Returns `true` if the name refers to the series `series`. A name with tags and without a slice refers to the
-    /// series of all slices with these tags.
+    /// Returns `true` if the name selects the series `series`. A name with tags and without a slice also
+    /// selects the series of slices with these tags.
     fn names(&self, series: &SeriesKey) -> bool {
         let is_key = self.text == series.metric_key;
         if is_key || self.text == series.metric() || self.text == name_of_whole(series) {
@@ -95,7 +95,7 @@ impl MetricName {
     }
 }
 
-/// Reads the summaries of those series of a run to which `name` refers.
+/// Reads the summaries of the series that `name` selects in a run.
 pub(super) fn rows_of(
     view: &StoreView<'_>,
     run: &crate::contract::RunRef,
@@ -110,9 +110,9 @@ pub(super) fn rows_of(
     Ok(rows)
 }
 
-/// Returns the series that represent a place, which is a stage, a deployment or the run. A place is represented by
-/// its own series. If it has none, it is represented by the series of its batches, samples and slices. Series with
-/// different keys or tags are treated separately.
+/// Returns the series that represent a run, its stages and its deployments. An object is represented by the
+/// series that were recorded for the object itself. Without such series, the object is represented by the
+/// series of its batches, samples and slices. Series with different keys or tags are treated separately.
 pub(super) fn of_places<'r>(rows: impl IntoIterator<Item = &'r SeriesRow>) -> Vec<&'r SeriesRow> {
     let rows: Vec<&SeriesRow> = rows.into_iter().collect();
     let place = |row: &'r SeriesRow| {
@@ -144,8 +144,8 @@ pub(super) fn answering<'r>(
     of_places(in_stage)
 }
 
-/// Returns the series in `rows` to which the metric `name` refers for a run as a whole. These are the series outside
-/// any stage. If there is none, returns the series of all stages.
+/// Returns the series in `rows` that represent the metric `name` for the run. If there are series outside any
+/// stage, returns only these series. Otherwise returns the series of all stages.
 pub(super) fn answering_for_run<'r>(rows: &'r [SeriesRow], name: &MetricName) -> Vec<&'r SeriesRow> {
     let mut answering = answering(rows, name, None);
     if answering.iter().any(|row| row.key.stage_ref.is_none()) {
@@ -154,8 +154,8 @@ pub(super) fn answering_for_run<'r>(rows: &'r [SeriesRow], name: &MetricName) ->
     answering
 }
 
-/// Returns the name of the metric with the tags of a series, but without its slice. This is the name of the series of
-/// all data.
+/// Returns the name of the metric of a series, with the tags and without the slice. The series of all data
+/// has this name.
 pub(super) fn name_of_whole(series: &SeriesKey) -> String {
     SeriesKey { slice: None, ..series.clone() }.metric()
 }
@@ -168,12 +168,12 @@ pub struct Measurement {
     pub value: MetricValue,
     /// The time of observation of the last point.
     pub observed_at: Timestamp,
-    /// The step of the point with this value, if it has one. If several points have the smallest or the greatest value,
-    /// this is the step of the last of them. `None` for a mean.
+    /// The step of the point with this value; `None` if the point has no step, and for a mean. If several
+    /// points have the smallest or the greatest value, the step of the last of these points.
     pub step: Option<i64>,
     /// The unit of the points; `None` if no point has a unit, or if there are several units.
     pub unit: Option<String>,
-    /// `true` if the points have different units, or if some points have a unit and others do not.
+    /// `true` if the points have different units, or if only some of the points have a unit.
     pub has_mixed_units: bool,
 }
 
@@ -211,7 +211,7 @@ fn chosen<'r>(rows: &[&'r SeriesRow], selection: Selection) -> Option<(&'r Serie
 fn mean(view: &StoreView<'_>, rows: &[&SeriesRow], attempts: Attempts) -> Result<Option<MetricValue>> {
     let mut sum = Sum::default();
     for row in rows {
-        // A series of one point needs no read.
+        // The summary of a series with one point contains the value.
         if row.count == 1 {
             sum.add(&row.last.value);
             continue;
@@ -235,8 +235,9 @@ pub(super) fn value(
     }
 }
 
-/// Returns the step of the last point of a series, in the order of training, whose value is `value`. Reads points only
-/// if the last point has another value and the series has further points.
+/// Returns the step of a point with the value `value`. If a series has several such points, returns the step
+/// of the last of them in the order of training. Reads points only if the last point of the series has
+/// another value and the series has further points.
 fn step_of(
     view: &StoreView<'_>,
     row: &SeriesRow,
@@ -251,9 +252,9 @@ fn step_of(
     Ok(found.and_then(|point| point.step))
 }
 
-/// Returns the value that represents the series in `rows`, and its step; `None` if `rows` is empty. Reads points only
-/// to compute a mean, and to find the step of the smallest or the greatest value. If the step is not needed, use
-/// [`value`].
+/// Returns the value that represents the series in `rows`, with its step and unit; `None` if `rows` is empty.
+/// Reads points only to compute a mean, or to find the step of the smallest or the greatest value. If the
+/// step is not needed, use [`value`].
 pub(super) fn measure(
     view: &StoreView<'_>,
     rows: &[&SeriesRow],
@@ -274,22 +275,23 @@ pub(super) fn measure(
     }))
 }
 
-/// Returns the unit of the points of the series in `rows`. Returns `None` if no point has a unit, or if there are
-/// different units.
+/// Returns the common unit of the series in `rows`; `None` if no point has a unit, or if there are several
+/// units.
 pub(super) fn unit(rows: &[&SeriesRow]) -> Option<String> {
     let units: BTreeSet<&String> = rows.iter().flat_map(|row| &row.units).collect();
     units.first().filter(|_| units.len() == 1).map(|unit| (*unit).clone())
 }
 
-/// Returns `true` if the points of the series in `rows` have different units, or if only some of them have a unit.
+/// Returns `true` if the points of the series in `rows` have different units, or if only some of the points
+/// have a unit.
 fn has_mixed_units(rows: &[&SeriesRow]) -> bool {
     let units: BTreeSet<&String> = rows.iter().flat_map(|row| &row.units).collect();
     let is_without = |row: &&SeriesRow| row.has_points_without_unit || row.units.is_empty();
     units.len() > 1 || (!units.is_empty() && rows.iter().any(is_without))
 }
 
-/// Returns notes on series that are represented by one value although they are not comparable. The notes name
-/// different units, different tags, and series of batches, samples and slices that are used for a stage.
+/// Returns notes if one value represents series that are not comparable. Such series have different units,
+/// have different tags, or are series of batches, samples and slices that represent a stage.
 pub(super) fn mixture_notes(name: &str, run: &str, rows: &[&SeriesRow]) -> Vec<Note> {
     let mut notes = Vec::new();
     let mut add = |code: &'static str, message: String| {
@@ -316,8 +318,8 @@ pub(super) fn mixture_notes(name: &str, run: &str, rows: &[&SeriesRow]) -> Vec<N
     notes
 }
 
-/// Compares two values for a ranking. The better value compares as less. NaN comes after infinite values, and
-/// infinite values come after finite values.
+/// Compares two values for a ranking. The better value is the lesser value in this order. NaN comes after
+/// infinite values, and infinite values come after finite values.
 pub(super) fn rank(a: &MetricValue, b: &MetricValue, is_higher_better: bool) -> Ordering {
     let class = |value: &MetricValue| (value.as_f64().is_nan(), !value.is_finite());
     let by_value = if is_higher_better { b.compare(a) } else { a.compare(b) };

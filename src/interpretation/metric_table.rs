@@ -1,5 +1,5 @@
-//! The metrics of a run by stage, each represented by one value. Comparisons and differences from a baseline use these
-//! values.
+//! A table with one value for each metric of a run in each stage. Comparisons of runs and differences from a
+//! baseline use this table.
 
 use crate::contract::nfc::nfc;
 use crate::interpretation::error::Result;
@@ -7,12 +7,13 @@ use crate::interpretation::metric::{self, Measurement, Selection};
 use crate::store::{Attempts, SeriesRow, StageRow, StoreView};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The metrics of a run. The key consists of the name of the stage, which is `None` outside any stage, and the name
-/// of the metric.
+/// The metrics of a run. The key consists of the name of the stage and the name of the metric. The name of
+/// the stage is `None` outside any stage.
 pub(super) type Metrics = BTreeMap<(Option<String>, String), Measurement>;
 
-/// Returns the names of the stages of a run in the composed form (NFC). If several stages have the same name, only the
-/// first of the stages gets this name. Each other stage gets the last component of its ref as its name.
+/// Returns a name for each stage of a run, in the composed form (NFC). If several stages have the same name,
+/// only the first of these stages gets the name. For each of the other stages, the result contains the last
+/// component of its ref.
 pub(super) fn stage_names(stages: &[StageRow]) -> Vec<String> {
     let mut seen = BTreeSet::new();
     let name = |stage: &StageRow| {
@@ -24,8 +25,8 @@ pub(super) fn stage_names(stages: &[StageRow]) -> Vec<String> {
     stages.iter().map(name).collect()
 }
 
-/// Reads the value of each metric of a run. `rows` contains the summaries of all series of the run, and `stages` its
-/// stages. The series outside any stage include the series of deployments.
+/// Reads the value of each metric of a run. `rows` contains the summaries of all series of the run. `stages`
+/// contains the stages of the run. The series outside any stage include the series of deployments.
 pub(super) fn metrics_of(
     view: &StoreView<'_>,
     rows: &[SeriesRow],
@@ -35,7 +36,7 @@ pub(super) fn metrics_of(
     let names = stage_names(stages);
     let name_of = |row: &SeriesRow| {
         let at = stages.iter().position(|stage| Some(&stage.stage_ref) == row.key.stage_ref.as_ref());
-        // A stage whose start is not in the log has no row.
+        // A stage whose start is not in the log is not in `stages`.
         at.and_then(|at| names.get(at).cloned())
             .or_else(|| row.stage_name.as_deref().map(|name| nfc(name).into_owned()))
     };

@@ -39,11 +39,12 @@ pub(super) fn ratio(left: &MetricValue, right: &MetricValue) -> Option<f64> {
 /// The number of 64-bit limbs of a [`Sum`]. The limbs have a bit for each bit of any finite float, and at least 64
 /// more bits, so that sums of 2^64 floats do not overflow.
 const LIMBS: usize = 35;
-/// The exponent of the lowest bit of a [`Sum`]. The smallest positive float is the power of two with this exponent.
+/// The exponent of the lowest bit of a [`Sum`]. The lowest bit has the value 2^-1074, which is the smallest
+/// positive float.
 const LOWEST_EXPONENT: i32 = -1074;
 
-/// An exact sum of numbers. The sum is a fixed-point number in two's complement. Its lowest bit has the value of the
-/// smallest positive float.
+/// An exact sum of numbers. The sum is a fixed-point number in two's complement. The lowest bit of the sum
+/// has the value of the smallest positive float.
 #[derive(Debug, Clone)]
 pub(super) struct Sum {
     limbs: [u64; LIMBS],
@@ -91,7 +92,7 @@ impl Sum {
         self.shifted(value.is_sign_negative(), mantissa, exponent.max(1) - 1075);
     }
 
-    /// Adds `magnitude * 2^exponent` or, if `is_negative` is `true`, subtracts it.
+    /// Adds `magnitude * 2^exponent`. If `is_negative` is `true`, subtracts this number instead.
     fn shifted(&mut self, is_negative: bool, magnitude: u64, exponent: i32) {
         let shift = (exponent - LOWEST_EXPONENT).unsigned_abs();
         let wide = u128::from(magnitude) << (shift % 64);
@@ -148,15 +149,15 @@ impl Sum {
     }
 }
 
-/// Rounds a fixed-point number to the nearest float, ties to even. The number is `limbs` plus `half / divisor / 2`
-/// times the value of the lowest bit.
+/// Rounds a fixed-point number to the nearest float, ties to even. The number is `limbs` plus a fraction of
+/// the lowest bit. The fraction is `half / (2 * divisor)`.
 fn rounded(limbs: &[u64; LIMBS], half: u128, divisor: u128) -> f64 {
     let bit = |at: usize| limbs.get(at / 64).is_some_and(|limb| limb >> (at % 64) & 1 == 1);
     let Some(top) = (0..LIMBS * 64).rev().find(|at| bit(*at)) else {
         // The number is less than the smallest positive float.
         return if half > divisor { f64::from_bits(1) } else { 0.0 };
     };
-    // The position of the lowest of the 53 bits that a float can hold.
+    // The position of the lowest bit that the float contains. A float has at most 53 significant bits.
     let low = top.saturating_sub(52);
     let mut mantissa = (low..=top).rev().fold(0u64, |m, at| m << 1 | u64::from(bit(at)));
     let (is_half_or_more, is_more_than_half) = match low.checked_sub(1) {
@@ -173,8 +174,8 @@ fn rounded(limbs: &[u64; LIMBS], half: u128, divisor: u128) -> f64 {
     mantissa as f64 * 2f64.powi(first) * 2f64.powi(second)
 }
 
-/// Returns the standard deviation of a whole population: the root of the mean square of the distances from `mean`.
-/// The deviation of fewer than two values is 0.
+/// Returns the standard deviation of a whole population: the square root of the mean squared distance from
+/// `mean`. Returns 0 for fewer than two values.
 pub(super) fn deviation(values: &[f64], mean: f64) -> f64 {
     if values.len() < 2 {
         return 0.0;
@@ -188,8 +189,8 @@ pub(super) fn deviation(values: &[f64], mean: f64) -> f64 {
     Sum::of_floats(squares).mean().unwrap_or(0.0).sqrt() * scale
 }
 
-/// Returns the value at the quantile `q` (0 to 1) of values in ascending order. Interpolates linearly between the two
-/// nearest values. Returns 0 if there are no values.
+/// Returns the quantile `q` (0 to 1) of `sorted`, which contains values in ascending order. Interpolates
+/// linearly between the two nearest values. Returns 0 if there are no values.
 pub(super) fn quantile(sorted: &[f64], q: f64) -> f64 {
     let position = sorted.len().saturating_sub(1) as f64 * q;
     let at = position.floor() as usize;

@@ -1,9 +1,10 @@
-//! Statistics of a few values of a metric.
+//! Statistics of values of a metric.
 
 use crate::contract::MetricValue;
 use crate::interpretation::number::{Sum, deviation, difference};
 
-/// Count, mean, deviation and extremes of values. Only finite values are part of the statistics.
+/// Statistics of values: count, mean, deviation and extremes. Only finite values are part of these
+/// statistics. Other values are counted separately.
 #[derive(Debug, Clone, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Statistics {
@@ -13,8 +14,8 @@ pub struct Statistics {
     pub non_finite: usize,
     /// The mean, rounded once; `None` without finite values.
     pub mean: Option<f64>,
-    /// The standard deviation of the population: the root of the mean square of the distances from the mean. `None`
-    /// without finite values.
+    /// The standard deviation of the population: the square root of the mean squared distance from the mean.
+    /// `None` without finite values.
     pub std: Option<f64>,
     /// The smallest finite value.
     pub min: Option<MetricValue>,
@@ -34,7 +35,8 @@ impl Statistics {
             mean: sum.mean(),
             std: deviation_of(&finite),
             min: finite.iter().copied().min_by(|a, b| a.compare(b)).cloned(),
-            // `max_by` returns the last of several equal values, hence `rev`.
+            // `max_by` returns the last of several equal values. In the reversed order, this is the first
+            // value.
             max: finite.iter().copied().rev().max_by(|a, b| a.compare(b)).cloned(),
         }
     }
@@ -43,7 +45,7 @@ impl Statistics {
 /// Returns the standard deviation of finite values; `None` without values.
 fn deviation_of(values: &[&MetricValue]) -> Option<f64> {
     let first = values.first()?;
-    // Whole numbers beyond 2^53 are not exact as floats, but their distances usually are.
+    // Whole numbers beyond 2^53 are not exact as floats, but the differences between them usually are.
     let is_whole = values.iter().all(|value| !matches!(value, MetricValue::Float(_)));
     let number = |value: &&MetricValue| match is_whole {
         true => difference(first, value).as_f64(),

@@ -57,7 +57,8 @@ pub(crate) fn records(run: &RunRef, family: &str, stage: Option<&StageRef>) -> V
     join(&[run.as_str().as_bytes(), family.as_bytes(), stage.as_bytes()])
 }
 
-/// Returns the name of the family under which records of `family` with a degradation marker are listed a second time.
+/// Returns the family name of a second listing. The listing contains the records of `family` that have a
+/// degradation marker.
 pub(crate) fn marked(family: RecordType) -> String {
     format!("marked-{}", family.as_str())
 }
@@ -72,7 +73,8 @@ pub(crate) fn series_of(run: &RunRef) -> Vec<u8> {
     join(&[run.as_str().as_bytes(), b""])
 }
 
-/// Returns the prefix of the keys of those metric series of a run that have the given metric key.
+/// Returns a prefix of series keys. The prefix selects the metric series of a run that have the given metric
+/// key.
 pub(crate) fn series_with_key(run: &RunRef, metric_key: &str) -> Vec<u8> {
     join(&[run.as_str().as_bytes(), metric_key.as_bytes(), b""])
 }

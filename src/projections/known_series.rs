@@ -160,7 +160,8 @@ mod tests {
             let run = format!("p.r{}", self.run);
             let stage = self.stage.then(|| StageRef::parse(&format!("stage:{run}.s")).unwrap());
             let key = format!("m/{}", self.key);
-            // If integers and floats have the same type name, the payloads of both can share their beginning.
+            // The payloads of an integer and of a float with the same type name can begin with the same
+            // bytes.
             let value_type = if self.tag { "float" } else { self.value.type_name() };
             let mut metric = MetricPayload::new(key, self.value.clone(), value_type);
             metric.step = self.step;

@@ -1,4 +1,5 @@
-//! Lineage edges by ref, and an index from refs to the edges, deployments and provenance records that name them.
+//! Lineage edges by ref, and an index of edges, deployments and provenance records. The keys of the index are
+//! the refs that these objects name.
 
 use crate::contract::{Fact, Object, StableRef};
 use crate::engine::Result;

@@ -61,7 +61,7 @@ pub(crate) fn prefix_of(member: &str) -> Option<&'static str> {
     })
 }
 
-/// Returns `true` for the name of a mark, such as `archived`.
+/// Returns `true` if `name` is the name of a mark, such as `archived`.
 pub(crate) fn is_mark(name: &str) -> bool {
     Mark::ALL.iter().any(|mark| mark.as_str() == name)
 }

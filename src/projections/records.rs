@@ -33,8 +33,8 @@ impl Projection<Captured> for RecordsProjection {
     }
 
     fn apply_encoded(&self, entry: EntryRef<'_>, tables: &mut Tables) -> Result<bool> {
-        // The series of a metric with a degradation marker is never added to `KnownSeries`, so this metric has no
-        // marker.
+        // `KnownSeries` contains no series of a metric with a degradation marker. The metric of this entry
+        // therefore has no marker.
         Ok(entry.kind == kind::METRIC && tables.scratch::<KnownSeries>().point(entry).is_some())
     }
 

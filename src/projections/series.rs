@@ -1,5 +1,6 @@
-//! Metric series and their summaries. The points of a series are in the order of training: points without a step by
-//! time of observation, then points with a step by step and time of observation.
+//! Metric series and their summaries. The points of a series are in the order of training. Points without a
+//! step come first and are sorted by time of observation. Points with a step follow and are sorted by step,
+//! then by time of observation.
 //!
 //! A record that several imports contain has several points. Each of these points contains a digest of the record's
 //! ref, and readers of a series use only one point of each record. The summaries count all points. With
@@ -32,7 +33,7 @@ const HAS_REF: u8 = 8;
 
 /// Replaces `out` by the value bytes of a point, in this order:
 ///
-/// - a byte of flags, which states the parts that follow and the presence of a step
+/// - one byte of flags: the parts that follow, and the presence of a step
 /// - the digest of the ref, for an imported record
 /// - the value, if it is an integer: 64 bits, or the digits of a longer integer
 ///
@@ -64,10 +65,10 @@ fn encode(imported_ref: Option<[u8; 8]>, step: Option<i64>, value: &MetricValue,
     }
 }
 
-/// Returns the position of a point in its series. Points without a step come first, ordered by time of observation.
-/// Points with a step follow, ordered by step and time of observation. The last point is therefore the point with the
-/// greatest step or, if no point has a step, the latest point. A point whose step is `i64::MIN` is ordered like a
-/// point without a step.
+/// Returns the position of a point in its series. Points without a step come first and are sorted by time of
+/// observation. Points with a step follow and are sorted by step, then by time of observation. The last point
+/// is therefore the point with the greatest step. If no point has a step, the last point is the latest point.
+/// A point whose step is `i64::MIN` is sorted like a point without a step.
 fn order(step: Option<i64>, observed_at: Timestamp, stamp: Stamp) -> PointOrder {
     PointOrder { time: step.unwrap_or(i64::MIN), minor: observed_at.micros(), stamp }
 }
@@ -158,8 +159,8 @@ impl Projection<Captured> for SeriesProjection {
             if let Some((series, register)) = places {
                 tables.add_to_register(register, point.borrowed());
                 tables.add_to_series(series, point.borrowed());
-                // Other projections must decode a metric with a degradation marker, so its series is not remembered
-                // here.
+                // Other projections must decode a metric with a degradation marker. The series of such a
+                // metric is therefore not added to `KnownSeries`.
                 if observation.degradation_marker == Degradation::None {
                     tables.scratch::<KnownSeries>().learn(applied.entry, (series, register));
                 }

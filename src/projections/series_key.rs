@@ -131,7 +131,7 @@ mod tests {
         fn decoded_key_equals_encoded_key(a in key(), b in key()) {
             prop_assert_eq!(SeriesKey::from_bytes(&a.to_bytes()), Some(a.clone()));
             prop_assert_eq!(a.to_bytes() == b.to_bytes(), a == b);
-            // The rows of one key never begin with the prefix of the rows of the other key.
+            // No row of one key begins with the prefix that all rows of the other key have.
             let rows = keys::join(&[&a.to_bytes(), b"x"]);
             prop_assert!(a == b || !rows.starts_with(&keys::join(&[&b.to_bytes(), b""])));
         }

@@ -18,9 +18,9 @@ pub(crate) const PROCESS_STREAMS: TableSpec = TableSpec::new("process_streams", 
 /// Runs by name, and by the last component of the run's ref. Key: the name in composed form (NFC), or the component;
 /// then the ref of the run.
 pub(crate) const RUN_NAMES: TableSpec = TableSpec::new("run_names", TableKind::Set);
-/// The positions of events, spans and degraded records in the log. A record of any family with a degradation marker
-/// is also listed under the family name `marked-` followed by its family. Key: run, family, and stage or nothing.
-/// Points: time of observation and stamp of the entry.
+/// The positions of events, spans and degraded records in the log. A record of any family is also listed if
+/// it has a degradation marker. The family name in this second listing is `marked-` followed by the family of
+/// the record. Key: run, family, and stage or nothing. Points: time of observation and stamp of the entry.
 pub(crate) const RECORDS: TableSpec = TableSpec::new("records", TableKind::Series);
 /// Metric series. Key: [`SeriesKey`](crate::projections::series_key::SeriesKey). Points: step, time of observation and
 /// stamp of the entry, and the value.

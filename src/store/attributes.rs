@@ -26,8 +26,8 @@ use crate::store::writers::Lifecycle;
 use std::collections::{BTreeMap, HashSet};
 use std::ops::Range;
 
-/// All recorded versions of the attributes of one object. One buffer contains all names, and another buffer all
-/// values, so that a query of many objects does not allocate memory for each version.
+/// All recorded versions of the attributes of one object. One buffer contains all names, and a second buffer
+/// contains all values. A query of many objects therefore does not allocate memory for each version.
 #[derive(Debug, Clone, Default)]
 pub(super) struct AttributeVersions {
     versions: Vec<AttributeVersion>,
@@ -44,12 +44,12 @@ struct AttributeVersion {
     replaces: Vec<Stamp>,
 }
 
-/// Returns the name at a range of the buffer of names.
+/// Returns the name at the range `at` of the buffer of names.
 fn name_at<'n>(names: &'n str, at: &Range<usize>) -> &'n str {
     names.get(at.clone()).unwrap_or_default()
 }
 
-/// Returns the value at a range of the buffer of values.
+/// Returns the value at the range `at` of the buffer of values.
 fn value_at<'v>(values: &'v [u8], at: &Range<usize>) -> &'v [u8] {
     values.get(at.clone()).unwrap_or_default()
 }
@@ -72,7 +72,8 @@ fn parse_value(value: &[u8]) -> Option<Value> {
 impl AttributeVersions {
     /// Adds a version of an attribute.
     pub(super) fn add<V: AsRef<[u8]>>(&mut self, name: &str, version: Version<V>) {
-        /// The capacities that are reserved for an object: versions, bytes of names, and bytes of values.
+        /// The capacities that are reserved with the first version: versions, bytes of names, and bytes of
+        /// values.
         const TYPICAL: (usize, usize, usize) = (8, 96, 192);
         if self.versions.is_empty() {
             self.versions.reserve(TYPICAL.0);
@@ -99,9 +100,9 @@ impl AttributeVersions {
     }
 
     /// Returns the stamps of the entries that complete objects replace. A complete object is a line of an
-    /// import, or an object that was put to supersede another object. All attributes of a replaced entry are
-    /// ignored, including attributes that the new object does not contain. Only a complete object has a
-    /// schema version.
+    /// import, or an object that was put to supersede another object. If a complete object replaces an entry,
+    /// all attributes of this entry are ignored, including attributes that the complete object does not
+    /// contain. Only a complete object has the attribute `schema_version`.
     fn replaced_by_objects(&self) -> HashSet<Stamp> {
         let of_object = |version: &&AttributeVersion| {
             is_imported(self.value_of(version)) || self.name_of(version) == "schema_version"
@@ -193,9 +194,10 @@ impl AttributeVersions {
         Some(())
     }
 
-    /// Returns all versions, each compared with the effective value in `effective`; `None` if a version is malformed.
-    /// `is_by_writers` is `true` if the writers of a run determine its status and its end. The captured versions of
-    /// the end then have no effect.
+    /// Returns all versions. Each version is compared with the effective value of its attribute in
+    /// `effective`. Returns `None` if a version is malformed. `is_by_writers` is `true` if the object is a
+    /// run whose writers determine its status and its end. In this case, the captured versions of the end
+    /// have no effect.
     pub(super) fn states(self, effective: &Attributes, is_by_writers: bool) -> Option<Vec<RecordedValue>> {
         let replaced = self.replaced_by_objects();
         let mut states = Vec::with_capacity(self.versions.len());
@@ -255,7 +257,7 @@ impl AttributeVersions {
     }
 }
 
-/// A recorded version of an attribute, compared with the effective value of the attribute.
+/// A recorded version of an attribute. The version was compared with the effective value of the attribute.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct RecordedValue {
     pub(super) name: String,
@@ -264,8 +266,8 @@ pub(super) struct RecordedValue {
     pub(super) is_imported: bool,
     /// `true` for the version that gives the attribute its effective value.
     pub(super) is_effective: bool,
-    /// `true` if no other version replaces this version, its value is not the effective value, and the attribute is in
-    /// conflict.
+    /// `true` if the attribute is in conflict, the value of this version is not the effective value, and no
+    /// other version replaces this version.
     pub(super) is_conflicting: bool,
 }
 
@@ -310,8 +312,8 @@ impl Attributes {
         self.values.into_iter().map(|(name, value)| (name, value.into()))
     }
 
-    /// Returns the effective value of an attribute as it was recorded: null for a removed tag. Returns `None` if the
-    /// attribute has no effective value.
+    /// Returns the effective value of an attribute as it was recorded. The recorded value of a removed tag is
+    /// null. Returns `None` if the attribute has no effective value.
     fn recorded(&self, name: &str) -> Option<Value> {
         let value = self.value(name).map(|value| value.clone().into());
         value.or_else(|| name.starts_with(TAG_PREFIX).then_some(Value::Null))

@@ -63,8 +63,8 @@ pub(crate) fn hash_file(storage: &dyn Storage, path: &Path) -> engine::Result<(S
     Ok((hex(&hashed.hasher.finalize()), size))
 }
 
-/// Returns the digests and the size of a file, which are computed in one pass. Reads at most `bytes_max` bytes; the size
-/// of a longer file is `bytes_max`.
+/// Computes the digests and the size of a file in one pass. Reads at most `bytes_max` bytes. For a longer
+/// file, the result describes only the first `bytes_max` bytes.
 pub(crate) fn digest_file(file: &Arc<dyn File>, bytes_max: u64) -> io::Result<StoredBody> {
     let (mut blake3, mut sha256, mut size) = (blake3::Hasher::new(), Sha256::new(), 0u64);
     let mut reader = FileReader::new(Arc::clone(file)).take(bytes_max);
@@ -86,11 +86,11 @@ pub(crate) fn digest_file(file: &Arc<dyn File>, bytes_max: u64) -> io::Result<St
     }
 }
 
-/// The prefix of the names of temporary files for copies of bodies.
+/// The prefix of the temporary file names during a copy of a body.
 pub(crate) const COPY_STEM: &str = "body";
 
-/// Copies a body to the file `name` in `dir`. If the body is missing or does not match its digest, returns `false`, and
-/// the file is not changed.
+/// Copies a body to the file `name` in `dir`. If the body is missing or does not match its digest, the
+/// function returns `false` and does not change the file.
 pub(crate) fn copy_body(blobs: &BlobStore, digest: &Digest, dir: &Path, name: &str) -> engine::Result<bool> {
     let (storage, target) = (blobs.storage(), dir.join(name));
     let source = match blobs.open(digest) {

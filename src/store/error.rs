@@ -21,7 +21,7 @@ pub enum Error {
         /// The greatest length of an encoded fact in bytes.
         limit: usize,
     },
-    /// An operation of a plane of the workspace failed.
+    /// An operation on the metadata, the records or the artifacts of the workspace failed.
     #[error(transparent)]
     Plane(#[from] PlaneError),
     /// A value breaks a rule of the contract.

@@ -15,8 +15,8 @@ impl StoreView<'_> {
     /// component of the ref), the name, or a prefix of the id or name. A prefix is used only if nothing else matches.
     /// `asked` is used as a ref only if the whole text is the ref of a run; a name can therefore contain a colon. A
     /// name is found in its composed and in its decomposed form. Errors: [`Error::RunNotFound`];
-    /// [`Error::RunAmbiguous`] if several runs match; [`Error::Contract`] if no run matches a text that begins with
-    /// `run:` and is not a ref.
+    /// [`Error::RunAmbiguous`] if several runs match; [`Error::Contract`] if no run matches and `asked`
+    /// begins with `run:`, but is not a ref.
     pub fn find_run(&self, asked: &str) -> Result<RunRow> {
         let asked = crate::contract::rules::trim(asked);
         if asked.is_empty() {
@@ -51,7 +51,7 @@ impl StoreView<'_> {
                 Err(Error::RunAmbiguous { asked: asked.to_owned(), candidates: all })
             }
             (None, _) => match StableRef::parse(asked) {
-                // A text that begins like a ref is reported as a malformed ref.
+                // A text that begins with `run:` is reported as a malformed ref.
                 Err(malformed) if asked.starts_with("run:") => Err(malformed.into()),
                 _ => Err(self.not_found(asked)?),
             },

@@ -1,5 +1,6 @@
-//! The history of an object: the entries of the log that recorded values of the object. The history is read from the
-//! tables of versions, which keep every recorded value with the stamp of its entry.
+//! The history of an object. The history consists of the log entries that recorded values of the object. The
+//! versions tables keep every recorded value with the stamp of its entry, so the history is read from these
+//! tables.
 
 use crate::contract::fact::ImportOrigin;
 use crate::contract::words::word_enum;
@@ -17,9 +18,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 word_enum! {
-    /// The state of a recorded value among all values that were recorded for the same attribute.
+    /// The relation of a recorded value to the effective value of the same attribute.
     ValueState {
-        /// Another recorded value is effective, and the two are not in conflict.
+        /// Another recorded value is effective, and the two values are not in conflict.
         Superseded = "superseded",
         /// The value is the effective value of the attribute. Of several entries that recorded this value, only the
         /// newest captured entry is effective, or the newest imported entry if there is no captured one.
@@ -33,8 +34,9 @@ word_enum! {
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct HistoryValue {
-    /// The name of the attribute, such as `status`, `param/lr`, `tag/env` or `writer/0123456789abcdef/label`. For an
-    /// artifact, an environment, a relation, a provenance record or an alias: the name of the member.
+    /// The name of the attribute, such as `status`, `param/lr`, `tag/env` or `writer/0123456789abcdef/label`.
+    /// For an artifact, an environment, a relation, a provenance record or an alias, this is the name of a
+    /// member.
     pub name: String,
     /// The value. The value null marks a removed tag.
     pub value: Value,
@@ -52,9 +54,10 @@ pub struct HistoryEntry {
     pub kind: Option<&'static str>,
     /// `true` if an import recorded the fact.
     pub is_imported: bool,
-    /// The import and the line of an imported fact; `None` for a captured fact, and if the entry cannot be read.
+    /// The import and the line that contain an imported fact. `None` if the fact was captured, or if the
+    /// entry cannot be read.
     pub origin: Option<ImportOrigin>,
-    /// The values, ordered by name.
+    /// The values. The list is ordered by name.
     pub values: Vec<HistoryValue>,
 }
 
@@ -63,21 +66,21 @@ impl HistoryEntry {
         HistoryEntry { stamp, kind: None, is_imported, origin: None, values: Vec::new() }
     }
 
-    /// Returns the id of the import that recorded the fact, in hexadecimal digits.
+    /// Returns the id of the import that recorded the fact. The id consists of hexadecimal digits.
     #[must_use]
     pub fn import(&self) -> Option<String> {
         self.origin.map(|origin| hex(&origin.import))
     }
 
-    /// Returns the state of the entry: conflicting if one of its values is conflicting, otherwise effective if one of
-    /// its values is effective, otherwise superseded.
+    /// Returns the state of the entry. The entry is conflicting if one of its values is conflicting.
+    /// Otherwise the entry is effective if one of its values is effective. Otherwise the entry is superseded.
     #[must_use]
     pub fn state(&self) -> ValueState {
         self.values.iter().map(|value| value.state).max().unwrap_or(ValueState::Superseded)
     }
 }
 
-/// The entries about an object, by stamp.
+/// The entries about an object. The key of an entry is its stamp.
 #[derive(Debug, Default)]
 struct Entries(BTreeMap<Stamp, HistoryEntry>);
 
@@ -88,11 +91,11 @@ impl Entries {
 }
 
 impl StoreView<'_> {
-    /// Returns the entries about an object, ordered by stamp, and the number of all entries about the object. `page`
-    /// selects the entries by their positions in this order. The object is a project, a run, a deployment, a stage, a
-    /// batch, a sample, an operation, an environment, an artifact, a relation, a provenance record or an alias. The
-    /// history of a run contains its writers and their ends, but no records. The status of a run with writers follows
-    /// from the writers.
+    /// Returns entries about an object, and the number of all entries about the object. The entries are
+    /// ordered by stamp, and `page` selects the positions that are returned. The object is a project, a run,
+    /// a deployment, a stage, a batch, a sample, an operation, an environment, an artifact, a relation, a
+    /// provenance record or an alias. The history of a run contains the entries about its writers and their
+    /// ends, but no records. If a run has writers, the status of the run is derived from the writers.
     pub fn history(&self, subject: &StableRef, page: Range<usize>) -> Result<(Vec<HistoryEntry>, usize)> {
         let mut entries = Entries::default();
         self.add_attributes(subject, &mut entries)?;
@@ -132,7 +135,8 @@ impl StoreView<'_> {
         Ok(())
     }
 
-    /// Adds the entries of one row whose versions are complete facts. `prefix` precedes the names of the members.
+    /// Adds the entries of one row whose versions are complete facts. The name of each member is prefixed
+    /// with `prefix`.
     fn add_whole(
         &self,
         table: TableSpec,
@@ -164,7 +168,8 @@ impl StoreView<'_> {
         Ok(())
     }
 
-    /// Sets the kinds and the origins of entries. Reads the entries of the log.
+    /// Sets the kinds and the origins of entries, and sorts their values by name. Reads the entries from the
+    /// log.
     fn add_kinds(&self, entries: &mut [HistoryEntry]) -> Result<()> {
         let positions: Vec<Position> = entries.iter().map(|entry| entry.stamp.position()).collect();
         for (entry, fact) in entries.iter_mut().zip(self.facts_at(&positions)?) {
@@ -178,8 +183,8 @@ impl StoreView<'_> {
     }
 }
 
-/// Returns `true` if two facts about one object describe different objects. Manifests are equal if they differ only in
-/// the digest of the body, which an import may not contain.
+/// Returns `true` if two facts about the same object have different content. The digests of bodies are not
+/// compared, because an imported manifest can be without this digest.
 fn differ(a: &Fact, b: &Fact) -> bool {
     match (a, b) {
         (Fact::Artifact(a, _), Fact::Artifact(b, _)) => a != b,

@@ -100,8 +100,8 @@ impl StoreView<'_> {
         Ok(found)
     }
 
-    /// Returns the refs of the relations, deployments and provenance records that name `subject`, ordered by ref.
-    /// Includes objects of which only an earlier fact names `subject`.
+    /// Returns the refs of the relations, deployments and provenance records that name `subject`. The refs
+    /// are sorted. An object is also included if only an earlier fact about the object names `subject`.
     pub fn naming_any(&self, subject: &StableRef) -> Result<Vec<StableRef>> {
         let mut refs = Vec::new();
         for row in self.whole.keys(ENDS, &keys::of_ref(subject))? {
@@ -110,9 +110,9 @@ impl StoreView<'_> {
         self.retain_existing(refs, |own| own)
     }
 
-    /// Returns the refs of a kind under `parent` that relations, deployments or provenance records name. Each item
-    /// contains such a ref and the ref of the object that names it. The items are ordered by both refs. As in
-    /// [`naming_any`](StoreView::naming_any), earlier facts are included.
+    /// Returns pairs of refs. The first ref of a pair is of the kind `kind` and under `parent`. The second
+    /// ref is the ref of a relation, deployment or provenance record that names the first ref. The pairs are
+    /// sorted. As in [`naming_any`](StoreView::naming_any), earlier facts are included.
     pub fn naming_under(&self, kind: &str, parent: &StableRef) -> Result<Vec<(StableRef, StableRef)>> {
         let mut refs = Vec::new();
         for row in self.whole.keys(ENDS, &keys::under(kind, parent))? {
@@ -123,8 +123,8 @@ impl StoreView<'_> {
         self.retain_existing(refs, |(_, own)| own)
     }
 
-    /// Returns the items without those whose relation, deployment or provenance record has no entry as of the stamp of
-    /// the view. [`ENDS`] contains the objects of all entries.
+    /// Returns the items whose relation, deployment or provenance record has an entry as of the stamp of the
+    /// view. `own` returns the ref of this object. [`ENDS`] also contains objects with later entries only.
     fn retain_existing<T>(&self, items: Vec<T>, own: impl Fn(&T) -> &StableRef) -> Result<Vec<T>> {
         if self.as_of.is_none() {
             return Ok(items);

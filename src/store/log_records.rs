@@ -25,7 +25,7 @@ pub(crate) struct LogRecord {
 #[derive(Debug)]
 pub(crate) struct LogRecords {
     reader: OrderedReader,
-    /// The greatest stamp of an item; `None` for all entries of the view.
+    /// The greatest stamp that an item may have; `None` for all entries of the view.
     last: Option<Stamp>,
 }
 

@@ -1,4 +1,5 @@
-//! The metadata plane, and methods of `StoreView` that read projects, runs, stages and environments.
+//! [`MetadataStore`] and its types, and methods of `StoreView` that read projects, runs, stages and
+//! environments.
 
 use crate::contract::nfc::nfc;
 use crate::contract::{Object, ObjectKind, ProjectRef, RunRef, StableRef, StageRef};
@@ -161,10 +162,10 @@ impl StoreView<'_> {
         Ok(())
     }
 
-    /// Returns the ref of the first run that has a row in a table, where the key of the row begins with
-    /// `prefix` and is not less than `from`. Every key of the table must begin with the ref of a run.
+    /// Returns the ref of the first run that has a row in a table. Only rows whose key begins with `prefix`
+    /// and is not less than `from` are read. Every key of the table must begin with the ref of a run.
     fn run_from(&self, table: TableSpec, prefix: &[u8], from: &[u8]) -> Result<Option<String>> {
-        // Tables that keep stamps are read as of the stamp of the view.
+        // Versions tables keep stamps, so they are read as of the stamp of the view.
         let view = if table.kind == TableKind::Versions { self.view } else { self.whole };
         let mut from = from.to_vec();
         while let Some(row) = view.rows_from(table, prefix, &from)?.next().transpose()? {
@@ -179,8 +180,9 @@ impl StoreView<'_> {
         Ok(None)
     }
 
-    /// Returns `true` if a run has points as of the stamp of the view. `table` is [`SUMMARIES`](tables::SUMMARIES) or
-    /// [`RECORDS`](tables::RECORDS), and has rows of the run.
+    /// Returns `true` if a run has points as of the stamp of the view. `table` is
+    /// [`SUMMARIES`](tables::SUMMARIES) or [`RECORDS`](tables::RECORDS). The table must contain rows of the
+    /// run.
     fn has_points(&self, table: TableSpec, run: &str) -> Result<bool> {
         if self.as_of.is_none() {
             return Ok(true);

@@ -1,22 +1,21 @@
-//! A moment in the history of a workspace, up to which a read considers entries.
+//! A moment in the history of a workspace. A read as of a moment ignores later entries.
 
 use crate::contract::Timestamp;
 use crate::engine::entry::{Seq, Stamp, StreamId};
 use std::fmt;
 use std::str::FromStr;
 
-/// A moment in the history of a workspace. A read as of a moment considers the entries that were appended up to this
-/// moment. The time of an entry is the time at which it was appended. The times in a record, such as its time of
-/// observation, are not considered, so imported records belong to the moment of the import.
+/// A moment in the history of a workspace. A read as of a moment considers only the entries that were
+/// appended up to this moment. The times in a record, such as its time of observation, have no effect. An
+/// imported record is therefore considered from the time of its import.
 ///
-/// The text form is a stamp (`time:stream:sequence`), an RFC 3339 time, or a date such as `2026-11-01`. The moment is
-/// the end of the period that the text names: the end of a day in UTC, or the end of a second if the time has no
-/// fraction.
+/// The text form is a stamp (`time:stream:sequence`), an RFC 3339 time, or a date such as `2026-11-01`. A
+/// date stands for the end of the day in UTC. A time without a fraction stands for the end of the second.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Moment(Stamp);
 
 impl Moment {
-    /// Returns the greatest stamp of an entry that a read as of this moment considers.
+    /// Returns the greatest stamp that a read as of this moment considers.
     #[must_use]
     pub fn stamp(self) -> Stamp {
         self.0
@@ -29,7 +28,8 @@ impl From<Stamp> for Moment {
     }
 }
 
-/// The moment includes the whole microsecond, because entries have times in nanoseconds.
+/// Creates the moment at the end of a microsecond. A [`Timestamp`] has microseconds, and the time of an entry
+/// has nanoseconds.
 impl From<Timestamp> for Moment {
     fn from(time: Timestamp) -> Moment {
         let micros = u64::try_from(time.micros()).unwrap_or(0);

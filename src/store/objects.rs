@@ -121,8 +121,8 @@ impl StoreView<'_> {
         Ok(self.resolve_with_writers(own, versions)?.0)
     }
 
-    /// Returns the effective attributes of an object. The flag is `true` if the object is a run, and its writers
-    /// determine the status and the end.
+    /// Returns the effective attributes of an object. The flag is `true` if the object is a run whose writers
+    /// determine its status and its end.
     pub(super) fn resolve_with_writers(
         &self,
         own: &StableRef,

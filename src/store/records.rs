@@ -1,5 +1,5 @@
-//! The record plane, and methods of `StoreView` that read events, spans and degraded records. The tables
-//! contain only the positions of the records; the records are read from the log.
+//! [`RecordStore`] and its types, and methods of `StoreView` that read events, spans and degraded records.
+//! The tables contain only the positions of these records. The records are read from the log.
 
 use crate::contract::{AnyRecord, RecordRef, RecordType, RunRef, Severity, StageRef};
 use crate::engine::entry::Stamp;
@@ -72,9 +72,9 @@ impl StoreView<'_> {
         self.records_with_stamps(&stamps, writers)
     }
 
-    /// Returns the positions of the records of one family of a run, without duplicates. Only records of the stages
-    /// for which `in_stage` returns `true` are included. The argument of `in_stage` is the ref of the stage, or an
-    /// empty text for the records outside any stage.
+    /// Returns the positions of a run's records of one family, without duplicates. `in_stage` is called with
+    /// the ref of a stage, or with an empty text for the records outside any stage. Records for which
+    /// `in_stage` returns `false` are left out.
     fn record_points(
         &self,
         run: &RunRef,
@@ -115,9 +115,9 @@ impl StoreView<'_> {
         without_duplicates(run, family, points, identity)?.ok_or_else(|| self.malformed_row(table.name))
     }
 
-    /// Returns the stamps of the records of a run that belong to one of `families`, in the order in which the records
-    /// were appended. A record that is in the log several times has one stamp in the answer. If `stage` is given,
-    /// only the records of this stage are included.
+    /// Returns the stamps of a run's records that belong to one of `families`. The stamps are in the order in
+    /// which the records were appended. If a record is in the log several times, the result contains only one
+    /// of its stamps. If `stage` is given, only the records of this stage are included.
     pub fn record_stamps(
         &self,
         run: &RunRef,

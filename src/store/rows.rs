@@ -120,8 +120,8 @@ impl StageRow {
 }
 
 impl RunRow {
-    /// Returns the time from start to end in microseconds. Returns `None` if the start or the end is unknown, or if the end
-    /// is before the start.
+    /// Returns the duration of the run in microseconds. Returns `None` if the start or the end is unknown, or
+    /// if the end is before the start.
     #[must_use]
     pub fn duration_micros(&self) -> Option<i64> {
         let micros = self.ended_at?.micros_since(self.started_at?);

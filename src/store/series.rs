@@ -60,8 +60,8 @@ pub struct SeriesRow {
     pub non_finite: u64,
     /// The first point in the order of training.
     pub first: SeriesPoint,
-    /// The last point in the order of training. If points have a step, this is the point with the greatest step, and
-    /// the latest of several points with this step. Otherwise it is the latest point.
+    /// The last point in the order of training. If some points have a step, this is the latest of the points
+    /// with the greatest step. If no point has a step, this is the latest point.
     pub last: SeriesPoint,
     /// The smallest finite value; `None` if no value is finite.
     pub min: Option<MetricValue>,
@@ -92,15 +92,15 @@ impl SeriesRow {
         }
     }
 
-    /// Computes the counts, the extremes, and the first and the last point of the summary from `points`, which must
-    /// be in the order of training.
+    /// Computes the counts, the extremes, the first point and the last point of the summary from `points`.
+    /// The points must be in the order of training.
     fn summarize(&mut self, points: &[SeriesPoint]) {
         let finite = || points.iter().map(|point| &point.value).filter(|value| value.is_finite());
         self.count = points.len() as u64;
         self.non_finite = self.count - finite().count() as u64;
         self.min = finite().min_by(|a, b| a.compare(b)).cloned();
-        // The first of several equal values is used, as for the smallest value. `max_by` returns the last one, hence
-        // `rev`.
+        // `max_by` returns the last of several equal values. With `rev`, this is the first value in the order
+        // of training, as for the smallest value.
         self.max = finite().rev().max_by(|a, b| a.compare(b)).cloned();
         if let (Some(first), Some(last)) = (points.first(), points.last()) {
             (self.first, self.last) = (first.clone(), last.clone());
@@ -129,21 +129,21 @@ fn may_be_rounded(extreme: &Point) -> bool {
     extreme.measure.is_some_and(|measure| measure.abs() >= 2f64.powi(53))
 }
 
-/// The stored summaries of the metric series of one run. The summaries include superseded points.
+/// The stored summaries of one run's metric series. The summaries include superseded points.
 #[derive(Debug)]
 pub(super) struct StoredSummaries {
     /// The text of the run's ref.
     run: String,
     /// The summaries.
     series: Vec<SeriesRow>,
-    /// The indices of the series whose summaries must be computed from their points. In these series, a record may be
-    /// counted twice, an extreme value may be rounded or infinite, or points may have stamps after that of
-    /// the view.
+    /// The indices of the series whose summaries must be computed from their points. In such a series, a
+    /// record may be counted twice, an extreme value may be rounded or infinite, or points may be later than
+    /// the stamp of the view.
     uncertain: Vec<usize>,
 }
 
-/// The imported points, by the key of the series. A value contains the number of points and the ids of the imports
-/// that contain them.
+/// The imported points of series. A key of the map is the key of a series. The value contains the number of
+/// its imported points and the ids of their imports.
 type ImportedCounts = HashMap<Vec<u8>, (u64, Vec<[u8; 16]>)>;
 
 impl StoreView<'_> {
@@ -229,7 +229,7 @@ impl StoreView<'_> {
                 series.push(row);
             }
         }
-        // The loop stops at an error of `units` without returning it.
+        // The loop above leaves an error of `units` as the next item.
         if let Some(unit) = units.next() {
             unit?;
         }
@@ -237,9 +237,9 @@ impl StoreView<'_> {
     }
 
     /// Returns the effective summaries of metric series. Each item contains the text of a run's ref and the
-    /// summaries of the run, ordered by stage and key. Runs without summaries are left out. `attempts`
-    /// selects the points. `supersedings` returns the resumes that superseded points of the run with the
-    /// given ref.
+    /// summaries of this run. The summaries of a run are ordered by stage and key. Runs without summaries are
+    /// left out. `attempts` selects the points. `supersedings` receives the ref of a run, and returns the
+    /// resumes that superseded points of this run.
     pub(super) fn effective_summaries(
         &self,
         stored: Vec<StoredSummaries>,
@@ -278,7 +278,8 @@ impl StoreView<'_> {
         Ok(runs)
     }
 
-    /// Returns the number of imported points, and their imports, for each series whose key begins with `prefix`.
+    /// Counts the imported points of each series whose key begins with `prefix`. The result also contains the
+    /// ids of their imports.
     fn imported_counts(&self, prefix: &[u8]) -> Result<ImportedCounts> {
         let mut imported = ImportedCounts::new();
         for row in self.whole.registers(IMPORTED_SUMMARIES, prefix)? {
@@ -298,9 +299,10 @@ impl StoreView<'_> {
         Ok(imported)
     }
 
-    /// Sets the units and scopes of a series to those of `points`, which are some of the points of the series. Reads the
-    /// records of the points from the log, because the tables contain the units of all points together. If a record
-    /// cannot be read, the units and scopes of all points are kept.
+    /// Replaces the units and scopes of a series by the units and scopes of `points`. These points are a part
+    /// of the series. The tables do not contain the unit of a single point, so the records of the points are
+    /// read from the log. If a record cannot be read, the series keeps the units and scopes of all its
+    /// points.
     fn read_units(&self, row: &mut SeriesRow, points: &[SeriesPoint]) -> Result<()> {
         let mut found: BTreeSet<(AggregationScope, Option<String>)> = BTreeSet::new();
         for piece in points.chunks(UNITS_PIECE) {
@@ -394,8 +396,8 @@ fn summary_row(key: &[u8], register: &Register) -> Option<SeriesRow> {
 }
 
 impl SeriesRow {
-    /// Adds a scope and a unit, given by the last two parts of a key of [`SERIES_UNITS`]. Returns `None` if the parts
-    /// are malformed.
+    /// Adds a scope and a unit. `scope_and_unit` consists of the last two parts of a key of [`SERIES_UNITS`].
+    /// Returns `None` if the parts are malformed.
     fn add_unit(&mut self, scope_and_unit: &[u8]) -> Option<()> {
         let [scope, unit] = keys::split(scope_and_unit)?;
         self.add_scope_and_unit(scope.parse().ok()?, Some(unit).filter(|unit| !unit.is_empty()));

@@ -1,4 +1,4 @@
-//! One consistent read of all tables, of all entries or as of a stamp.
+//! One consistent read of all tables. The read covers all entries, or the entries up to a stamp.
 
 use crate::engine::blob::BlobStore;
 use crate::engine::entry::{Entry, Position, Stamp};
@@ -17,7 +17,7 @@ pub struct StoreView<'a> {
     /// The tables with the rows of all entries. Sets and registers do not keep stamps, so they are read from
     /// this view.
     pub(super) whole: &'a View,
-    /// The stamp as of which the view answers; `None` for all entries.
+    /// The greatest stamp that the view includes; `None` for all entries.
     pub(super) as_of: Option<Stamp>,
     pub(super) blobs: &'a BlobStore,
     notes: &'a [Note],
@@ -36,7 +36,7 @@ impl<'a> StoreView<'a> {
         StoreView { view, whole: view, as_of: None, blobs, notes, writer_timeout }
     }
 
-    /// Returns a view as of `stamp`. `past` are the tables of this view as of `stamp`.
+    /// Returns a view as of `stamp`. `past` contains the tables of this view as of `stamp`.
     pub(super) fn at(self, stamp: Stamp, past: &'a View) -> StoreView<'a> {
         StoreView { view: past, as_of: Some(stamp), ..self }
     }

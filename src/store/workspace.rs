@@ -33,7 +33,7 @@ pub struct Store {
     /// Notes that are added to the notes of every view.
     notes: Vec<Note>,
     writer_timeout: Duration,
-    /// The stamp as of which reads answer; `None` for all entries.
+    /// The greatest stamp that reads include; `None` for all entries.
     as_of: Option<Stamp>,
 }
 
@@ -69,12 +69,12 @@ impl Store {
         Store { writer_timeout: timeout, ..self.clone() }
     }
 
-    /// Returns a store whose reads answer without the entries whose stamps are greater than `stamp`. If the reads of
-    /// this store already answer as of an earlier stamp, the earlier stamp is kept. Notes, [`Store::digest`],
+    /// Returns a store whose reads ignore entries with stamps greater than `stamp`. If the reads of this
+    /// store already end at an earlier stamp, the earlier stamp is kept. Notes, [`Store::digest`],
     /// [`Store::rebuild`] and [`Store::compare_tables`] still cover all entries.
     ///
-    /// The cost of a read is the same, except for summaries of metric series: as of a stamp, they are computed from the
-    /// points.
+    /// Summaries of metric series are computed from the points if reads end at a stamp. Other reads cost the
+    /// same as without a stamp.
     #[must_use]
     pub fn as_of(&self, stamp: Stamp) -> Store {
         let earlier = self.as_of.map_or(stamp, |as_of| as_of.min(stamp));

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 /// The status that answers show instead of `open` for an interrupted writer, stage or run.
 pub(super) const INTERRUPTED: &str = "interrupted";
 
-/// The greatest number of entries that are read to find the start of the first commit of a process.
+/// The greatest number of entries that are read to find the first commit of a process.
 const COMMIT_ENTRIES_MAX: u64 = 256;
 
 /// A writer of a run: a process that captures the run, or has captured it.
@@ -108,8 +108,9 @@ impl Superseding {
     }
 }
 
-/// The writers of one run, in the order in which they joined the run. The rows contain neither the host, nor the
-/// process id of the operating system, nor the streams, nor the time of the interruption.
+/// The writers of one run. The list has the order in which the writers joined the run. The rows contain
+/// neither the host, nor the process id of the operating system, nor the streams, nor the time of the
+/// interruption.
 #[derive(Debug, Default)]
 pub(super) struct RunWriters(Vec<WriterRow>);
 
@@ -243,8 +244,8 @@ impl StoreView<'_> {
         Ok(Some(Timestamp::from_nanos(last)))
     }
 
-    /// Returns the time of the last entry that a process wrote to a stream; 0 if it is not known. `owner` is the process
-    /// that was the last to write to the stream.
+    /// Returns the time of the last entry that a process wrote to a stream. Returns 0 if this time is not
+    /// known. `owner` is the process that wrote to the stream last.
     fn last_time_by(&self, process: ProcessId, stream: StreamId, owner: Option<&Process>) -> Result<u64> {
         if owner.is_none_or(|owner| owner.id() == process) {
             return Ok(self.whole.last_time_of(stream).unwrap_or(0));
@@ -261,9 +262,9 @@ impl StoreView<'_> {
         Ok(0)
     }
 
-    /// Returns the time of the last entry before another process continued a stream; 0 if it is not known. `introduced`
-    /// is the stamp of the fact about the other process. A process appends this fact after its first commit, and the
-    /// times of the entries of a commit differ by one nanosecond each.
+    /// Returns the time of the last entry before another process continued a stream. Returns 0 if this time
+    /// is not known. `introduced` is the stamp of the fact about the other process. A process appends this
+    /// fact after its first commit. The times of successive entries of a commit differ by one nanosecond.
     fn time_before_continuation(&self, introduced: Stamp) -> Result<u64> {
         let first = introduced.seq.0.saturating_sub(COMMIT_ENTRIES_MAX).max(1);
         let position = |seq| Position { stream: introduced.stream, seq: Seq(seq) };
@@ -295,7 +296,8 @@ impl StoreView<'_> {
             streams.extend(stream.filter(|stream| *stream != first));
         }
         let owner = |stream: StreamId| {
-            // The present owner is needed also as of a moment, because the lock of the stream is tested now.
+            // The present owner is also used for a read as of a moment, because the lock of the stream is
+            // tested now.
             let newest = self.whole.newest_version(STREAM_PROCESSES, &stream.0)?;
             Ok((stream, newest.as_ref().and_then(process_of)))
         };

@@ -44,8 +44,8 @@ fn is_line_end(c: char) -> bool {
     matches!(c, '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{1c}'..='\u{1e}' | '\u{85}' | '\u{2028}' | '\u{2029}')
 }
 
-/// Returns text in which the characters that have a meaning in HTML are escaped. The result can be the content of an
-/// element or of a quoted attribute. A character that HTML does not permit becomes the replacement character.
+/// Escapes the characters that have a meaning in HTML. The result can be the content of an element or of a
+/// quoted attribute. A character that HTML does not permit becomes the replacement character.
 pub(crate) fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {

@@ -12,7 +12,7 @@ use crate::golden_answers::statistics::{deviation, mean, quantile};
 use contexta::contract::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// A model of the answers to the questions about one workspace, for given rules.
+/// A model that answers questions about one workspace by given rules.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Model<'a> {
     pub(super) runs: &'a Runs,
@@ -29,7 +29,8 @@ pub(super) struct Exception(pub(super) &'static str);
 pub(super) type Result<T> = std::result::Result<T, Exception>;
 
 impl Model<'_> {
-    /// Returns the outcome of a question, with the answer as JSON; `None` if the question names an unknown run.
+    /// Returns the outcome of a question, with the answer as JSON. Returns `None` if the question names an
+    /// unknown run.
     pub(super) fn answer(&self, ask: &Ask) -> Option<Outcome> {
         let value = match ask {
             Ask::Runs(selection) => Ok(Value::list(self.list(selection).into_iter().map(row))),
@@ -89,7 +90,8 @@ impl Model<'_> {
         self.runs.list(selection, self.metrics, self.rules)
     }
 
-    /// Returns the runs in which a text occurs, newest first. The reference searches only the newest runs (G13).
+    /// Returns the runs in which a text occurs. The newest run is first. The reference searches only the
+    /// newest runs (G13).
     fn search(&self, text: &str, selection: &Selection) -> Vec<&Run> {
         let newest = Selection {
             sort: Some("started_at".to_owned()),
@@ -120,7 +122,7 @@ impl Model<'_> {
         runs.iter().filter_map(|run| self.value(run, metric)).collect()
     }
 
-    /// Returns the standard deviation. The reference fails if it overflows (G16).
+    /// Returns the standard deviation. The reference fails if the computation overflows (G16).
     fn deviation(&self, values: &[f64]) -> Result<f64> {
         match deviation(values) {
             Some(deviation) => Ok(deviation),
@@ -229,8 +231,8 @@ impl Model<'_> {
         })
     }
 
-    /// Compares a value with a baseline. For a baseline of equal values, the reference has neither the sign nor the
-    /// severity of a distance (G10).
+    /// Compares a value with a baseline. If all values of the baseline are equal, the reference reports
+    /// neither the sign nor the severity of the distance (G10).
     fn judged(&self, run: &Run, value: f64, baseline: &Baseline, policy: Policy) -> Value {
         let distance = value - baseline.mean;
         let is_mended = self.rules.mends("G10");
@@ -275,8 +277,8 @@ impl Model<'_> {
         result
     }
 
-    /// Compares the metrics of a run with those of the other runs of its project. The reference also uses runs that
-    /// started later (G10).
+    /// Compares the metrics of a run with the metrics of the other runs of its project. The reference also
+    /// uses runs that started later (G10).
     fn anomalies(
         &self,
         run: &Run,
@@ -374,8 +376,8 @@ impl Model<'_> {
         ])
     }
 
-    /// Returns the best run. The reference fails if metrics exist in stages and outside stages (G4). Without a stage,
-    /// it uses only metrics outside stages.
+    /// Returns the best run. The reference fails if metrics exist in stages and outside stages (G4). If no
+    /// stage is given, the reference uses only metrics outside stages.
     fn best(&self, runs: &[&Run], metric: &Metric, is_greater_better: bool) -> Result<Value> {
         let tables = runs.iter().map(|run| self.metrics.table(&run.run, metric.by, self.rules));
         let is_outside: BTreeSet<bool> =

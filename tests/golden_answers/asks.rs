@@ -1,4 +1,4 @@
-//! Questions whose answers a model computes, read from a method with arguments or from a command line.
+//! Questions that models answer. A question is read from a method call or from a command line.
 
 use crate::golden_answers::comparisons;
 use crate::golden_answers::diagnoses;
@@ -100,7 +100,8 @@ pub(super) enum Report {
     Many(Vec<String>),
 }
 
-/// A metric in a stage, or in all stages and outside any, and the rule that selects its value.
+/// A metric, its stage, and the rule that selects one value. Without a stage, the values of all stages and
+/// the values outside stages are used.
 #[derive(Debug, Clone)]
 pub(super) struct Metric {
     pub(super) key: String,
@@ -109,7 +110,7 @@ pub(super) struct Metric {
 }
 
 impl Metric {
-    /// The latest value of a metric in all stages and outside any.
+    /// Returns a metric without a stage, whose latest value is selected.
     pub(super) fn of_all_stages(key: &str) -> Metric {
         Metric { key: key.to_owned(), stage: None, by: Representative::Latest }
     }
@@ -124,7 +125,7 @@ pub(super) struct Baseline {
     pub(super) runs: usize,
 }
 
-/// The settings of the detection of anomalies.
+/// The settings for the detection of anomalies.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Policy {
     pub(super) threshold: f64,
@@ -144,11 +145,12 @@ pub(super) struct Rule {
     pub(super) condition: Condition,
     pub(super) severity: String,
     pub(super) name: Option<String>,
-    /// The threshold of a command line, if it is a whole number that a float does not represent.
+    /// The digits of the threshold in a command line. `None` unless the threshold is a whole number that a
+    /// float cannot represent.
     pub(super) digits: Option<String>,
 }
 
-/// Returns the question; `None` for a question about something else, or with invalid arguments.
+/// Returns the question. Returns `None` if no model answers the question, or if its arguments are invalid.
 pub(super) fn ask(question: &Question) -> Option<Ask> {
     match &question.call {
         Call::Method(method, args) => of_method(method, args),
@@ -173,7 +175,8 @@ fn condition(args: &Value) -> Option<Condition> {
     })
 }
 
-/// Reads a list of runs: the members of a query, or the keyword arguments of the method `list_runs`.
+/// Reads a selection of runs from the members of a query, or from the keyword arguments of the method
+/// `list_runs`.
 fn selection(args: &Value) -> Option<Selection> {
     let list = |name: &str| args.get(name).and_then(Value::as_list).unwrap_or_default();
     let range = args.get("time_range").cloned().unwrap_or(Value::Null);
@@ -197,14 +200,15 @@ fn selection(args: &Value) -> Option<Selection> {
     })
 }
 
-/// Reads the runs of a service: the member `query`, and the project beside it.
+/// Reads the selection of runs for a service from the arguments `query` and `project_name`.
 fn population(args: &Value) -> Option<Selection> {
     let mut read = selection(args.get("query").unwrap_or(&Value::map([])))?;
     read.project = read.project.or_else(|| text(args, "project_name"));
     Some(read)
 }
 
-/// Reads the arguments of the method `list_runs`. With a filter, the reference sorts descending by default.
+/// Reads the arguments of the method `list_runs`. If a filter is given, the reference sorts in descending
+/// order by default.
 fn listed(args: &Value) -> Option<Selection> {
     if args.get("query").is_some_and(|query| *query != Value::Null) {
         return population(args);
@@ -327,7 +331,8 @@ impl<'a> Arguments<'a> {
         read
     }
 
-    /// Returns the word at a position, counted from the last one, which has the position 1.
+    /// Returns the word at a position. The last word has the position 1, and the word before it has the
+    /// position 2.
     pub(super) fn last(&self, position: usize) -> Option<String> {
         Some((*self.words.get(self.words.len().checked_sub(position)?)?).to_owned())
     }
@@ -350,7 +355,7 @@ impl<'a> Arguments<'a> {
         self.all("--set").into_iter().find_map(of)
     }
 
-    /// Reads the options that select runs. Without any of them, the runs have the order of project and start.
+    /// Reads the options that select runs. Without such options, the runs are sorted by project and start.
     fn selection(&self) -> Option<Selection> {
         let count = |name: &str| self.option(name).map(|count| count.parse::<usize>().ok());
         let names =

@@ -24,7 +24,7 @@ impl Default for Policy {
     }
 }
 
-/// A value of the left and of the right run, if the run has it.
+/// The values of the left and the right run. `None` if the run does not have the value.
 type Sides<T> = [Option<T>; 2];
 
 /// The comparison of two runs.
@@ -37,7 +37,7 @@ pub(super) struct Pair<'a> {
 
 /// A metric that differs.
 struct Delta {
-    /// The stage; `run` outside any stage.
+    /// The name of the stage, or `run` for a metric outside stages.
     stage: String,
     metric: String,
     left: Option<f64>,
@@ -122,7 +122,7 @@ impl<'a> Pair<'a> {
         self.model.rules.mends(gap)
     }
 
-    /// Returns the names of the stages of both runs, each with the stages.
+    /// Returns the stages of both runs, by the name of the stage.
     fn stages(&self) -> BTreeMap<&'a str, Sides<&'a Part>> {
         let mut stages: BTreeMap<&str, Sides<&Part>> = BTreeMap::new();
         for (side, run) in [self.left, self.right].into_iter().enumerate() {
@@ -174,7 +174,7 @@ impl<'a> Pair<'a> {
         if self.mends("G5") { self.deltas(None) } else { Vec::new() }
     }
 
-    /// Returns all metrics that differ: those outside stages, then those of the stages.
+    /// Returns all metrics that differ. Metrics outside stages come first, and metrics of stages follow.
     fn all_deltas(&self) -> Vec<Delta> {
         let of_stages = self.stages().into_keys().flat_map(|stage| self.deltas(Some(stage)));
         self.outside().into_iter().chain(of_stages).collect()
@@ -236,7 +236,7 @@ impl<'a> Pair<'a> {
             })
     }
 
-    /// Returns an answer as JSON with the parts that the model computes.
+    /// Replaces the parts of a JSON answer that the model computes.
     pub(super) fn edit(&self, answer: &mut Value) {
         let Value::Map(members) = answer else { return };
         members.insert("summary".to_owned(), Value::text(self.summary()));
@@ -302,7 +302,7 @@ impl<'a> Pair<'a> {
         )
     }
 
-    /// Returns the texts of the sections of a report that the model computes, with their titles.
+    /// Returns the titles and the texts of the report sections that the model computes.
     pub(super) fn sections(&self) -> Vec<(&'static str, String)> {
         let number = |number: Option<f64>| number.map_or_else(|| "None".to_owned(), python);
         let delta = |delta: &Delta| {
@@ -354,7 +354,7 @@ fn by_name<'a>(lefts: &[&'a Artifact], rights: &[&'a Artifact]) -> Vec<Change<'a
     names.into_iter().filter_map(change).collect()
 }
 
-/// Returns lines as one text; `otherwise` if there is none.
+/// Joins lines to one text. Returns `otherwise` if there are no lines.
 pub(super) fn lines(lines: Vec<String>, otherwise: &str) -> String {
     if lines.is_empty() { otherwise.to_owned() } else { lines.join("\n") }
 }
@@ -389,7 +389,7 @@ impl<'a> Many<'a> {
             let values: Vec<Option<f64>> =
                 tables.iter().map(|table| table.get(key).map(|(value, _)| *value)).collect();
             let mut words = key.1.split('{').next().unwrap().split(|c: char| !c.is_alphanumeric());
-            // The greatest value is the best one of every metric in the reference (G18).
+            // In the reference, the greatest value of every metric is the best value (G18).
             let is_lower_better = rules.mends("G18") && words.any(|word| LOWER_IS_BETTER.contains(&word));
             let mut best: Option<(f64, &Run)> = None;
             for (value, run) in values.iter().zip(&self.runs) {
@@ -425,7 +425,7 @@ impl<'a> Many<'a> {
         )
     }
 
-    /// Returns the answer as JSON. `shown` are the answers to the questions for the runs.
+    /// Returns the answer as JSON. `shown` contains the answer to the question about each run.
     pub(super) fn value(&self, shown: &[&Value]) -> Result<Value, Exception> {
         let rows = self.rows()?;
         let row = |row: &Row| {
@@ -481,7 +481,7 @@ impl<'a> Many<'a> {
         Ok(format!("Compare many: {}\n{}\n{rows_text}", ids.join(", "), self.summary(&rows)))
     }
 
-    /// Returns the texts of the sections of a report that the model computes, with their titles.
+    /// Returns the titles and the texts of the report sections that the model computes.
     pub(super) fn sections(&self) -> Result<Vec<(&'static str, String)>, Exception> {
         let rows = self.rows()?;
         let row = |row: &Row| {

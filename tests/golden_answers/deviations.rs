@@ -50,7 +50,7 @@ impl<'a> Asked<'a> {
         Model { runs, metrics, parts, lineage, rules }
     }
 
-    /// Returns the recorded answer to the question for a run.
+    /// Returns the recorded answer to the question that shows a run.
     pub(super) fn shown(&self, run: &Run) -> Option<&'a Value> {
         let argv = ["--format", "json", "run", "show", &run.run].map(str::to_owned);
         let is_for_run =
@@ -176,7 +176,8 @@ fn comparisons_are_modelled(question: &Question, asked: &Asked<'_>) -> Option<De
     modelled(question, asked, |rules| comparison(&ask, question, asked, rules))
 }
 
-/// Returns the answer to a question for a comparison or a diagnosis. In JSON, the model computes only a part of it.
+/// Returns the answer to a question for a comparison or a diagnosis. If the answer is JSON, the model
+/// computes only a part of the answer.
 fn comparison(ask: &Ask, question: &Question, asked: &Asked<'_>, rules: Rules) -> Option<Outcome> {
     let (model, find) = (asked.model(rules), |run: &String| asked.workspace.runs.find(run));
     let recorded = question.recorded();
@@ -302,8 +303,8 @@ fn missing_arguments_are_usage_errors(question: &Question, _: &Asked<'_>) -> Opt
     is_lacking.then(|| Deviation { gap: "CL-10", expected: Expected::Outcome(usage) })
 }
 
-/// Returns the deviation of a question whose answers are computed by a model for given rules. `None` if the model does
-/// not know the answer of the reference, or if contexta must answer like the reference.
+/// Returns the deviation of a question. A model computes the answers for given rules. Returns `None` if the
+/// model does not know the answer of the reference, or if contexta must answer like the reference.
 fn modelled(
     question: &Question,
     asked: &Asked<'_>,

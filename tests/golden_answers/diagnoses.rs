@@ -59,8 +59,8 @@ fn subject(kind: &str, part: &Part) -> [String; 3] {
     [kind.to_owned(), part.own.clone(), part.name.clone()]
 }
 
-/// Returns the problems of a run, in their order. The documents of the reference promise that the severity of a degraded
-/// record counts, and that a batch that is still open is incomplete.
+/// Returns the problems of a run, in their order. According to the documents of the reference, the severity
+/// of a degraded record is used, and an open batch is incomplete.
 pub(super) fn issues(model: Model<'_>, run: &Run, policy: &Policy) -> Vec<Issue> {
     let is_promised = model.rules.mends("promised");
     let own = Value::text(&run.run);

@@ -26,7 +26,8 @@ pub(super) struct Point {
 }
 
 impl Point {
-    /// Returns the name of the metric: the key, and the tags, which the reference ignores (G14), such as `acc{subset=val}`.
+    /// Returns the name of the metric, such as `acc{subset=val}`. The name contains the key and the tags. The
+    /// reference ignores the tags (G14).
     pub(super) fn metric(&self, rules: Rules) -> String {
         let tags: Vec<String> = self.tags.iter().map(|(name, value)| format!("{name}={value}")).collect();
         match rules.mends("G14") && !tags.is_empty() {
@@ -35,7 +36,7 @@ impl Point {
         }
     }
 
-    /// Returns the name of the series: the name of the metric, with the slice as the first tag.
+    /// Returns the name of the series. The name of the metric is used, with the slice as the first tag.
     pub(super) fn series(&self, rules: Rules) -> String {
         let (metric, slice) = (self.metric(rules), self.slice.as_ref().filter(|_| rules.mends("G14")));
         match (slice, metric.strip_suffix('}').and_then(|metric| metric.split_once('{'))) {
@@ -68,7 +69,7 @@ pub(super) enum Selection {
 }
 
 impl Selection {
-    /// Reads the value of a setting; `None` for an invalid one.
+    /// Reads the value of a setting. Returns `None` if the value is invalid.
     pub(super) fn parse(text: &str) -> Option<Selection> {
         match text {
             "latest" => Some(Selection::Latest),
@@ -79,7 +80,8 @@ impl Selection {
         }
     }
 
-    /// Returns the value that represents points in the order of their times; `None` without points.
+    /// Returns the value that represents points. The points must be in the order of their times. Returns
+    /// `None` if there are no points.
     pub(super) fn value(self, points: &[&Point]) -> Option<f64> {
         let values: Vec<f64> = points.iter().map(|point| point.value).collect();
         let last = *values.last()?;
@@ -135,8 +137,8 @@ impl Metrics {
         self.points.iter().filter(|point| point.run == run).collect::<Vec<_>>().into_iter()
     }
 
-    /// Returns the points that represent the run and its stages, in the order of their times. The points of batches,
-    /// samples and slices represent a place only if it has no points of its own (G14).
+    /// Returns the points that represent the run and its stages, in the order of their times. The points of
+    /// batches, samples and slices are returned only if the run or stage itself has no points (G14).
     pub(super) fn representing(&self, run: &str, rules: Rules) -> Vec<&Point> {
         let all: Vec<&Point> = self.of_run(run).collect();
         let has_own = |part: &Point| all.iter().any(|own| !own.is_part && own.place() == part.place());
@@ -146,9 +148,9 @@ impl Metrics {
         points
     }
 
-    /// Returns the points to which the name of a metric refers, in the order of their times. Without a stage, the points
-    /// of all stages and those outside any stage are used. Points with tags are used only if the name has these tags, or
-    /// if there are no others (G14).
+    /// Returns the points to which the name of a metric refers, in the order of their times. If no stage is
+    /// given, the points of all stages and the points outside stages are used. Points with tags are used only
+    /// if the name has these tags, or if there are no other points (G14).
     pub(super) fn answering(
         &self,
         run: &str,
@@ -177,7 +179,8 @@ impl Metrics {
         names
     }
 
-    /// Returns the value of each metric in each stage of a run, and outside any stage, with its unit.
+    /// Returns a table of the metrics of a run. The table contains the value and the unit of each metric in
+    /// each stage, and of each metric outside stages.
     pub(super) fn table(&self, run: &str, selection: Selection, rules: Rules) -> Table {
         let points = self.representing(run, rules);
         let name = |point: &&Point| (point.stage.clone(), point.metric(rules));
@@ -193,7 +196,7 @@ impl Metrics {
 /// Values and units by stage and metric.
 pub(super) type Table = BTreeMap<(Option<String>, String), (f64, Option<String>)>;
 
-/// Returns the unit of points; `None` if they have several units, or none.
+/// Returns the unit of points. Returns `None` if the points have several units, or no unit.
 pub(super) fn unit(points: &[&Point]) -> Option<String> {
     let units: BTreeSet<&String> = points.iter().filter_map(|point| point.unit.as_ref()).collect();
     units.first().filter(|_| units.len() == 1).map(|unit| (*unit).clone())

@@ -31,7 +31,7 @@ impl Part {
         text(&self.object, name).unwrap()
     }
 
-    /// Returns the duration in seconds; `None` if the part has not ended.
+    /// Returns the duration in seconds. Returns `None` if the part has not ended.
     pub(super) fn seconds(&self) -> Option<f64> {
         let instant = |text: &str| text.parse::<Timestamp>().unwrap();
         let micros =
@@ -39,8 +39,8 @@ impl Part {
         Some(micros as f64 / 1e6)
     }
 
-    /// Returns the key by which the parts of one stage or run are ordered: position, start and ref. A part without a
-    /// position comes last.
+    /// Returns the key by which the parts of one stage or run are sorted. The key contains position, start
+    /// and ref. A part without a position comes last.
     fn order(&self, rules: Rules) -> (i64, String, String) {
         let position = match self.object.get("order_index") {
             Some(Value::Int(position)) => *position,
@@ -121,12 +121,12 @@ impl Parts {
         stages
     }
 
-    /// Returns the stage of a run with a name.
+    /// Returns the stage of a run that has the given name.
     pub(super) fn stage(&self, run: &str, name: &str) -> Option<&Part> {
         of_run(&self.stages, run).find(|stage| stage.name == name)
     }
 
-    /// Returns the batches of a run, ordered by stage and position.
+    /// Returns the batches of a run. The batches are sorted by stage and position.
     pub(super) fn batches(&self, run: &str, rules: Rules) -> Vec<&Part> {
         let mut batches: Vec<&Part> = of_run(&self.batches, run).collect();
         batches.sort_by_key(|batch| (batch.text("stage_execution_ref"), batch.order(rules)));

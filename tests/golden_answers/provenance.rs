@@ -25,7 +25,7 @@ impl Model<'_> {
         self.lineage.provenance_of_run(&run.run, self.rules)
     }
 
-    /// Returns the answer to the question for the reproducibility of a run.
+    /// Returns the answer to the question about the reproducibility of a run.
     pub(super) fn audit(&self, run: &Run) -> Value {
         let (provenance, environment) = (self.provenance(run), self.environment(run));
         let own = ("run_id", Value::text(&run.run));
@@ -73,7 +73,7 @@ impl Model<'_> {
         ])
     }
 
-    /// Returns the answer to the question for the differences of the environments of two runs.
+    /// Returns the differences between the environments of two runs, as the answer to a question.
     pub(super) fn environment_diff(&self, left: &Run, right: &Run) -> Value {
         let sides = [left, right].map(|run| self.environment(run));
         let member = |side: Option<&Part>, name: &str| side.and_then(|side| side.object.get(name).cloned());

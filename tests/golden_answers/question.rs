@@ -61,7 +61,8 @@ impl Question {
         }
     }
 
-    /// Returns the outcome of the reference, or the outcome that it would have if it could read spans.
+    /// Returns the outcome of the reference. If the reference cannot read a span, returns the outcome of a
+    /// reference that reads spans.
     pub(super) fn recorded(&self) -> &Outcome {
         self.with_spans.as_ref().unwrap_or(&self.reference)
     }

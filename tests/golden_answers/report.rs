@@ -93,7 +93,7 @@ impl Report {
         self.groups.keys().map(String::as_str)
     }
 
-    /// Returns the ids of the gaps by which answers deviate.
+    /// Returns the ids of the gaps that cause deviations.
     pub(super) fn gaps(&self) -> BTreeSet<&'static str> {
         let classes = self.groups.values().flat_map(BTreeMap::keys);
         let gap = |class: &Class| match class {

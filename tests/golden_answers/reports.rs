@@ -108,7 +108,7 @@ pub(super) fn lines_of_reports(question: &Question, asked: &Asked<'_>) -> Option
     Some(Deviation { gap, expected: Expected::Check(Box::new(move |got| check(&expected, form, got))) })
 }
 
-/// Compares the outcome with the expected one. Equal numbers may be written differently.
+/// Compares the outcome with the expected outcome. Equal numbers may be written differently.
 fn check(expected: &Outcome, form: Form, got: &Outcome) -> std::result::Result<(), Difference> {
     let answer = match (&expected.answer, &got.answer) {
         (Answer::Json(expected), Answer::Json(got)) => Answer::Json(aligned(expected, got)),
@@ -123,7 +123,8 @@ fn check(expected: &Outcome, form: Form, got: &Outcome) -> std::result::Result<(
 /// The texts of sections, with the titles of the sections.
 type Sections = Vec<(&'static str, String)>;
 
-/// Returns the sections of a report that a model computes for given rules. `None` if the model does not know the report.
+/// Returns the sections of a report that a model computes for given rules. Returns `None` if the model does
+/// not know the report.
 fn sections(report: &asks::Report, asked: &Asked<'_>, rules: Rules) -> Option<Sections> {
     let (model, find) = (asked.model(rules), |run: &String| asked.workspace.runs.find(run));
     let diagnosis = |run: &Run| {
@@ -179,8 +180,8 @@ fn sections(report: &asks::Report, asked: &Asked<'_>, rules: Rules) -> Option<Se
     })
 }
 
-/// Returns the outcome of the reference with the sections that models compute, and the gap; `None` if this changes
-/// nothing, or if the sections of the reference are not those of the model.
+/// Returns the outcome of the reference with the sections that models compute, and the gap. Returns `None` if
+/// the outcome does not change, or if a model cannot reproduce the sections of the reference.
 fn modelled(question: &Question, asked: &Asked<'_>) -> Option<(&'static str, Outcome)> {
     let recorded = question.recorded();
     let edited = |body: &str, report: &asks::Report, title: Option<&str>, rules: Rules| {
@@ -231,7 +232,7 @@ fn modelled(question: &Question, asked: &Asked<'_>) -> Option<(&'static str, Out
     (expected != *recorded).then(|| (Rules::gap_of(answer), expected))
 }
 
-/// Returns a whole report on several runs, which the reference cannot build for some runs (G4).
+/// Returns a complete report about several runs. For some runs, the reference cannot build this report (G4).
 fn whole(many: &Many<'_>, form: Form, asked: &Asked<'_>) -> Option<Outcome> {
     let Ok(sections) = many.sections() else { return Some(Outcome::error("TypeError")) };
     let shown: Vec<&Value> = many.runs.iter().map(|run| asked.shown(run)).collect::<Option<_>>()?;
@@ -289,7 +290,7 @@ fn with_items(
 }
 
 /// Replaces the text `old` of a section by `new`. `is_body` is `true` for the body of the section, and `false` for a whole
-/// report. A report without the section is not changed. `None` if the section has another text.
+/// report. A report without the section is not changed. Returns `None` if the section has another text.
 fn replaced(text: &str, title: &str, [old, new]: [&str; 2], is_body: bool, form: Form) -> Option<String> {
     let html = |text: &str| {
         let entities = [

@@ -1,16 +1,17 @@
-//! The rules of a model: the gaps of the reference that the model mends.
+//! The rules of a model. The rules determine the gaps of the reference that the model corrects.
 //!
-//! A model answers a question from the imported objects. Without any mended gap, it answers like the reference. With
-//! all of them, it answers as contexta must.
+//! A model computes the answer to a question from the imported objects. If the model corrects no gap, its
+//! answer is the answer of the reference. If the model corrects all gaps, its answer is the answer that
+//! contexta must give.
 
-/// The gaps that models mend. `promised` stands for the differences between the documents and the code of the reference.
-/// The first gap that changes an answer names its deviation.
+/// The gaps that models correct. `promised` stands for the differences between the documents and the code of
+/// the reference. A deviation has the name of the first gap that changes the answer.
 const GAPS: [&str; 19] = [
     "G16", "G4", "G8", "G1", "G5", "G7", "G14", "G10", "G11", "G12", "G13", "G17", "G18", "CL-15",
     "promised", "R7", "CL-5", "CL-8", "CL-12",
 ];
 
-/// The gaps that a model mends.
+/// The gaps that a model corrects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Rules(u32);
 
@@ -24,13 +25,14 @@ impl Rules {
         1 << GAPS.iter().position(|known| *known == gap).unwrap()
     }
 
-    /// Returns `true` if the model mends the gap.
+    /// Returns `true` if the model corrects the gap.
     pub(super) fn mends(self, gap: &str) -> bool {
         self.0 & Rules::bit(gap) != 0
     }
 
-    /// Returns the gap to which the difference between the answer of the reference and that of contexta belongs: the
-    /// first gap that changes the answer of the reference, otherwise the first gap that the answer of contexta needs.
+    /// Returns the gap that explains the difference between the answers of the reference and of contexta. The
+    /// gap is the first gap whose correction alone changes the answer of the reference. If there is no such
+    /// gap, it is the first gap without whose correction the answer of contexta changes.
     pub(super) fn gap_of<A: PartialEq>(answer: impl Fn(Rules) -> A) -> &'static str {
         let (reference, contexta) = (answer(Rules::REFERENCE), answer(Rules::CONTEXTA));
         let alone = |gap: &&&str| answer(Rules(Rules::bit(gap))) != reference;

@@ -52,14 +52,16 @@ pub(super) struct Selection {
     pub(super) after: Option<String>,
     pub(super) before: Option<String>,
     pub(super) conditions: Vec<Condition>,
-    /// The column; `None` for the order of project, start and ref.
+    /// The sort column. `None` if the runs are sorted by project, start and ref.
     pub(super) sort: Option<String>,
     pub(super) is_descending: bool,
     pub(super) limit: Option<usize>,
     pub(super) offset: usize,
-    /// The list is that of the method `list_runs` without a filter, which is ascending in the reference (G11).
+    /// `true` for the list of the method `list_runs` without a filter. The reference sorts this list in
+    /// ascending order (G11).
     pub(super) is_of_facade: bool,
-    /// The list is that of the command `runs`, whose limit selects the oldest runs in the reference (G11).
+    /// `true` for the list of the command `runs`. In the reference, a limit selects the oldest runs of this
+    /// list (G11).
     pub(super) is_of_command: bool,
 }
 
@@ -116,7 +118,8 @@ impl Runs {
         by_ref.or_else(|| self.with_id(asked).pop().filter(|_| !self.is_ambiguous(asked)))
     }
 
-    /// Returns the ref of the project with a name or a ref. The reference does not find it by its id (G8).
+    /// Returns the ref of the project that has the given name or ref. The reference does not find a project
+    /// by its id (G8).
     fn project(&self, asked: &str, rules: Rules) -> Option<&str> {
         let asked = asked.trim();
         let known = |(project, name): &(&String, &String)| *project == asked || *name == asked;
@@ -166,7 +169,8 @@ impl Runs {
         page
     }
 
-    /// Returns the runs of a trend: those that started last. The reference uses the last runs of the list (G12).
+    /// Returns the runs of a trend, which are the runs that started last. The reference uses the last runs of
+    /// the list (G12).
     pub(super) fn window(
         &self,
         asked: &Selection,
@@ -189,8 +193,8 @@ fn is_tagged(run: &Run, name: &str, value: &str, rules: Rules) -> bool {
     !rules.mends("G7") && name == "__run_ids__" && value.split(',').any(|own| own == run.run)
 }
 
-/// Returns the end of a range of times. A date is a whole day, and a time without an offset is in UTC. The reference
-/// compares texts (G1).
+/// Returns the end of a range of times. A date stands for the whole day, and a time without an offset is in
+/// UTC. The reference compares texts (G1).
 fn bound(text: &Option<String>, time_of_day: &str, rules: Rules) -> Option<String> {
     let text = text.as_ref()?;
     match text.len() {
@@ -200,8 +204,8 @@ fn bound(text: &Option<String>, time_of_day: &str, rules: Rules) -> Option<Strin
     }
 }
 
-/// Returns `true` if a run fulfils a condition. Without a stage, the value outside any stage is used, otherwise the latest
-/// value of all stages.
+/// Returns `true` if a run fulfils a condition. If no stage is given, the value outside stages is used. If
+/// there is no such value, the latest value of all stages is used.
 fn fulfils(metrics: &Metrics, run: &str, condition: &Condition, rules: Rules) -> bool {
     let mut points = metrics.answering(run, &condition.metric, condition.stage.as_deref(), rules);
     if points.iter().any(|point| point.stage.is_none()) {

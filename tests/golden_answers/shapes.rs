@@ -33,7 +33,7 @@ fn member(ask: &Ask) -> Option<&'static str> {
     }
 }
 
-/// Returns a member as Python writes it: `-` for null.
+/// Returns a member as Python writes it. The text of null is `-`.
 fn word(value: &Value, member: &str) -> String {
     match value.get(member) {
         None | Some(Value::Null) => "-".to_owned(),
@@ -45,7 +45,8 @@ fn word(value: &Value, member: &str) -> String {
     }
 }
 
-/// Returns the items of a member, or of a list.
+/// Returns the items of a member of `value`. If `value` has no such member, returns the items of `value`
+/// itself.
 fn items<'a>(value: &'a Value, member: &str) -> &'a [Value] {
     value.get(member).unwrap_or(value).as_list().unwrap_or_default()
 }
@@ -64,7 +65,8 @@ fn lines(items: &[Value], line: &str) -> String {
     items.iter().map(of_item).collect()
 }
 
-/// Returns the answer as text. contexta writes times to the second, and the ids of runs in lists (CL-12).
+/// Returns the answer as text. contexta writes times without fractions of seconds, and lists contain the ids
+/// of runs (CL-12).
 fn text(ask: &Ask, value: &Value, rules: Rules) -> String {
     let mut value = value.clone();
     if rules.mends("CL-12") {

@@ -15,7 +15,8 @@ pub(super) fn mean(values: &[f64]) -> f64 {
     mean(&scaled) * 1024.0
 }
 
-/// Returns the standard deviation of a population. `None` if a square overflows, which is an error in Python.
+/// Returns the standard deviation of a population. Returns `None` if a square overflows, which is an error in
+/// Python.
 pub(super) fn deviation(values: &[f64]) -> Option<f64> {
     if values.len() < 2 {
         return Some(0.0);
@@ -25,7 +26,7 @@ pub(super) fn deviation(values: &[f64]) -> Option<f64> {
     squares.iter().all(|square| square.is_finite()).then(|| mean(&squares).sqrt())
 }
 
-/// Returns the value at a quantile, with linear interpolation; 0 without values.
+/// Returns the value at a quantile, with linear interpolation. Returns 0 if there are no values.
 pub(super) fn quantile(values: &[f64], q: f64) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);

@@ -112,7 +112,7 @@ pub(super) fn calls() -> Vec<Call> {
         "Contexta::compare_runs" => || {
             let comparison = workspace().compare_runs("a", "b").unwrap();
             let delta = &comparison.stage_comparisons[0].metric_deltas[0];
-            // The values with the greatest step, although they were observed first.
+            // The compared values have the greatest step, although they were observed first.
             delta.delta.as_ref().unwrap().as_f64() == -0.25 && delta.change_ratio == Some(0.5)
         };
         "Contexta::compare_multiple_runs" => || {
@@ -283,7 +283,7 @@ pub(super) fn calls() -> Vec<Call> {
             let service: AnomalyService<'_> = contexta.anomaly();
             let mut policy = service.policy().clone();
             policy.monitored_metrics = vec!["none".to_owned()];
-            // The only earlier run is too few for a baseline, so each metric that is searched has a note.
+            // One earlier run is too few for a baseline, so there is a note for each examined metric.
             let count = |service: AnomalyService<'_>| {
                 service.detect_anomalies_in_run("b", &AnomalyQuery::default()).unwrap().notes.len()
             };

@@ -53,7 +53,7 @@ fn replayed() -> ReplayResult {
     workspace().1.record_store().replay(&ScanFilter::default(), ReplayMode::Tolerant).unwrap()
 }
 
-/// Calls `with` with a store on its own, in a new directory.
+/// Calls `with` with the path of a new workspace, in which a store can be opened.
 fn alone<T>(name: &str, with: impl FnOnce(&Path) -> T) -> T {
     let dir = TempDir::new(name);
     with(&dir.path().join("w"))

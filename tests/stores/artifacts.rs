@@ -1,4 +1,4 @@
-//! The artifact plane.
+//! The artifact store.
 
 use super::{at, open, r};
 use crate::support::{TempDir, open_sim};
@@ -24,7 +24,7 @@ fn manifest(key: &str) -> ArtifactManifest {
     ArtifactManifest::new(own, "checkpoint", at("2024-01-01T00:00:00Z"), "x", r::<RunRef>("run:p.r"), "here")
 }
 
-/// Returns the artifact plane of the workspace `/w`, and the artifacts `a` and `b`.
+/// Returns the artifact store of the workspace `/w`, and the refs of the artifacts `a` and `b`.
 fn two_artifacts(disk: &SimDisk) -> (ArtifactStore, ArtifactRef, ArtifactRef) {
     let store = open(disk, 1).artifact_store();
     for (key, content) in [("a", CONTENT), ("b", &b"other"[..])] {
@@ -251,7 +251,7 @@ fn hostile_package_stores_nothing() {
         assert_eq!(target.verify_all().unwrap().orphan_paths, Vec::<PathBuf>::new(), "{what}");
     };
     let describe = |text: String| fs::write(exported.directory.join(PACKAGE_FILE), text).unwrap();
-    // The content is changed, with and without a change of its length.
+    // The content is changed. The first change keeps the length, and the second change does not.
     fs::write(&exported.body_path, b"The weights of a model").unwrap();
     refused("another content");
     fs::write(&exported.body_path, b"longer than the weights of a model").unwrap();

@@ -1,4 +1,4 @@
-//! The metadata plane.
+//! The metadata store.
 
 use super::{any_ref, at, damage, open, r, run_ref};
 use crate::support::{TempDir, import_lines, two_runs};
@@ -125,7 +125,7 @@ fn every_object_is_read_back_as_it_was_put() {
     assert_eq!(found, edge("e", "stage:p.r.train", "artifact:p.r.later"));
     assert_eq!(code(store.runs().get_run(&r::<RunRef>("run:p.none"))), "metadata_row_not_found");
     assert_eq!(store.runs().find_run(&r::<RunRef>("run:p.none")).unwrap(), None);
-    // The facade shows the objects like captured ones.
+    // The methods of `Contexta` show the objects like captured objects.
     assert_eq!(contexta.list_runs(None).unwrap().runs[0].run.name, "学習");
     assert_eq!(contexta.list_projects().unwrap().projects[0].name, "葡萄酒");
 }
@@ -193,7 +193,7 @@ fn equal_put_is_idempotent_and_another_object_is_a_conflict() {
     assert_eq!(error.code(), "metadata_object_conflict");
     assert!(error.to_string().contains("description, name, tags"), "{error}");
     assert_eq!(projects.get_project(&r::<ProjectRef>("project:p")).unwrap(), described);
-    // The superseding object has no member of the earlier object.
+    // The superseding object contains no member of the earlier object.
     assert_eq!(change(projects.superseding().put_project(project("beer"))), MetadataChange::Superseded);
     assert_eq!(projects.get_project(&r::<ProjectRef>("project:p")).unwrap(), project("beer"));
     assert_eq!(contexta.list_projects().unwrap().projects[0].name, "beer");
@@ -224,7 +224,7 @@ fn end_of_an_open_object_is_a_transition_and_its_return_is_a_conflict() {
     assert_eq!(store.runs().get_run(&r::<RunRef>("run:p.r")).unwrap(), completed);
     assert_eq!(change(store.runs().superseding().put_run(run("学習"))), MetadataChange::Superseded);
     assert_eq!(store.runs().get_run(&r::<RunRef>("run:p.r")).unwrap(), run("学習"));
-    // The end changes other members too, so it is no transition.
+    // The put changes the end and other members, so it does not only end the object.
     let mut renamed = stage("train");
     (renamed.status, renamed.ended_at) = (RunStatus::Completed, Some(noon()));
     renamed.order_index = Some(3);

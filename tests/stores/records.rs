@@ -1,4 +1,4 @@
-//! The record plane.
+//! The record store.
 
 use super::{damage, event, metric, open, run_ref};
 use contexta::contract::{Canonical, Value, to_payload};
@@ -27,7 +27,7 @@ fn repeated_append_adds_nothing_and_another_record_with_the_ref_is_rejected() {
     let disk = SimDisk::new(1);
     let contexta = open(&disk, 1);
     let store = contexta.record_store();
-    // NaN differs from itself as a number, but the record is the same.
+    // As a number, NaN differs from itself. The record is the same nevertheless.
     let nan = metric("run:p.r", "m", NOON, "\"NaN\"");
     let large = metric("run:p.r", "n", NOON, "9007199254740993");
     let first = store.append_many([nan.clone(), large.clone()]).unwrap();
@@ -140,7 +140,7 @@ fn scan_of_many_records_returns_each_once_with_and_without_a_run() {
     assert_eq!(scan.count(), 1499);
 }
 
-/// Appends five events: the second to fourth in one commit.
+/// Appends five events. The second, third and fourth event are appended in one commit.
 fn five_events(disk: &SimDisk) {
     let contexta = open(disk, 1);
     let store = contexta.record_store();
@@ -175,7 +175,7 @@ fn strict_replay_names_the_place_of_damage_and_tolerant_replay_reads_on() {
     let lost = gap.end_sequence.unwrap().0 - gap.start_sequence.unwrap().0 + 1;
     assert_eq!((gap.code, lost, replay.warnings.len()), ("damaged", 3, 1));
     assert!(replay.salvaged.is_empty());
-    // The gap counts for every filter, because it is not known which records were lost.
+    // The gap is reported for every filter, because the lost records are unknown.
     let other = ScanFilter::of_run(run_ref("run:p.other"));
     assert_eq!(store.replay(&other, ReplayMode::Strict).unwrap_err().code(), "record_replay_unhealthy_store");
 }

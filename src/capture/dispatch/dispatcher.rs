@@ -145,9 +145,10 @@ impl Dispatcher {
         self.sinks().is_empty()
     }
 
-    /// Appends points of a series in one commit. The result is the same as if [`Dispatcher::append`] appended the
-    /// facts of the points in a session without sinks. `facts` creates these facts. `facts` is called only if the log
-    /// cannot append the points and the facts must be written to the outbox.
+    /// Appends points of a series in one commit. The result is the same as the result of
+    /// [`Dispatcher::append`] for the facts of the points in a session without sinks. `facts` creates these
+    /// facts. `facts` is called only if the log cannot append the points, because the facts are then written
+    /// to the outbox.
     pub(in crate::capture) fn append_points(
         &self,
         points: Points<'_>,
@@ -171,10 +172,10 @@ impl Dispatcher {
     /// Appends facts to the log. If the log cannot append the facts and `may_spill` is true, appends them to the
     /// outbox.
     ///
-    /// Errors:
-    /// - the facts are invalid
-    /// - the log cannot append the facts, and `may_spill` is false
-    /// - the facts end scopes, neither the log nor the outbox can store the facts, and no stream is open
+    /// Returns an error in the following cases:
+    /// - The facts are invalid.
+    /// - The log cannot append the facts, and `may_spill` is false.
+    /// - The facts end scopes, no stream is open, and neither the log nor the outbox can store the facts.
     fn take(
         &self,
         captured: &[Captured],
@@ -203,7 +204,8 @@ impl Dispatcher {
     }
 
     /// Appends facts to the outbox after the log could not append the facts. `refused` is the error of the log.
-    /// Error: the facts end scopes, the outbox cannot store the facts either, and no stream is open.
+    /// Returns an error if the facts end scopes, no stream is open, and the outbox cannot store the facts
+    /// either.
     fn take_refused(
         &self,
         captured: &[Captured],
@@ -352,8 +354,8 @@ impl Dispatcher {
         Ok(request.payload().clone())
     }
 
-    /// Captures a degraded marker that reports the facts which the log could not append earlier. This method is
-    /// called after the log has appended facts again. If the marker cannot be captured, the next append tries again.
+    /// Captures a degraded marker for the facts that the log could not append earlier. The method is called
+    /// after the log has appended facts again. If the marker cannot be captured, the next append tries again.
     fn report_refused(&self, context: &Arc<Context>, sinks: &mut Sinks<'_>) {
         if !self.counts.has_unreported() || !self.shared.options.degraded_markers || context.run.is_none() {
             return;
@@ -380,7 +382,7 @@ fn failure_of(error: &store::Error) -> ResultFailure {
     failure
 }
 
-/// Marks the result of a capture as failed if at least one of its deliveries to sinks failed.
+/// Marks the result of a capture as failed if at least one delivery to a sink failed.
 fn fail_undelivered(result: &mut CaptureResult) {
     let status = |status| result.deliveries().iter().filter(move |delivery| delivery.status == status);
     let failed: Vec<_> = status(DeliveryStatus::Failure).collect();

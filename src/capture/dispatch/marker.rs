@@ -1,4 +1,4 @@
-//! Degraded markers: records that report facts which the log or a sink did not store.
+//! Degraded markers. A degraded marker is a record about facts that the log or a sink did not store.
 
 use crate::capture::context::Context;
 use crate::capture::error::Result;
@@ -26,7 +26,7 @@ pub(super) fn delivery_failed(
     context.marker(now, producer, payload)
 }
 
-/// Creates the degraded marker that reports facts which the log could not append. Each of the facts was written to
+/// Creates the degraded marker for facts that the log could not append. Each of these facts was written to
 /// the outbox, or is lost.
 pub(super) fn log_failed(
     context: &Context,

@@ -3,9 +3,10 @@
 //! Invariants:
 //! 1. A fact is appended before it is delivered. A sink receives only facts that the log or the outbox has taken. The
 //!    outbox has the format of the log.
-//! 2. A sink receives the facts of a stream in their order, each at least once. With [`FailureMode::Outbox`], if a
-//!    sink does not accept a fact, this fact and all later facts wait for a replay. With [`FailureMode::Raise`], the
-//!    caller receives the error, and the sink continues with the next fact.
+//! 2. A sink receives each fact of a stream at least once. The facts arrive in the order of the stream. With
+//!    [`FailureMode::Outbox`], if a sink does not accept a fact, this fact and all later facts wait for a
+//!    replay. With [`FailureMode::Raise`], the caller receives the error, and the sink continues with the
+//!    next fact.
 //! 3. The position of a sink is saved before the append of the first entry that the sink must receive, and after each
 //!    delivery of a commit.
 //! 4. With [`FailureMode::Outbox`], the capture of a record returns no error because of a full disk, a read-only disk

@@ -224,7 +224,7 @@ impl CaptureResult {
     }
 
     /// Returns the captured object as JSON. Returns `None` if the log has appended the fact and no sink was called.
-    /// In this case, the result does not keep the object.
+    /// In this case, the result does not contain the object.
     pub fn payload(&self) -> Option<&Value> {
         self.rare.as_ref()?.payload.as_ref()
     }

@@ -1,4 +1,4 @@
-//! The service that computes statistics over the runs of a population.
+//! The service that computes statistics of several runs.
 
 use crate::client::error::Result;
 use crate::client::services::declare::service;
@@ -9,14 +9,14 @@ use crate::interpretation::{
 };
 
 service! {
-    /// The service that computes statistics over the runs of a population.
+    /// The service that computes statistics of several runs.
     AggregationService, TrendPolicy;
-    /// Returns the service that computes statistics over the runs of a population.
+    /// Returns the service that computes statistics of several runs.
     aggregation = trend
 }
 
 impl AggregationService<'_> {
-    /// Returns statistics of a metric over the runs that a query selects. Each run contributes one value.
+    /// Returns statistics of a metric for the runs that a query selects. Each run contributes one value.
     pub fn aggregate_metric(
         &self,
         metric_key: &str,
@@ -28,8 +28,8 @@ impl AggregationService<'_> {
             .ask(|store| aggregation::aggregate_metric(store, metric_key, stage, &query, &self.policy))
     }
 
-    /// Returns statistics of metric points, grouped by stage and metric. All metric points of the runs that a query
-    /// selects are used.
+    /// Returns statistics of metric points, grouped by stage and metric. A query selects the runs, and all
+    /// metric points of these runs are used.
     pub fn aggregate_by_stage(&self, query: impl Into<RunListQuery>) -> Result<RunSummaryTable> {
         let query = query.into();
         self.contexta.ask(|store| aggregation::aggregate_by_stage(store, &query))
@@ -41,9 +41,10 @@ impl AggregationService<'_> {
         self.contexta.ask(|store| aggregation::run_status_distribution(store, &query))
     }
 
-    /// Returns statistics of a metric over groups of runs, such as the seeds of one configuration. The runs of a group
-    /// have equal values in the columns of the query. Each run contributes its last value. If the query asks for
-    /// curves, the answer also has statistics of each group at each step.
+    /// Returns statistics of a metric for groups of runs. The runs of a group have equal values in the
+    /// columns of the query. For example, a group contains the runs of one configuration with different
+    /// seeds. Each run contributes its last value. If the query requests curves, the result also contains the
+    /// statistics of each group at each step.
     pub fn group_by(&self, metric_key: &str, query: &GroupQuery) -> Result<RunGroups> {
         self.contexta.ask(|store| group::group_runs(store, metric_key, query))
     }

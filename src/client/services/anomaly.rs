@@ -1,4 +1,4 @@
-//! The service that finds values that differ much from the values of earlier runs.
+//! The service that detects values far from the values of earlier runs.
 
 use crate::client::error::Result;
 use crate::client::services::declare::service;
@@ -8,9 +8,9 @@ use crate::interpretation::{
 };
 
 service! {
-    /// The service that finds values that differ much from the values of earlier runs.
+    /// The service that detects values far from the values of earlier runs.
     AnomalyService, AnomalyPolicy;
-    /// Returns the service that finds values that differ much from the values of earlier runs.
+    /// Returns the service that detects values far from the values of earlier runs.
     anomaly = anomaly
 }
 
@@ -26,7 +26,7 @@ impl AnomalyService<'_> {
         self.contexta.ask(|store| anomaly::compute_baseline(store, metric_key, stage, &query, &self.policy))
     }
 
-    /// Compares the value of a run with a baseline; `None` if the run does not have the metric.
+    /// Compares the value of a run with a baseline. Returns `None` if the run does not have the metric.
     pub fn detect_anomaly(
         &self,
         run: impl AsRef<str>,

@@ -36,17 +36,19 @@ impl CompareService<'_> {
         documents::compare_reports(left, right)
     }
 
-    /// Ranks runs by a metric, the best first. If the options name no runs, all runs of the project in the options are
-    /// ranked. If the options name neither runs nor a project, all runs of the session's project are ranked.
+    /// Ranks runs by a metric. The best run is first. If the options name no runs, all runs of the project in
+    /// the options are ranked. If the options name neither runs nor a project, all runs of the session's
+    /// project are ranked.
     pub fn select_best_run(&self, metric_key: &str, options: BestRunOptions) -> Result<BestRun> {
         let own = || Some(self.contexta.session.project_ref().to_string());
         let options = BestRunOptions { project: options.project.or_else(own), ..options };
         self.contexta.ask(|store| best::select_best_run(store, metric_key, &options))
     }
 
-    /// Compares several runs with a baseline run: the answer contains the difference of each value from the value of
-    /// the baseline. If `runs` does not contain the baseline, it becomes the first run. Lists of runs and trends are
-    /// compared with a baseline by [`RunListQuery::baseline`](crate::interpretation::RunListQuery::baseline).
+    /// Compares several runs with a baseline run. The result contains the difference between each value and
+    /// the value of the baseline run. If `runs` does not contain the baseline run, the baseline run is added
+    /// as the first run. To compare a list of runs or a trend with a baseline run, set
+    /// [`RunListQuery::baseline`](crate::interpretation::RunListQuery::baseline).
     pub fn compare_with_baseline(
         &self,
         runs: &[String],

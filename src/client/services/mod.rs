@@ -1,6 +1,7 @@
-//! Services: the methods that answer questions about one topic, each with a policy for the answers.
+//! Services that answer questions about captured data. Each service covers one topic, such as lineage.
 //!
-//! A service borrows the workspace. Its policy comes from the settings of the workspace, and can be replaced:
+//! A service borrows the workspace. The settings of the workspace determine the policy of the service. A
+//! program can replace the policy:
 //!
 //! ```
 //! # fn main() -> Result<(), contexta::Error> {

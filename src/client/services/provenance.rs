@@ -24,7 +24,8 @@ impl Contexta {
 }
 
 impl ProvenanceService<'_> {
-    /// Returns the newest of the provenance records about the lineage edges of a run, and the ref of the run.
+    /// Returns the newest provenance record of a run, and the ref of the run. A provenance record describes a
+    /// lineage edge of the run.
     pub fn run_provenance(&self, run: impl AsRef<str>) -> Result<Option<(ProvenanceRecord, RunRef)>> {
         self.contexta.ask(|store| audit::provenance(store, run.as_ref()))
     }
@@ -43,15 +44,17 @@ impl ProvenanceService<'_> {
         self.contexta.ask(|store| environment::compare_environments(store, left.as_ref(), right.as_ref()))
     }
 
-    /// Compares the revision, the branch and the uncommitted change of the code of two runs, as unified text.
+    /// Compares the code of two runs, and returns the differences in the unified format. The revision, the
+    /// branch and the uncommitted change are compared.
     pub fn diff_code(&self, left: impl AsRef<str>, right: impl AsRef<str>) -> Result<CodeDiff> {
         self.contexta.ask(|store| code_diff::diff_code(store, left.as_ref(), right.as_ref()))
     }
 
-    /// Returns the commands that reproduce a run in a clone of its git repository: the revision with the uncommitted
-    /// change, the packages, the used artifacts, and the command line. `directory` is the directory that the
-    /// commands create for the code. By default, its name is `reproduce-` followed by the id of the run. The
-    /// answer names the parts of the run that the commands do not reproduce.
+    /// Returns the commands that reproduce a run in a clone of its git repository. The commands restore the
+    /// revision with the uncommitted change, the packages and the used artifacts, and then execute the
+    /// command line of the run. `directory` is the directory that the commands create for the code. By
+    /// default, its name is `reproduce-` followed by the id of the run. The result names the parts of the run
+    /// that the commands do not reproduce.
     pub fn reproduce_run(&self, run: impl AsRef<str>, directory: Option<&str>) -> Result<Reproduction> {
         // The paths of bodies must not depend on the directory in which the commands run.
         let here = Path::new(".");

@@ -23,9 +23,9 @@ impl QueryService<'_> {
         self.contexta.ask(listing::list_projects)
     }
 
-    /// Lists the runs that a query selects. The default query selects all runs that are not archived, newest first.
-    /// `Some(project)` can be passed as the query for the runs of one project, and `None` as the query for the runs of
-    /// all projects.
+    /// Lists the runs that a query selects. The default query selects all runs that are not archived, and
+    /// lists the newest run first. To list the runs of one project, pass `Some(project)` as the query. To
+    /// list the runs of all projects, pass `None`.
     pub fn list_runs(&self, query: impl Into<RunListQuery>) -> Result<RunList> {
         let query = query.into();
         self.contexta.ask(|store| run_list::list_runs(store, &query))
@@ -57,7 +57,7 @@ impl QueryService<'_> {
         self.contexta.ask(|store| record_page::list_records(store, run.as_ref(), query))
     }
 
-    /// Returns the runs in which a text occurs, newest first.
+    /// Returns the runs in which a text occurs. The newest run is first.
     pub fn search_runs(&self, search: &RunSearch) -> Result<RunList> {
         self.contexta.ask(|store| search::search_runs(store, search, &self.policy))
     }
@@ -73,12 +73,13 @@ impl QueryService<'_> {
         self.contexta.ask(|store| snapshot::run_snapshot(store, run.as_ref(), attempts))
     }
 
-    /// Returns the snapshot of the run that an artifact belongs to; `None` if there is no such artifact.
+    /// Returns the snapshot of the run that an artifact belongs to. Returns `None` if the artifact does not
+    /// exist.
     pub fn artifact_origin(&self, artifact: impl AsRef<str>) -> Result<Option<RunSnapshot>> {
         self.contexta.ask(|store| snapshot::artifact_origin(store, artifact.as_ref()))
     }
 
-    /// Returns the points that a query selects among the points of one metric of a run.
+    /// Returns points of one metric of a run. The query selects the points.
     pub fn step_series(
         &self,
         run: impl AsRef<str>,
@@ -88,10 +89,11 @@ impl QueryService<'_> {
         self.contexta.ask(|store| series::step_series(store, run.as_ref(), metric_key, query))
     }
 
-    /// Returns a page of the entries of the log about an object, ordered by stamp: the values that each entry recorded,
-    /// and the state of each value. `subject` is the ref of a project, a run, a part of a run, an artifact, a relation,
-    /// a provenance record or an alias, or a text that identifies a run. Records are not part of the history. Error: no
-    /// fact is about the object.
+    /// Returns a page of the entries of the log about an object. The entries are in the order of their
+    /// stamps. Each entry contains the values that were recorded, and the state of each value. `subject` is
+    /// the ref of a project, a run, a part of a run, an artifact, a relation, a provenance record or an
+    /// alias. `subject` can also be a text that identifies a run. Records are not part of the history. Error:
+    /// the log contains no fact about the object.
     pub fn history(&self, subject: impl AsRef<str>, query: &HistoryQuery) -> Result<History> {
         self.contexta.ask(|store| history::history(store, subject.as_ref(), query))
     }

@@ -1,4 +1,4 @@
-//! The service that follows values over the runs of a population.
+//! The service that shows how values change from run to run.
 
 use crate::client::error::Result;
 use crate::client::services::declare::service;
@@ -6,15 +6,15 @@ use crate::interpretation::trend::{artifact_size_trend, metric_trend, stage_dura
 use crate::interpretation::{ArtifactSizeTrend, DurationTrend, MetricTrend, RunListQuery, TrendPolicy};
 
 service! {
-    /// The service that follows values over the runs of a population: metrics, durations of stages, and sizes of
-    /// artifacts.
+    /// The service that shows how values change from run to run. The values are metrics, durations of stages,
+    /// and sizes of artifacts.
     TrendService, TrendPolicy;
-    /// Returns the service that follows values over the runs of a population.
+    /// Returns the service that shows how values change from run to run.
     trend = trend
 }
 
 impl TrendService<'_> {
-    /// Returns the value of a metric in each run of a population.
+    /// Returns the value of a metric in each run that a query selects.
     pub fn metric_trend(
         &self,
         metric_key: &str,
@@ -25,13 +25,13 @@ impl TrendService<'_> {
         self.contexta.ask(|store| metric_trend(store, metric_key, stage, &query, &self.policy))
     }
 
-    /// Returns the duration of a stage in each run of a population.
+    /// Returns the duration of a stage in each run that a query selects.
     pub fn stage_duration_trend(&self, stage: &str, query: impl Into<RunListQuery>) -> Result<DurationTrend> {
         let query = query.into();
         self.contexta.ask(|store| stage_duration_trend(store, stage, &query, &self.policy))
     }
 
-    /// Returns the sizes of the artifacts of a kind in each run of a population.
+    /// Returns the sizes of the artifacts of one kind in each run that a query selects.
     pub fn artifact_size_trend(
         &self,
         kind: &str,

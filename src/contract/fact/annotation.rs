@@ -27,9 +27,9 @@ pub enum Change {
 }
 
 word_enum! {
-    /// A mark that a run has or does not have.
+    /// A mark that can be set on a run.
     Mark {
-        /// The run is archived: lists leave it out by default.
+        /// The run is archived. By default, lists leave out archived runs.
         Archived = "archived",
         /// The run is starred.
         Starred = "starred",
@@ -48,7 +48,7 @@ impl Annotation {
     pub const KINDS: &'static [&'static str] = &["run", "project", "deployment"];
 
     /// Creates an annotation. Trims its texts. Errors: the name, the description, the note or the key of the tag is
-    /// blank, or an object of this kind cannot be annotated in this way.
+    /// blank, or the change is not allowed for an object of this kind.
     pub fn new(subject: StableRef, change: Change) -> Result<Annotation> {
         subject.check_shape()?;
         if !Annotation::KINDS.contains(&subject.kind()) {

@@ -20,8 +20,9 @@ pub(crate) trait Field: Sized {
     /// Returns the JSON value. If the value is null, the member is left out of the canonical text.
     fn write(&self) -> Value;
 
-    /// Returns the same as [`Field::write`], but null for an empty list or object and for `false`, so that the canonical
-    /// text does not contain the member. Used for fields that the objects of the Python package contexta 1.0.0 do not have.
+    /// Returns null for an empty list, an empty object and `false`, and otherwise the value of
+    /// [`Field::write`]. The canonical text does not contain members whose value is null. Fields that the
+    /// objects of the Python package contexta 1.0.0 do not have are written in this way.
     fn write_sparse(&self) -> Value {
         match self.write() {
             Value::Map(members) if members.is_empty() => Value::Null,

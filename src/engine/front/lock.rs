@@ -23,8 +23,7 @@ const PAUSE_MIN: Duration = Duration::from_micros(50);
 /// The longest pause between two attempts.
 const PAUSE_MAX: Duration = Duration::from_millis(5);
 
-/// The state of the lock of transactions within one engine. A mutex excludes other threads that use the same
-/// engine.
+/// The transaction lock of one engine. A mutex excludes other threads that use the same engine.
 #[derive(Debug, Default)]
 pub struct TransactionLock {
     turn: Mutex<Option<LockFile>>,

@@ -6,8 +6,8 @@ use crate::engine::projection::table::{Handle, RowResult};
 use redb::ReadableTable;
 use std::ops::Bound;
 
-/// The maximum number of points in one chunk. A chunk is split before it gets more points. redb stores a value of
-/// more than 16 KiB in 32 KiB. The limit keeps a full chunk of short points below 16 KiB.
+/// The maximum number of points in one chunk. A chunk is split before it gets more points. redb uses 32 KiB
+/// for a value of more than 16 KiB. With this limit, a full chunk of short points has less than 16 KiB.
 const CHUNK_POINTS_MAX: usize = 224;
 /// The reason in errors about a row that is not a chunk.
 pub(super) const MALFORMED: &str = "a chunk of a series is malformed";

@@ -1,4 +1,5 @@
-//! Points of a series and their sort key, which consists of the event time, a minor number and the stamp.
+//! Points of a series, and their sort key. The sort key consists of the event time, a minor number and the
+//! stamp.
 
 use crate::engine::bytes::{Reader, put_length_prefixed};
 use crate::engine::entry::{STAMP_LEN, Stamp};
@@ -11,8 +12,8 @@ use crate::engine::entry::{STAMP_LEN, Stamp};
 pub struct PointOrder {
     /// The time of the event, in a unit that the embedder chooses.
     pub time: i64,
-    /// The second part of the sort key: the order of points with the same time. Points that also have the same minor
-    /// number are ordered by stamp.
+    /// The second part of the sort key. The minor number determines the order of points with the same time.
+    /// The stamp determines the order of points with the same time and the same minor number.
     pub minor: i64,
     /// The stamp of the entry that added the point.
     pub stamp: Stamp,

@@ -223,8 +223,8 @@ pub(crate) struct VersionRow<'r> {
     pub(crate) version: Version<&'r [u8]>,
 }
 
-/// The rows of a versions table, in the order of the table. The rows of a key are not always contiguous.
-/// [`VersionsByKey`] collects the versions of each key, but copies each row.
+/// An iterator over the rows of a versions table in the order of the table. The rows of one key are not
+/// always contiguous. [`VersionsByKey`] collects the versions of each key, but copies each row.
 #[derive(Debug)]
 #[cfg(any(feature = "ml", test))]
 pub(crate) struct VersionRows<'v> {

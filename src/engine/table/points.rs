@@ -18,9 +18,10 @@ use std::ops::RangeInclusive;
 /// [`Query`](crate::engine::table::Query).
 ///
 /// # Cost
-/// The table is opened when the first point is requested. A row contains up to 224 points. Only rows that may contain
-/// points of the range are read, one after the other. No row after the last requested point is read. Each end that is
-/// read keeps one row in memory.
+/// The table is opened when the first point is requested. A row contains up to 224 points. Only rows that may
+/// contain points of the range are read. The rows are read one after the other, and no row after the last
+/// requested point is read. The iterator keeps one row in memory for each end from which points are
+/// requested.
 #[must_use = "an iterator reads nothing before an item is requested"]
 pub struct Points<'v, V> {
     view: &'v View,

@@ -16,7 +16,7 @@ pub struct ArtifactChange {
     /// - `added`: only the right run has the artifact, or only the right run has artifacts of the kind.
     /// - `removed`: only the left run has the artifact, or only the left run has artifacts of the kind.
     /// - `changed`: the content or the location of the artifact differs.
-    /// - `same`: both runs have several artifacts of the kind, with equal contents.
+    /// - `same`: both runs have several artifacts of the kind, and the contents of these artifacts are equal.
     pub change: &'static str,
     /// The artifact in the left run. For a whole kind, the first artifact of the kind.
     pub left_ref: Option<ArtifactRef>,
@@ -32,7 +32,7 @@ fn link(artifact: &ArtifactRow) -> EvidenceLink {
     EvidenceLink::new("artifact", &artifact.manifest.artifact_ref, &artifact.manifest.artifact_kind)
 }
 
-/// Returns the digest of the content of an artifact as text: the digest in the manifest if it is SHA-256, otherwise
+/// Returns the content digest of an artifact as text: the digest in the manifest if it is SHA-256, otherwise
 /// the BLAKE3 digest of the body. `None` if neither is known.
 fn content(artifact: &ArtifactRow) -> Option<String> {
     artifact.manifest.sha256().or_else(|| artifact.body.map(|body| format!("blake3:{body}")))
@@ -46,8 +46,9 @@ fn has_equal_content(left: &ArtifactRow, right: &ArtifactRow) -> bool {
     }
 }
 
-/// Returns `true` if two artifacts have different locations. The locations of two stored bodies are never different,
-/// because they are derived from the contents.
+/// Returns `true` if two artifacts have different locations. If the bodies of both artifacts are stored in
+/// the workspace, the locations are not compared, because the location of a stored body is derived from its
+/// content.
 fn has_other_location(left: &ArtifactRow, right: &ArtifactRow) -> bool {
     let is_stored = |artifact: &ArtifactRow| artifact.manifest.location_ref.starts_with("blake3:");
     !(is_stored(left) && is_stored(right)) && left.manifest.location_ref != right.manifest.location_ref
@@ -71,8 +72,8 @@ fn pair(left: &ArtifactRow, right: &ArtifactRow) -> Option<ArtifactChange> {
     })
 }
 
-/// Returns one change for all artifacts in `lefts` and `rights`. Either only one run has the artifacts, or their
-/// contents are equal.
+/// Returns one change that describes all artifacts in `lefts` and `rights`. Either one of the two lists is
+/// empty, or the contents of the artifacts in both lists are equal.
 fn whole(change: &'static str, lefts: &[&ArtifactRow], rights: &[&ArtifactRow]) -> ArtifactChange {
     let both = || lefts.iter().chain(rights);
     let first = |rows: &[&ArtifactRow]| rows.first().map(|row| row.manifest.artifact_ref.clone());
@@ -114,7 +115,7 @@ fn of_kind<'r>(rows: &'r [ArtifactRow], wanted: &str) -> Vec<&'r ArtifactRow> {
     rows.iter().filter(|row| kind(row) == wanted).collect()
 }
 
-/// Returns the sorted digests of the contents of artifacts; `None` if a digest is unknown.
+/// Returns the content digests of artifacts in ascending order; `None` if a digest is unknown.
 fn contents(rows: &[&ArtifactRow]) -> Option<Vec<String>> {
     let mut all = rows.iter().map(|row| content(row)).collect::<Option<Vec<String>>>()?;
     all.sort();

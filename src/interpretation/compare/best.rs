@@ -31,17 +31,18 @@ impl Goal {
 /// Options of a ranking of runs.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct BestRunOptions {
-    /// The runs to rank, each given by its ref, its id, its name, or a prefix of its id or name. If empty, all runs of
-    /// `project` that are not archived are ranked.
+    /// The runs to rank, each given by its ref, its id, its name, or a prefix of its id or name. If the list
+    /// is empty, all runs of `project` that are not archived are ranked.
     pub runs: Vec<String>,
     /// The ref or name of the project whose runs are ranked if `runs` is empty. If `None`, [`select_best_run`] ranks
     /// the runs of all projects, and `Contexta::select_best_run` ranks the runs of the session's project.
     pub project: Option<String>,
-    /// The name of the stage whose values are ranked. `None` selects every stage and the values outside any stage.
+    /// The name of the stage whose values are ranked. If `None`, the values of all stages and the values
+    /// outside any stage are used.
     pub stage_name: Option<String>,
     /// The direction in which the values improve.
     pub goal: Goal,
-    /// The rule that selects one value of a metric for a run, such as the latest value.
+    /// The choice of one value from the points of a metric in a run. The default is the latest value.
     pub selection: Selection,
 }
 
@@ -56,8 +57,8 @@ pub struct BestRun {
     /// The direction in which the values improve.
     pub goal: Goal,
     /// The runs that have the metric, the best first. Runs whose value is infinite come after the runs with finite
-    /// values. Runs whose value is NaN come last. Runs with equal values are in the order in which the runs were
-    /// given. If no runs were given, they are ordered by start.
+    /// values. Runs whose value is NaN come last. Runs with equal values are in the order in which the runs
+    /// were given. If no runs were given, runs with equal values are ordered by start.
     pub ranking: Vec<RankedRun>,
     /// The runs that do not have the metric in the requested stage.
     pub without: Vec<RunRef>,
@@ -88,7 +89,8 @@ pub fn select_best_run(store: &Store, metric_key: &str, options: &BestRunOptions
     store.read(|view| rank(view, metric_key, options))
 }
 
-/// Returns the runs to rank. Archived runs are left out unless they are named; a note in `notes` has their number.
+/// Returns the runs to rank. Archived runs are left out, unless `options` names them. If archived runs are
+/// left out, adds a note with their number to `notes`.
 fn candidates(view: &StoreView<'_>, options: &BestRunOptions, notes: &mut Vec<Note>) -> Result<Vec<RunRow>> {
     if options.runs.is_empty() {
         let project = options.project.as_deref().map(|asked| view.find_project(asked)).transpose()?;

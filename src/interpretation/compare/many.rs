@@ -25,7 +25,7 @@ pub struct MultiRunComparison {
     pub completeness_notes: Vec<CompletenessNote>,
     /// Links to the runs and their parts.
     pub evidence_links: Vec<EvidenceLink>,
-    /// The baseline run; `None` if none was requested.
+    /// The baseline run; `None` if the comparison has no baseline.
     pub baseline: Option<RunRef>,
     /// A summary in one line.
     pub summary: String,
@@ -43,8 +43,9 @@ pub struct MetricRow {
     pub stage_name: Option<String>,
     /// The value in each run, in the order of the runs; `None` if a run does not have the metric.
     pub values: Vec<Option<MetricValue>>,
-    /// The difference of each value from the value of the baseline run, in the order of the runs; `None` if one of the
-    /// two runs does not have the metric. Empty without a baseline.
+    /// The difference between each value and the value of the baseline run, in the order of the runs. A
+    /// difference is `None` if the run or the baseline run does not have the metric. The list is empty if the
+    /// comparison has no baseline.
     pub differences: Vec<Option<BaselineDifference>>,
     /// The run with the best value, or the first of several such runs.
     pub best_run: Option<RunRef>,
@@ -62,14 +63,15 @@ pub struct ArtifactKindCounts {
     pub counts: Vec<usize>,
 }
 
-/// Compares several runs. Each run is given by its ref, its id, its name, or a prefix of its id or name. Error: fewer
-/// than two different runs.
+/// Compares several runs. Each run is given by its ref, its id, its name, or a prefix of its id or name.
+/// Error: fewer than two different runs are given.
 pub fn compare_many(store: &Store, runs: &[String], policy: &ComparePolicy) -> Result<MultiRunComparison> {
     store.read(|view| compare(view, &Asked { runs, baseline: None }, policy))
 }
 
-/// Compares several runs with a baseline run. If `runs` does not contain the baseline, it becomes the first run. Error:
-/// fewer than two different runs.
+/// Compares several runs with a baseline run. If `runs` does not contain the baseline run, the baseline run
+/// becomes the first run of the comparison. Error: `runs` and the baseline run are fewer than two different
+/// runs.
 pub fn compare_with_baseline(
     store: &Store,
     runs: &[String],
@@ -97,7 +99,8 @@ pub(super) fn distinct_runs(view: &StoreView<'_>, asked: &[String]) -> Result<Ve
     Ok(runs)
 }
 
-/// Reads the runs of a comparison, each once, and returns them with the position of the baseline.
+/// Reads the runs of a comparison. A run that is given several times is returned once. The second result is
+/// the position of the baseline run; `None` if the comparison has no baseline.
 fn outlines_of(view: &StoreView<'_>, asked: &Asked<'_>) -> Result<(Vec<Outline>, Option<usize>)> {
     let mut runs = distinct_runs(view, asked.runs)?;
     let mut at = None;
@@ -129,7 +132,7 @@ fn compare(view: &StoreView<'_>, asked: &Asked<'_>, policy: &ComparePolicy) -> R
         let is_higher_better = policy.directions.is_higher_better(metric_key);
         let present =
             values.iter().zip(&outlines).filter_map(|(value, outline)| Some((value.as_ref()?, outline)));
-        // `min_by` returns the first of several runs with equal values.
+        // `min_by` returns the first of several equal values, so the first of these runs is the best run.
         let best = present.min_by(|(a, _), (b, _)| metric::rank(a, b, is_higher_better));
         let best_run = best.map(|(_, outline)| outline.run.run_ref.clone());
         let differences = match baseline.and_then(|at| metrics.get(at)) {

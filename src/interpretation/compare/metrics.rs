@@ -1,4 +1,4 @@
-//! The differences of the metrics of two runs.
+//! The differences between the metrics of two runs.
 
 use crate::contract::MetricValue;
 use crate::interpretation::evidence::CompletenessNote;
@@ -24,7 +24,8 @@ pub struct MetricDelta {
     pub delta: Option<MetricValue>,
     /// The right value divided by the left value; `None` if a value is missing or the left value is 0.
     pub change_ratio: Option<f64>,
-    /// The difference as a percentage of the magnitude of the left value. `None` in the same cases as `change_ratio`.
+    /// The difference as a percentage of the magnitude of the left value. The percentage is `None` if
+    /// `change_ratio` is `None`.
     pub change_percent: Option<f64>,
     /// A note if one of the runs does not have the metric.
     pub completeness_notes: Vec<CompletenessNote>,

@@ -1,4 +1,4 @@
-//! Comparison of two runs, of several runs and of two reports, and the ranking of runs by a metric.
+//! Comparisons of two runs, of several runs, and of two reports. Rankings of runs by a metric.
 
 pub mod artifacts;
 pub mod best;

@@ -1,8 +1,8 @@
 //! Comparison of two runs.
 //!
-//! Stages with the same name are compared with each other. Metrics outside any stage are compared with metrics
-//! outside any stage. `delta` is the right value minus the left value, and `change_ratio` is the right value divided
-//! by the left value.
+//! Stages with the same name are compared with each other. Metrics outside any stage are compared with
+//! metrics outside any stage. In the difference of a metric, `delta` is the right value minus the left value.
+//! `change_ratio` is the right value divided by the left value.
 
 use crate::contract::{EnvironmentSnapshot, ProvenanceRecord, StageRef, Value};
 use crate::interpretation::compare::artifacts::{ArtifactChange, artifact_changes};
@@ -22,7 +22,7 @@ use std::collections::{BTreeMap, BTreeSet};
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ComparePolicy {
-    /// The rule that selects one value of a metric for a run, such as the latest value.
+    /// The choice of one value from the points of a metric in a run. The default is the latest value.
     pub metric_selection: Selection,
     /// `true` to include metrics whose values are equal.
     pub include_unchanged_metrics: bool,
@@ -113,7 +113,8 @@ pub struct StageComparison {
     pub evidence_links: Vec<EvidenceLink>,
 }
 
-/// The comparison of the provenance of two runs. A member that is known for only one of the runs counts as different.
+/// The comparison of the provenance of two runs. A member that is known for only one of the runs counts as
+/// different. Exception: if the environment of a run is unknown, the environments count as equal.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct ProvenanceComparison {
@@ -151,7 +152,7 @@ pub(in crate::interpretation) fn compare(
     let metrics_in =
         |stage: Option<&str>| deltas(&left_metrics, &right_metrics, stage, policy.include_unchanged_metrics);
     let (lefts, rights) = (stages_by_name(&left), stages_by_name(&right));
-    // A stage whose start is not in the log has metrics only.
+    // If the start of a stage is not in the log, only the metrics of the stage are known.
     let measured = left_metrics.keys().chain(right_metrics.keys()).filter_map(|(stage, _)| stage.as_ref());
     let names: BTreeSet<&String> = lefts.keys().chain(rights.keys()).chain(measured).collect();
     let compare_stage = |name: &String| {
@@ -235,7 +236,8 @@ fn stage_comparison(
     }
 }
 
-/// Returns the values in nested objects, keyed by path, such as `optimizer.lr`. An empty object counts as a value.
+/// Returns the values in nested objects. The key of a value is its path, such as `optimizer.lr`. An empty
+/// object counts as a value.
 fn flat(members: &BTreeMap<String, Value>) -> BTreeMap<String, Value> {
     fn add(path: &str, value: &Value, out: &mut BTreeMap<String, Value>) {
         match value {

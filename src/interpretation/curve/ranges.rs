@@ -1,20 +1,21 @@
-//! Ranges of steps that are the same for every curve.
+//! Ranges of steps with the same boundaries for every curve.
 
-/// The greatest exponent of a width. With this width, one range contains all negative steps, and a second
-/// range contains all other steps.
+/// The greatest exponent of the width of ranges. At this width, one range contains all negative steps, and a
+/// second range contains all other steps.
 const EXPONENT_MAX: u32 = 63;
 
-/// A division of all steps into ranges of equal width. The width is a power of two, and the first step of each range is
-/// a multiple of the width. A step therefore belongs to the same range in every run, and each range consists of whole
-/// ranges of every smaller width.
+/// A division of all steps into ranges of equal width. The width is a power of two, and the first step of
+/// each range is a multiple of the width. At a given width, a step therefore belongs to the same range in
+/// every run. Each range consists of complete ranges of every smaller width.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct StepRanges {
     exponent: u32,
 }
 
 impl StepRanges {
-    /// Returns the narrowest ranges of which at most `ranges_max` cover the steps from `first` to `last`. If this is not
-    /// possible, returns the widest ranges, which are two.
+    /// Returns the narrowest ranges that divide the steps from `first` to `last` into at most `ranges_max`
+    /// ranges. If no width satisfies this limit, returns the widest ranges. At the greatest width, there are
+    /// two ranges.
     pub(in crate::interpretation) fn covering(first: i64, last: i64, ranges_max: usize) -> StepRanges {
         let count = |ranges: StepRanges| {
             let steps = i128::from(ranges.index(last)) - i128::from(ranges.index(first)) + 1;
@@ -25,16 +26,16 @@ impl StepRanges {
         fitting.next().unwrap_or(StepRanges { exponent: EXPONENT_MAX })
     }
 
-    /// Returns the narrowest ranges of which at most `ranges_max` contain a step of one of the classes in
-    /// `classes`. A range with steps of several classes is counted once for each of these classes. If this is
-    /// not possible, returns the widest ranges. The steps of a class can have any order.
+    /// Returns the narrowest ranges for which at most `ranges_max` ranges contain steps in `classes`. A class
+    /// is a list of steps in any order. If a range contains steps of several classes, the range is counted
+    /// once for each of these classes. If no width satisfies the limit, returns the widest ranges.
     pub(in crate::interpretation) fn containing<const N: usize>(
         mut classes: [Vec<i64>; N],
         ranges_max: usize,
     ) -> StepRanges {
         classes.iter_mut().for_each(|steps| steps.sort_unstable());
         for exponent in 0..=EXPONENT_MAX {
-            // A step becomes the index of its range. The steps stay sorted.
+            // Each list in `classes` now contains the indices of ranges in ascending order.
             classes.iter_mut().for_each(Vec::dedup);
             if classes.iter().map(Vec::len).sum::<usize>() <= ranges_max {
                 return StepRanges { exponent };
@@ -56,7 +57,7 @@ impl StepRanges {
         step >> self.exponent
     }
 
-    /// Returns the first step of the range with an index.
+    /// Returns the first step of the range with the index `index`.
     #[must_use]
     pub fn first_step(self, index: i64) -> i64 {
         index << self.exponent

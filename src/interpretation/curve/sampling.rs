@@ -1,23 +1,24 @@
 //! Selection of the points that represent a long curve.
 //!
-//! The steps are divided into ranges. Each range is represented by its first and last point, and by its smallest and
-//! greatest finite value (the selection M4 of Jugel et al., "M4: A Visualization-Oriented Time Series Data
-//! Aggregation", 2014). In addition, the first and the last value of the range that is not finite are selected.
+//! The steps are divided into ranges. Each range is represented by its first and last point, and by its
+//! smallest and greatest finite value. The method is the selection M4 of Jugel et al. ("M4: A
+//! Visualization-Oriented Time Series Data Aggregation", 2014). If a range contains values that are not
+//! finite, the first and the last of these values are selected in addition.
 
 use crate::contract::MetricValue;
 use crate::interpretation::curve::ranges::StepRanges;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The least permitted limit for the number of selected points. The widest ranges are at most three
-/// (positions, negative steps, other steps), and a range has at most six selected points.
+/// The smallest permitted limit for the number of selected points. At the greatest width, there are at most
+/// three ranges: positions, negative steps, and other steps. At most six points of each range are selected.
 pub(in crate::interpretation) const POINTS_MIN: usize = 18;
 
-/// A point of a curve, for the selection.
+/// An input point of the selection.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::interpretation) struct CurvePoint<'v> {
-    /// The step, or the position of a point without a step.
+    /// The step of the point, or the position of the point if it has no step.
     pub(in crate::interpretation) step: i64,
-    /// `true` if `step` is a position. Such points have ranges of their own.
+    /// `true` if `step` is a position. No range contains both positions and steps.
     pub(in crate::interpretation) is_position: bool,
     pub(in crate::interpretation) value: &'v MetricValue,
 }
@@ -31,7 +32,7 @@ pub(in crate::interpretation) struct Selected {
     pub(in crate::interpretation) ranges: Option<StepRanges>,
 }
 
-/// The representatives of a range, as indices of points.
+/// The indices of the points that represent a range.
 #[derive(Debug, Default)]
 struct Range {
     first: Option<usize>,
@@ -112,7 +113,7 @@ mod tests {
         let mut values: Vec<f64> = (0..64).map(f64::from).collect();
         (values[5], values[37], values[50]) = (1000.0, -1000.0, f64::NAN);
         let (indices, width) = selected(&values, 24);
-        // Six points for each of at most four ranges: 16 steps each.
+        // A limit of 24 points permits four ranges with six points each, so each range has 16 steps.
         assert_eq!(width, Some(16));
         assert_eq!(indices, [0, 5, 15, 16, 31, 32, 37, 47, 48, 50, 63]);
         assert_eq!(selected(&values, 64), ((0..64).collect(), None));

@@ -6,10 +6,11 @@ use std::str::FromStr;
 
 /// The weight of smoothing: a number from 0 (no smoothing) to less than 1.
 ///
-/// The smoothed value of the n-th finite value x is the exponential moving average m(n) = w m(n-1) + (1-w) x with
-/// m(0) = 0, divided by 1 - w^n. The division removes the bias towards m(0). It is the bias correction of Adam (Kingma
-/// and Ba, "Adam: A Method for Stochastic Optimization", 2015, section 3), and the smoothing of the scalar charts of
-/// TensorBoard (`resmoothDataset`).
+/// The exponential moving average after the n-th finite value x is m(n) = w m(n-1) + (1-w) x, with the weight
+/// w and m(0) = 0. The smoothed value is m(n) divided by 1 - w^n. The division removes the bias towards m(0).
+/// The optimizer Adam uses the same bias correction (Kingma and Ba, "Adam: A Method for Stochastic
+/// Optimization", 2015, section 3). The scalar charts of TensorBoard use the same smoothing
+/// (`resmoothDataset`).
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Smoothing(f64);
 
@@ -50,7 +51,7 @@ impl FromStr for Smoothing {
     }
 }
 
-/// The average of the values so far.
+/// The debiased moving average of the values that were added.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::interpretation) struct Average {
     weight: f64,
@@ -64,15 +65,16 @@ impl Average {
         Average { weight: smoothing.weight(), initial_share: 1.0, average: 0.0 }
     }
 
-    /// Adds a value and returns the average. A value that is not finite has no average, and does not change the average
-    /// of later values.
+    /// Adds a finite value and returns the average. If the value is not finite, returns `None` and leaves the
+    /// average unchanged.
     pub(in crate::interpretation) fn add(&mut self, value: f64) -> Option<f64> {
         if !value.is_finite() {
             return None;
         }
         self.initial_share *= self.weight;
-        // The debiased average moves towards the value by this share of the distance. The formula gives the same
-        // number as the one in the documentation of `Smoothing`, and the exact number for equal values.
+        // The debiased average moves towards the value by this share of their distance. The formula is
+        // equivalent to the formula in the documentation of `Smoothing`. If all values are equal, the result
+        // is exact.
         let share = (1.0 - self.weight) / (1.0 - self.initial_share);
         let moved = (value - self.average) * share;
         self.average = match moved.is_finite() {
@@ -93,7 +95,7 @@ mod tests {
         values.iter().map(|value| average.add(*value)).collect()
     }
 
-    /// Computes the average as the formula in the documentation states it.
+    /// Computes the averages with the formula in the documentation of `Smoothing`.
     fn by_formula(weight: f64, values: &[f64]) -> Vec<f64> {
         let (mut biased, mut n) = (0.0, 0);
         let step = |value: &f64| {

@@ -1,4 +1,4 @@
-//! The curve of a group: statistics of the runs of the group at each step.
+//! The curve of a group: statistics of its runs at each step.
 
 use crate::contract::MetricValue;
 use crate::interpretation::asked_metric::AskedMetric;
@@ -12,7 +12,7 @@ use std::collections::btree_map::Entry;
 
 /// The greatest number of values that are in memory while the curve of a group is computed.
 const VALUES_MAX: usize = 1 << 21;
-/// The greatest number of points of all curves of an answer.
+/// The greatest total number of points in all curves of one query.
 const ANSWER_POINTS_MAX: usize = 1 << 20;
 
 /// The statistics of a group in one range of steps. Each run contributes its last value in the range.
@@ -25,15 +25,15 @@ pub struct GroupPoint {
     pub statistics: Statistics,
 }
 
-/// The metric whose curves are computed.
+/// The parameters of the curves: the metric, the stage, and the ranges of steps.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Curves<'a> {
     pub(super) asked: &'a AskedMetric<'a>,
     pub(super) ranges: StepRanges,
 }
 
-/// Returns the ranges of steps for the curves of groups. The ranges are as narrow as `points_max` and the limits of
-/// memory permit. Reads only the summaries of the series.
+/// Returns the ranges of steps for the curves of groups. The ranges are as narrow as `points_max`,
+/// `VALUES_MAX` and `ANSWER_POINTS_MAX` permit. Reads only the summaries of the series.
 pub(super) fn ranges_of(
     view: &StoreView<'_>,
     asked: &AskedMetric<'_>,
@@ -58,7 +58,8 @@ pub(super) fn ranges_of(
 }
 
 impl Curves<'_> {
-    /// Returns the curve of a group, ordered by step. Adds notes on points that are not part of the curve.
+    /// Returns the points of the curve of a group in ascending order of step. Adds notes to `notes` if a run
+    /// has several series, points without a step, or values that are not finite.
     pub(super) fn of_group(
         &self,
         view: &StoreView<'_>,
@@ -78,7 +79,8 @@ impl Curves<'_> {
         Ok(values.into_iter().map(point).collect())
     }
 
-    /// Returns the last value of a run in each range of steps.
+    /// Returns the last value of a run in each range of steps. The key is the index of the range. Adds notes
+    /// to `notes`.
     fn of_run(
         &self,
         view: &StoreView<'_>,
@@ -122,9 +124,12 @@ impl Curves<'_> {
         Ok(last)
     }
 
-    /// Returns the last value in each range of steps, and the number of points without a step. The last value is the
-    /// value with the greatest step, and the latest of several values with this step. If `has_steps` is `false`, the
-    /// positions of the points are used as steps.
+    /// Returns the last value in each range of steps. The key is the index of the range. The last value is
+    /// the value with the greatest step. If several values have this step, the latest of them is the last
+    /// value.
+    ///
+    /// The second result is the number of points that are left out because they have no step. If `has_steps`
+    /// is `false`, no point is left out, and the positions of the points are used as steps.
     fn last_values(&self, points: Vec<SeriesPoint>, has_steps: bool) -> (BTreeMap<i64, MetricValue>, usize) {
         let (mut last, mut left_out) = (BTreeMap::new(), 0);
         for (position, point) in points.into_iter().enumerate() {

@@ -18,16 +18,18 @@ use std::collections::BTreeSet;
 pub struct GroupQuery {
     /// The columns. The runs of a group have equal values in all columns. There must be at least one column.
     pub by: Vec<GroupColumn>,
-    /// The name of a stage. `None` selects the points of all stages and the points outside any stage.
+    /// The name of the stage whose points are used. `None` selects the points of all stages and the points
+    /// outside any stage.
     pub stage: Option<String>,
-    /// The greatest number of points of the curve of a group; `None` for no curves.
+    /// The greatest number of points in the curve of a group. If `None`, no curves are computed. If the limit
+    /// is 1, a curve with negative and other steps has two points.
     pub curve_points_max: Option<usize>,
-    /// The selection of the runs.
+    /// The query that selects the runs.
     pub runs: RunListQuery,
 }
 
 impl GroupQuery {
-    /// Creates a query for groups of all runs that are not archived, without curves.
+    /// Creates a query for groups of all runs that are not archived. No curves are computed.
     #[must_use]
     pub fn by(columns: impl IntoIterator<Item = GroupColumn>) -> GroupQuery {
         let runs = RunListQuery::oldest_first();
@@ -58,10 +60,11 @@ pub struct RunGroups {
     pub project_name: Option<String>,
     /// The columns.
     pub by: Vec<GroupColumn>,
-    /// The groups, ordered by the values of the columns. Numbers come before texts, and groups of runs without a
-    /// parameter or tag come last.
+    /// The groups, in the order of the values of the columns. Numbers come before texts. Groups of runs
+    /// without the parameter or tag come last.
     pub groups: Vec<RunGroup>,
-    /// The ranges of steps of the curves; `None` without curves. The width is 1 if each step has a point of its own.
+    /// The ranges of steps that the points of the curves represent; `None` without curves. The width is 1 if
+    /// each point represents a single step.
     pub ranges: Option<StepRanges>,
     /// Notes on missing data.
     pub notes: Vec<Note>,
@@ -71,20 +74,22 @@ pub struct RunGroups {
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct RunGroup {
-    /// The value of each column; `None` if the runs do not have the parameter or the tag. Numbers are compared by
-    /// value: the runs of a group may have recorded 1 and 1.0, and the group has the value of its first run.
+    /// The value of each column. The value is `None` if the runs do not have the parameter or the tag.
+    /// Numbers are compared by value, so the runs of a group may have recorded 1 and 1.0. In this case, the
+    /// group has the value of its first run.
     pub values: Vec<Option<Value>>,
     /// The runs that have the metric, in the order of the query.
     pub runs: Vec<RunRef>,
     /// The runs that do not have the metric, in the order of the query.
     pub without: Vec<RunRef>,
-    /// The statistics of the last values of the runs.
+    /// The statistics of the last value of each run.
     pub statistics: Statistics,
-    /// The statistics at each step, ordered by step; empty without curves.
+    /// The points of the curve in ascending order of step; empty without curves.
     pub curve: Vec<GroupPoint>,
 }
 
-/// Returns statistics of a metric over groups of the runs that a query selects. Each run contributes its last value.
+/// Divides the runs that a query selects into groups, and returns statistics of a metric for each group. Each
+/// run contributes its last value.
 pub fn group_runs(store: &Store, metric_key: &str, query: &GroupQuery) -> Result<RunGroups> {
     query.check()?;
     store.read(|view| {
@@ -122,26 +127,27 @@ pub fn group_runs(store: &Store, metric_key: &str, query: &GroupQuery) -> Result
     })
 }
 
-/// Returns a note on ranges of several steps; `None` if each step has a point of its own.
+/// Returns a note if each point of a curve represents several steps, otherwise `None`.
 fn ranges_note(metric_key: &str, ranges: StepRanges) -> Option<Note> {
     let width = ranges.width();
     (width > 1).then(|| {
         let message =
-            format!("each point of a curve of {metric_key} stands for the last values in {width} steps");
+            format!("each point of a curve of {metric_key} represents the last values in {width} steps");
         let note = Note::new(Severity::Info, "curve_steps_joined", message);
         note.with("metric", metric_key).with("step_width", width)
     })
 }
 
-/// The values of the columns of a group.
+/// The value of each column in a group.
 type Key = Vec<Option<Value>>;
 
-/// Divides runs into groups. Returns the values of the columns of each group, and the runs of each group.
+/// Divides runs into groups. The first result contains the values of the columns for each group. The second
+/// result contains the runs of each group.
 fn divide(runs: Vec<RunRow>, by: &[GroupColumn]) -> (Vec<Key>, Vec<Vec<RunRow>>) {
     let keyed =
         runs.into_iter().map(|run| (by.iter().map(|column| column.value(&run)).collect::<Key>(), run));
     let mut keyed: Vec<(Key, RunRow)> = keyed.collect();
-    // The sort is stable, so the runs of a group stay in their order.
+    // The sort is stable, so the runs of a group keep their order.
     keyed.sort_by(|(a, _), (b, _)| compare_keys(a, b));
     let (mut keys, mut groups): (Vec<Key>, Vec<Vec<RunRow>>) = (Vec::new(), Vec::new());
     for (key, run) in keyed {

@@ -1,4 +1,4 @@
-//! The columns by which runs are grouped, and their values.
+//! The columns by which runs are grouped, and the values of runs in these columns.
 
 use crate::contract::Value;
 use crate::interpretation::error::{Error, Result};
@@ -18,7 +18,7 @@ pub enum GroupColumn {
     Tag(String),
     /// The name of the run.
     Name,
-    /// The status, as answers show it.
+    /// The status, such as `completed` or `interrupted`.
     Status,
     /// The name of the project.
     Project,
@@ -71,7 +71,7 @@ impl FromStr for GroupColumn {
     }
 }
 
-/// Compares the values of columns of two groups. A missing value comes last.
+/// Compares two groups by their values in the columns. A missing value comes last.
 pub(super) fn compare_keys(a: &[Option<Value>], b: &[Option<Value>]) -> Ordering {
     let mut orders = a.iter().zip(b).map(|(a, b)| present_first(a, b, compare_values));
     orders.find(|order| order.is_ne()).unwrap_or(Ordering::Equal)

@@ -1,5 +1,5 @@
-//! The members of a ref in a walk: the ref itself, the refs of its parts, and the refs of the wholes that it is part
-//! of.
+//! The members of a ref in a walk: the ref itself, the refs of its parts, and the refs of the objects that
+//! contain it.
 
 use crate::contract::{ArtifactRef, ObjectKind, RunRef, StableRef};
 use crate::interpretation::lineage::model::Direction;
@@ -17,7 +17,8 @@ pub(super) type Named = (StableRef, StableRef);
 pub(super) struct Members<'v> {
     view: &'v StoreView<'v>,
     direction: Direction,
-    /// For each run, the artifacts that relations, deployments or provenance records name, grouped by stage.
+    /// The artifacts that relations, deployments or provenance records name. The outer key is the run, and
+    /// the inner key is the stage.
     artifacts: HashMap<RunRef, HashMap<StableRef, Vec<Named>>>,
 }
 
@@ -119,7 +120,7 @@ pub(super) fn stage_of(view: &StoreView<'_>, artifact: &StableRef) -> Result<Opt
     Ok(view.stage_of_artifact(&artifact)?.map(StableRef::from))
 }
 
-/// Returns `true` if a walk that reaches the part `at` also follows the relations of the wholes that contain the
+/// Returns `true` if a walk continues from the part `at` to the relations of the objects that contain the
 /// part.
 fn climbs(at: &StableRef, direction: Direction) -> bool {
     match at.kind() {

@@ -3,17 +3,17 @@
 //!
 //! The edges of the graph are relations. Two kinds of implied edges connect objects without a relation:
 //!
-//! - A part belongs to a whole: a stage, artifact, record or environment to its run, a batch to its stage, a sample
-//!   or an operation to its batch or stage. A walk that reaches a whole also follows the relations of its parts. A
-//!   walk upstream that reaches a part also follows the relations of its wholes. A walk downstream follows the
-//!   relations of the wholes only if the part is a stage, batch, sample or operation. The depth does not increase
-//!   between a part and a whole.
-//! - A deployment was made from its artifact and its run, and runs in its environment. Each of these edges increases
-//!   the depth by 1.
+//! - A part is connected with its whole. The whole of a stage, artifact, record or environment is its run.
+//!   The whole of a batch is its stage. The whole of a sample or operation is its batch or stage. A walk that
+//!   reaches a whole also follows the relations of its parts. A walk upstream that reaches a part also
+//!   follows the relations of its wholes. A walk downstream follows the relations of the wholes only if the
+//!   part is a stage, batch, sample or operation. The depth does not increase between a part and a whole.
+//! - A deployment is connected with its artifact, its run and its environment. The deployment was made from
+//!   the artifact and the run, and runs in the environment. Each of these edges increases the depth by 1.
 //!
-//! A walk in the direction [`Direction::Both`] follows relations only. When it reaches a run, it also follows the
-//! relations of the run's stages, artifacts and deployments. When it reaches a stage, it also follows the relations
-//! of the stage's artifacts.
+//! A walk in the direction [`Direction::Both`] follows relations only. If such a walk reaches a run, the walk
+//! also follows the relations of the run's stages, artifacts and deployments. If the walk reaches a stage,
+//! the walk also follows the relations of the stage's artifacts.
 
 mod members;
 mod model;
@@ -29,9 +29,9 @@ pub use model::{
     VisitedRef,
 };
 
-/// Walks from the ref `subject`. The depth of an edge is the number of edges between it and the root; edges that are
-/// deeper than the greatest depth of the policy are not part of the answer. Without a greatest depth, only
-/// [`TRAVERSAL_MAX`] limits the answer.
+/// Walks from the ref `subject`, which is the root of the walk. The depth of an edge is the number of edges
+/// between the edge and the root. Edges with a greater depth than the policy permits are not part of the
+/// result. If the policy permits any depth, only [`TRAVERSAL_MAX`] limits the result.
 pub fn traverse_lineage(store: &Store, subject: &str, policy: &LineagePolicy) -> Result<LineageTraversal> {
     let root = StableRef::parse(crate::contract::rules::trim(subject))?;
     store.read(|view| {

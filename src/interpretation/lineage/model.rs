@@ -15,7 +15,7 @@ pub const TRAVERSAL_MAX: usize = 100_000;
 pub struct LineagePolicy {
     /// The direction of the walk.
     pub direction: Direction,
-    /// The greatest depth of an edge in the answer; `None` for any depth.
+    /// The greatest depth of an edge in the result; `None` for any depth.
     pub depth_max: Option<usize>,
 }
 
@@ -79,22 +79,22 @@ impl FromStr for Direction {
 pub struct TraversedEdge {
     /// The edge.
     pub edge: LineageEdge,
-    /// The direction of the walk. In a walk in both directions, the value is `Outbound` if the walk found the edge at
-    /// its source, `Inbound` if the walk found it at its target, and `Both` if the walk found it at a part of a run
-    /// or stage.
+    /// The direction of the walk. If the direction of the walk is `Both`, this value depends on the ref at
+    /// which the walk found the edge. The value is `Outbound` for the source of the edge, and `Inbound` for
+    /// the target. The value is `Both` for a run or stage with a part that is an end of the edge.
     pub direction: Direction,
     /// The number of edges between the root and this edge.
     pub depth: usize,
-    /// The visited ref at which the walk found the edge. An end of the edge is this ref, a part of it, or a whole
-    /// that contains it.
+    /// The visited ref at which the walk found the edge. One end of the edge is this ref, the ref of a part,
+    /// or the ref of an object that contains the visited object.
     pub found_at: StableRef,
     /// The newest provenance record of the edge.
     pub provenance: Option<ProvenanceRecord>,
 }
 
 impl TraversedEdge {
-    /// Returns the run to which the edge belongs. This is the run of the source or, if the source has no run, the run
-    /// of the target.
+    /// Returns the run that the edge belongs to. An edge belongs to the run of the source. If the source has
+    /// no run, the edge belongs to the run of the target.
     #[must_use]
     pub fn run(&self) -> Option<RunRef> {
         self.edge.source_ref.run().or_else(|| self.edge.target_ref.run())
@@ -120,8 +120,8 @@ pub struct VisitedRef {
     pub subject: StableRef,
     /// The number of edges between the root and the ref.
     pub depth: usize,
-    /// The lowest confidence on the path by which the walk reached the ref. `None` if no edge on the path has a
-    /// confidence. An unknown confidence counts as the lowest.
+    /// The lowest confidence of the edges on the path from the root to the ref. `None` if no edge on the path
+    /// has a confidence. An unknown confidence counts as the lowest.
     pub confidence: Option<Confidence>,
 }
 

@@ -20,15 +20,15 @@ impl ImpliedEdge {
         edges.into_iter().flatten().collect()
     }
 
-    /// Returns the end that a walk in `direction` reaches from the end `from`. Returns `None` if the walk does not
-    /// follow the edge from `from`.
+    /// Returns the end that a walk in `direction` reaches from the end `from`. Returns `None` if the walk
+    /// does not follow the edge in this direction, or if `from` is not an end of the edge.
     pub(super) fn next(&self, from: &StableRef, direction: Direction) -> Option<&StableRef> {
         next(&self.source, &self.target, true, from, direction)
     }
 }
 
-/// Returns the end of a relation that a walk in `direction` reaches from the end `from`. Returns `None` if the walk
-/// does not follow the relation from `from`.
+/// Returns the end of a relation that a walk in `direction` reaches from the end `from`. Returns `None` if
+/// the walk does not follow the relation in this direction, or if `from` is not an end of the relation.
 pub(super) fn next_of<'e>(
     edge: &'e LineageEdge,
     from: &StableRef,

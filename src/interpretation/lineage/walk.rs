@@ -71,8 +71,8 @@ struct Walk<'v> {
     done: HashSet<StableRef>,
     /// The refs in `visited`.
     seen: HashSet<StableRef>,
-    /// The refs that the walk has reached, in this order. The last ones, whose edges have not been followed yet, form
-    /// the queue.
+    /// The refs in the order in which the walk reached them. The queue consists of the refs at the end of the
+    /// list whose edges have not been followed yet.
     visited: Vec<VisitedRef>,
     edges: BTreeMap<RelationRef, TraversedEdge>,
     /// The keys of `edges`, in the order in which they were found.
@@ -81,7 +81,7 @@ struct Walk<'v> {
     deployments: HashMap<StableRef, Vec<ImpliedEdge>>,
     /// `false` if the workspace has no provenance records, so that no edge needs a look-up.
     has_provenance: bool,
-    /// `true` if the answer is incomplete because a limit was reached.
+    /// `true` if the result is incomplete because a limit was reached.
     is_cut: bool,
 }
 
@@ -98,8 +98,7 @@ impl Walk<'_> {
         Ok(has_relations)
     }
 
-    /// Follows the relation at which the walk starts, if the root is a relation. A walk in both directions does not
-    /// follow the root.
+    /// Follows the root if the root is a relation. A walk in both directions does not follow the root.
     fn follow_root_relation(&mut self) -> Result<bool> {
         let Some(root) = self.visited.first().cloned() else { return Ok(false) };
         let Ok(relation) = RelationRef::try_from(root.subject.clone()) else { return Ok(false) };
@@ -142,7 +141,8 @@ impl Walk<'_> {
     fn follow_edge(&mut self, at: &VisitedRef, member: &StableRef, edge: LineageEdge) -> Result<()> {
         let Some(end) = next_of(&edge, member, self.direction).cloned() else { return Ok(()) };
         let (source, target) = (edge.source_ref.clone(), edge.target_ref.clone());
-        // The walk continues at the end that is not `at`. `end` can be `at` itself if `member` is a part of `at`.
+        // The walk continues at the end that is not `at`. In a walk in both directions, `end` can be `at`
+        // itself if `member` is a part of `at`.
         let (direction, next) = match self.direction {
             Direction::Both if source == at.subject => (Direction::Outbound, vec![target]),
             Direction::Both if target == at.subject => (Direction::Inbound, vec![source]),
@@ -157,8 +157,8 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// Follows the implied edges between deployments and members. A walk in both directions adds the implied edges of
-    /// the ref `at` to the answer, but does not follow them.
+    /// Follows the implied edges between deployments and members. A walk in both directions adds the implied
+    /// edges of the ref `at` to the result, but does not follow these edges.
     fn follow_deployments(&mut self, at: &VisitedRef, named: &[(StableRef, StableRef)]) -> Result<()> {
         let mut links = BTreeMap::new();
         let of_members = named.iter().filter(|(_, own)| own.kind() == "deployment");
@@ -229,7 +229,8 @@ impl Walk<'_> {
         true
     }
 
-    /// Adds the ref `next` to the queue, unless the walk has already reached it or its depth is above the limit.
+    /// Adds the ref `next` to the queue. A ref is not added if the walk has already reached it, or if its
+    /// depth is above the limit.
     fn reach(&mut self, next: &StableRef, from: &VisitedRef, confidence: Option<Confidence>) {
         let is_deepest = self.depth_max.is_some_and(|depth_max| from.depth >= depth_max);
         if is_deepest || self.seen.contains(next) {
@@ -311,8 +312,7 @@ impl Walk<'_> {
     }
 }
 
-/// Returns the chain of implied edges from `part` up to the object `whole` that contains it. Returns `None` if
-/// `whole` does not contain `part`.
+/// Returns the chain of implied edges from `part` up to `whole`; `None` if `whole` does not contain `part`.
 fn chain(part: &StableRef, whole: &StableRef) -> Option<Vec<ImpliedEdge>> {
     let (mut edges, mut at) = (Vec::new(), part.clone());
     while at != *whole {
@@ -323,7 +323,7 @@ fn chain(part: &StableRef, whole: &StableRef) -> Option<Vec<ImpliedEdge>> {
     Some(edges)
 }
 
-/// Returns a number that increases with decreasing confidence.
+/// Returns a number for a confidence. The number is greater for a lower confidence.
 fn doubt(confidence: Confidence) -> u8 {
     match confidence {
         Confidence::High => 0,

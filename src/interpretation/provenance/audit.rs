@@ -28,8 +28,9 @@ pub struct ReproducibilityAudit {
     pub environment_variable_count: usize,
     /// `complete` if the run has provenance and an environment, `partial` if it has one of them, otherwise `missing`.
     pub status: &'static str,
-    /// The data needed to repeat the run: code revision, uncommitted changes, environment, packages, parameters, data
-    /// set and command. Each name has the value `true` if the data was recorded.
+    /// The checks of the data that is needed to repeat the run: code revision, uncommitted changes,
+    /// environment, packages, parameters, data set and command. A check has the value `true` if the data was
+    /// recorded.
     pub checks: Vec<(&'static str, bool)>,
     /// Notes of the check.
     pub completeness_notes: Vec<CompletenessNote>,
@@ -48,7 +49,7 @@ impl ReproducibilityAudit {
     }
 }
 
-/// Returns the newest of the provenance records about the lineage edges of a run.
+/// Returns the newest provenance record about a lineage edge of a run, together with the ref of the run.
 pub fn provenance(store: &Store, run: &str) -> Result<Option<(ProvenanceRecord, RunRef)>> {
     store.read(|view| {
         let outline = outline(view, run, Attempts::Newest)?;
@@ -97,7 +98,8 @@ pub fn audit_reproducibility(store: &Store, run: &str) -> Result<Reproducibility
             (None, None) => "missing",
             _ => "partial",
         };
-        // The newest environment can be that of the program, which has no state of the code.
+        // The newest environment may describe the program and contain no state of the code. `code_of`
+        // therefore reads all environments of the run.
         let has_change = !matches!(code.patch, Patch::Missing(_));
         let checks = vec![
             ("code_revision", run.code_revision.is_some()),

@@ -4,14 +4,14 @@ use crate::contract::{CodeState, EnvironmentSnapshot, RunRef};
 use crate::interpretation::error::Result;
 use crate::store::{self, ArtifactRow, RunRow, StoreView};
 
-/// The kind of the artifact with the uncommitted change of the code.
+/// The kind of the artifact that contains the uncommitted change of the code.
 const CHANGE_KIND: &str = "code_change";
-/// The greatest size of a patch that is read.
+/// The greatest size, in bytes, of a patch that is read.
 const PATCH_BYTES_MAX: u64 = 64 << 20;
-/// The text with which capture replaces secrets.
+/// The text that capture writes in place of secrets.
 pub(super) const REDACTED: &str = "[redacted]";
 
-/// The uncommitted change of the code of a run.
+/// The uncommitted change in the code of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Patch {
     /// The tracked files do not differ from the revision.
@@ -67,7 +67,7 @@ fn patch_of(view: &StoreView<'_>, artifact: &ArtifactRow) -> Result<Patch> {
     })
 }
 
-/// Returns the patch of a run that has no artifact with a patch.
+/// Returns the state of the patch for a run without an artifact of the kind `code_change`.
 fn without_artifact(state: Option<&CodeState>) -> Patch {
     let reason = state.and_then(|state| state.diff_left_out.as_deref());
     match (state.and_then(|state| state.dirty), reason) {
@@ -81,8 +81,8 @@ fn without_artifact(state: Option<&CodeState>) -> Patch {
 }
 
 impl RunCode {
-    /// Returns `true` if the patch contains the text with which capture replaces secrets. The text can also be part of
-    /// the code.
+    /// Returns `true` if the patch contains [`REDACTED`], the replacement for secrets. The code itself may
+    /// also contain this text.
     pub(super) fn is_redacted(&self) -> bool {
         let Patch::Content(patch) = &self.patch else { return false };
         patch.windows(REDACTED.len()).any(|part| part == REDACTED.as_bytes())

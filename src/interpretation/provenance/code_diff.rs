@@ -1,4 +1,4 @@
-//! The difference of the code of two runs.
+//! The difference between the code of two runs.
 
 use crate::contract::RunRef;
 use crate::interpretation::error::Result;
@@ -11,7 +11,7 @@ const PATCH_LINES_MAX: usize = 1 << 18;
 /// The greatest number of bytes of a patch that is compared line by line.
 const PATCH_BYTES_MAX: usize = 8 << 20;
 
-/// The difference of the code of two runs.
+/// The difference between the code of two runs.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct CodeDiff {
@@ -19,13 +19,14 @@ pub struct CodeDiff {
     pub left_run: RunRef,
     /// The right run.
     pub right_run: RunRef,
-    /// The revision of the code of the left run; `None` if it was not recorded.
+    /// The code revision of the left run; `None` if it was not recorded.
     pub left_revision: Option<String>,
-    /// The revision of the code of the right run; `None` if it was not recorded.
+    /// The code revision of the right run; `None` if it was not recorded.
     pub right_revision: Option<String>,
-    /// The unified difference of the descriptions of both codes; empty if they are equal. A description consists of
-    /// the revision, the branch, the remote repository, the untracked paths, and the patch with the uncommitted change.
-    /// If one of the patches is too large, the size and the digest of each patch replace the patches.
+    /// The unified diff between the descriptions of the code of both runs; empty if the descriptions are
+    /// equal. A description consists of the revision, the branch, the remote repository, the untracked paths,
+    /// and the patch with the uncommitted change. If one of the two patches is too large, each description
+    /// contains the size and the digest of the patch instead of the patch.
     pub text: String,
     /// Notes on missing data.
     pub notes: Vec<Note>,
@@ -75,7 +76,7 @@ fn is_large(patch: &Patch) -> bool {
     patch.len() > PATCH_BYTES_MAX || patch.iter().filter(|byte| **byte == b'\n').count() > PATCH_LINES_MAX
 }
 
-/// Returns the description of the code of a run as lines. If `is_short` is `true`, the description contains the size
+/// Returns a description of a run's code as lines. If `is_short` is `true`, the description contains the size
 /// and the digest of the patch instead of the patch.
 fn describe(code: &RunCode, is_short: bool) -> Vec<u8> {
     let text = |text: &Option<String>| text.clone().unwrap_or_else(|| "unknown".to_owned());
@@ -105,7 +106,7 @@ fn describe(code: &RunCode, is_short: bool) -> Vec<u8> {
     description
 }
 
-/// Returns notes on the missing parts of the code of a run.
+/// Returns notes on missing, redacted and unreadable parts of the code of a run.
 fn notes_of(code: &RunCode) -> Vec<Note> {
     let mut notes = Vec::new();
     let mut add = |name: &'static str, message: String| {

@@ -26,8 +26,8 @@ pub struct EnvironmentDiff {
     pub packages: Changes,
     /// The environment variables that differ.
     pub variables: Changes,
-    /// The devices that differ, such as GPUs. A device is identified by its position, such as `device 0`. Its value
-    /// consists of name, memory and driver.
+    /// The devices that differ, such as GPUs. A device is identified by its position, such as `device 0`. The
+    /// value of a device consists of name, memory and driver.
     pub devices: Changes,
     /// The other members that differ: runtime, host, limits, branch and uncommitted changes of the code.
     pub machine: Changes,
@@ -153,8 +153,8 @@ pub(in crate::interpretation) fn diff_of(
     }
 }
 
-/// Returns the devices of an environment, keyed by position, such as `device 0`. The value of a device consists of
-/// name, memory and driver.
+/// Returns the devices of an environment. The key of a device is its position, such as `device 0`. The value
+/// consists of name, memory and driver.
 fn devices(environment: &EnvironmentSnapshot) -> BTreeMap<String, String> {
     let device = |(n, device): (usize, &crate::contract::Device)| {
         let memory = device.memory_bytes.map(|bytes| format!(", {bytes} bytes"));

@@ -1,16 +1,16 @@
-//! The unified difference of two lists of lines.
+//! The unified diff of two lists of lines.
 //!
 //! The differences are found by the greedy algorithm of Myers ("An O(ND) Difference Algorithm and Its Variations",
 //! 1986). If the lists differ in too many lines, the result states that all lines between the common beginning and the
 //! common end were replaced.
 
-/// The greatest number of differing lines for which the shortest result is searched. The search needs memory for half
-/// of the square of this number.
+/// The greatest number of deleted and inserted lines for which the shortest diff is searched. If this number
+/// is N, the search stores at most about N * N / 2 integers.
 const EDITS_MAX: usize = 2048;
-/// The number of equal lines before and after a difference.
+/// The number of equal lines that a hunk shows before and after a difference.
 const CONTEXT: usize = 3;
 
-/// One line of the result.
+/// The origin of one line of the diff.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Edit {
     /// The line is in both lists.
@@ -21,8 +21,8 @@ enum Edit {
     Insert,
 }
 
-/// Returns the hunks of the unified difference of two lists of lines, without a header; the empty text for equal lists.
-/// Bytes that are not UTF-8 are replaced by U+FFFD.
+/// Returns the hunks of the unified diff of two lists of lines, without a header. Returns the empty text for
+/// equal lists. Bytes that are not UTF-8 are replaced by U+FFFD.
 pub(super) fn unified(left: &[&[u8]], right: &[&[u8]]) -> String {
     let edits = edits(left, right);
     let changed: Vec<usize> =
@@ -36,7 +36,7 @@ pub(super) fn unified(left: &[&[u8]], right: &[&[u8]]) -> String {
         }
     }
     let mut text = String::new();
-    // The numbers of the lines of both lists before the edit `at`.
+    // `l` and `r` are the numbers of left and right lines before the edit `at`.
     let (mut at, mut l, mut r) = (0, 0, 0);
     for (from, to) in hunks {
         let before = edits.get(at..from).unwrap_or_default();
@@ -88,10 +88,12 @@ fn edits(left: &[&[u8]], right: &[&[u8]]) -> Vec<Edit> {
     edits
 }
 
-/// Returns the shortest list of edits; `None` if it has more than [`EDITS_MAX`] insertions and deletions.
+/// Returns the shortest list of edits that turns `left` into `right`; `None` if the list has more than
+/// [`EDITS_MAX`] insertions and deletions.
 fn shortest(left: &[&[u8]], right: &[&[u8]]) -> Option<Vec<Edit>> {
-    // Row `d` contains, for each diagonal that `d` edits can reach, the greatest number of lines of `left` that are
-    // used. The diagonal of the element `i` has `2 * i - d` more lines of `left` than of `right`.
+    // Row `d` describes the diagonals that `d` edits can reach. On the diagonal of the element `i`, the edits
+    // have used `2 * i - d` more lines of `left` than of `right`. The element is the greatest number of lines
+    // of `left` that the edits can use on this diagonal.
     let mut rows: Vec<Vec<usize>> = Vec::new();
     for d in 0..=(left.len() + right.len()).min(EDITS_MAX) {
         let mut row = Vec::with_capacity(d + 1);
@@ -112,8 +114,9 @@ fn shortest(left: &[&[u8]], right: &[&[u8]]) -> Option<Vec<Edit>> {
     None
 }
 
-/// Returns the number of used lines of `left` with which the diagonal `i` of a row begins, and the edit that leads there
-/// from the row before.
+/// Returns the start of the diagonal `i` in the row after `previous`. The first result is the number of lines
+/// of `left` that are used at this start. The second result is the edit that leads to this start from the row
+/// `previous`.
 fn start_of(previous: &[usize], i: usize) -> (usize, Edit) {
     let above = previous.get(i).copied();
     let before = i.checked_sub(1).and_then(|i| previous.get(i)).copied();
@@ -124,7 +127,8 @@ fn start_of(previous: &[usize], i: usize) -> (usize, Edit) {
     }
 }
 
-/// Returns the edits that lead to the diagonal `i` of the row after `rows`, and on it to the lines `(l, r)`.
+/// Returns the edits of a path. The path ends on the diagonal `i` of the row after `rows`, after `l` lines of
+/// the left list and `r` lines of the right list.
 fn path(rows: &[Vec<usize>], mut i: usize, (mut l, mut r): (usize, usize)) -> Vec<Edit> {
     let mut edits = Vec::new();
     for previous in rows.iter().rev() {
@@ -147,7 +151,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// Returns the difference of two texts whose characters are lines.
+    /// Returns the diff of two texts. Each character of a text is a line.
     fn of(left: &str, right: &str) -> String {
         let lines = |text: &str| -> Vec<Vec<u8>> { text.bytes().map(|byte| vec![byte]).collect() };
         let (left, right) = (lines(left), lines(right));
@@ -195,7 +199,7 @@ mod tests {
             }
             prop_assert!(kept.next().is_none());
             prop_assert_eq!(rebuilt, r.clone());
-            // The number of edits is that of the longest common subsequence.
+            // The number of kept lines is the length of the longest common subsequence.
             let mut table = vec![vec![0usize; r.len() + 1]; l.len() + 1];
             for (i, a) in l.iter().enumerate() {
                 for (j, b) in r.iter().enumerate() {

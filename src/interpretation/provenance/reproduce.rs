@@ -1,4 +1,4 @@
-//! The commands that reproduce a run: code, environment, data and command line.
+//! Commands that reproduce a run: its code, environment, data and command line.
 
 use crate::contract::{ArtifactRef, EnvironmentSnapshot, RelationType, RunRef, StableRef};
 use crate::interpretation::error::Result;
@@ -10,23 +10,24 @@ use crate::store::{ArtifactRow, Attempts, Note, Severity, Store, StoreView};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// The variables that select the programs of the machine on which the run was recorded. The script does not set them,
-/// because they would replace its Python environment.
+/// The environment variables that select programs on the machine where the run was recorded. The script does
+/// not set these variables, because the values would replace the Python environment that the script creates.
 const MACHINE_VARIABLES: [&str; 3] = ["PATH", "PYTHONHOME", "VIRTUAL_ENV"];
 
 /// The options of [`reproduce`].
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ReproduceOptions {
-    /// The directory for the code, which the commands create. The default name is `reproduce-` followed by
-    /// the id of the run. The names of the directories for the environment and the data have the suffixes
-    /// `.venv` and `.data`.
+    /// The directory for the code. The commands create this directory. The default name is `reproduce-`
+    /// followed by the id of the run. The directory for the environment has the same name with the suffix
+    /// `.venv`. The directory for the data has the suffix `.data`.
     pub directory: Option<String>,
-    /// The directory to which relative paths of bodies refer, such as the current directory.
+    /// The directory that is the base of relative paths of bodies, such as the current directory.
     pub base: PathBuf,
 }
 
-/// The commands that reproduce a run, for a POSIX shell whose current directory is in the git repository of the code.
+/// The commands that reproduce a run in a POSIX shell. The current directory of the shell must be in the git
+/// repository of the code.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Reproduction {
@@ -60,7 +61,7 @@ pub struct ReproductionStep {
 pub struct MissingPart {
     /// A stable code.
     pub code: &'static str,
-    /// The reason.
+    /// The reason why the part cannot be reproduced.
     pub message: String,
 }
 
@@ -106,7 +107,7 @@ pub fn reproduce(store: &Store, run: &str, options: &ReproduceOptions) -> Result
         let run = &outline.run;
         let name = options.directory.clone();
         let name = name.unwrap_or_else(|| format!("reproduce-{}", run.run_ref.last_component()));
-        // A path that begins with a dot or a slash is never an option of a command.
+        // A path that begins with a dot or a slash is never mistaken for an option of a command.
         let is_path = name.starts_with(['.', '/']);
         let directory = if is_path { name } else { format!("./{name}") };
         let mut answer = Reproduction {
@@ -142,7 +143,8 @@ pub fn reproduce(store: &Store, run: &str, options: &ReproduceOptions) -> Result
     })
 }
 
-/// Returns an absolute path of a body as a word of a command; `None` if the path is not UTF-8.
+/// Returns the path of the body of an artifact as a word of a command. A relative path is appended to `base`.
+/// Returns `None` if the body has no path, or if the path is not UTF-8.
 fn word_of(view: &StoreView<'_>, artifact: &ArtifactRow, base: &Path) -> Option<String> {
     Some(quoted(base.join(view.artifact_path(artifact)?).to_str()?))
 }
@@ -195,7 +197,8 @@ fn add_code(answer: &mut Reproduction, view: &StoreView<'_>, code: &RunCode, bas
 
 /// Adds the commands that install the packages and set the variables of the environment.
 fn add_environment(answer: &mut Reproduction, environments: &[EnvironmentSnapshot]) {
-    // The environment of the program takes precedence over that of the capturing process.
+    // An environment with a Python interpreter describes the program of the run. This environment takes
+    // precedence over the environment of the capturing process.
     let python = environments.iter().rfind(|environment| python_version(environment).is_some());
     let Some(environment) = python.or(environments.last()) else {
         answer.miss("environment_missing", "no environment was recorded");
@@ -228,8 +231,8 @@ fn python_version(environment: &EnvironmentSnapshot) -> Option<&str> {
     environment.python_version.as_deref().or(runtime.map(|runtime| runtime.version.as_str()))
 }
 
-/// Returns the name of the interpreter with the first two numbers of a Python version, such as `python3.12`; `None` if
-/// the version does not begin with two numbers.
+/// Returns the name of the Python interpreter for a version, such as `python3.12`. The name contains the
+/// first two numbers of the version. Returns `None` if the version does not begin with two numbers.
 fn interpreter_of(version: &str) -> Option<String> {
     let number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     let mut parts = version.split('.');
@@ -267,7 +270,7 @@ fn variable_commands(answer: &mut Reproduction, variables: &BTreeMap<String, Str
     commands
 }
 
-/// Returns the commands that create a Python environment with these packages.
+/// Returns the commands that create a Python environment with the packages in `packages`.
 fn python_commands(
     answer: &mut Reproduction,
     version: &str,
@@ -301,7 +304,7 @@ fn python_commands(
 }
 
 /// Returns the refs of the artifacts that a run or one of its parts used, including artifacts of the run
-/// itself. Each ref is in the result once. The refs are sorted.
+/// itself. The refs are sorted and contain no duplicates.
 fn used_by<'e>(
     run: &RunRef,
     edges: impl Iterator<Item = (&'e StableRef, RelationType, &'e StableRef)>,
@@ -322,8 +325,8 @@ fn used_by<'e>(
     used
 }
 
-/// Adds the commands that copy the used artifacts, and that compare their digests. Artifacts of the run
-/// itself are left out, except its configuration.
+/// Adds the commands that copy the used artifacts and check their digests. Artifacts of the run itself are
+/// left out, except the snapshot of its configuration.
 fn add_data(answer: &mut Reproduction, view: &StoreView<'_>, used: &[StableRef], base: &Path) -> Result<()> {
     let data = format!("{}.data", answer.directory);
     let mut commands = Vec::new();

@@ -1,8 +1,8 @@
-//! Words of commands, quoted for a POSIX shell.
+//! Quoting of texts as words of commands for a POSIX shell.
 
-/// Returns a text as one word of a command, quoted so that the shell passes exactly this text. Line ends stay line
-/// ends. Other control characters and marks of text direction are written as octal codes of `printf`, so that the
-/// command is safe to show in a terminal.
+/// Returns a text as one word of a command. The quotes make the shell pass exactly this text. Line ends and
+/// tabs are not changed. Other control characters and marks of text direction are written as octal codes of
+/// `printf`, so that the command is safe to show in a terminal.
 pub(crate) fn quoted(text: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,@+%".contains(c);
     if !text.is_empty() && text.chars().all(is_plain) {
@@ -24,14 +24,15 @@ pub(crate) fn quoted(text: &str) -> String {
     word
 }
 
-/// Returns `true` for a character that a terminal does not show as it is. A line end and a tab do not count
-/// as hidden: a command substitution of the shell would remove a line end.
+/// Returns `true` for a character that a terminal does not show as it is. Line ends and tabs do not count as
+/// hidden. A line end must not be written with `printf`, because a command substitution of the shell can
+/// remove it.
 fn is_hidden(c: char) -> bool {
     (c.is_control() && c != '\n' && c != '\t')
         || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// Returns a text as a comment of a shell script, on one line.
+/// Returns a text as a comment of a shell script. The comment has one line, because line ends become spaces.
 pub(super) fn comment(text: &str) -> String {
     let shown = |c: char| if is_hidden(c) || c == '\n' || c == '\t' { ' ' } else { c };
     format!("# {}", text.chars().map(shown).collect::<String>())

@@ -49,8 +49,8 @@ impl Comparison {
         self.accepts((!is_nan).then(|| value.compare(threshold)))
     }
 
-    /// Returns `true` if two values that compare as `order` fulfil the comparison. `order` is `None` for values that
-    /// have no order, such as NaN. Such values are unequal.
+    /// Returns `true` if the order of two values fulfils the comparison. `order` is `None` for values without
+    /// an order, such as NaN. Such values are unequal.
     pub(super) fn accepts(self, order: Option<Ordering>) -> bool {
         match self {
             Comparison::Greater => order == Some(Ordering::Greater),

@@ -1,10 +1,10 @@
-//! The history of an object: the entries of the log about it.
+//! The history of an object: the entries of the log that contain facts about the object.
 
 use crate::contract::StableRef;
 use crate::interpretation::error::{Error, Result};
 use crate::store::{HistoryEntry, Note, Severity, Store, StoreView};
 
-/// The parameters of a query for the history of an object.
+/// The parameters of a query for the history of one object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct HistoryQuery {
@@ -26,9 +26,9 @@ impl Default for HistoryQuery {
 pub struct History {
     /// The object.
     pub subject: StableRef,
-    /// The entries, ordered by stamp.
+    /// The entries in the order of their stamps.
     pub entries: Vec<HistoryEntry>,
-    /// The number of entries of all pages.
+    /// The number of entries on all pages.
     pub total: usize,
     /// The offset of the next page; `None` if this is the last page.
     pub next_offset: Option<usize>,
@@ -36,9 +36,9 @@ pub struct History {
     pub notes: Vec<Note>,
 }
 
-/// Returns a page of the history of an object. `asked` is the ref of the object, or a text that identifies a run. The
-/// history contains no records: [`list_records`](super::record_page::list_records) lists the records of a run. Errors:
-/// no fact is about the object; several runs match.
+/// Returns a page of the history of an object. `asked` is the ref of the object, or a text that identifies a
+/// run. Records are not part of the history. [`list_records`](super::record_page::list_records) returns the
+/// records of a run. Error: the log contains no fact about the object, or `asked` matches several runs.
 pub fn history(store: &Store, asked: &str, query: &HistoryQuery) -> Result<History> {
     store.read(|view| {
         let page = query.offset..query.offset.saturating_add(query.limit);
@@ -74,7 +74,8 @@ pub fn history(store: &Store, asked: &str, query: &HistoryQuery) -> Result<Histo
 /// A page of the entries about an object, and the number of all entries about the object.
 type Page = (Vec<HistoryEntry>, usize);
 
-/// Returns the history of the object whose ref is `asked`; `None` if `asked` is not the ref of an object with a history.
+/// Returns a page of the history of the object with the ref `asked`. Returns `None` if `asked` is not a ref,
+/// or if the object has no history.
 fn known(
     view: &StoreView<'_>,
     asked: &str,
@@ -85,7 +86,8 @@ fn known(
     Ok((found.1 > 0).then_some((subject, found)))
 }
 
-/// Returns the error for an object without facts.
+/// Returns the error for an object without facts. For an object that is not a run, the error is
+/// [`Error::ObjectNotFound`]. Otherwise `error` is returned.
 fn not_found(asked: &str, error: crate::store::Error) -> Error {
     match error {
         crate::store::Error::RunNotFound { .. }

@@ -53,8 +53,9 @@ pub fn list_projects(store: &Store) -> Result<ProjectList> {
     })
 }
 
-/// Lists the deployments of a run, ordered by position, start and ref. Without a run, lists the deployments of a
-/// project, or of all projects, ordered by project and name. An unknown project has no deployments.
+/// Lists the deployments of a run. Without a run, lists the deployments of a project, or of all projects. The
+/// deployments of a run are ordered by position, start and ref. Other deployments are ordered by project and
+/// name. An unknown project has no deployments.
 pub fn list_deployments(store: &Store, project: Option<&str>, run: Option<&str>) -> Result<DeploymentList> {
     store.read(|view| {
         let mut notes = view.notes();
@@ -74,7 +75,7 @@ pub fn list_deployments(store: &Store, project: Option<&str>, run: Option<&str>)
     })
 }
 
-/// Adds to each deployment the name of its project.
+/// Returns each deployment together with the name of its project.
 pub(super) fn with_projects(
     view: &StoreView<'_>,
     deployments: Vec<DeploymentExecution>,

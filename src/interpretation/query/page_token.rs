@@ -1,4 +1,4 @@
-//! Tokens of the pages of a list of runs.
+//! Tokens that identify the pages of a list of runs.
 
 use crate::contract::Value;
 use crate::contract::json::read::parse;
@@ -7,21 +7,22 @@ use crate::interpretation::error::{Error, Result};
 use std::fmt;
 use std::str::FromStr;
 
-/// The version of the text form.
+/// The version of the text form of tokens.
 const VERSION: &str = "1";
 
-/// The token of a page of a list of runs. The text form is opaque, and consists of letters, digits and hyphens.
+/// A token that identifies a page of a list of runs. The text form is opaque. All characters of the text form
+/// are letters, digits and hyphens.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PageToken {
-    /// The digest of the query to which the token belongs.
+    /// The digest of the query that the token belongs to.
     pub(super) query: String,
-    /// The position of the last run before the page, as JSON.
+    /// The position of the last run before the page, as a JSON value.
     pub(super) position: Value,
 }
 
 impl fmt::Display for PageToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The values come from rows, whose numbers are finite or in text form, so encoding does not fail.
+        // Encoding does not fail, because all numbers in the position are finite or in text form.
         let position = with_nulls(&self.position).map_err(|_| fmt::Error)?;
         write!(f, "{VERSION}-{}-", self.query)?;
         position.bytes().try_for_each(|byte| write!(f, "{byte:02x}"))

@@ -1,8 +1,8 @@
-//! The place of a run in the order of a list, and the page tokens that contain places.
+//! Positions of runs in the order of a list, and the page tokens that contain these positions.
 //!
-//! A token contains the place of the last run of a page: the value of the column by which the list is sorted, and the
-//! project, the start and the ref of the run. The next page begins behind this place. Runs that arrive between two
-//! pages therefore neither repeat nor hide a run.
+//! A token contains the position of the last run of a page. The position consists of the value in the sort
+//! column, the project, the start and the ref of the run. The next page begins after this position. If runs
+//! are added between the requests for two pages, no run is therefore repeated or left out.
 
 use crate::contract::json::write::canonical;
 use crate::contract::{MetricValue, ProjectRef, RunRef, Timestamp, Value};
@@ -15,10 +15,10 @@ use crate::store::RunRow;
 use crate::store::journal::short_digest;
 use std::cmp::Ordering;
 
-/// The value of a run in the column by which a list is sorted.
+/// The value of a run in the sort column of a list.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum ColumnValue {
-    /// The list is in the order of project, start and ref.
+    /// No value, because the list is in the order of project, start and ref.
     None,
     Time(Option<Timestamp>),
     Text(String),
@@ -28,8 +28,8 @@ pub(super) enum ColumnValue {
 }
 
 impl ColumnValue {
-    /// Compares two values of one column. If the column is a start or an end, a run without it counts as the least.
-    /// In any other column, a run without a value comes last.
+    /// Compares two values of one column. If the column is the start or the end, a missing time is less than
+    /// any other time. In all other columns, a missing value comes last, even in descending order.
     pub(super) fn compare(&self, other: &ColumnValue, descending: bool) -> Ordering {
         let directed = |order: Ordering| if descending { order.reverse() } else { order };
         match (self, other) {
@@ -54,13 +54,14 @@ impl ColumnValue {
             ColumnValue::Time(time) => time.as_ref().map_or(Value::Null, Value::text),
             ColumnValue::Text(text) => Value::text(text),
             ColumnValue::Micros(micros) => Value::from(*micros),
-            // A list distinguishes the parameter null from a missing parameter.
+            // The empty list is a missing parameter. A list with one element is a parameter, whose value can
+            // be null.
             ColumnValue::Param(value) => Value::List(value.iter().cloned().collect()),
             ColumnValue::Metric(value) => value.clone().map_or(Value::Null, Value::from),
         }
     }
 
-    /// Decodes the value of a column; `None` if the value does not fit the column.
+    /// Decodes the value of a column; `None` if the value does not have the type of the column.
     fn from_value(column: Option<&RunColumn>, value: &Value) -> Option<ColumnValue> {
         let is_null = *value == Value::Null;
         Some(match column? {
@@ -96,7 +97,8 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// Returns `true` if a run with this value of the column comes behind this place in the list of a query.
+    /// Returns `true` if `run` comes after this position in the list of `query`. `column` is the value of
+    /// `run` in the sort column.
     pub(super) fn is_before(&self, query: &RunListQuery, column: &ColumnValue, run: &RunRow) -> bool {
         let own = (&self.project, self.started_at, &self.run);
         let listed = own.cmp(&(&run.project_ref, run.started_at, &run.run_ref));
@@ -104,8 +106,8 @@ impl Place {
         self.column.compare(column, query.descending).then(listed).is_lt()
     }
 
-    /// Returns the place of the last run before the page of a token. Errors: the token belongs to another query, or is
-    /// damaged.
+    /// Returns the position that a token contains. Errors: the token belongs to another query, or the
+    /// position in the token is damaged.
     pub(super) fn of_token(token: &PageToken, query: &RunListQuery) -> Result<Place> {
         if token.query != digest_of(query) {
             return Err(Error::PageTokenOfOtherQuery);
@@ -127,7 +129,7 @@ impl Place {
     }
 }
 
-/// Returns the token for the page behind a run.
+/// Returns the token of the page that begins after `run`.
 pub(super) fn token_behind(query: &RunListQuery, column: &ColumnValue, run: &RunRow) -> PageToken {
     let position = Value::map([
         ("column", column.to_value()),
@@ -138,7 +140,8 @@ pub(super) fn token_behind(query: &RunListQuery, column: &ColumnValue, run: &Run
     PageToken { query: digest_of(query), position }
 }
 
-/// Returns the digest of the members of a query that determine the list: the conditions and the order.
+/// Returns a digest of the conditions and the order of a query. Other members, such as the limit, do not
+/// affect the digest.
 fn digest_of(query: &RunListQuery) -> String {
     // The pattern names every member, so that a new member is either part of the digest or left out on purpose.
     let RunListQuery {

@@ -61,8 +61,8 @@ pub fn list_records(store: &Store, run: &str, query: &RecordQuery) -> Result<Rec
     })
 }
 
-/// Returns a page of the records with the stamps in `stamps`, without the notes of the view. The offset and the limit
-/// of `query` select the page.
+/// Returns a page of records. `stamps` contains the stamps of the records on all pages. The offset and the
+/// limit of `query` select the page. The notes of the view are not part of the page.
 pub(super) fn page_of(
     view: &StoreView<'_>,
     writers: &[WriterRow],

@@ -1,4 +1,4 @@
-//! Access of a filter to the facts about a run in the workspace.
+//! The facts about a run that a filter reads from the workspace.
 
 use crate::contract::{MetricValue, Timestamp, Value};
 use crate::interpretation::metric::{self, MetricName, Selection};

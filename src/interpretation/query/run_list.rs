@@ -21,8 +21,9 @@ pub struct RunSummary {
     pub run: RunRow,
     /// The summaries of the metric series, ordered by stage and key.
     pub metrics: Vec<SeriesRow>,
-    /// The differences of the last values from those of the baseline run, for the metrics that both runs have, ordered
-    /// by stage and metric. Empty without a baseline.
+    /// The differences between the last values of the run and the last values of the baseline run. Only
+    /// metrics that both runs have are compared. The differences are ordered by stage and metric. The list is
+    /// empty without a baseline.
     pub differences: Vec<BaselineDifference>,
 }
 
@@ -38,7 +39,7 @@ pub struct RunList {
     pub next_offset: Option<usize>,
     /// The token of the next page; `None` if this is the last page.
     pub next_page: Option<PageToken>,
-    /// The baseline run of the query.
+    /// The baseline run of the query; `None` without a baseline.
     pub baseline: Option<RunRef>,
     /// Notes on missing data.
     pub notes: Vec<Note>,
@@ -49,7 +50,7 @@ pub fn list_runs(store: &Store, query: &RunListQuery) -> Result<RunList> {
     query.check()?;
     store.read(|view| {
         let page = if query.limit.is_none() {
-            // All runs are listed, so reading each table once costs less than reading it for each run.
+            // All runs are listed, so one read of all series costs less than a separate read for each run.
             page_of_rows(view, query, |project| view.runs_with_series(project))?
         } else {
             let mut page = page_without_series(view, query)?;
@@ -78,7 +79,8 @@ pub fn list_runs(store: &Store, query: &RunListQuery) -> Result<RunList> {
     })
 }
 
-/// Sets the differences of the metrics of a list from those of the baseline run.
+/// Sets the differences between the metrics of each run in a list and the metrics of the baseline run. Adds
+/// notes on values that cannot be compared directly.
 fn subtract(view: &StoreView<'_>, asked: &str, list: &mut RunList) -> Result<()> {
     let baseline = view.find_run(asked)?;
     let from = last_values(view, &baseline.run_ref, &view.series_of(&baseline.run_ref)?)?;
@@ -94,14 +96,14 @@ fn subtract(view: &StoreView<'_>, asked: &str, list: &mut RunList) -> Result<()>
     Ok(())
 }
 
-/// Runs, each with the summaries of its metric series. The summaries are empty if they were not read.
+/// Runs with the summaries of their metric series. The summaries of a run are empty if they were not read.
 type Rows = Vec<(RunRow, Vec<SeriesRow>)>;
 
 /// The runs of a page.
 #[derive(Default)]
 struct Page {
     rows: Rows,
-    /// The number of runs of all pages.
+    /// The number of runs on all pages.
     total: usize,
     /// The token of the next page; `None` if this is the last page.
     next: Option<PageToken>,
@@ -223,11 +225,11 @@ fn column_value(view: &StoreView<'_>, run: &RunRow, column: &RunColumn) -> Resul
     })
 }
 
-/// A run with its value in the column by which a list is sorted, and with the summaries of its series.
+/// A run with its value in the sort column and the summaries of its series.
 type Keyed = (ColumnValue, (RunRow, Vec<SeriesRow>));
 
-/// Sorts runs, which are ordered by project, start and ref, by the column of a query. Runs with equal values stay in
-/// their order.
+/// Sorts runs by the sort column of a query. `rows` must be in the order of project, start and ref. Runs with
+/// equal values keep this order.
 fn sorted(view: &StoreView<'_>, rows: Rows, query: &RunListQuery) -> Result<Vec<Keyed>> {
     let Some(column) = &query.sort_by else {
         let mut keyed: Vec<Keyed> = rows.into_iter().map(|row| (ColumnValue::None, row)).collect();

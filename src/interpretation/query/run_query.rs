@@ -92,29 +92,30 @@ impl Archived {
     }
 }
 
-/// A query for runs. The default lists all runs that are not archived, newest first.
+/// A query for runs. The default query lists all runs that are not archived. The newest run comes first.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct RunListQuery {
     /// The name or ref of a project; `None` for all projects.
     pub project: Option<String>,
-    /// The status, as answers show it: `open`, `completed`, `failed`, `cancelled` or `interrupted`.
+    /// The status: `open`, `completed`, `failed`, `cancelled` or `interrupted`.
     pub status: Option<String>,
-    /// The tags that a run must have, each with its value.
+    /// The tags that a run must have. The key is the name of a tag, and the value is the value of the tag.
     pub tags: BTreeMap<String, String>,
-    /// The range of times within which a run must have started.
+    /// The range of times that must contain the start of a run.
     pub time_range: TimeRange,
     /// Conditions on metrics. A run must fulfil all of the conditions.
     pub metric_conditions: Vec<MetricCondition>,
     /// A condition in the filter language.
     pub filter: Option<Filter>,
-    /// The treatment of archived runs; by default they are left out.
+    /// The treatment of archived runs. By default, archived runs are left out.
     pub archived: Archived,
     /// `true` to select only starred runs.
     pub only_starred: bool,
-    /// The column by which the runs are sorted; `None` for the order of project, start and ref. Runs with equal
-    /// values are in the order of project, start and ref. If the column is the start or the end, a run without it
-    /// counts as the least. In any other column, runs without a value come last.
+    /// The column by which the runs are sorted; `None` for the order of project, start and ref. Runs with
+    /// equal values are in the order of project, start and ref. If the column is the start or the end, a
+    /// missing time is less than any other time. In all other columns, runs without a value come last, even
+    /// in descending order.
     pub sort_by: Option<RunColumn>,
     /// `true` for descending order, such as from the newest to the oldest start.
     pub descending: bool,
@@ -122,13 +123,17 @@ pub struct RunListQuery {
     pub offset: usize,
     /// The greatest number of runs to return; `None` for all. 0 is an error.
     pub limit: Option<usize>,
-    /// The token of a page. The answer to the same query for the previous page contains this token. Only runs
-    /// behind the last run of the previous page are returned, so new runs do not shift the pages. If the
-    /// value of a run in the column changes between two pages, the run can be on both pages or on neither.
-    /// The limit may differ between pages.
+    /// The token of the page to return; `None` for the first page. The result for the previous page contains
+    /// this token. The query for the next page must have the same conditions and the same order. The limit
+    /// may differ.
+    ///
+    /// Only runs after the last run of the previous page are returned, so new runs do not shift the pages. If
+    /// the value of a run in the sort column changes between the requests for two pages, the run can be on
+    /// both pages or on neither page.
     pub after: Option<PageToken>,
-    /// The run with which the metrics are compared, given by its ref, its id, its name, or a prefix of its id or name.
-    /// Lists of runs and trends of metrics use the baseline. It does not affect the selection of runs.
+    /// The baseline run. The metrics of the selected runs are compared with the metrics of this run. The
+    /// baseline run is given by its ref, its id, its name, or a prefix of its id or name. Only lists of runs
+    /// and trends of metrics use the baseline. The baseline does not affect the selection of runs.
     pub baseline: Option<String>,
 }
 
@@ -154,13 +159,14 @@ impl Default for RunListQuery {
 }
 
 impl RunListQuery {
-    /// Creates a query for all runs that are not archived, project by project, and oldest first in each project.
+    /// Creates a query for all runs that are not archived. The runs are ordered by project. In each project,
+    /// the oldest run comes first.
     #[must_use]
     pub fn oldest_first() -> RunListQuery {
         RunListQuery { sort_by: None, descending: false, ..RunListQuery::default() }
     }
 
-    /// Restricts the query to a project, given by its name or ref.
+    /// Restricts the query to a project. `project` is the name or the ref of the project.
     #[must_use]
     pub fn in_project(mut self, project: impl Into<String>) -> RunListQuery {
         self.project = Some(project.into());
@@ -183,14 +189,15 @@ impl RunListQuery {
     }
 }
 
-/// Creates a query for the runs of a project, newest first.
+/// Creates a query for the runs of a project. The newest run comes first.
 impl From<&str> for RunListQuery {
     fn from(project: &str) -> RunListQuery {
         RunListQuery::from(Some(project))
     }
 }
 
-/// Creates a query for the runs of a project, newest first. `None` creates a query for the runs of all projects.
+/// Creates a query for the runs of a project. `None` creates a query for the runs of all projects. The newest
+/// run comes first.
 impl From<Option<&str>> for RunListQuery {
     fn from(project: Option<&str>) -> RunListQuery {
         RunListQuery { project: project.map(str::to_owned), ..RunListQuery::default() }

@@ -13,8 +13,9 @@ use crate::store::{ArtifactRow, Note, RunRow, Store};
 pub struct SearchPolicy {
     /// The greatest number of hits if the search has no limit.
     pub default_limit: usize,
-    /// The fields of a run in which the text is looked up: `name`, `tags`, `status`, `description`, `params`,
-    /// `notes`. The ref and the name of the project are always searched. Other names are ignored.
+    /// The fields of a run that a search reads: `name`, `tags`, `status`, `description`, `params` or `notes`.
+    /// A search always reads the ref of the run and the name of the project, too. Names of unknown fields are
+    /// ignored.
     pub text_match_fields: Vec<String>,
     /// `true` to distinguish upper and lower case.
     pub case_sensitive: bool,
@@ -28,8 +29,8 @@ impl Default for SearchPolicy {
 }
 
 impl SearchPolicy {
-    /// Converts a text to the form in which texts are compared: composed (NFC), and in lower case unless case is
-    /// significant.
+    /// Converts a text to the form that a search compares. The text is converted to the composed form (NFC).
+    /// Unless the search distinguishes upper and lower case, the text is also converted to lower case.
     fn folded(&self, text: &str) -> String {
         let text = nfc(text);
         if self.case_sensitive { text.into_owned() } else { text.to_lowercase() }

@@ -17,13 +17,16 @@ pub struct StepSeriesQuery {
     pub stage: Option<String>,
     /// The attempts of the run whose points are returned.
     pub attempts: Attempts,
-    /// The greatest number of points to return, which must be at least 18; `None` for all points. If there are more
-    /// points, the steps are divided into ranges of equal width, and each range is represented by its first, its last,
-    /// its smallest and its greatest point, and by its first and last point that is not finite. The width is a power of
-    /// two, and the first step of each range is a multiple of the width. A step is therefore in the same
-    /// range in every run with this width.
+    /// The greatest number of points to return; `None` for all points. The number must be at least 18.
+    ///
+    /// If there are more points, the steps are divided into ranges of equal width. Each range is represented
+    /// by its first, its last, its smallest and its greatest point. In addition, the first and the last point
+    /// of the range whose values are not finite are selected. The width is a power of two, and the first step
+    /// of each range is a multiple of the width. If two queries use the same width, a step is therefore in
+    /// the same range in both results.
     pub points_max: Option<usize>,
-    /// The smoothing; `None` for no smoothing. The averages are computed from all points, before points are left out.
+    /// The smoothing; `None` for no smoothing. The smoothed values are computed from all points, before
+    /// points are left out.
     pub smoothing: Option<Smoothing>,
 }
 
@@ -44,12 +47,14 @@ impl StepSeriesQuery {
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct StepPoint {
-    /// The step of the point. A point without a step has its position in the answer as its step, from 0.
+    /// The step of the point. If no step was recorded, this is the position of the point among all points
+    /// that the query selects, including points that are left out. The first position is 0.
     pub step: i64,
     /// The value.
     pub value: MetricValue,
-    /// The smoothed value: the debiased average of this point and the points before it. `None` without smoothing, for a
-    /// value that is not finite, and for a superseded point. Such points do not change the average of other points.
+    /// The smoothed value: the debiased average of this point and the points before it. `None` without
+    /// smoothing, for a value that is not finite, and for a superseded point. Values that are not finite and
+    /// superseded points do not change the average of other points.
     pub smoothed: Option<f64>,
     /// The time of observation.
     pub observed_at: Timestamp,
@@ -67,10 +72,11 @@ pub struct StepSeries {
     pub metric_key: String,
     /// The stage; `None` for all stages, and for an unknown stage.
     pub stage_ref: Option<StageRef>,
-    /// The points. The points of a single series are ordered by step, and points with the same step by time of
-    /// observation. If several series answer the query, all points are ordered by time of observation.
+    /// The points. The points of a single series are ordered by step. Points with the same step are ordered
+    /// by time of observation. If the query selects several series, all points are ordered by time of
+    /// observation.
     pub points: Vec<StepPoint>,
-    /// The number of points that the query selects, including those that are left out.
+    /// The number of points that the query selects, including points that are left out.
     pub points_total: usize,
     /// The number of steps in each range if points are left out; `None` if all points are returned.
     pub step_width: Option<u64>,
@@ -97,15 +103,15 @@ pub fn step_series(
     store.read(|view| step_series_in(view, run, metric_key, query))
 }
 
-/// The points of an answer.
+/// The points that a query returns, and the number of points that the query selects.
 struct Points {
     points: Vec<StepPoint>,
     total: usize,
     step_width: Option<u64>,
 }
 
-/// Smooths points and selects those that the answer contains. Adds a note on points that are left out, and on points
-/// whose values are not finite.
+/// Smooths points, and selects the points to return. If points are left out, adds a note to `notes`. The note
+/// contains the number of points that are not finite.
 fn points_of_answer(
     found: &[SeriesPoint],
     name: &str,
@@ -163,7 +169,8 @@ fn step_series_in(
     let name = MetricName::parse(metric_key);
     let mut rows = metric::rows_of(view, &run.run_ref, &name, query.attempts)?;
     let stage_ref = match query.stage.as_deref().map(|asked| find_stage(view, &run, asked)).transpose() {
-        // A stage whose start is not in the log has no row. Its series are found by the id of the stage.
+        // A stage whose start is not in the log has no row. The series of such a stage are found by the id of
+        // the stage.
         Err(Error::PartNotFound { .. }) => None,
         found => found?,
     };

@@ -15,10 +15,11 @@ use crate::store::{
 };
 use std::collections::BTreeMap;
 
-/// The greatest number of samples, and also of records, among the evidence links of a run.
+/// The greatest number of links to samples in the evidence links of a run. The same limit applies to links to
+/// records.
 const LINKS_MAX: usize = 10;
-/// The greatest number of metric points for which all points of a run are read to find its earliest records. In a run
-/// with more points, only the first point of each series is considered.
+/// The greatest number of metric points that are all read to find the earliest records of a run. If a run has
+/// more points, only the first point of each series is read.
 const POINTS_EXACT_MAX: u64 = 10_000;
 
 /// Everything known about one run.
@@ -51,7 +52,8 @@ pub struct RunSnapshot {
     pub artifacts: Vec<ArtifactRow>,
     /// The lineage edges of the run and of its stages, batches, artifacts and deployments, ordered by ref.
     pub relations: Vec<LineageEdge>,
-    /// The newest of the provenance records about the edges of the run, its stages, artifacts and deployments.
+    /// The newest provenance record about a lineage edge of the run or of one of its stages, artifacts and
+    /// deployments.
     pub provenance: Option<ProvenanceRecord>,
     /// Links to the run and its parts.
     pub evidence_links: Vec<EvidenceLink>,
@@ -121,8 +123,8 @@ pub(in crate::interpretation) fn outline_of_run(
     outline_of(view, run, attempts, None)
 }
 
-/// Reads the outline of a run. `stamps` contains the stamps of all records of the run, in the order of the records.
-/// `stamps` is `None` if they have not been read.
+/// Reads the outline of a run. `stamps` contains the stamps of all records of the run in the order of the
+/// records. `stamps` is `None` if the stamps have not been read.
 fn outline_of(
     view: &StoreView<'_>,
     run: RunRow,
@@ -180,7 +182,7 @@ fn outline_of(
     Ok(outline)
 }
 
-/// Returns the newest of the provenance records about the edges in a list.
+/// Returns the newest provenance record about one of the edges in `edges`.
 fn newest_provenance<'r>(
     view: &StoreView<'_>,
     edges: impl Iterator<Item = &'r RelationRef>,
@@ -197,7 +199,7 @@ fn newest_provenance<'r>(
     Ok(newest)
 }
 
-/// Returns links to the run and its parts. `first` contains the stamps of the records to which the answer links.
+/// Returns links to the run and its parts. `first` contains the stamps of the records that are linked.
 fn links(view: &StoreView<'_>, outline: &Outline, first: &[Stamp]) -> Result<Vec<EvidenceLink>> {
     let mut links = vec![EvidenceLink::new("run", &outline.run.run_ref, &outline.run.name)];
     let deployment = |d: &DeploymentExecution| {
@@ -276,7 +278,7 @@ pub(in crate::interpretation) fn snapshot(
     let mut page = record_page::page_of(view, &writers, &stamps, &RecordQuery::default())?;
     let (events, event_notes) = view.records(own, &writers)?;
     let mut notes = [view.notes(), outline.notes, event_notes].concat();
-    // The list of records and the list of events can contain a note on the same record.
+    // The notes of the records and the notes of the events can contain the same note.
     notes.extend(std::mem::take(&mut page.notes));
     notes.dedup();
     Ok(RunSnapshot {

@@ -13,10 +13,11 @@ pub struct TimeRange {
 }
 
 impl TimeRange {
-    /// Parses both ends: RFC 3339 times, times without an offset such as `2026-11-01T08:00:00`, which are in UTC, or
-    /// dates such as `2026-11-01`. A date as the first end means the beginning of the day in UTC. A date as the last
-    /// end means the end of the day. Errors: a text is neither a time nor a date, or the last end is before the first
-    /// end.
+    /// Parses the two ends of a range. An end is an RFC 3339 time, a time without an offset such as
+    /// `2026-11-01T08:00:00`, or a date such as `2026-11-01`. A time without an offset is in UTC. If the
+    /// first end is a date, the range begins at the start of the day in UTC. If the last end is a date, the
+    /// range ends at the end of the day in UTC. Errors: a text is neither a time nor a date, or the last end
+    /// is before the first end.
     pub fn parse(after: Option<&str>, before: Option<&str>) -> Result<TimeRange> {
         let started_after = after.map(|text| bound(text, "T00:00:00Z")).transpose()?;
         let started_before = before.map(|text| bound(text, "T23:59:59.999999Z")).transpose()?;

@@ -1,10 +1,11 @@
-//! The order of the values of parameters.
+//! The order of parameter values.
 
 use crate::contract::{MetricValue, Value};
 use std::cmp::Ordering;
 
-/// Compares two values of a parameter. Numbers come before texts, and texts before other values. Numbers are compared
-/// by value and without rounding, also inside lists and objects: 1 equals 1.0.
+/// Compares two values of a parameter. Numbers come before texts, and texts come before other values. Numbers
+/// are compared by value and without rounding, so 1 equals 1.0. The same rule applies to numbers inside lists
+/// and objects.
 pub(in crate::interpretation) fn compare_values(a: &Value, b: &Value) -> Ordering {
     match (a, b) {
         (Value::Text(a), Value::Text(b)) => a.cmp(b),

@@ -6,9 +6,9 @@ use crate::interpretation::report::model::{Block, Cell, ReportDocument, ReportSe
 use crate::interpretation::report::parts::{completeness, value_text};
 use crate::interpretation::report::policy::ReportPolicy;
 
-/// Builds the report on the results of alert rules. A separate section lists the rules whose metric a run does not
-/// have, or has as NaN. Without such rules, the report does not contain this section. Notes are at the end of the last
-/// section.
+/// Builds a report about the results of alert rules. If a run does not have the metric of a rule, or if the
+/// value of the metric is NaN, a separate section lists the result. Without such results, the report does not
+/// contain this section. Notes are at the end of the last section.
 pub fn alert_report(alerts: &AlertReport, policy: &ReportPolicy) -> ReportDocument {
     let of = |select: fn(&AlertResult) -> bool| -> Vec<&AlertResult> {
         alerts.results.iter().filter(|result| select(result)).collect()
@@ -23,7 +23,7 @@ pub fn alert_report(alerts: &AlertReport, policy: &ReportPolicy) -> ReportDocume
     if !missing.is_empty() {
         sections.push(section("Not Evaluated", &missing, ""));
     }
-    // The section above lists the results without a value.
+    // The section above lists the results without a value, so the notes on these results are not repeated.
     let of_values = alerts.results.iter().filter(|result| result.actual_value.is_some());
     let of_values = of_values.flat_map(|result| &result.completeness_notes);
     let found: Vec<CompletenessNote> = alerts.completeness_notes.iter().chain(of_values).cloned().collect();
@@ -31,7 +31,8 @@ pub fn alert_report(alerts: &AlertReport, policy: &ReportPolicy) -> ReportDocume
         && let Some(notes) = completeness(policy, &found, &alerts.notes)
         && let Some(last) = sections.last_mut()
     {
-        // The report of the Python package contexta 1.0.0 has no section for notes.
+        // The report of the Python package contexta 1.0.0 has no section for notes, so the last section gets
+        // the notes.
         last.blocks.extend(notes.blocks);
     }
     policy.document("Alert Report", sections)

@@ -1,4 +1,4 @@
-//! [`ReportBuilder`]: the builder of reports from answers.
+//! A builder of reports about the results of queries: [`ReportBuilder`].
 
 use crate::interpretation::alert::AlertReport;
 use crate::interpretation::compare::{MultiRunComparison, RunComparison};
@@ -17,7 +17,7 @@ use crate::interpretation::report::snapshot::diagnosed_snapshot_report;
 use crate::interpretation::report::trend::trend_report;
 use crate::interpretation::trend::MetricTrend;
 
-/// A builder of reports from answers. Equal answers give equal reports.
+/// A builder of reports about the results of queries. Equal results give equal reports.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[must_use]
 pub struct ReportBuilder {
@@ -35,7 +35,7 @@ impl ReportBuilder {
         ReportBuilder { policy }
     }
 
-    /// Builds the report on one run: its snapshot and its diagnosis.
+    /// Builds a report about one run. The report contains the snapshot and the diagnosis of the run.
     #[must_use]
     pub fn build_snapshot_report(
         &self,
@@ -45,43 +45,43 @@ impl ReportBuilder {
         diagnosed_snapshot_report(snapshot, diagnosis, &self.policy)
     }
 
-    /// Builds the report on two runs: their comparison and their diagnoses.
+    /// Builds a report about two runs. The report contains the comparison and the diagnoses of the runs.
     #[must_use]
     pub fn build_run_report(&self, comparison: &RunComparison, diagnoses: &Diagnoses) -> ReportDocument {
         diagnosed_comparison_report(comparison, diagnoses, &self.policy)
     }
 
-    /// Builds the report on the runs of a project. `project` is the name or the ref of the project.
+    /// Builds a report about the runs of a project. `project` is the name or the ref of the project.
     #[must_use]
     pub fn build_project_summary_report(&self, project: &str, runs: &RunList) -> ReportDocument {
         project_report(project, runs, &self.policy)
     }
 
-    /// Builds the report on the value of a metric over runs.
+    /// Builds a report about the value of a metric over runs.
     #[must_use]
     pub fn build_trend_report(&self, trend: &MetricTrend) -> ReportDocument {
         trend_report(trend, &self.policy)
     }
 
-    /// Builds the report on the results of alert rules.
+    /// Builds a report about the results of alert rules.
     #[must_use]
     pub fn build_alert_report(&self, alerts: &AlertReport) -> ReportDocument {
         alert_report(alerts, &self.policy)
     }
 
-    /// Builds the report on the comparison of several runs.
+    /// Builds a report about the comparison of several runs.
     #[must_use]
     pub fn build_multi_run_report(&self, comparison: &MultiRunComparison) -> ReportDocument {
         many_runs_report(comparison, &self.policy)
     }
 
-    /// Builds the report on a walk over the lineage graph.
+    /// Builds a report about a walk over the lineage graph.
     #[must_use]
     pub fn build_lineage_report(&self, traversal: &LineageTraversal) -> ReportDocument {
         lineage_report(traversal, &self.policy)
     }
 
-    /// Builds the report on the state of a workspace.
+    /// Builds a report about the state of a workspace.
     #[must_use]
     pub fn build_health_report(&self, state: &WorkspaceState) -> ReportDocument {
         health_report(state, &self.policy)

@@ -59,7 +59,7 @@ fn build(comparison: &RunComparison, diagnoses: Option<&Diagnoses>, policy: &Rep
     policy.document(&format!("Run Comparison Report: {left} vs {right}"), sections)
 }
 
-/// Returns the notes of one run, each with the prefix that the notes of a comparison have: `left:` or `right:`.
+/// Returns the notes of one run. The summary of each note has the prefix `left:` or `right:`.
 fn of_side(side: &str, notes: &[CompletenessNote]) -> Vec<CompletenessNote> {
     let of_side = |note: &CompletenessNote| CompletenessNote {
         summary: format!("{side}:{}", note.summary),

@@ -18,8 +18,9 @@ pub struct ReportDocument {
 
 /// A section of a report.
 ///
-/// The content exists in two forms. The lines are plain text, and have the same form in every version. The blocks
-/// contain all values of the lines, and usually more. A section without blocks is rendered from its lines.
+/// The content of a section exists in two forms. The lines are plain text, and their format is the same in
+/// every version. The blocks contain all values of the lines, and usually further values. A section without
+/// blocks is rendered from its lines.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ReportSection {
     /// The title; may be empty.
@@ -84,7 +85,7 @@ pub struct Table {
     pub rows: Vec<Vec<Cell>>,
     /// The rows that an abridged rendering keeps.
     pub excerpt: Excerpt,
-    /// The number of columns, counted from the last one, that an abridged rendering leaves out.
+    /// The number of columns at the end of a row that an abridged rendering leaves out.
     pub detail_columns: usize,
 }
 
@@ -190,7 +191,7 @@ impl Table {
         self
     }
 
-    /// Sets the number of columns, counted from the last one, that an abridged rendering leaves out.
+    /// Sets the number of columns at the end of a row that an abridged rendering leaves out.
     #[must_use]
     pub fn details(mut self, columns: usize) -> Table {
         self.detail_columns = columns;

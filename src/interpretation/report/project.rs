@@ -9,8 +9,8 @@ use crate::interpretation::report::parts::{
 use crate::interpretation::report::policy::ReportPolicy;
 use crate::store::Severity;
 
-/// Builds the report on the runs of a project. `project` is the name or the ref of the project, as the caller gave
-/// it.
+/// Builds a report about the runs of a project. `project` is the name or the ref of the project, as the
+/// caller gave it.
 pub fn project_report(project: &str, runs: &RunList, policy: &ReportPolicy) -> ReportDocument {
     let mut missing = Vec::new();
     if runs.runs.is_empty() {

@@ -15,8 +15,9 @@ pub struct ArtifactSizeTrend {
     pub artifact_kind: String,
     /// The project of the runs.
     pub project_name: Option<String>,
-    /// The points, one for each artifact of the kind. The points are in the order of the runs in the query. The
-    /// points of one run are ordered by the refs of the artifacts.
+    /// The points. Each artifact of the kind has one point if the size of the artifact is known. The points
+    /// are in the order of the runs in the query. The points of one run are ordered by the refs of the
+    /// artifacts.
     pub points: Vec<ArtifactSizePoint>,
     /// Notes on runs without an artifact of the kind, and on artifacts of unknown size.
     pub completeness_notes: Vec<CompletenessNote>,

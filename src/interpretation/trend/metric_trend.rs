@@ -21,7 +21,7 @@ pub struct MetricTrend {
     pub project_name: Option<String>,
     /// A point for each run that has the metric, in the order of the query.
     pub points: Vec<TrendPoint>,
-    /// The baseline run of the query.
+    /// The baseline run of the query; `None` without a baseline.
     pub baseline: Option<RunRef>,
     /// Notes on runs without the metric.
     pub completeness_notes: Vec<CompletenessNote>,
@@ -41,13 +41,14 @@ pub struct TrendPoint {
     pub measured: Measurement,
     /// The stage, as the caller named it.
     pub stage_name: Option<String>,
-    /// The difference from the value of the baseline run; `None` without a baseline, and if the baseline run does not
-    /// have the metric.
+    /// The difference between this value and the value of the baseline run. `None` without a baseline, and if
+    /// the baseline run does not have the metric.
     pub difference: Option<BaselineDifference>,
 }
 
-/// Returns the value of a metric in each run of a population. With a stage, only the points of the stage are used.
-/// Without a stage, the points of all stages and the points outside any stage are used.
+/// Returns the value of a metric in each run that `query` and `policy` select. With a stage, only the points
+/// of the stage are used. Without a stage, the points of all stages and the points outside any stage are
+/// used.
 pub fn metric_trend(
     store: &Store,
     metric_key: &str,
@@ -100,7 +101,8 @@ fn trend_in(
     Ok(trend)
 }
 
-/// Sets the differences of the points from the value of the baseline run.
+/// Sets the difference between each point of a trend and the value of the baseline run. Adds notes on values
+/// that cannot be compared directly.
 fn subtract(
     view: &StoreView<'_>,
     asked: &AskedMetric<'_>,
@@ -127,7 +129,7 @@ fn subtract(
             notes.push(note.with("metric", metric).with("baseline", own));
         }
     }
-    // The baseline run may also be a run of the trend. Its notes are then already in the answer.
+    // If the baseline run is also a run of the trend, the trend already contains the notes on this run.
     notes.retain(|note| !trend.notes.contains(note));
     trend.notes.extend(notes);
     trend.baseline = Some(baseline.run_ref);

@@ -11,10 +11,10 @@ use std::collections::BTreeSet;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TrendPolicy {
-    /// The greatest number of runs in a trend. If the query selects more runs, the most recently started ones are
+    /// The greatest number of runs in a trend. If the query selects more runs, the runs that started last are
     /// used.
     pub window_runs: usize,
-    /// The rule that selects one value of a metric for a run, such as the latest value.
+    /// The choice of one value from the points of a metric in a run. The default is the latest value.
     pub metric_aggregation: Selection,
 }
 
@@ -24,8 +24,9 @@ impl Default for TrendPolicy {
     }
 }
 
-/// Returns the runs of a trend and the project of the answer. The runs are the most recently started ones that the
-/// query selects, in the order of the query. Adds a note if the query selects more runs.
+/// Returns the runs of a trend and the name of their project. The runs are in the order of the query. If the
+/// query selects more runs than the policy permits, returns the runs that started last, and adds a note to
+/// `notes`.
 pub(super) fn window(
     view: &StoreView<'_>,
     query: &RunListQuery,

@@ -86,9 +86,10 @@ enum PointV2 {
     Big(Option<i64>, String),
 }
 
-/// Returns the value of the ref `inner`, shortened relative to the ref `base`. If `inner` is under `base`, the result
-/// is the part of its value after the value of `base`, including the dot. Otherwise the result is the whole value.
-/// The value of a ref never begins with a dot, so the two cases can be distinguished.
+/// Returns the value of the ref `inner`, shortened relative to the ref `base`. If the value of `inner` begins
+/// with the value of `base` and a dot, returns the rest of the value, beginning with this dot. Otherwise
+/// returns the complete value. The value of a ref never begins with a dot, so the two cases can be
+/// distinguished.
 fn below(base: &StableRef, inner: &StableRef) -> String {
     let value = inner.value();
     value.strip_prefix(base.value()).filter(|rest| rest.starts_with('.')).unwrap_or(value).to_owned()

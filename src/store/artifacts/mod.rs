@@ -1,4 +1,4 @@
-//! The artifact plane, and the artifacts of a view.
+//! [`ArtifactStore`] and its types, and the artifacts that a `StoreView` reads.
 
 mod row;
 

@@ -73,8 +73,9 @@ impl ArtifactRow {
 }
 
 impl StoreView<'_> {
-    /// Returns the artifacts of a run, or of all runs. The artifacts are sorted by the text of their ref and a
-    /// following dot, as in the Python package contexta 1.0.0, so `model-b` comes before `model`.
+    /// Returns the artifacts of a run, or of all runs. The artifacts are sorted by the text of their ref with
+    /// a dot at the end, as in the Python package contexta 1.0.0. For example, `model-b` comes before
+    /// `model`.
     pub fn artifacts(&self, run: Option<&RunRef>) -> Result<Vec<ArtifactRow>> {
         let prefix = run.map_or_else(|| b"artifact:".to_vec(), |r| keys::under("artifact", r));
         let mut rows = self.artifacts_with_prefix(&prefix)?.collect::<Result<Vec<ArtifactRow>>>()?;
@@ -133,8 +134,8 @@ impl StoreView<'_> {
         }))
     }
 
-    /// Computes the SHA-256 digest of the body of an artifact, unless the manifest contains this digest. Reads the
-    /// whole body. The digest of a body of more than 64 MiB is not computed.
+    /// Computes the SHA-256 digest of an artifact's body, unless the manifest contains this digest. Reads the
+    /// complete body. A body of more than 64 MiB is not read, and its digest is not computed.
     pub fn with_sha256(&self, artifact: ArtifactRow) -> ArtifactRow {
         let is_wanted = artifact.manifest.sha256().is_none() && artifact.body_present;
         let is_small = artifact.stored_bytes.is_some_and(|bytes| bytes <= SHA256_BYTES_MAX);
@@ -179,8 +180,9 @@ impl StoreView<'_> {
         }
     }
 
-    /// Returns the content of the body of an artifact. Returns `None` if the body is not in this workspace, or if it is
-    /// longer than `bytes_max`. Errors: the content does not match the digest, or cannot be read.
+    /// Returns the bytes of an artifact's body. Returns `None` if the body is not in this workspace, or if
+    /// the body is longer than `bytes_max`. Errors: the bytes do not match the digest, or the file cannot be
+    /// read.
     pub fn body_bytes(&self, artifact: &ArtifactRow, bytes_max: u64) -> Result<Option<Vec<u8>>> {
         let is_wanted = artifact.stored_bytes.is_some_and(|bytes| bytes <= bytes_max);
         let Some(digest) = artifact.body.as_ref().filter(|_| is_wanted) else { return Ok(None) };

@@ -1,17 +1,17 @@
-//! The errors of the planes of a workspace.
+//! Errors of operations on the metadata, the records and the artifacts of a workspace.
 
 use crate::contract::{ArtifactRef, StableRef};
 use crate::engine::entry::{Seq, StreamId};
 use std::path::PathBuf;
 
-/// An error of a plane of a workspace: of its metadata, records or artifacts.
+/// An error of an operation on the metadata, the records or the artifacts of a workspace.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PlaneError {
-    /// The settings or options forbid writes to the plane.
+    /// The settings or options forbid the write.
     #[error("{what} cannot be modified, because the settings or options forbid it")]
     ReadOnly {
-        /// The plane.
+        /// The data that cannot be modified, such as `the records`.
         what: &'static str,
         /// The code of the error.
         code: &'static str,
@@ -40,12 +40,12 @@ pub enum PlaneError {
         /// The members that differ.
         members: Vec<String>,
     },
-    /// A member of a filter for records cannot be used.
+    /// A field of a filter for records has an invalid value, or the mode of a replay is invalid.
     #[error("the filter for records has an invalid {field}: {reason}")]
     ScanFilterInvalid {
         /// The code of the error.
         code: &'static str,
-        /// The name of the member.
+        /// The name of the field.
         field: String,
         /// The reason.
         reason: String,
@@ -61,13 +61,13 @@ pub enum PlaneError {
     ReplayUnhealthy {
         /// The stream of the first damage; `None` if the damage belongs to no stream.
         stream: Option<StreamId>,
-        /// The segment of the first damage, by its first sequence number.
+        /// The first sequence number of the segment with the first damage.
         segment: Option<Seq>,
-        /// The offset of the first damage in the file of the segment.
+        /// The offset of the first damage in the segment file.
         offset: Option<u64>,
         /// The description of the first damage.
         message: String,
-        /// The number of further damaged places.
+        /// The number of other damaged parts.
         more: u64,
     },
     /// There is no artifact with this ref.
@@ -84,7 +84,7 @@ pub enum PlaneError {
         /// The reason.
         reason: String,
     },
-    /// The artifact is a directory, which has no content of its own.
+    /// The artifact is a directory and cannot be read as one file.
     #[error("{artifact} is a directory")]
     ArtifactIsTree {
         /// The artifact.
@@ -103,9 +103,9 @@ pub enum PlaneError {
         code: &'static str,
         /// The artifact.
         artifact: ArtifactRef,
-        /// The size or digest in the manifest.
+        /// The size, the digest or the ref in the manifest.
         stated: String,
-        /// The size or digest of the content.
+        /// The size, the digest or the ref of the content.
         found: String,
     },
     /// There is no package at the path.
@@ -180,7 +180,7 @@ impl PlaneError {
             PlaneError::ScanFilterInvalid { .. } => "correct or leave out this member of the filter",
             PlaneError::ReplayModeUnknown { .. } => "use the mode `strict`, `tolerant` or `lenient`",
             PlaneError::ReplayUnhealthy { .. } => {
-                "replay with the mode `tolerant` or `lenient`; `contexta verify` lists all damage"
+                "replay with the mode `tolerant` or `lenient`, or list all damage with `contexta verify`"
             }
             PlaneError::ArtifactMissing { .. } => "list the artifacts, or check the ref",
             PlaneError::BodyMissing { .. } => {

@@ -1,9 +1,11 @@
-//! The three planes of a workspace: typed reads and writes of metadata, records and artifacts.
+//! Typed reads and writes of the metadata, the records and the artifacts of a workspace.
 //!
-//! Every plane is a cheap value that shares the log, the tables and the bodies of one workspace. A write appends the
-//! facts that capture appends for the same object; a read reads the tables, or the log for records. A write that depends
-//! on the content of the workspace holds the lock of the planes, so that two processes on one machine do not decide at
-//! the same time. Captures do not take this lock. A write redacts nothing and calls no sink.
+//! These three kinds of data are called planes. The store of a plane is cheap to create and to clone. All
+//! stores share the log, the tables and the bodies of one workspace. A write appends the same facts as a
+//! capture of the same object. A read of records reads the log, and any other read reads the tables. A write
+//! that depends on the content of the workspace holds the lock `planes.lock`, so that two processes on one
+//! machine do not decide at the same time. Captures do not take this lock. A write redacts nothing and calls
+//! no sink.
 //!
 //! [`store::metadata`](crate::store::metadata), [`store::records`](crate::store::records) and
 //! [`store::artifacts`](crate::store::artifacts) name the public types.

@@ -1,4 +1,4 @@
-//! The parts of a workspace that its planes share.
+//! The parts of a workspace that the metadata store, the record store and the artifact store share.
 
 use crate::contract::{Fact, Timestamp};
 use crate::engine::entry::Stamp;
@@ -18,17 +18,18 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The time that a write waits for the lock of the planes.
+/// The time for which a write waits for the lock file `planes.lock`.
 const LOCK_WAIT: Duration = Duration::from_secs(10);
 
-/// The parts of a workspace that its planes share. Clones share these parts.
+/// The parts of a workspace that the metadata store, the record store and the artifact store share. Clones
+/// share these parts.
 #[derive(Debug, Clone)]
 pub(crate) struct Planes(Arc<Parts>);
 
-/// The directories of a workspace that the planes use besides those of the log and of the bodies.
+/// The directories that the stores use, without the directories of the log and of the bodies.
 #[derive(Debug, Clone)]
 pub(crate) struct PlaneDirs {
-    /// The directory of the generations, the files of the tables.
+    /// The directory of the generations. The generations are the files of the tables.
     pub(crate) generations: PathBuf,
     /// The directory of the lock file.
     pub(crate) recovery: PathBuf,
@@ -36,7 +37,7 @@ pub(crate) struct PlaneDirs {
     pub(crate) quarantine: PathBuf,
 }
 
-/// The planes that may be written.
+/// The kinds of data that may be written.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct PlaneWrites {
     /// `true` if objects may be written.
@@ -58,8 +59,9 @@ struct Parts {
 }
 
 impl Planes {
-    /// Creates the shared parts. `durability` is the durability of appended records, at least
-    /// [`Durability::Flush`]: a buffered record would not be visible to the next process that decides.
+    /// Creates the shared parts. Appended records have the durability `durability`, but at least
+    /// [`Durability::Flush`]. Otherwise, the next process that decides about a write would not see the
+    /// records.
     pub(crate) fn new(
         store: Store,
         journal: Arc<Journal>,
@@ -101,8 +103,8 @@ impl Planes {
         self.0.store.with_captures(&self.0.journal, |store| store.read(question))
     }
 
-    /// Calls `question` as [`Planes::read`] does, for a decision about a write. Error: a stream cannot be read, so that the
-    /// decision could be wrong.
+    /// Calls `question` with a view for a decision about a write. See [`Planes::read`]. Error: a stream
+    /// cannot be read, and the decision could therefore be wrong.
     pub(super) fn judge<T>(&self, question: impl Fn(&StoreView<'_>) -> Result<T>) -> Result<T> {
         self.read(|view| {
             let is_unreadable = |note: &&EngineNote| {
@@ -115,7 +117,8 @@ impl Planes {
         })
     }
 
-    /// Calls `write` while no other plane on this machine decides about a write. Errors: the lock cannot be acquired.
+    /// Calls `write` while no other process or thread on this machine decides about a write. Error: the lock
+    /// cannot be acquired.
     pub(super) fn decide<T>(&self, write: impl FnOnce() -> Result<T>) -> Result<T> {
         let path = self.0.dirs.recovery.join("planes.lock");
         let storage = Arc::clone(self.storage());
@@ -138,7 +141,7 @@ impl Planes {
         Ok(plan_repair(self.storage(), &site)?)
     }
 
-    /// Returns an error if `is_allowed` is false. `what` names the plane, and `code` is the code of the error.
+    /// Returns an error if `is_allowed` is false. `what` names the data, and `code` is the code of the error.
     pub(super) fn check_writable(is_allowed: bool, what: &'static str, code: &'static str) -> Result<()> {
         if is_allowed { Ok(()) } else { Err(PlaneError::ReadOnly { what, code }.into()) }
     }

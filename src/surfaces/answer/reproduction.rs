@@ -1,4 +1,4 @@
-//! The JSON form of the difference of the code of two runs, and of the commands that reproduce a run.
+//! The JSON forms of comparisons of code, and of the commands that reproduce a run.
 
 use crate::contract::Value;
 use crate::interpretation::{CodeDiff, MissingPart, Reproduction, ReproductionStep};

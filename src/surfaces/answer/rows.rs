@@ -11,7 +11,7 @@ use crate::interpretation::{
 use crate::surfaces::answer::parts::{list, text, with};
 use crate::surfaces::answer::to_json::{ToJson, object};
 
-/// The optional members of the payloads of each family. A missing optional member is written as null.
+/// The optional members of payloads, for each type of record. A missing optional member is written as null.
 const OPTIONAL_MEMBERS: &[(&str, &[&str])] = &[
     ("metric", &["unit", "subject_ref", "slice_ref", "summary_basis", "step"]),
     ("event", &["subject_ref", "origin_marker"]),
@@ -120,7 +120,7 @@ impl ToJson for ArtifactRow {
             size_bytes: self.size_bytes(), attributes: m.attributes, content_type: None::<String>,
             body: text(&self.body), body_present, conflict
         );
-        // The members of the manifest come first. The members of `own` are added to them.
+        // The members of the manifest come first. The members of `own` follow.
         match (m.to_value(), own) {
             (Value::Map(mut members), Value::Map(own)) => {
                 members.extend(own);

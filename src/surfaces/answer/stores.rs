@@ -1,4 +1,4 @@
-//! The JSON form of answers of the planes of a workspace.
+//! The JSON forms of the results of the metadata, record and artifact stores.
 
 use crate::client::{
     ArtifactCopy, ArtifactExport, ArtifactHandle, ArtifactImport, ArtifactPut, KnownGap, MalformedRecord,

@@ -43,9 +43,9 @@ pub(super) struct Cli {
     /// Format of results and errors [default: text]
     #[arg(long, global = true, help_heading = GLOBAL, value_enum)]
     pub(super) format: Option<Format>,
-    /// Answer without the entries that were appended after this moment: a time such as 2026-11-01T08:00:00Z
-    /// (the end of the second), a date (the end of the day in UTC) or a stamp. Applies only to commands that
-    /// answer questions about captured data
+    /// Ignore the entries that were appended after this moment. The moment is a time such as
+    /// 2026-11-01T08:00:00Z (the end of the second), a date (the end of the day in UTC) or a stamp. The
+    /// option applies only to commands that answer questions about captured data
     #[arg(long, global = true, help_heading = GLOBAL, value_name = "TIME")]
     pub(super) as_of: Option<Moment>,
     /// Write no notes, warnings, messages or progress to standard error; errors are still written
@@ -90,7 +90,7 @@ pub(super) enum Command {
     Trend(TrendArgs),
     /// Show statistics of a metric over runs
     Aggregate(MetricArgs),
-    /// Show statistics of a metric over groups of runs, such as the seeds of one configuration
+    /// Show statistics of a metric for groups of runs with equal parameters, tags or other values
     Group(GroupArgs),
     /// Show the points of a metric of a run
     Series(SeriesArgs),
@@ -103,8 +103,8 @@ pub(super) enum Command {
     Provenance(ProvenanceCommand),
     /// Show what an object was made from, and what was made from it
     Lineage(LineageArgs),
-    /// Show every entry of the log about an object, except records: the values that it set, and whether they are
-    /// effective, superseded or in conflict
+    /// Show the entries of the log about an object, except records. Each value of an entry is effective,
+    /// superseded or conflicting
     History(HistoryArgs),
     /// Write a report as Markdown
     #[command(subcommand)]
@@ -167,21 +167,22 @@ pub(super) enum RunCommand {
     Note(RunNoteArgs),
     /// Change the name of a run
     Rename(RunRenameArgs),
-    /// Archive a run: lists leave it out by default. `run unarchive` reverses the change
+    /// Archive a run. By default, lists exclude archived runs. `run unarchive` reverses the change
     Archive(RunArgs),
     /// Show an archived run in lists again
     Unarchive(RunArgs),
-    /// Star a run; `runs --starred` lists the starred runs
+    /// Star a run. `runs --starred` lists the starred runs
     Star(RunArgs),
     /// Remove the star of a run
     Unstar(RunArgs),
     /// End a run whose process has died
     End(RunEndArgs),
-    /// Show the difference of the code of two runs, as unified text: the revision, and the uncommitted change
+    /// Show the differences between the revisions and the uncommitted changes of the code of two runs
     Diff(RunDiffArgs),
-    /// Print a shell script that reproduces a run in a clone of its repository: code with the uncommitted change,
-    /// packages, used artifacts, command line. The script names the missing parts. Exit code 0: the script reproduces
-    /// every part of the run, 1: a part is missing
+    /// Print a shell script that reproduces a run in a clone of its repository. The script restores the code
+    /// with the uncommitted change, the packages and the used artifacts, and executes the command line. The
+    /// script names the missing parts. Exit code 0: the script reproduces every part of the run, 1: a part is
+    /// missing
     Reproduce(RunReproduceArgs),
 }
 
@@ -195,9 +196,10 @@ pub(super) enum ReportCommand {
     Many(ReportArgs<CompareManyArgs>),
     /// Write a report on the runs of a project
     Project(ReportArgs<ProjectArgs>),
-    /// Write a report on the values of a metric over runs
+    /// Write a report on the values of a metric in several runs
     Trend(Box<ReportArgs<MetricArgs>>),
-    /// Write a report on the alerts of a run, by the rules of the setting interpretation.alert.rules
+    /// Evaluate the alert rules of the setting interpretation.alert.rules for a run, and write a report on
+    /// the alerts
     Alerts(ReportArgs<RunArgs>),
     /// Write a report on the lineage of an object
     Lineage(ReportArgs<LineageArgs>),
@@ -408,7 +410,7 @@ pub(super) struct RunDiffArgs {
 pub(super) struct RunReproduceArgs {
     #[command(flatten)]
     pub(super) run: RunArgs,
-    /// Directory for the code, which the script creates [default: reproduce-ID]
+    /// Directory that the script creates for the code [default: reproduce-ID]
     #[arg(long, value_name = "DIR")]
     pub(super) directory: Option<String>,
 }

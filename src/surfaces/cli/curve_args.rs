@@ -13,14 +13,14 @@ pub(super) struct SeriesArgs {
     pub(super) metric_key: String,
     #[command(flatten)]
     pub(super) stage: StageArgs,
-    /// At most this many points. If there are more, the ends and the extremes of ranges of steps are shown
-    /// [default: all points]
+    /// At most this many points. If there are more points, the first, last, smallest and greatest points of
+    /// each range of steps are shown [default: all points]
     #[arg(long, value_name = "N")]
     pub(super) points: Option<usize>,
     /// Weight of the exponential moving average, from 0 to less than 1 [default: no smoothing]
     #[arg(long, value_name = "WEIGHT")]
     pub(super) smoothing: Option<Smoothing>,
-    /// Show the points of all attempts, also those that a later attempt replaced
+    /// Show the points of all attempts, including points that a later attempt replaced
     #[arg(long)]
     pub(super) all_attempts: bool,
 }
@@ -29,13 +29,13 @@ pub(super) struct SeriesArgs {
 pub(super) struct GroupArgs {
     #[command(flatten)]
     pub(super) metric: MetricArgs,
-    /// Column whose equal values form a group: params.NAME, tags.NAME, name, status, project. May be repeated
+    /// Column by which the runs are grouped: params.NAME, tags.NAME, name, status, project. May be repeated
     #[arg(long, value_name = "COLUMN", required = true)]
     pub(super) by: Vec<GroupColumn>,
     /// Also show the statistics of each group at each step
     #[arg(long)]
     pub(super) curve: bool,
-    /// At most this many points of each curve. Neighbouring steps are joined if there are more
+    /// At most this many points of each curve. If there are more steps, neighbouring steps are joined
     #[arg(long, value_name = "N", default_value_t = 1000, requires = "curve")]
     pub(super) points: usize,
 }

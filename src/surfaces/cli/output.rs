@@ -26,7 +26,8 @@ const NO_EFFECT_MAX: usize = 5;
 pub(super) enum Streams {
     /// Standard output and standard error of this process.
     Standard,
-    /// Two buffers in the memory of the caller. The first one receives the results, and the second one the messages.
+    /// Two buffers in the memory of the caller. The first buffer receives the results, and the second buffer
+    /// receives the messages.
     Captured(Rc<RefCell<Vec<u8>>>, Rc<RefCell<Vec<u8>>>),
 }
 

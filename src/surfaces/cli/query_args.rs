@@ -50,7 +50,7 @@ pub(super) struct RunsArgs {
     pub(super) list: RunListArgs,
     #[command(flatten)]
     pub(super) baseline: BaselineArgs,
-    /// Token of the page to list, from the answer of the same command for the previous page
+    /// Token of the page to list. The token is in the answer of the same command for the previous page
     #[arg(long, value_name = "TOKEN")]
     pub(super) page: Option<PageToken>,
 }
@@ -58,7 +58,7 @@ pub(super) struct RunsArgs {
 /// The run with which values are compared.
 #[derive(Debug, Args)]
 pub(super) struct BaselineArgs {
-    /// Show the differences of metrics from those of this run
+    /// Show the difference between each metric and the metric of this run
     #[arg(long = "baseline", value_name = "RUN")]
     pub(super) run: Option<String>,
 }
@@ -81,7 +81,7 @@ pub(super) struct SelectionArgs {
     /// Only runs that fulfil this condition, such as 'metrics.loss < 0.3 and not status = failed' (docs/QUERY.md)
     #[arg(long, value_name = "EXPR")]
     filter: Option<String>,
-    /// Archived runs: leave them out, include them, or list only them
+    /// Treatment of archived runs: exclude them, include them, or list only archived runs
     #[arg(long, value_name = "WHICH", value_enum, default_value_t = ArchivedArg::Exclude)]
     archived: ArchivedArg,
     /// Only starred runs
@@ -94,7 +94,7 @@ pub(super) struct SelectionArgs {
     /// Greatest value first [default: greatest value last, so that the newest run is next to the prompt]
     #[arg(long)]
     desc: bool,
-    /// At most this many runs. The command `runs` lists the newest runs if they are sorted by start
+    /// At most this many runs. If the runs are sorted by start, the command `runs` lists the newest runs
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     limit: Option<i64>,
     /// Number of runs to skip
@@ -154,7 +154,7 @@ impl SelectionArgs {
     }
 }
 
-/// Returns a number of results. Error: a negative number.
+/// Converts the value of an option to a number of results. Error: the value is negative.
 fn count(name: &str, number: i64) -> Result<usize, Failure> {
     usize::try_from(number).map_err(|_| {
         let reason = format!("the {name} is {number}; it must not be negative");
@@ -164,8 +164,8 @@ fn count(name: &str, number: i64) -> Result<usize, Failure> {
 
 #[derive(Debug, Args)]
 pub(super) struct HistoryArgs {
-    /// Ref of an object, such as stage:project.run.train; or the id, the name, or the beginning of the id or
-    /// name of a run
+    /// Ref of an object, such as stage:project.run.train. A run can also be given by its id, its name, or the
+    /// beginning of its id or name
     #[arg(value_name = "REF")]
     pub(super) subject: String,
     /// At most this many entries
@@ -196,7 +196,7 @@ pub(super) struct DiagnosticsArgs {
 /// The severity at which a command fails.
 #[derive(Debug, Args)]
 pub(super) struct FailOnArgs {
-    /// Exit with code 1 if a result has this severity or a higher one
+    /// Exit with code 1 if a result has this severity or a higher severity
     #[arg(long = "fail-on", value_enum, value_name = "SEVERITY")]
     level: Option<Level>,
 }
@@ -268,7 +268,7 @@ pub(super) struct SearchArtifactsArgs {
 }
 
 impl SearchRunsArgs {
-    /// Returns the search. Error: a negative limit.
+    /// Returns the search. Error: the limit is negative.
     pub(super) fn search(&self) -> Result<RunSearch, Failure> {
         Ok(RunSearch {
             text: self.text.clone(),
@@ -280,7 +280,7 @@ impl SearchRunsArgs {
 }
 
 impl SearchArtifactsArgs {
-    /// Returns the search. Error: a negative limit.
+    /// Returns the search. Error: the limit is negative.
     pub(super) fn search(&self) -> Result<ArtifactSearch, Failure> {
         let limit = self.limit.map(|limit| count("limit", limit)).transpose()?;
         Ok(ArtifactSearch { text: self.text.clone(), kind: self.kind.clone(), limit })
@@ -401,7 +401,7 @@ pub(super) struct RenderArgs {
     /// Save the report in the directory of reports (setting workspace.reports_path) and print its path
     #[arg(long, conflicts_with = "path")]
     pub(super) save: bool,
-    /// Save the report, and store the file as an artifact `report_bundle` of this run
+    /// Save the report, and store the file as an artifact of this run with the kind `report_bundle`
     #[arg(long, value_name = "RUN", conflicts_with = "path")]
     pub(super) register: Option<String>,
 }

@@ -1,4 +1,4 @@
-//! The arguments of the commands that read and write the planes of a workspace.
+//! The arguments of the commands `contexta artifact` and `contexta recover`.
 
 use clap::{Args, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -7,12 +7,12 @@ use std::path::PathBuf;
 pub(super) enum ArtifactCommand {
     /// List artifacts
     Ls(ArtifactLsArgs),
-    /// Show the manifest of an artifact and the place of its body
+    /// Show the manifest of an artifact and the location of its body
     Show(ArtifactArgs),
     /// Copy the content of an artifact to a file or, if the artifact is a directory, to a new directory
     Get(ArtifactGetArgs),
-    /// Read the content of artifacts and compare size and digests with the manifests. Exit code 0: all are verified,
-    /// 1: content is missing, changed or unreadable
+    /// Read the content of artifacts and compare size and digests with the manifests. Exit code 0: no problem
+    /// was found, 1: content is missing, changed or unreadable
     Verify(ArtifactVerifyArgs),
     /// Store a file as an artifact of a run
     #[command(visible_alias = "put")]
@@ -50,7 +50,8 @@ pub(super) struct ArtifactArgs {
 pub(super) struct ArtifactGetArgs {
     #[command(flatten)]
     pub(super) artifact: ArtifactArgs,
-    /// Output file, written completely or not at all; for a directory, the new directory
+    /// Output file, or new directory if the artifact is a directory. A file is written completely or not at
+    /// all
     #[arg(long, short, value_name = "PATH")]
     pub(super) output: PathBuf,
 }
@@ -109,12 +110,12 @@ pub(super) struct ArtifactImportArgs {
     /// Directory of the package
     #[arg(value_name = "DIR")]
     pub(super) package: PathBuf,
-    /// Reaction to another artifact with the same ref
+    /// Action if the workspace contains another artifact with the same ref
     #[arg(long, value_enum, default_value_t = OnConflict::Error)]
     pub(super) on_conflict: OnConflict,
 }
 
-/// The reaction to another artifact with the same ref.
+/// The action if the workspace contains another artifact with the same ref.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum OnConflict {
     /// Fail
@@ -127,7 +128,8 @@ pub(super) enum OnConflict {
 
 #[derive(Debug, Args)]
 pub(super) struct ReplayArgs {
-    /// Reaction to damage: strict fails, tolerant reports, lenient also returns malformed and salvaged entries
+    /// Treatment of damage: strict fails, tolerant reports damage, and lenient also returns malformed and
+    /// salvaged entries
     #[arg(long, value_name = "MODE", default_value = "tolerant", value_parser = ["strict", "tolerant", "lenient"])]
     pub(super) mode: String,
     /// Only the records of this run: its ref, its id, its name, or the beginning of its id or name

@@ -4,8 +4,8 @@ use crate::client::{Contexta, Options, Result};
 use crate::surfaces::cli::args::Cli;
 use crate::surfaces::cli::output::Output;
 
-/// Opens the workspace for a command that reads. The workspace must exist, and only its projections may change. With
-/// the option `--as-of`, the workspace answers as of this moment.
+/// Opens the workspace for a command that reads. The workspace must exist, and only its projections may
+/// change. If the option `--as-of` is given, returns the workspace as of this moment.
 pub(super) fn existing(cli: &Cli) -> Result<Contexta> {
     let contexta = Options::from_config(&cli.loaded.config)?.must_exist().open()?;
     Ok(match cli.as_of {

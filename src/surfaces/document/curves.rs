@@ -1,4 +1,4 @@
-//! Documents of the points of a metric, and of groups of runs.
+//! Documents that show the points of a metric, or groups of runs.
 
 use crate::interpretation::{
     Block, Cell, GroupPoint, ReportDocument, ReportSection, RunGroup, RunGroups, Statistics, StepPoint,
@@ -37,7 +37,7 @@ pub(crate) fn step_series(answer: &StepSeries) -> ReportDocument {
     ReportDocument { title, sections: sections.into_iter().chain(more).collect() }
 }
 
-/// Returns a document with a row for each group, and a table for the curve of each group.
+/// Returns a document with a table of all groups, and a table for the curve of each group.
 pub(crate) fn groups(answer: &RunGroups) -> ReportDocument {
     let mut columns: Vec<String> = answer.by.iter().map(ToString::to_string).collect();
     columns

@@ -99,8 +99,8 @@ impl<'a> Tree<'a> {
         lines
     }
 
-    /// Returns the refs in `ends` that the walk reached from `at` and that have no position in the tree yet. Marks
-    /// these refs as placed.
+    /// Returns the refs in `ends` that the walk reached from `at`. Refs that already have a position in the
+    /// tree are excluded. Marks the returned refs as placed.
     fn place(&mut self, ends: [&'a StableRef; 2], at: &StableRef) -> Vec<&'a StableRef> {
         let next = self.depths.get(at).map(|depth| depth + 1);
         let is_next = |end: &&StableRef| next.is_some() && self.depths.get(*end).copied() == next;

@@ -10,8 +10,8 @@ use crate::surfaces::terminal::short;
 /// The greatest number of parameters, and of metrics, that are shown for each run.
 const PAIRS_MAX: usize = 6;
 
-/// Returns a document with a table that has one row per run. The names of the runs are shown if at least one of them is
-/// not the id of its run.
+/// Returns a document with a table that has one row per run. The names of the runs are shown if at least one
+/// name differs from the id of its run.
 pub(crate) fn run_list(answer: &RunList) -> ReportDocument {
     let has_names = answer.runs.iter().any(|run| run.run.name != run.run.run_ref.last_component());
     let names: &[&str] = if has_names { &["Name"] } else { &[] };
@@ -48,7 +48,7 @@ fn row(summary: &RunSummary, has_names: bool) -> Vec<Cell> {
     row
 }
 
-/// Returns the status of a run, with its marks.
+/// Returns the status and the marks of a run.
 fn status(run: &RunRow) -> Cell {
     let marks = [(run.is_archived, "archived"), (run.is_starred, "starred")];
     let marks = marks.into_iter().filter(|(is_set, _)| *is_set).map(|(_, mark)| mark);

@@ -1,4 +1,4 @@
-//! The documents of answers of the planes of a workspace.
+//! Documents that show the results of the metadata, record and artifact stores.
 
 use crate::client::{
     ArtifactCopy, ArtifactExport, ArtifactHandle, ArtifactImport, ArtifactPut, PutChange, ReplayResult,

@@ -25,8 +25,8 @@ fn run_snapshot(contexta: &Contexta, args: &Value) -> Result {
     Ok(contexta.metadata_store().build_run_snapshot(&run)?.to_value())
 }
 
-/// Lists the relations that the reference lists, ordered by ref: those that begin or end at a run, a stage, an artifact, or
-/// a deployment of a run.
+/// Lists the relations that begin or end at a run, a stage, an artifact, or a deployment of a run. The
+/// reference lists only these relations. The relations are sorted by ref.
 fn list_relations(contexta: &Contexta, args: &Value) -> Result {
     only(args, &[])?;
     let store = contexta.metadata_store();
@@ -56,8 +56,8 @@ fn list_relations(contexta: &Contexta, args: &Value) -> Result {
     Ok(Value::list(listed.iter().map(Canonical::to_value)))
 }
 
-/// Answers with the summary that the reference has recorded. A sequence number is the position of a record among all
-/// records of the workspace.
+/// Returns a summary of a replay, with the members that the recorded answer of the reference has. A sequence
+/// number is the position of a record among all records of the workspace.
 fn replay(contexta: &Contexta, args: &Value) -> Result {
     let Value::Map(members) = args else { return Err(Failure::Unsupported) };
     let (mut filter, mut mode) = (ScanFilter::default(), ReplayMode::Strict);

@@ -9,8 +9,8 @@ use crate::contract::json::write;
 use crate::contract::model::field::Field;
 use std::cmp::Ordering;
 
-/// The float 2^53. Whole numbers of a smaller magnitude are equal if and only if the floats nearest to them are
-/// equal.
+/// The float 2^53. A whole number of a smaller magnitude is exactly equal to its nearest float. Two such
+/// numbers are therefore equal if and only if their nearest floats are equal.
 const EXACT_BELOW: f64 = 9_007_199_254_740_992.0;
 
 /// A measured number.
@@ -48,7 +48,7 @@ impl MetricValue {
         let (a, b) = (self.as_f64(), other.as_f64());
         match a.partial_cmp(&b) {
             None => a.is_nan().cmp(&b.is_nan()),
-            // From a magnitude of 2^53, different whole numbers can have the same nearest float.
+            // Different whole numbers of a magnitude of 2^53 or more can have the same nearest float.
             Some(Ordering::Equal) if a.is_finite() && a.abs() >= EXACT_BELOW => {
                 let (a, b) = (self.whole_digits(), other.whole_digits());
                 let magnitude = |digits: &str| (digits.trim_start_matches('-').len(), digits.to_owned());
@@ -85,7 +85,7 @@ impl MetricValue {
     }
 }
 
-/// Converts a JSON number; other JSON values are returned unchanged as the error.
+/// Converts a JSON number. Any other JSON value is returned unchanged as the error.
 impl TryFrom<Value> for MetricValue {
     type Error = Value;
 

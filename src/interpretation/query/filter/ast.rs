@@ -87,7 +87,7 @@ impl Field {
     }
 }
 
-/// The value of a metric that a filter compares.
+/// The choice of the value of a metric that a filter compares.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum MetricAggregate {
@@ -142,8 +142,8 @@ pub enum Operator {
 }
 
 impl Operator {
-    /// All operators with their texts. An operator comes before the operators that are a prefix of its text, such as
-    /// `<=` before `<`.
+    /// All operators with their texts. If the text of an operator is a prefix of another text, the longer
+    /// text comes first, such as `<=` before `<`.
     pub const ALL: [(&'static str, Operator); 8] = [
         ("!=", Operator::NotEqual),
         ("!~", Operator::MatchesNot),
@@ -161,8 +161,7 @@ impl Operator {
         Operator::ALL.iter().find(|(_, operator)| *operator == self).map_or("", |(text, _)| text)
     }
 
-    /// Returns the comparison of two values that the operator stands for; `None` for `~` and `!~`, which match a
-    /// pattern.
+    /// Returns the comparison that the operator denotes; `None` for the pattern operators `~` and `!~`.
     pub(super) fn comparison(self) -> Option<Comparison> {
         Some(match self {
             Operator::Equal => Comparison::Equal,
@@ -186,11 +185,13 @@ pub enum Literal {
     Text(String),
     /// `true` or `false`.
     Bool(bool),
-    /// A range of times, from the first to the last. A time has equal ends, and a date is the range of the whole day.
+    /// A range from the first to the last time. For a time in a filter, both ends are equal. For a date, the
+    /// range is the whole day.
     Time(Timestamp, Timestamp),
 }
 
 /// The reserved words of the filter language. A text value that equals a reserved word must be quoted.
+/// Exception: a field whose values are texts also accepts the words in [`VALUE_WORDS`] without quotes.
 pub(super) const WORDS: [&str; 11] =
     ["and", "or", "not", "in", "is", "null", "has", "true", "false", "inf", "nan"];
 

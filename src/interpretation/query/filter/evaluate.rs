@@ -1,8 +1,10 @@
 //! The evaluation of a filter.
 //!
-//! - A comparison of a field without a value is false. This also applies to `!=` and `!~`.
+//! - A comparison of a field without a value is false. The comparisons `!=` and `!~` of such a field are also
+//!   false.
 //! - Values of different types are unequal: `!=` is true, every other comparison is false.
-//! - Texts are compared in the composed form (NFC), so texts that look the same are equal.
+//! - Texts are compared in the composed form (NFC), so the composed and the decomposed form of a text are
+//!   equal.
 //! - Numbers are compared without rounding. NaN is unequal to every number.
 //! - A date stands for a whole day: `=` is true for times during the day, `<` for earlier times, and `>` for later
 //!   times.

@@ -43,8 +43,8 @@ impl From<Expr> for Filter {
 impl FromStr for Filter {
     type Err = Error;
 
-    /// Parses a filter. The error contains the column of the invalid text, in characters. The first character has
-    /// column 1.
+    /// Parses a filter. The error contains the column at which the invalid text begins. Columns are counted
+    /// in characters. The first character has column 1.
     fn from_str(text: &str) -> Result<Filter> {
         let parsed = parse::parse(text);
         parsed.map(Filter::from).map_err(|fault| Error::InvalidFilter {

@@ -8,8 +8,8 @@ use winnow::Parser;
 use winnow::combinator::{alt, delimited, preceded, repeat};
 use winnow::token::{any, none_of, take_while};
 
-/// The greatest nesting depth of conditions. The outermost condition has depth 1. Parentheses and `not` increase the
-/// depth by 1.
+/// The greatest nesting depth of conditions. The outermost condition has depth 1. Each pair of parentheses
+/// and each `not` increases the depth by 1.
 const NESTING_MAX: usize = 64;
 
 /// The fields that are written as one word, in contrast to `metrics.KEY`, `params.NAME` and `tags.NAME`.
@@ -29,7 +29,8 @@ const FIELDS: [(&str, Field); 10] = [
 /// A syntax error in a filter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Fault {
-    /// The column of the invalid text, in characters. The first character has column 1.
+    /// The column at which the invalid text begins. Columns are counted in characters. The first character
+    /// has column 1.
     pub(super) column: usize,
     pub(super) reason: String,
 }
@@ -306,7 +307,8 @@ impl Parse {
         }
     }
 
-    /// Consumes the value with which `field` is compared. Error: the value does not have the type of the field.
+    /// Consumes the value that `field` is compared with. Error: the value does not have the type of the
+    /// field.
     fn literal(&mut self, field: &Field) -> Result<Literal> {
         let value_type = field.value_type();
         match literal(value_type, self.token()) {
@@ -325,7 +327,8 @@ impl Parse {
     }
 }
 
-/// Returns the value of a token for a field of this type; `None` if the token is not such a value.
+/// Returns the value of a token for a field of the type `value_type`; `None` if the token is not a value of
+/// this type.
 fn literal(value_type: ValueType, token: &Token) -> Option<Literal> {
     let as_number = || match token {
         Token::Digits(digits) => number(digits).map(Literal::Number),
@@ -349,7 +352,7 @@ fn literal(value_type: ValueType, token: &Token) -> Option<Literal> {
             Token::Digits(text) | Token::Text(text) => time(text),
             _ => None,
         },
-        // A text field has no other values, so a number or a value word is a text.
+        // All values of a text field are texts, so a number or a value word is also read as a text.
         ValueType::Text => match token {
             Token::Digits(digits) => Some(Literal::Text(digits.clone())),
             _ => as_text(&|word| WORDS.contains(&word) && !VALUE_WORDS.contains(&word)),

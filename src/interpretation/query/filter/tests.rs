@@ -8,7 +8,8 @@ use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 
-/// A run with a few facts. A metric value is stored as a number of halves, so that the value is exact as a float.
+/// A run with a few facts. The value of a metric is stored as an integer that counts halves, so the value is
+/// exact as a float.
 #[derive(Debug, Clone, Default)]
 struct Run {
     /// The first, smallest, greatest and last value of metrics.
@@ -262,7 +263,7 @@ fn field() -> impl Strategy<Value = Field> {
     ]
 }
 
-/// Returns values of the type of a field.
+/// Returns a strategy for values of the type of a field.
 fn literal(field: &Field) -> BoxedStrategy<Literal> {
     let times = prop_oneof![
         (0..300_000i64).prop_map(|at| Literal::Time(time(at), time(at))),

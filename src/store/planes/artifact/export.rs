@@ -28,14 +28,14 @@ pub struct ArtifactExport {
     pub body_path: PathBuf,
     /// The length of the body in bytes.
     pub size_bytes: u64,
-    /// The number of further files, if the artifact is a directory.
+    /// The number of files of a directory in the package. Files with the same content are counted once.
     pub files: u64,
     /// The time of the export.
     pub exported_at: Timestamp,
 }
 
-/// Exports an artifact to a new directory in `root`. The description of the package is written last, so an interrupted
-/// export leaves no package, or the earlier one.
+/// Exports an artifact to a directory in `root`. The description of the package is written last. An
+/// interrupted export therefore leaves the earlier package, or no package at all.
 pub(super) fn export(planes: &Planes, artifact: &ArtifactRef, root: &Path) -> Result<ArtifactExport> {
     let handle = handle(planes, artifact)?;
     let blobs = planes.journal().blobs();

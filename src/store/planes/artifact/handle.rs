@@ -20,7 +20,7 @@ pub struct ArtifactHandle {
     pub size_bytes: u64,
     /// The file with the body. The file must not be changed.
     pub path: PathBuf,
-    /// `true` if the artifact is a directory. The body is then the list of the files.
+    /// `true` if the artifact is a directory. The body of a directory is the list of its files.
     pub is_tree: bool,
 }
 

@@ -1,5 +1,6 @@
-//! The import of a package. Nothing in a package is trusted: the names of its files follow from digests, links are not
-//! followed, and a body is stored only if its size and both digests are those of the description.
+//! The import of a package. The content of a package is not trusted. The names of its files are derived from
+//! digests, and links are not followed. A body is stored only if its size and both digests match the
+//! description of the package.
 
 use crate::contract::words::word_enum;
 use crate::contract::{ArtifactManifest, ArtifactRef};
@@ -24,17 +25,17 @@ use std::io::{ErrorKind, Read};
 use std::path::Path;
 use std::sync::Arc;
 
-/// The reaction to an artifact with the same ref and other content.
+/// The action of an import if the workspace has an artifact with the same ref and other content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum ConflictPolicy {
     /// The import fails.
     #[default]
     Error,
-    /// The artifact in the workspace stays.
+    /// The import keeps the artifact in the workspace.
     Skip,
-    /// The artifact of the package replaces the artifact in the workspace. The earlier manifest stays in the log, and
-    /// the earlier body in the object store.
+    /// The artifact of the package replaces the artifact in the workspace. The earlier manifest stays in the
+    /// log, and the earlier body stays in the object store.
     Replace,
 }
 
@@ -43,13 +44,13 @@ word_enum! {
     ImportOutcome {
         /// The artifact was recorded.
         Imported = "imported",
-        /// The workspace has the same artifact.
+        /// The workspace already had the same artifact.
         Idempotent = "idempotent",
-        /// The workspace has the same artifact, and its missing or damaged body was stored again.
+        /// The workspace already had the same artifact. Its body was missing or damaged, and was stored again.
         Restored = "restored",
-        /// The workspace has another artifact with the ref, which stays.
+        /// The workspace had another artifact with the same ref. The import kept this artifact.
         Skipped = "skipped",
-        /// The artifact replaced another artifact with the ref.
+        /// The artifact replaced another artifact with the same ref.
         Replaced = "replaced",
     }
 }
@@ -62,7 +63,7 @@ pub struct ArtifactImport {
     pub artifact_ref: ArtifactRef,
     /// The effect.
     pub outcome: ImportOutcome,
-    /// The number of bytes of bodies that were stored.
+    /// The total length of the stored bodies in bytes.
     pub bytes_written: u64,
 }
 
@@ -95,12 +96,12 @@ pub(super) fn import(planes: &Planes, dir: &Path, policy: ConflictPolicy) -> Res
     })
 }
 
-/// The effect that an import has, if all bodies are stored.
+/// The effect of an import whose bodies are all stored.
 struct Judged {
     outcome: ImportOutcome,
     /// The stamps of the facts that a new fact replaces.
     stamps: Vec<Stamp>,
-    /// `true` if the log needs no new fact.
+    /// `true` if the import appends no fact to the log.
     is_recorded: bool,
 }
 
@@ -174,8 +175,9 @@ impl<'a> Source<'a> {
         Package::from_json(&text).map_err(|reason| self.invalid(reason))
     }
 
-    /// Stores the body, and the files of a directory. Returns the number of bytes of the bodies that the workspace did
-    /// not have. If a later file is invalid, the earlier ones stay in the object store, where they only occupy space.
+    /// Stores the body of the package. For a directory, also stores its files. Returns the total length of
+    /// the bodies that the workspace did not have. If a file is invalid, the files that were stored before
+    /// stay in the object store. These files occupy space, but have no other effect.
     fn store(&self, body: &StoredBody, is_tree: bool) -> Result<u64> {
         let mut written = self.store_one(&body_file(&body.digest), body)?;
         if is_tree {
@@ -197,8 +199,9 @@ impl<'a> Source<'a> {
         Ok(written)
     }
 
-    /// Stores a file with these digests and this size, unless the workspace has an intact body with the BLAKE3 digest.
-    /// Error: the content has another size or another SHA-256 digest, also if the workspace has the content.
+    /// Stores the file `name`, unless the workspace has an intact body with the expected BLAKE3 digest.
+    /// Returns the number of stored bytes. Error: the content of the file or of the body in the workspace has
+    /// another size or digest than expected.
     fn store_one(&self, name: &str, expected: &StoredBody) -> Result<u64> {
         let blobs = self.planes.journal().blobs();
         if let Some(stored) = self.stored(&expected.digest) {
@@ -211,15 +214,16 @@ impl<'a> Source<'a> {
         if len != expected.size {
             return Err(self.invalid(format!("{name} has {len} bytes instead of {}", expected.size)));
         }
-        // The file is read twice, so that content with another digest is not stored.
+        // The file is read once for this check and once to store it, so that content with another digest is
+        // not stored.
         self.check(name, &digest_file(&file, len).map_err(failed)?, expected)?;
         let stored = store_body(blobs, &mut FileReader::new(file).take(len))?;
         self.check(name, &stored, expected)?;
         Ok(stored.size)
     }
 
-    /// Reads the body with this BLAKE3 digest in the workspace. Returns `None` if the body is missing, damaged or
-    /// unreadable; the body of the package replaces such a body.
+    /// Reads the body with this BLAKE3 digest in the workspace. Returns `None` if the body is missing,
+    /// damaged or unreadable. In this case, the import replaces it with the body of the package.
     fn stored(&self, digest: &Digest) -> Option<StoredBody> {
         let file = self.planes.journal().blobs().open(digest).ok()?;
         digest_file(&file, u64::MAX).ok().filter(|stored| stored.digest == *digest)
@@ -232,6 +236,6 @@ impl<'a> Source<'a> {
         }
         let StoredBody { digest, sha256, size } = found;
         let found = format!("{size} bytes with the digests blake3:{digest} and sha256:{sha256}");
-        Err(self.invalid(format!("{name} has {found}, which are not those of the description")))
+        Err(self.invalid(format!("{name} has {found}, but the description states other values")))
     }
 }

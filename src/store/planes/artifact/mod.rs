@@ -1,4 +1,4 @@
-//! The artifact plane: reads and checks of bodies, and packages.
+//! Reads, writes and checks of artifacts, and packages of artifacts.
 //!
 //! Files, lowest first: `handle`, `reader`, `refs` (reads), `verification`, `verify`, `summary` (checks), `put`,
 //! `package`, `export`, `import` (writes), `store`.

@@ -6,8 +6,8 @@
 //! | `body-<digest>` | the body; for a directory, the list of the files |
 //! | `file-<digest>` | a file of a directory |
 //!
-//! The digests are BLAKE3 digests. The names of the files follow from the digests, so a package cannot name another
-//! path.
+//! The digests are BLAKE3 digests. The file names are derived from the digests, so a package cannot name a
+//! path outside its directory.
 
 use crate::contract::json::read::parse;
 use crate::contract::json::write::pretty;
@@ -19,7 +19,7 @@ use crate::store::error::Result;
 
 /// The name of the file that describes a package.
 pub const PACKAGE_FILE: &str = "package.json";
-/// The version of the format of packages.
+/// The format version of packages.
 const PACKAGE_VERSION: &str = "contexta-artifact-package-1";
 /// The greatest length of [`PACKAGE_FILE`] in bytes. A manifest takes at most 4 MiB.
 pub(super) const PACKAGE_BYTES_MAX: u64 = 8 << 20;
@@ -96,7 +96,8 @@ pub(super) fn tree_file(digest: &Digest) -> String {
     format!("file-{digest}")
 }
 
-/// Returns the name of the directory of a package: the ref, with `__` in place of the colon.
+/// Returns the name of the directory of a package. The name is the ref with `__` in place of the colon. Any
+/// other character that is not an ASCII letter, a digit, `.`, `_` or `-` is replaced by `_`.
 pub(super) fn directory_name(artifact: &ArtifactRef) -> String {
     let plain =
         |c: char| if c.is_ascii_alphanumeric() || "._-".contains(c) { c.to_string() } else { "_".into() };

@@ -1,4 +1,4 @@
-//! Writes of artifacts: the manifest and the body of one artifact.
+//! The write of one artifact: its manifest and its body.
 
 use crate::contract::json::write::canonical;
 use crate::contract::{ArtifactManifest, ArtifactRef, Canonical, Fact, Valid};
@@ -15,17 +15,17 @@ use crate::store::planes::shared::Planes;
 use crate::store::source::SourceMode;
 use std::path::Path;
 
-/// The effect of a write of an artifact.
+/// The effect of `put_artifact`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PutChange {
     /// The artifact was recorded.
     Created,
-    /// The workspace had the artifact already. A missing or damaged body was stored.
+    /// The workspace already had the artifact. If its body was missing or damaged, the body was stored again.
     Unchanged,
 }
 
-/// The result of a write of an artifact.
+/// The result of `put_artifact`.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct ArtifactPut {
@@ -41,8 +41,8 @@ pub struct ArtifactPut {
     pub notes: Vec<Note>,
 }
 
-/// Stores a file as the body of an artifact, and records the manifest with the size, the digest, the location and the
-/// name of the file.
+/// Stores a file as the body of an artifact, and records the manifest. The size, the digest, the location and
+/// the name of the file are added to the manifest.
 pub(super) fn put(
     planes: &Planes,
     manifest: ArtifactManifest,
@@ -111,7 +111,7 @@ pub(super) fn check_claims(manifest: &ArtifactManifest, body: &StoredBody) -> Re
     }
 }
 
-/// Adds to a manifest what capture records too: location, size, digest and file name.
+/// Adds the location, the size, the digest and the file name to a manifest, as capture does.
 fn completed(
     mut manifest: ArtifactManifest,
     source: &Path,
@@ -135,7 +135,7 @@ pub(super) fn existing(planes: &Planes, artifact: &ArtifactRef) -> Result<Option
     })
 }
 
-/// Returns `true` if the artifact has this manifest, and this body or none.
+/// Returns `true` if the artifact has an equal manifest, and has either this body or no body.
 pub(super) fn is_same(row: &ArtifactRow, manifest: &ArtifactManifest, body: &Digest) -> Result<bool> {
     let equal_manifest = canonical(&row.manifest.to_value())? == canonical(&manifest.to_value())?;
     Ok(equal_manifest && row.body.as_ref().is_none_or(|known| known == body))

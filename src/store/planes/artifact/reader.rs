@@ -1,4 +1,4 @@
-//! Readers of the body of an artifact.
+//! Readers of an artifact's body.
 
 use crate::engine;
 use crate::engine::storage::File;
@@ -14,7 +14,7 @@ use std::sync::Arc;
 /// The default size of a chunk: 1 MiB.
 const CHUNK_BYTES: usize = 1 << 20;
 
-/// A reader of the body of an artifact. It does not compare the content with the digest of the body.
+/// A reader of an artifact's body. The reader does not verify the content.
 #[derive(Debug)]
 pub struct ArtifactReader {
     file: Arc<dyn File>,
@@ -59,8 +59,8 @@ impl Seek for ArtifactReader {
     }
 }
 
-/// An iterator over the chunks of the body of an artifact. All chunks but the last have the same size. The iterator ends
-/// after the first error.
+/// An iterator over the chunks of an artifact's body. All chunks except the last have the same size. The
+/// iterator ends after the first error.
 #[derive(Debug)]
 pub struct ArtifactChunks {
     reader: ArtifactReader,
@@ -82,7 +82,8 @@ impl Iterator for ArtifactChunks {
         if self.has_ended {
             return None;
         }
-        // The buffer grows with the content, so a very large chunk size takes no more memory than the body.
+        // The buffer grows with the content. A chunk size above the length of the body therefore needs no
+        // additional memory.
         let mut chunk = Vec::new();
         match self.reader.by_ref().take(self.size as u64).read_to_end(&mut chunk) {
             Ok(0) => {

@@ -1,4 +1,4 @@
-//! The list of the refs of all artifacts, read page by page.
+//! An iterator over the refs of all artifacts. The refs are read in pages.
 
 use crate::contract::ArtifactRef;
 use crate::projections::tables::ARTIFACTS;
@@ -6,12 +6,12 @@ use crate::store::error::Result;
 use crate::store::planes::shared::Planes;
 use std::collections::VecDeque;
 
-/// The number of refs that are read at once.
+/// The number of refs in a page.
 const PAGE_REFS: usize = 1024;
 const PREFIX: &[u8] = b"artifact:";
 
-/// An iterator over the refs of all artifacts, ordered by ref. It has at most 1,024 refs in memory. Artifacts that are
-/// recorded while it runs may be missing. The iterator ends after the first error.
+/// An iterator over the sorted refs of all artifacts. The iterator has at most 1,024 refs in memory.
+/// Artifacts that are recorded during the iteration may be missing. The iterator ends after the first error.
 #[derive(Debug)]
 #[must_use = "the iterator reads nothing until it is advanced"]
 pub struct ArtifactRefs {

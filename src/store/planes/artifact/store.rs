@@ -1,4 +1,4 @@
-//! [`ArtifactStore`]: the artifact plane of a workspace.
+//! [`ArtifactStore`] reads, writes and checks the artifacts of a workspace.
 
 use crate::contract::{ArtifactManifest, ArtifactRef};
 use crate::engine;
@@ -19,24 +19,31 @@ use std::io::Read;
 use std::num::NonZeroUsize;
 use std::path::Path;
 
-/// The artifact plane of a workspace: manifests and bodies. Clones share the workspace.
+/// Access to the artifacts of a workspace. An artifact consists of a manifest and a body. Clones share the
+/// workspace.
 ///
-/// Errors of the methods that take the ref of an artifact: there is no such artifact
-/// (`artifact_store_binding_not_found`), or its body is not in the workspace (`artifact_store_body_not_found`).
+/// The methods that open or export an artifact return an error if there is no such artifact
+/// (`artifact_store_binding_not_found`), or if its body is not in the workspace
+/// (`artifact_store_body_not_found`).
 #[derive(Debug, Clone)]
 pub struct ArtifactStore {
     planes: Planes,
 }
 
 impl ArtifactStore {
-    /// Creates the artifact plane of the workspace with these parts.
+    /// Creates the artifact store from the shared parts of a workspace.
     pub(crate) fn new(planes: Planes) -> ArtifactStore {
         ArtifactStore { planes }
     }
 
-    /// Stores a file as an artifact. Location, size, digest and file name are added to the manifest. An equal artifact is
-    /// not recorded again. Errors: the file has another size or digest than the manifest states; another artifact has
-    /// the ref (`artifact_binding_conflict`); artifacts are read-only; the file cannot be read.
+    /// Stores a file as an artifact. The location, the size, the digest and the name of the file are added to
+    /// the manifest. If the workspace already has an equal artifact, the artifact is not recorded again.
+    ///
+    /// Returns an error in these cases:
+    /// - The file has another size or digest than the manifest states.
+    /// - Another artifact has the same ref (`artifact_binding_conflict`).
+    /// - The artifacts are read-only.
+    /// - The file cannot be read.
     pub fn put_artifact(
         &self,
         manifest: ArtifactManifest,
@@ -51,8 +58,8 @@ impl ArtifactStore {
         handle(&self.planes, artifact)
     }
 
-    /// Returns the manifest of an artifact, also if the body is not in the workspace; `None` if there is no such
-    /// artifact.
+    /// Returns the manifest of an artifact. The body of the artifact may be missing. Returns `None` if there
+    /// is no such artifact.
     pub fn find_manifest(&self, artifact: &ArtifactRef) -> Result<Option<ArtifactManifest>> {
         Ok(self.planes.read(|view| view.artifact(artifact))?.map(|row| row.manifest))
     }
@@ -68,8 +75,8 @@ impl ArtifactStore {
         ArtifactReader::open(&self.planes, &handle(&self.planes, artifact)?)
     }
 
-    /// Returns the body of an artifact, which must fit into memory. Errors: the artifact is a directory, or the content
-    /// does not match its digest.
+    /// Reads the body of an artifact into memory. Errors: the artifact is a directory, or the content does
+    /// not match its digest.
     pub fn read_artifact_bytes(&self, artifact: &ArtifactRef) -> Result<Vec<u8>> {
         let handle = handle(&self.planes, artifact)?;
         let mut bytes = Vec::new();
@@ -79,8 +86,8 @@ impl ArtifactStore {
         if is_intact { Ok(bytes) } else { Err(Error::BodyDamaged { digest: handle.digest }) }
     }
 
-    /// Returns the body of an artifact in chunks of `chunk_size` bytes; by default 1 MiB. Error: the artifact is a
-    /// directory.
+    /// Returns an iterator over the body of an artifact in chunks of `chunk_size` bytes. The default size is
+    /// 1 MiB. Error: the artifact is a directory.
     pub fn artifact_chunks(
         &self,
         artifact: &ArtifactRef,
@@ -91,24 +98,24 @@ impl ArtifactStore {
         Ok(ArtifactChunks::new(reader, handle.path, chunk_size))
     }
 
-    /// Returns the refs of all artifacts, ordered by ref, as a lazy iterator.
+    /// Returns an iterator over the sorted refs of all artifacts.
     pub fn list_refs(&self) -> ArtifactRefs {
         ArtifactRefs::new(&self.planes)
     }
 
-    /// Reads the content of an artifact, and compares size and digests with the manifest in the log. An artifact whose
-    /// body is missing is not an error, but a result.
+    /// Reads the content of an artifact, and compares its size and digests with the manifest in the log. A
+    /// missing body is not an error. The report then has the status `missing`.
     pub fn verify_artifact(&self, artifact: &ArtifactRef) -> Result<VerificationReport> {
         verify_one(&self.planes, artifact, None)
     }
 
-    /// Reads the content of an artifact, and compares size and digest with `manifest` instead of the manifest
-    /// in the log. See [`ArtifactStore::verify_artifact`].
+    /// Reads the content of an artifact, and compares its size and digest with `manifest`. The manifest in
+    /// the log is not used. See [`ArtifactStore::verify_artifact`].
     pub fn verify_artifact_against(&self, manifest: &ArtifactManifest) -> Result<VerificationReport> {
         verify_one(&self.planes, &manifest.artifact_ref, Some(manifest))
     }
 
-    /// Returns the verifications of all artifacts, ordered by ref, as a lazy iterator.
+    /// Returns an iterator that verifies all artifacts. The artifacts are ordered by ref.
     pub fn verifications(&self) -> Verifications {
         Verifications::new(&self.planes)
     }
@@ -123,16 +130,22 @@ impl ArtifactStore {
         inspect(&self.planes)
     }
 
-    /// Exports an artifact as a package: a directory in `root`, which is named after the ref. The body is verified while
-    /// it is copied. An earlier package of the artifact is replaced when the new one is complete.
+    /// Exports an artifact as a package. The package is a directory in `root`, and its name is derived from
+    /// the ref. The body is verified during the copy. An earlier package of the artifact is replaced when the
+    /// new package is complete.
     pub fn export_artifact(&self, artifact: &ArtifactRef, root: impl AsRef<Path>) -> Result<ArtifactExport> {
         export(&self.planes, artifact, root.as_ref())
     }
 
-    /// Imports the package in the directory `dir`. Links in the package are not followed, and content with another size
-    /// or digest than the package states is not stored. Errors: `dir` contains no package
-    /// (`artifact_export_package_not_found`); the package is not valid (`artifact_export_package_invalid`); another
-    /// artifact has the ref, with [`ConflictPolicy::Error`] (`artifact_binding_conflict`); artifacts are read-only.
+    /// Imports the package in the directory `dir`. Links in the package are not followed. Content is stored
+    /// only if it has the size and the digests that the package states.
+    ///
+    /// Returns an error in these cases:
+    /// - `dir` contains no package (`artifact_export_package_not_found`).
+    /// - The package is not valid (`artifact_export_package_invalid`).
+    /// - `policy` is [`ConflictPolicy::Error`], and another artifact has the same ref
+    ///   (`artifact_binding_conflict`).
+    /// - The artifacts are read-only.
     pub fn import_artifact(&self, dir: impl AsRef<Path>, policy: ConflictPolicy) -> Result<ArtifactImport> {
         import(&self.planes, dir.as_ref(), policy)
     }

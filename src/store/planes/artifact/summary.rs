@@ -1,4 +1,4 @@
-//! The state of all artifacts: a sweep with one record for each artifact, and a summary.
+//! Checks of all artifacts: a report with one record for each artifact, and a summary with counts.
 
 use crate::contract::{ArtifactRef, Severity};
 use crate::engine::checksum::Digest;
@@ -18,13 +18,14 @@ use std::path::PathBuf;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SweepReport {
-    /// One record for each artifact, ordered by ref.
+    /// One record for each artifact. The records are ordered by ref.
     pub verification_records: Vec<VerificationRecord>,
     /// The artifacts whose content is missing.
     pub missing_refs: Vec<ArtifactRef>,
     /// The artifacts whose content differs from the manifest.
     pub drifted_refs: Vec<ArtifactRef>,
-    /// The bodies that no artifact refers to. The body of an artifact that is being captured can be among them.
+    /// The files of the bodies that no artifact refers to. The body of an unfinished capture can be among
+    /// these files.
     pub orphan_paths: Vec<PathBuf>,
     /// Notes on missing entries of the log and on directories that could not be listed.
     pub notes: Vec<Note>,
@@ -36,7 +37,8 @@ pub struct SweepReport {
 pub struct StoreSummary {
     /// The number of artifacts.
     pub artifact_count: u64,
-    /// The sum of the sizes of the artifacts in bytes. A body counts once for each artifact.
+    /// The sum of the sizes of the artifacts in bytes. A body that several artifacts share is counted for
+    /// each artifact.
     pub total_size_bytes: u64,
     /// The number of artifacts of each kind.
     pub kinds: BTreeMap<String, u64>,
@@ -76,7 +78,7 @@ pub(super) fn sweep(planes: &Planes) -> Result<SweepReport> {
     })
 }
 
-/// Verifies and counts all artifacts, one at a time.
+/// Verifies and counts all artifacts. Verifies one artifact at a time.
 pub(super) fn inspect(planes: &Planes) -> Result<StoreSummary> {
     let mut summary = StoreSummary { format_version: FORMAT_VERSION, ..StoreSummary::default() };
     let mut verifier = Verifier::new(planes);
@@ -100,17 +102,19 @@ pub(super) fn inspect(planes: &Planes) -> Result<StoreSummary> {
     Ok(summary)
 }
 
-/// Returns the files of the bodies that no artifact refers to, and notes on what could not be read.
+/// Returns the files of the bodies that no artifact refers to. The notes say what could not be read.
 fn orphans(planes: &Planes) -> Result<(Vec<PathBuf>, Vec<Note>)> {
     let blobs = planes.journal().blobs();
-    // The bodies are listed before the artifacts, so that a body that is stored meanwhile is not listed.
+    // The bodies are listed before the artifacts are read. A body that is stored in the meantime is not in
+    // the list.
     let (digests, errors) = blobs.list()?;
     let (named, mut notes) = planes.read(|view| {
         let (mut named, mut notes) = (HashSet::from_iter(view.bodies()?), view.notes());
         for tree in view.trees()? {
             match view.tree_files(&tree) {
                 Ok(files) => named.extend(files.into_iter().map(|(digest, _)| digest)),
-                // The files of a damaged directory would be listed as orphans.
+                // If the list of a directory is damaged, its files appear to be orphans. A note names the
+                // directory.
                 Err(e) => {
                     let message = format!("the files of the directory {tree} are not known: {e}");
                     notes.push(Note::new(Severity::Warning, e.code(), message));

@@ -1,4 +1,4 @@
-//! Results of the verification of artifacts.
+//! Results of artifact verifications.
 
 use crate::contract::words::word_enum;
 use crate::contract::{ArtifactRef, Timestamp};
@@ -16,7 +16,7 @@ word_enum! {
         HashMismatch = "hash_mismatch",
         /// The content cannot be read.
         Unreadable = "unreadable",
-        /// The content is outside the workspace and not in a local file. It was not read.
+        /// The content is outside the workspace, is not in a local file, and was not read.
         External = "external",
     }
 }
@@ -48,7 +48,7 @@ pub struct VerificationReport {
     pub expected_hash_value: Option<String>,
     /// The time of the verification.
     pub checked_at: Timestamp,
-    /// Descriptions of the differences, for people.
+    /// Descriptions of the differences. The texts are for people.
     pub messages: Vec<String>,
 }
 
@@ -59,7 +59,7 @@ impl VerificationReport {
     }
 }
 
-/// The verification of one artifact in a sweep.
+/// The verification of one artifact in a report about all artifacts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct VerificationRecord {

@@ -15,13 +15,14 @@ use crate::store::planes::shared::Planes;
 use crate::store::tree::{TreeContent, read_tree};
 use std::collections::HashMap;
 
-/// The number of paths of damaged files that a message about a directory names.
+/// The greatest number of damaged files of one directory that a report names.
 const NAMED_MAX: usize = 10;
 
-/// The content of a body: its digests and size, or the reason why it cannot be read; `None` for a missing body.
+/// The digests and the size of a body, or the reason why the body cannot be read. `None` if the body is
+/// missing.
 type Content = Option<std::result::Result<StoredBody, String>>;
 
-/// A verifier of artifacts. It reads each body once, even if several artifacts have the same body.
+/// A verifier of artifacts. The verifier reads each body once, even if several artifacts have the same body.
 #[derive(Debug)]
 pub(super) struct Verifier {
     planes: Planes,
@@ -168,7 +169,7 @@ impl Verifier {
 }
 
 impl VerificationReport {
-    /// Adds a difference. The status is that of the first difference.
+    /// Adds a difference. The first difference determines the status of the report.
     fn fail(&mut self, status: VerificationStatus, message: String) {
         if self.verified() {
             self.status = status;
@@ -177,7 +178,8 @@ impl VerificationReport {
     }
 }
 
-/// An iterator over the verifications of all artifacts, ordered by ref. It reads each body once.
+/// An iterator that verifies all artifacts. The artifacts are ordered by ref. The iterator reads each body
+/// once.
 #[derive(Debug)]
 #[must_use = "the iterator verifies nothing until it is advanced"]
 pub struct Verifications {

@@ -20,9 +20,9 @@ const ISSUES_MAX: usize = 10_000;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum IntegrityDepth {
-    /// The objects and the objects that they name.
+    /// The check covers the objects, and the existence of the objects that they name.
     Surface,
-    /// In addition, the log and the tables. The tables are compared with a rebuild.
+    /// The check also covers the log and the tables. The tables are compared with a rebuild.
     #[default]
     Full,
 }
@@ -41,7 +41,7 @@ pub struct IntegrityIssue {
     pub subject: Option<StableRef>,
     /// The code of the suggested action.
     pub suggested_action: &'static str,
-    /// Further values, each with its name.
+    /// Further values. Each value has a name.
     pub details: Vec<(&'static str, String)>,
 }
 
@@ -55,7 +55,7 @@ pub struct IntegrityReport {
     pub format_version: u16,
     /// The time of the check.
     pub checked_at: Timestamp,
-    /// The issues, at most 10,000.
+    /// The issues. The list contains at most 10,000 issues.
     pub issues: Vec<IntegrityIssue>,
     /// The number of issues with the severity error.
     pub errors: u64,
@@ -83,7 +83,7 @@ impl Issues {
     }
 }
 
-/// Checks the metadata. Has one object in memory at a time, and the names of the stages of one run.
+/// Checks the metadata. Only one object and the stage names of one run are in memory at the same time.
 pub(super) fn check(planes: &Planes, depth: IntegrityDepth) -> Result<IntegrityReport> {
     let (mut issues, notes) = planes.read(|view| {
         let mut issues = Issues::default();
@@ -147,7 +147,7 @@ fn check_kind(view: &StoreView<'_>, kind: ObjectKind, issues: &mut Issues) -> Re
     Ok(())
 }
 
-/// The names of the stages of one run, each with the first stage of this name and the number of stages.
+/// The stage names of one run. Each name has the first stage with this name and the number of such stages.
 struct StageNames {
     run: StableRef,
     counts: HashMap<String, (StableRef, u64)>,

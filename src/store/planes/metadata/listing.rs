@@ -5,8 +5,8 @@ use crate::store::error::Result;
 use crate::store::note::Note;
 use crate::store::planes::shared::Planes;
 
-/// A filter of objects. An object is listed if it belongs to every given object. The filter without values lists all
-/// objects.
+/// A filter of objects. Each field that is not `None` names an object. The filter accepts the objects that
+/// belong to all named objects. A filter without named objects accepts all objects.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ListFilter {
@@ -31,15 +31,16 @@ impl ListFilter {
         ListFilter { run_ref: Some(run), ..ListFilter::default() }
     }
 
-    /// Returns the refs of the filter, innermost first.
+    /// Returns the refs of the filter. The innermost ref is the first.
     fn refs(&self) -> impl Iterator<Item = &StableRef> {
         let batch = self.batch_execution_ref.as_deref();
         let (stage, run) = (self.stage_execution_ref.as_deref(), self.run_ref.as_deref());
         [batch, stage, run, self.project_ref.as_deref()].into_iter().flatten()
     }
 
-    /// Returns `true` if the filter accepts the object. The ref of an object begins with the refs of the objects that it
-    /// belongs to. The ref of a deployment contains only its project.
+    /// Returns `true` if the filter accepts the object. The ref of an object begins with the refs of the
+    /// objects that it belongs to. The ref of a deployment contains the ref of its project, but not the ref
+    /// of its run.
     fn accepts(&self, object: &Object) -> bool {
         match object {
             Object::Deployment(deployment) => {
@@ -56,7 +57,7 @@ fn is_below(own: &StableRef, parent: &StableRef) -> bool {
     own.value().strip_prefix(parent.value()).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 
-/// A list of objects, which are in memory.
+/// A list of objects. All listed objects are in memory.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Listing<T> {

@@ -27,7 +27,7 @@ pub struct MigrationStep {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MigrationPlan {
-    /// The format version of the workspace; `None` if the log has no segment.
+    /// The format version of the workspace; `None` if the log has no readable segment.
     pub current_version: Option<u16>,
     /// The format version after the migration.
     pub target_version: u16,
@@ -45,7 +45,7 @@ pub struct MigrationResult {
     pub current_version: Option<u16>,
     /// The format version after the migration.
     pub target_version: u16,
-    /// The steps that were applied, or would be applied by a dry run.
+    /// The steps that were applied. After a dry run, the steps that a migration would apply.
     pub applied_steps: Vec<MigrationStep>,
     /// `true` if nothing was changed because the migration was only tried.
     pub dry_run: bool,
@@ -55,7 +55,7 @@ pub struct MigrationResult {
     pub warnings: Vec<&'static str>,
 }
 
-/// Plans the migration to `target`; by default to the version that this build writes.
+/// Plans the migration to the format version `target`. The default is the version that this build writes.
 pub(super) fn plan(planes: &Planes, target: Option<u16>) -> Result<MigrationPlan> {
     let current_version = current_version(planes)?;
     let target_version = target.unwrap_or(FORMAT_VERSION);
@@ -84,8 +84,8 @@ pub(super) fn migrate(planes: &Planes, target: Option<u16>, dry_run: bool) -> Re
     })
 }
 
-/// Returns the format version of the segments; `None` if there is no readable segment. Error: a segment has a version
-/// that this build cannot read.
+/// Returns the format version of the segments. Returns `None` if there is no readable segment. Error: a
+/// segment has a version that this build cannot read.
 fn current_version(planes: &Planes) -> Result<Option<u16>> {
     let (storage, log) = (planes.storage().as_ref(), planes.journal().log_dir());
     let mut current = None;

@@ -1,4 +1,5 @@
-//! The metadata plane: typed reads and writes of objects, snapshots of runs, checks, repairs and migrations.
+//! The metadata of a workspace: typed reads and writes of objects, snapshots of runs, checks, repairs and
+//! migrations.
 //!
 //! Files, lowest first: `parents`, `lookup`, `put` (one object), `listing`, `repositories`, `lists` (kinds of objects),
 //! `snapshot` (one run), `integrity`, `repairs`, `migration`, `store`.

@@ -1,13 +1,13 @@
-//! The objects that an object names, and whose existence is checked.
+//! The objects that another object names. A put and an integrity check test if these objects exist.
 
 use crate::contract::{ArtifactRef, Object, OperationRef, StableRef};
 
 /// An object that another object names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Parent {
-    /// The code of the error of a put if the parent does not exist.
+    /// The error code of a put if the parent does not exist.
     pub(super) put_code: &'static str,
-    /// The code of the issue of a check if the parent does not exist.
+    /// The issue code of an integrity check if the parent does not exist.
     pub(super) issue_code: &'static str,
     /// The member that contains the ref of the parent.
     pub(super) member: &'static str,
@@ -18,7 +18,8 @@ pub(super) struct Parent {
 }
 
 impl Parent {
-    /// Creates the end of a relation. An artifact or operation may be recorded after the relation.
+    /// Creates the parent for the source or target of a relation. An artifact or operation may be recorded
+    /// after the relation.
     fn end(issue_code: &'static str, member: &'static str, own: &StableRef) -> Parent {
         let may_be_missing = [ArtifactRef::KIND, OperationRef::KIND].contains(&own.kind());
         Parent { may_be_missing, ..required(("metadata_ref_not_found", issue_code), member, own.clone()) }
@@ -34,14 +35,15 @@ fn required(
     Parent { put_code, issue_code, member, own: own.into(), may_be_missing: false }
 }
 
-/// Returns the codes for a missing parent: of a put, and of a check.
+/// Returns two codes for a missing parent: the error code of a put, and the issue code of an integrity check.
 macro_rules! codes {
     ($issue:literal) => {
         (concat!("metadata_", $issue), $issue)
     };
 }
 
-/// Returns the objects that an object names, and whose existence is checked, outermost first.
+/// Returns the objects that an object names. The existence of these objects must be checked. The outermost
+/// object is first.
 pub(super) fn parents(object: &Object) -> Vec<Parent> {
     match object {
         Object::Run(run) => vec![required(codes!("missing_run_project"), "project_ref", &run.project_ref)],

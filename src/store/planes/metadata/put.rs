@@ -19,9 +19,9 @@ pub enum MetadataChange {
     Created,
     /// The workspace had an equal object.
     Unchanged,
-    /// The workspace had the same object with the status open, and its end was recorded.
+    /// The workspace had the same object with the status `open`. The end of this object was recorded.
     Ended,
-    /// The object replaced another object with the ref. The earlier facts stay in the log.
+    /// The object replaced another object with the same ref. The earlier facts stay in the log.
     Superseded,
 }
 
@@ -38,7 +38,8 @@ pub struct MetadataPut {
 /// The members that the end of an object changes.
 const END_MEMBERS: [&str; 4] = ["status", "ended_at", "end_message", "end_reason"];
 
-/// Records an object, unless the workspace has an equal one. The entry is on disk when the function returns.
+/// Records an object, unless the workspace has an equal object. The entry is on disk when the function
+/// returns.
 pub(super) fn put(planes: &Planes, object: Object, supersedes: bool) -> Result<MetadataPut> {
     Planes::check_writable(planes.writes().metadata, "the metadata", "metadata_store_read_only")?;
     planes.decide(|| {
@@ -107,8 +108,8 @@ fn differing(known: &Members, new: &Members) -> Result<BTreeSet<String>> {
     Ok(differing)
 }
 
-/// Returns the end that turns the known open object into the new object; `None` if the objects differ in
-/// other members.
+/// Returns the end that changes the known object into the new object. Returns `None` if the known object is
+/// not open, or if the objects differ in members that an end does not change.
 fn end_of(
     own: &StableRef,
     known: &Members,

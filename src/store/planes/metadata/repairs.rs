@@ -1,4 +1,4 @@
-//! Plans of repairs of the metadata, as data.
+//! Plans for repairs of the metadata.
 
 use crate::contract::StableRef;
 use crate::engine::repair::RepairPlan as LogRepairPlan;
@@ -16,7 +16,7 @@ pub struct RepairCandidate {
     pub subject: Option<StableRef>,
     /// The code of the action.
     pub action: &'static str,
-    /// The reason: the description of the issue.
+    /// The reason for the repair. The text is the description of the issue.
     pub rationale: String,
 }
 
@@ -26,11 +26,12 @@ pub struct RepairCandidate {
 pub struct RepairPlan {
     /// `true` if there is nothing to repair.
     pub ok: bool,
-    /// The suggested repairs, in the order of the issues.
+    /// The suggested repairs. The list has the order of the issues.
     pub candidates: Vec<RepairCandidate>,
-    /// The codes of the actions, each once, in the order of their first candidates.
+    /// The codes of the actions, without duplicates. The codes are in the order of their first candidates.
     pub actions: Vec<&'static str>,
-    /// The steps that remove the damage of the log and the tables; empty unless the report names such damage.
+    /// The steps that remove damage of the log and the tables. The plan is empty if the report names no such
+    /// damage.
     pub log: LogRepairPlan,
 }
 
@@ -40,7 +41,7 @@ pub struct RepairPlan {
 pub struct RepairPreview {
     /// The plan.
     pub plan: RepairPlan,
-    /// The description, line by line.
+    /// The lines of the description.
     pub summary_lines: Vec<String>,
 }
 

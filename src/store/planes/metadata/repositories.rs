@@ -1,4 +1,4 @@
-//! The repositories: puts and look-ups of one kind of object.
+//! The repositories. A repository writes and reads objects of one kind.
 
 use crate::contract::{
     BatchExecution, BatchRef, DeploymentExecution, DeploymentRef, EnvironmentRef, EnvironmentSnapshot,
@@ -26,8 +26,8 @@ macro_rules! repositories {
                 $repository { planes: planes.clone(), supersedes: false }
             }
 
-            /// Returns the repository with puts that replace an object with the same ref and other content. A captured run
-            /// that has ended is not opened again in this way: resume the run.
+            /// Returns a repository whose puts replace an object with the same ref and other content. A put
+            /// does not open a captured run again after its end. Resume the run instead.
             #[must_use]
             pub fn superseding(&self) -> $repository {
                 $repository { supersedes: true, ..self.clone() }
@@ -37,20 +37,25 @@ macro_rules! repositories {
             /// the workspace has the same object with the status open, its end is recorded. The entry is on disk when the
             /// method returns.
             ///
-            /// Errors: another object with the ref has other content (`metadata_object_conflict`; see `superseding`); an
-            /// object that the new object names does not exist (`metadata_missing_...`,
-            /// `metadata_ref_not_found`); a rule of the contract is broken; the metadata are read-only.
+            /// Returns an error in these cases:
+            /// - Another object with the same ref has other content (`metadata_object_conflict`). See
+            ///   `superseding`.
+            /// - An object that the new object names does not exist (`metadata_missing_...`,
+            ///   `metadata_ref_not_found`).
+            /// - The object breaks a rule of the contract.
+            /// - The metadata are read-only.
             pub fn $put(&self, object: $model) -> Result<MetadataPut> {
                 put(&self.planes, Valid::new(object)?.into(), self.supersedes)
             }
 
-            #[doc = concat!("Returns the ", $what, " with this ref. Error: there is none (`metadata_row_not_found`).")]
+            #[doc = concat!("Returns the ", $what, " with this ref. Error: there is no such object")]
+            /// (`metadata_row_not_found`).
             pub fn $get(&self, own: &$ref) -> Result<$model> {
                 self.$find(own)?.ok_or_else(|| PlaneError::ObjectMissing { own: own.clone().into() }.into())
             }
 
-            #[doc = concat!("Returns the ", $what, " with this ref. Returns `None` if there is none, or if a required")]
-            /// member is not in the log.
+            #[doc = concat!("Returns the ", $what, " with this ref. Returns `None` if there is no such")]
+            /// object, or if a required member of the object is not in the log.
             pub fn $find(&self, own: &$ref) -> Result<Option<$model>> {
                 self.planes.read(|view| view.model(own))
             }

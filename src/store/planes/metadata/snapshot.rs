@@ -30,13 +30,13 @@ pub struct MetadataRunSnapshot {
     pub samples: Vec<SampleObservation>,
     /// The environment snapshots.
     pub environments: Vec<EnvironmentSnapshot>,
-    /// The relations that begin or end at the run or at one of the objects above, ordered by ref.
+    /// The relations that begin or end at the run or at one of the objects above. The list is ordered by ref.
     pub relations: Vec<LineageEdge>,
-    /// The provenance records of the relations, ordered by ref.
+    /// The provenance records of the relations. The list is ordered by ref.
     pub provenance: Vec<ProvenanceRecord>,
-    /// The refs of all objects of the snapshot except the project, sorted.
+    /// The sorted refs of all objects in the snapshot, without the project.
     pub scoped_refs: Vec<StableRef>,
-    /// The codes of missing parts.
+    /// The codes of the parts that are missing in the snapshot.
     pub completeness_notes: Vec<&'static str>,
     /// Notes on missing entries of the log, and on incomplete objects.
     pub notes: Vec<Note>,

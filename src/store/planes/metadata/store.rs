@@ -1,4 +1,4 @@
-//! [`MetadataStore`]: the metadata plane of a workspace.
+//! [`MetadataStore`] reads, writes and checks the metadata of a workspace.
 
 use crate::contract::RunRef;
 use crate::store::error::Result;
@@ -14,65 +14,65 @@ use crate::store::planes::metadata::repositories::{
 use crate::store::planes::metadata::snapshot::{MetadataRunSnapshot, build};
 use crate::store::planes::shared::Planes;
 
-/// The metadata plane of a workspace: projects, runs and their parts, relations and provenance. Clones share the
-/// workspace.
+/// Access to the metadata of a workspace. The metadata describe projects, runs and their parts, relations and
+/// provenance. Clones share the workspace.
 #[derive(Debug, Clone)]
 pub struct MetadataStore {
     planes: Planes,
 }
 
 impl MetadataStore {
-    /// Creates the metadata plane of the workspace with these parts.
+    /// Creates the metadata store from the shared parts of a workspace.
     pub(crate) fn new(planes: Planes) -> MetadataStore {
         MetadataStore { planes }
     }
 
-    /// Returns the projects.
+    /// Returns the repository of projects.
     pub fn projects(&self) -> ProjectRepository {
         ProjectRepository::new(&self.planes)
     }
 
-    /// Returns the runs.
+    /// Returns the repository of runs.
     pub fn runs(&self) -> RunRepository {
         RunRepository::new(&self.planes)
     }
 
-    /// Returns the deployments.
+    /// Returns the repository of deployments.
     pub fn deployments(&self) -> DeploymentRepository {
         DeploymentRepository::new(&self.planes)
     }
 
-    /// Returns the stages.
+    /// Returns the repository of stages.
     pub fn stages(&self) -> StageRepository {
         StageRepository::new(&self.planes)
     }
 
-    /// Returns the batches.
+    /// Returns the repository of batches.
     pub fn batches(&self) -> BatchRepository {
         BatchRepository::new(&self.planes)
     }
 
-    /// Returns the samples.
+    /// Returns the repository of samples.
     pub fn samples(&self) -> SampleRepository {
         SampleRepository::new(&self.planes)
     }
 
-    /// Returns the operations.
+    /// Returns the repository of operations.
     pub fn operations(&self) -> OperationRepository {
         OperationRepository::new(&self.planes)
     }
 
-    /// Returns the environment snapshots.
+    /// Returns the repository of environment snapshots.
     pub fn environments(&self) -> EnvironmentRepository {
         EnvironmentRepository::new(&self.planes)
     }
 
-    /// Returns the relations.
+    /// Returns the repository of relations.
     pub fn relations(&self) -> RelationRepository {
         RelationRepository::new(&self.planes)
     }
 
-    /// Returns the provenance records of relations.
+    /// Returns the repository of provenance records.
     pub fn provenance(&self) -> ProvenanceRepository {
         ProvenanceRepository::new(&self.planes)
     }
@@ -83,13 +83,13 @@ impl MetadataStore {
         self.planes.read(|view| build(view, run))
     }
 
-    /// Checks the objects and the objects that they name; with [`IntegrityDepth::Full`] also the log and the tables.
-    /// Changes nothing.
+    /// Checks the objects, and the existence of the objects that they name. With [`IntegrityDepth::Full`],
+    /// also checks the log and the tables. Changes nothing.
     pub fn check_integrity(&self, depth: IntegrityDepth) -> Result<IntegrityReport> {
         check(&self.planes, depth)
     }
 
-    /// Derives a plan of repairs from a report; by default from a full check. Changes nothing.
+    /// Derives a plan of repairs from a report. Without a report, makes a full check first. Changes nothing.
     pub fn plan_repairs(&self, report: Option<&IntegrityReport>) -> Result<RepairPlan> {
         match report {
             Some(report) => plan_repairs(&self.planes, report),
@@ -97,15 +97,15 @@ impl MetadataStore {
         }
     }
 
-    /// Describes a plan of repairs; by default the plan after a full check. Changes nothing.
+    /// Describes a plan of repairs. Without a plan, derives a plan from a full check first. Changes nothing.
     pub fn preview_repairs(&self, plan: Option<RepairPlan>) -> Result<RepairPreview> {
         let plan = plan.map_or_else(|| self.plan_repairs(None), Ok)?;
         Ok(preview(plan))
     }
 
-    /// Plans the migration of the workspace to a version of the file format; by default to the version that this build
-    /// writes. Errors: there is no migration to this version (`metadata_migration_path_missing`), or the log has a
-    /// version that this build cannot read (`metadata_migration_unsupported_store`).
+    /// Plans the migration of the workspace to a version of the file format. The default is the version that
+    /// this build writes. Errors: there is no migration to this version (`metadata_migration_path_missing`),
+    /// or the log has a version that this build cannot read (`metadata_migration_unsupported_store`).
     pub fn plan_migration(&self, target_version: Option<u16>) -> Result<MigrationPlan> {
         plan_migration(&self.planes, target_version)
     }
@@ -115,8 +115,8 @@ impl MetadataStore {
         migrate(&self.planes, target_version, true)
     }
 
-    /// Migrates the workspace to a version of the file format; by default to the version that this build writes. Errors:
-    /// those of [`MetadataStore::plan_migration`]; the metadata are read-only.
+    /// Migrates the workspace to a version of the file format. The default is the version that this build
+    /// writes. Errors: the errors of [`MetadataStore::plan_migration`], or the metadata are read-only.
     pub fn migrate(&self, target_version: Option<u16>) -> Result<MigrationResult> {
         migrate(&self.planes, target_version, false)
     }

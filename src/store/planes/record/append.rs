@@ -1,4 +1,4 @@
-//! Appends of records with refs of their own.
+//! Appends of records that already have refs.
 
 use crate::contract::json::write::canonical;
 use crate::contract::{AnyRecord, Canonical, Fact, RecordRef, RecordType, RunRef, StableRef};
@@ -9,7 +9,8 @@ use crate::store::planes::shared::Planes;
 use crate::store::view::StoreView;
 use std::collections::HashMap;
 
-/// The number of records that are judged with one view and appended in one commit.
+/// The greatest number of records in a commit. The records of a commit are compared with one view of the
+/// workspace.
 const ROUND_RECORDS: usize = 4096;
 
 /// The receipt of one record.
@@ -32,7 +33,7 @@ pub struct AppendReceipt {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct AppendRejection {
-    /// The index of the record in the call, from 0.
+    /// The index of the record in the call. The first record has the index 0.
     pub index: usize,
     /// The stable code of the reason.
     pub code: &'static str,
@@ -44,11 +45,11 @@ pub struct AppendRejection {
     pub record_type: RecordType,
 }
 
-/// The result of an append of several records.
+/// The result of an append.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct AppendResult {
-    /// The receipts, in the order of the records.
+    /// The receipts. The list has the order of the records.
     pub accepted: Vec<AppendReceipt>,
     /// The records that were not appended.
     pub rejected: Vec<AppendRejection>,
@@ -63,7 +64,7 @@ impl AppendResult {
     }
 }
 
-/// Appends records in commits of at most 4,096 records.
+/// Appends records. Each commit contains at most 4,096 of them.
 pub(super) fn append_all(
     planes: &Planes,
     records: impl IntoIterator<Item = AnyRecord>,
@@ -81,7 +82,8 @@ pub(super) fn append_all(
     }
 }
 
-/// The earlier record with a ref: its canonical form, and its position; `None` for a record of the same round.
+/// The canonical text and the position of an earlier record. The position is `None` if the earlier record is
+/// in the same commit.
 type Earlier = (String, Option<Position>);
 
 fn append_round(planes: &Planes, round: Vec<(usize, AnyRecord)>, result: &mut AppendResult) -> Result<()> {
@@ -149,8 +151,8 @@ fn earlier(view: &StoreView<'_>, round: &[(usize, AnyRecord)]) -> Result<HashMap
     Ok(known)
 }
 
-/// Appends new records as one commit. If one of them is too large, appends each record on its own and rejects those that
-/// are too large.
+/// Appends new records in one commit. If a record is too large, every record is appended in a separate
+/// commit. Records that are too large are rejected.
 fn append_new(
     planes: &Planes,
     new: Vec<(usize, AnyRecord)>,

@@ -14,7 +14,7 @@ use std::path::Path;
 /// The prefix of the names of temporary files.
 const TEMPORARY_STEM: &str = "records";
 
-/// Replays records into a file with one canonical record for each line.
+/// Replays records, and writes them to a file. Each line of the file is the canonical text of one record.
 pub(super) fn export_jsonl(
     planes: &Planes,
     path: &Path,

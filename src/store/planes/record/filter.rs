@@ -1,4 +1,4 @@
-//! The filter of a scan of records.
+//! The filter for a scan of records.
 
 use crate::contract::rules::trim;
 use crate::contract::{
@@ -10,12 +10,12 @@ use crate::store::planes::error::PlaneError;
 use std::fmt::Display;
 use std::str::FromStr;
 
-/// A filter of records. A record is accepted if it has every given value. The filter without values accepts all
-/// records.
+/// A filter of records. The filter accepts a record that has all given values. A filter without values
+/// accepts all records.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ScanFilter {
-    /// The run of the record. With a run, only the records of this run are read.
+    /// The run of the record. If a run is given, a scan reads only the records of this run.
     pub run_ref: Option<RunRef>,
     /// The deployment of the record.
     pub deployment_execution_ref: Option<DeploymentRef>,
@@ -29,9 +29,9 @@ pub struct ScanFilter {
     pub operation_context_ref: Option<OperationRef>,
     /// The family of the record.
     pub record_type: Option<RecordType>,
-    /// The earliest time of recording, inclusive.
+    /// The earliest time of recording that the filter accepts.
     pub start_time: Option<Timestamp>,
-    /// The latest time of recording, inclusive.
+    /// The latest time of recording that the filter accepts.
     pub end_time: Option<Timestamp>,
 }
 
@@ -41,8 +41,8 @@ impl ScanFilter {
         ScanFilter { run_ref: Some(run), ..ScanFilter::default() }
     }
 
-    /// Sets the member `name`, such as `run_ref`, to the value in `text`. Errors: there is no such member;
-    /// the text is blank; the text is not a value of this member.
+    /// Sets the field `name`, such as `run_ref`, to the value in `text`. Errors: there is no such field, the
+    /// text is blank, or the text is not a value of this field.
     pub fn with(mut self, name: &str, text: &str) -> Result<ScanFilter> {
         if trim(text).is_empty() {
             return Err(invalid("record_store_invalid_text", name, "the text is blank"));
@@ -132,7 +132,7 @@ mod tests {
             let filter = ScanFilter::default().with("start_time", from).unwrap();
             filter.with("end_time", to).unwrap().check().map_err(|e| e.code())
         };
-        // As text, the first time would sort before the second.
+        // As text, the second time would sort before the first time.
         assert_eq!(range("2024-01-01T00:00:00Z", "2024-01-01T00:00:00.5Z"), Ok(()));
         assert_eq!(range("2024-01-01T00:00:00Z", "2024-01-01T01:00:00+01:00"), Ok(()));
         assert_eq!(

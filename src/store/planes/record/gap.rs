@@ -1,16 +1,16 @@
-//! Damage of the record plane: known gaps, and the state that follows from them.
+//! Known gaps of the log, and the state of the records that is derived from the gaps.
 
 use crate::engine::entry::{Gap, Seq, StreamId};
 use crate::engine::verify::Problem;
 use std::fmt;
 
-/// The state of the records of a workspace.
+/// The integrity state of a workspace's records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum IntegrityState {
     /// Everything that was read is intact.
     Healthy,
     /// A repair or a merge has recorded missing entries as lost, a stream could not be read, or an entry has
-    /// a kind that this build does not know.
+    /// a kind or version that is unknown to this build.
     Degraded,
     /// The log is damaged, or entries are missing that no repair or merge has recorded as lost.
     Corrupted,
@@ -33,8 +33,8 @@ impl fmt::Display for IntegrityState {
     }
 }
 
-/// A damaged place of the log, and the entries that are lost because of the damage. Its text form is the code and the
-/// message.
+/// A damaged part of the log, and the entries that are lost because of the damage. The text form of a gap
+/// consists of the code and the message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct KnownGap {
@@ -44,9 +44,9 @@ pub struct KnownGap {
     pub message: String,
     /// The stream; `None` if the damage belongs to no stream.
     pub stream: Option<StreamId>,
-    /// The segment, by its first sequence number.
+    /// The first sequence number of the segment.
     pub segment: Option<Seq>,
-    /// The offset of the damage in the file of the segment.
+    /// The offset of the damage in the segment file.
     pub offset: Option<u64>,
     /// The number of damaged bytes.
     pub len: Option<u64>,
@@ -77,7 +77,7 @@ impl KnownGap {
         }
     }
 
-    /// Returns `true` if both values name the same first lost entry.
+    /// Returns `true` if both gaps have the same first lost entry.
     pub(super) fn is_same_loss(&self, other: &KnownGap) -> bool {
         self.stream == other.stream
             && self.start_sequence.is_some()

@@ -1,4 +1,4 @@
-//! The integrity check of the record plane.
+//! The integrity check of the log.
 
 use crate::engine::verify::{LogCheck, LogNote, Outcome, verify_log};
 use crate::projections::DOMAIN;
@@ -14,7 +14,8 @@ use crate::store::planes::shared::Planes;
 /// The greatest number of issues in a report. Further issues are counted.
 const ISSUES_MAX: usize = 10_000;
 
-/// The integrity of the log: frames, checksums, the chain over the entries, missing sequence numbers, and payloads.
+/// The result of a check of the log. The check covers frames, checksums, the chain over the entries, missing
+/// sequence numbers, and payloads.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct IntegrityReport {
@@ -22,9 +23,10 @@ pub struct IntegrityReport {
     pub healthy: bool,
     /// The state.
     pub state: IntegrityState,
-    /// The damage, at most 10,000 places.
+    /// The damaged parts of the log, and the streams that could not be read. The list contains at most 10,000
+    /// damaged parts.
     pub issues: Vec<KnownGap>,
-    /// The number of damaged places that are not in `issues`.
+    /// The number of damaged parts that are not in `issues`.
     pub issues_omitted: u64,
     /// The number of streams.
     pub stream_count: u64,
@@ -36,11 +38,11 @@ pub struct IntegrityReport {
     pub record_count: u64,
     /// The codes of the recommended next steps: `plan_repairs`, or `merge` with an intact copy.
     pub recommendations: Vec<&'static str>,
-    /// Notes on streams in use and on streams that were not closed.
+    /// Notes of the check, such as notes on streams in use and on streams that were not closed.
     pub notes: Vec<Note>,
 }
 
-/// Checks the log, without counting the records.
+/// Checks the log. Does not count the records.
 pub(in crate::store::planes) fn check_log(planes: &Planes) -> Result<IntegrityReport> {
     planes.journal().flush()?;
     let check = LogCheck { problems_max: ISSUES_MAX, ..LogCheck::default() };

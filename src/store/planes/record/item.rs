@@ -4,7 +4,7 @@ use crate::contract::{AnyRecord, Canonical, RecordRef, RecordType, RunRef, Times
 use crate::engine::entry::{Position, Seq, StreamId};
 use crate::store::planes::record::gap::KnownGap;
 
-/// A record, and its place in the log.
+/// A record and its position in the log.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct StoredRecord {
@@ -44,8 +44,8 @@ impl Canonical for StoredRecord {
     }
 }
 
-/// An entry that is intact and is not a readable record: its payload cannot be decoded, breaks a rule of records, or has
-/// a kind or version that this build does not know.
+/// An intact entry that cannot be read as a record. The payload cannot be decoded, breaks a rule of records,
+/// or has a kind or version that is unknown to this build.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MalformedRecord {
@@ -55,7 +55,7 @@ pub struct MalformedRecord {
     pub appended_at: Timestamp,
     /// The name of the kind, or the number of an unknown kind.
     pub kind: String,
-    /// `true` if this build does not know the kind or the version of the payload.
+    /// `true` if the kind or the version of the payload is unknown to this build.
     pub is_unknown: bool,
     /// The reason why the record cannot be read.
     pub reason: String,
@@ -85,8 +85,9 @@ pub struct SalvagedRecord {
 pub enum ScanItem {
     /// A record that the filter accepts.
     Record(Box<StoredRecord>),
-    /// Entries that are missing in the log. They may have been records that the filter accepts.
+    /// Entries that are missing in the log. Some of the missing entries may be records that the filter
+    /// accepts.
     Gap(Box<KnownGap>),
-    /// An entry that may be a record and cannot be read.
+    /// An entry that cannot be read, but may be a record.
     Malformed(Box<MalformedRecord>),
 }

@@ -1,4 +1,4 @@
-//! The record plane: appends, scans, replays, exports and checks of records.
+//! The records of a workspace: appends, scans, replays, exports and checks.
 //!
 //! Files, lowest first: `filter`, `gap`, `item` (values), `scan`, `salvage`, `integrity`, `replay`, `append`, `export`,
 //! `store`.

@@ -1,4 +1,4 @@
-//! The replay of records: a check of the log, and then a scan.
+//! The replay of records. A replay checks the log, and then scans the records.
 
 use crate::contract::words::word_enum;
 use crate::store::error::{Error, Result};
@@ -13,10 +13,10 @@ use crate::store::planes::shared::Planes;
 use std::str::FromStr;
 
 word_enum! {
-    /// The reaction of a replay to damage. Its text form is the name in lower case.
+    /// The behaviour of a replay if the log is damaged. The text form of a mode is its name in lower case.
     #[derive(Default)]
     ReplayMode {
-        /// Damage is an error, which names its place.
+        /// The replay returns an error for the first damage. The error names the position of the damage.
         #[default]
         Strict = "strict",
         /// Readable records are returned, and damage is reported as known gaps.
@@ -40,7 +40,8 @@ impl FromStr for ReplayMode {
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct ReplayResult {
-    /// The records, in the order in which they were appended. An export leaves the list empty.
+    /// The records. The list has the order in which the records were appended. After an export, the list is
+    /// empty.
     pub records: Vec<StoredRecord>,
     /// The number of records.
     pub record_count: u64,
@@ -48,23 +49,25 @@ pub struct ReplayResult {
     pub mode: ReplayMode,
     /// The state of the log.
     pub integrity_state: IntegrityState,
-    /// The damage of the log, at most about 10,000 places. Damage anywhere counts, because it is not known which records
-    /// were lost.
+    /// The damaged parts of the log. The list contains at most about 10,000 of them. Damage of any part of
+    /// the log is listed, because it is unknown which records were lost.
     pub known_gaps: Vec<KnownGap>,
-    /// A text for each known gap, then a text for each malformed entry, then the numbers of places and
-    /// entries that are not listed.
+    /// The texts of the known gaps, and then the texts of the malformed entries. The last texts contain the
+    /// numbers of damaged parts and entries that are not listed.
     pub warnings: Vec<String>,
-    /// The entries that are intact and cannot be read as records; empty unless the mode is [`ReplayMode::Lenient`].
+    /// The intact entries that cannot be read as records. The list is empty unless the mode is
+    /// [`ReplayMode::Lenient`].
     pub malformed: Vec<MalformedRecord>,
-    /// The entries that were found in damaged bytes; empty unless the mode is [`ReplayMode::Lenient`].
+    /// The entries that were found in damaged bytes. The list is empty unless the mode is
+    /// [`ReplayMode::Lenient`].
     pub salvaged: Vec<SalvagedRecord>,
 }
 
 /// The greatest number of malformed entries in a result. Further entries are counted in a warning.
 const MALFORMED_MAX: u64 = 10_000;
 
-/// Replays records, and calls `receive` with each record that the filter accepts. The list of records of the result is
-/// empty.
+/// Replays records. `receive` is called with each record that the filter accepts. The result contains no
+/// records.
 pub(super) fn replay_into(
     planes: &Planes,
     filter: &ScanFilter,

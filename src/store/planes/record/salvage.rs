@@ -16,9 +16,9 @@ use std::collections::BTreeSet;
 /// The greatest number of salvaged entries in a result. Further entries are counted.
 const SALVAGED_MAX: usize = 10_000;
 
-/// Returns entries that are lost according to `gaps` and that were found in damaged bytes with a valid
-/// checksum. Also returns the number of such entries beyond [`SALVAGED_MAX`]. Searches each segment with
-/// damage at every byte.
+/// Returns entries that were found in damaged bytes of the log. An entry is returned if it is lost according
+/// to `gaps` and has a valid checksum. At most [`SALVAGED_MAX`] entries are returned. The number in the
+/// result counts the other entries that were found. The search begins at every byte of a segment with damage.
 pub(super) fn salvaged(planes: &Planes, gaps: &[KnownGap]) -> Result<(Vec<SalvagedRecord>, u64)> {
     let places: BTreeSet<_> = gaps.iter().filter_map(|gap| Some((gap.stream?, gap.segment?))).collect();
     let (mut found, mut further) = (Vec::new(), 0);

@@ -1,4 +1,4 @@
-//! The scan of records: a lazy iterator in the order in which the records were appended.
+//! The scan of records. The iterator returns the records in the order in which they were appended.
 
 use crate::contract::{RecordType, Timestamp};
 use crate::engine::entry::{Entry, Position, Stamp};
@@ -15,37 +15,39 @@ use crate::store::record_ref::record_at;
 use crate::store::view::StoreView;
 use std::collections::VecDeque;
 
-/// The number of entries that are read and judged at once.
+/// The number of entries that are read in one step.
 const BATCH_ENTRIES: usize = 512;
 
-/// An iterator over the records that a filter accepts, in the order in which they were appended. It returns the records
-/// that were in the log when the scan began. A record that is in the log several times is returned once.
+/// An iterator over the records that a filter accepts. The records have the order in which they were
+/// appended. Only records that were in the log when the scan began are returned. A record that is in the log
+/// several times is returned once.
 ///
-/// The iterator has at most 512 entries in memory. With a run in the filter, it also has 32 bytes for each record of
-/// this run, and reads only the records of this run. The iterator ends after the first error.
+/// The iterator has at most 512 entries in memory. If the filter contains a run, only the records of this run
+/// are read, and each of these records needs 32 bytes of additional memory. The iterator ends after the first
+/// error.
 #[derive(Debug)]
 #[must_use = "the scan reads nothing until the iterator is advanced"]
 pub struct RecordScan {
     planes: Planes,
     filter: ScanFilter,
     source: Source,
-    /// The greatest stamp of an entry in the scan; `None` for all entries of the log.
+    /// The greatest stamp of an entry that the scan reads; `None` for all entries of the log.
     last: Option<Stamp>,
     ready: VecDeque<ScanItem>,
 }
 
-/// The source of the entries of a scan.
+/// The entries that a scan reads.
 #[derive(Debug)]
 enum Source {
     /// All entries of the log.
     Log(Box<OrderedReader>),
-    /// The records of one run, by their stamps.
+    /// The stamps of the records of one run.
     Run(std::vec::IntoIter<Stamp>),
     /// No further entries: the scan has read all its entries, or has returned an error.
     Ended,
 }
 
-/// An entry that was read and is not judged yet.
+/// An entry that was read, before duplicate records are removed.
 enum Read {
     Item(ScanItem),
     /// A record of an import. Other entries may contain the same record.
@@ -62,7 +64,7 @@ impl RecordScan {
                 return Ok((Source::Log(Box::new(view.view.scan()?)), VecDeque::new(), view.as_of));
             };
             let stamps = view.record_stamps(run, families, filter.stage_execution_ref.as_ref())?;
-            // The tables name no record in a gap, so the gaps of the log precede the records.
+            // The tables contain no records of a gap, so the gaps of the log are returned before the records.
             let gaps = view.view.notes().iter().filter_map(|note| match note {
                 EngineNote::Gap(gap) => Some(ScanItem::Gap(Box::new(gap.into()))),
                 _ => None,
@@ -101,7 +103,8 @@ impl RecordScan {
                 if stamps.is_empty() {
                     return Ok(false);
                 }
-                // The tables have chosen one entry of each record already.
+                // The stamps from the tables contain only one entry of each record, so no duplicates are
+                // removed here.
                 let positions: Vec<Position> = stamps.iter().map(Stamp::position).collect();
                 let entries = self.planes.read(|view| Ok(view.view.entries(&positions)?))?;
                 for (entry, stamp) in entries.into_iter().zip(stamps) {
@@ -115,8 +118,8 @@ impl RecordScan {
         Ok(true)
     }
 
-    /// Adds the items that were read from the log. Of several entries with the same record, only the effective one is
-    /// added.
+    /// Adds items that were read from the log. If several entries contain the same record, only the effective
+    /// entry is added.
     fn judge(&mut self, read: Vec<Read>) -> Result<()> {
         let is_effective = |view: &StoreView<'_>| {
             let mut flags = Vec::new();
@@ -172,7 +175,7 @@ impl Read {
     }
 }
 
-/// Reads an entry as a record. Returns `None` for an entry of another known kind.
+/// Reads an entry as a record. Returns `None` if the kind of the entry is known and is not a kind of records.
 fn read_entry(entry: Entry) -> Option<Read> {
     let kind = kind_name(entry.kind);
     if kind.is_some() && ![EVENT, METRIC, SPAN, DEGRADED].contains(&entry.kind) {

@@ -23,11 +23,11 @@ pub(in crate::surfaces::cli) fn run(cli: &Cli, args: &AlertArgs, out: &Output) -
     Ok(u8::from(triggered && args.fail_on_trigger))
 }
 
-/// Returns the rule of the arguments; `None` if they contain no rule.
+/// Returns the rule in the arguments. Returns `None` if the arguments contain no rule.
 fn rule(args: &AlertArgs) -> Result<Option<AlertRule>, Failure> {
     let (Some(metric), Some(operator), Some(threshold)) = (&args.metric, &args.operator, &args.threshold)
     else {
-        // The other options describe the rule as well.
+        // `--stage` and `--severity` belong to a rule, so the rule in the arguments is incomplete.
         let is_incomplete = args.stage.name.is_some() || args.severity.is_some();
         return if is_incomplete { Err(Failure::NoAlertRule) } else { Ok(None) };
     };

@@ -75,7 +75,8 @@ fn register(cli: &Cli, args: &ArtifactRegisterArgs, out: &Output) -> Outcome {
         }
     };
     let store = contexta.artifact_store();
-    // The time is a part of the manifest, so a repeated command needs the time of the first.
+    // The manifest contains a time. A repeated command must use the time of the first command, so that the
+    // manifests are equal.
     let known = store.find_manifest(&own)?;
     let time = known.map_or_else(|| contexta.session().now(), |known| known.created_at);
     let kind = args.artifact_kind.as_str();

@@ -15,7 +15,8 @@ pub(in crate::surfaces::cli) fn run(cli: &Cli, args: &CompareManyArgs, out: &Out
     Ok(0)
 }
 
-/// Compares the runs of the arguments, with the baseline run if one is given.
+/// Compares the runs in the arguments. If the arguments contain a baseline run, compares the runs with the
+/// baseline run.
 pub(super) fn compared(contexta: &Contexta, args: &CompareManyArgs) -> Result<MultiRunComparison> {
     match &args.baseline.run {
         Some(baseline) => contexta.compare_with_baseline(&args.runs, baseline),

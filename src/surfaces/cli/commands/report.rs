@@ -61,7 +61,7 @@ pub(in crate::surfaces::cli) fn run(cli: &Cli, command: &ReportCommand, out: &Ou
     write(cli, out, &report, render)
 }
 
-/// Returns the name of the form, and the report in this form.
+/// Renders a report. Returns the name of the format and the text in this format.
 fn rendered(
     cli: &Cli,
     out: &Output,
@@ -78,7 +78,7 @@ fn rendered(
 
 /// Writes a rendered report to a file in the directory of reports, and registers the file if a run is given. Prints the
 /// path. The name of the file is made from `subject`: the title of the report and the arguments that the title does not
-/// contain. A later report on the same subject replaces the file.
+/// contain. A later report about the same subject replaces the file.
 fn save(
     out: &Output,
     contexta: &Contexta,
