@@ -51,6 +51,16 @@ impl StoreView<'_> {
         Ok(!self.view.versions_of(ARTIFACTS, artifact.as_str().as_bytes())?.is_empty())
     }
 
+    /// Returns the ref of the first artifact of a run that is not less than `from`, as text; `None` if the run has no
+    /// such artifact. Reads one row.
+    pub fn artifact_from(&self, run: &RunRef, from: &StableRef) -> Result<Option<String>> {
+        let prefix = keys::under(ArtifactRef::KIND, run);
+        let mut rows = self.view.rows_from(ARTIFACTS, &prefix, from.as_str().as_bytes())?;
+        let Some(row) = rows.next().transpose()? else { return Ok(None) };
+        let key = row.key().split(|byte| *byte == 0).next().and_then(|key| std::str::from_utf8(key).ok());
+        Ok(Some(key.ok_or_else(|| self.malformed_row(ARTIFACTS.name))?.to_owned()))
+    }
+
     /// Returns the stage that the manifest of an artifact names. Returns `None` if there is no manifest, or if the
     /// manifest names no stage. Does not read the body.
     pub fn stage_of_artifact(&self, artifact: &ArtifactRef) -> Result<Option<StageRef>> {

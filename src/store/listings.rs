@@ -114,11 +114,30 @@ impl StoreView<'_> {
     /// ref is the ref of a relation, deployment or provenance record that names the first ref. The pairs are
     /// sorted. As in [`naming_any`](StoreView::naming_any), earlier facts are included.
     pub fn naming_under(&self, kind: &str, parent: &StableRef) -> Result<Vec<(StableRef, StableRef)>> {
+        self.naming_under_if(kind, parent, |_| Ok(true))
+    }
+
+    /// Returns the pairs of [`naming_under`](StoreView::naming_under) whose first ref `accepts` accepts. `accepts` is
+    /// called once for each first ref, in ascending order.
+    pub fn naming_under_if(
+        &self,
+        kind: &str,
+        parent: &StableRef,
+        mut accepts: impl FnMut(&StableRef) -> Result<bool>,
+    ) -> Result<Vec<(StableRef, StableRef)>> {
         let mut refs = Vec::new();
+        let mut last: Option<(StableRef, bool)> = None;
         for row in self.whole.keys(ENDS, &keys::under(kind, parent))? {
-            let pair = keys::split::<2>(row?.key())
-                .and_then(|[named, own]| Some((StableRef::parse(named).ok()?, StableRef::parse(own).ok()?)));
-            refs.extend(pair);
+            let row = row?;
+            if last.as_ref().is_none_or(|(named, _)| keys::after_ref(row.key(), named).is_none()) {
+                let named = keys::split::<2>(row.key()).and_then(|[named, _]| StableRef::parse(named).ok());
+                let Some(named) = named else { continue };
+                let is_accepted = accepts(&named)?;
+                last = Some((named, is_accepted));
+            }
+            let Some((named, true)) = &last else { continue };
+            let own = keys::split::<2>(row.key()).and_then(|[_, own]| StableRef::parse(own).ok());
+            refs.extend(own.map(|own| (named.clone(), own)));
         }
         self.retain_existing(refs, |(_, own)| own)
     }

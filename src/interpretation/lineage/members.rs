@@ -33,9 +33,8 @@ impl<'v> Members<'v> {
         let mut named = self.exact(at)?;
         match at.kind() {
             "run" if self.direction == Direction::Both => {
-                for kind in ["artifact", "stage"] {
-                    named.extend(self.captured(self.view.naming_under(kind, at)?)?);
-                }
+                named.extend(self.artifacts_of_run(at)?);
+                named.extend(self.stages_of_run(at)?);
                 for deployment in self.view.deployments_of(at)? {
                     named.extend(self.exact(&deployment.deployment_execution_ref)?);
                 }
@@ -74,25 +73,25 @@ impl<'v> Members<'v> {
         Ok(self.view.naming_any(at)?.into_iter().map(|own| (at.clone(), own)).collect())
     }
 
-    /// Returns the pairs whose members are artifacts or stages in the workspace. A relation may also name objects
-    /// that the workspace does not contain.
-    fn captured(&self, named: Vec<Named>) -> Result<Vec<Named>> {
-        let mut kept = Vec::new();
-        let mut last: Option<(StableRef, bool)> = None;
-        for (member, own) in named {
-            let is_captured = match &last {
-                Some((of, is_captured)) if *of == member => *is_captured,
-                _ => match ArtifactRef::try_from(member.clone()) {
-                    Ok(artifact) => self.view.has_artifact(&artifact)?,
-                    Err(_) => self.view.object(ObjectKind::Stage, &member)?.is_some(),
-                },
-            };
-            last = Some((member.clone(), is_captured));
-            if is_captured {
-                kept.push((member, own));
+    /// Returns the artifacts of a run that are in the workspace and that other objects name. A relation may also name
+    /// artifacts that the workspace does not contain.
+    fn artifacts_of_run(&self, run: &StableRef) -> Result<Vec<Named>> {
+        let Ok(of) = RunRef::try_from(run.clone()) else { return Ok(Vec::new()) };
+        // The members are visited in ascending order. `next` is the first artifact of the run that is not less than an
+        // earlier member, so members before `next` need no look-up.
+        let mut next = Some(String::new());
+        self.view.naming_under_if("artifact", run, |member| {
+            if next.as_ref().is_some_and(|next| next.as_str() < member.as_str()) {
+                next = self.view.artifact_from(&of, member)?;
             }
-        }
-        Ok(kept)
+            Ok(next.as_deref() == Some(member.as_str()))
+        })
+    }
+
+    /// Returns the stages of a run that are in the workspace and that other objects name.
+    fn stages_of_run(&self, run: &StableRef) -> Result<Vec<Named>> {
+        let is_there = |member: &StableRef| Ok(self.view.object(ObjectKind::Stage, member)?.is_some());
+        self.view.naming_under_if("stage", run, is_there)
     }
 
     fn artifacts_of_stage(&mut self, stage: &StableRef) -> Result<Vec<Named>> {
