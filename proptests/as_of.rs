@@ -2,16 +2,20 @@
 
 use contexta::capture::{MetricEmission, RunScope, StageScope};
 use contexta::contract::fact::{Change, Mark};
-use contexta::contract::{MetricValue, Timestamp};
+use contexta::contract::{MetricValue, ProjectRef, Timestamp};
 use contexta::engine::storage::sim::SimDisk;
-use contexta::interpretation::{RecordQuery, RunListQuery};
+use contexta::interpretation::{Archived, RecordQuery, RunColumn, RunListQuery};
 use contexta::store::records::ScanFilter;
 use contexta::{Answer, Contexta, Direction, ImportSettings, ImportSource, Options};
 use proptest::prelude::*;
-use std::path::Path;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 
 /// The number of runs. Every second run is captured by a second process.
 const RUNS: usize = 3;
+
+/// A metric of a run whose start is not in the log.
+const POINT_OF_LOST_RUN: &str = r#"{"kind":"record","object":{"envelope":{"completeness_marker":"complete","correlation_refs":{},"degradation_marker":"none","extensions":[],"observed_at":"2024-01-01T00:00:00Z","producer_ref":"x","record_ref":"record:p.lost.1","record_type":"metric","recorded_at":"2024-01-01T00:00:01Z","run_ref":"run:p.lost","schema_version":"1.0.0"},"payload":{"aggregation_scope":"step","metric_key":"loss","tags":{},"value":0.5,"value_type":"float"}}}"#;
 
 const KEYS: [&str; 2] = ["loss", "acc"];
 const UNITS: [Option<&str>; 3] = [None, Some("ms"), Some("s")];
@@ -34,6 +38,12 @@ enum Action {
     Note(usize),
     /// Sets or removes the star.
     Star { run: usize, is_set: bool },
+    /// Archives a run, or removes it from the archive.
+    Archive { run: usize, is_set: bool },
+    /// Changes the name of the project.
+    RenameProject(usize),
+    /// Imports a metric of a run whose start is not in the log.
+    ImportPoint,
     /// Resumes a run from a step.
     Resume { run: usize, from_step: i64 },
     /// Ends the run with success or failure.
@@ -60,6 +70,9 @@ fn action() -> impl Strategy<Value = Action> {
         1 => (run(), 0..3usize).prop_map(|(run, name)| Action::Rename { run, name }),
         1 => run().prop_map(Action::Note),
         1 => (run(), any::<bool>()).prop_map(|(run, is_set)| Action::Star { run, is_set }),
+        1 => (run(), any::<bool>()).prop_map(|(run, is_set)| Action::Archive { run, is_set }),
+        1 => (0..3usize).prop_map(Action::RenameProject),
+        1 => Just(Action::ImportPoint),
         1 => (run(), 0..4i64).prop_map(|(run, from_step)| Action::Resume { run, from_step }),
         2 => (run(), any::<bool>()).prop_map(|(run, is_success)| Action::End { run, is_success }),
         1 => (0..3usize).prop_map(|status| Action::Import { status }),
@@ -119,6 +132,16 @@ impl World {
             }
             Action::Note(run) => self.annotate(*run, Change::Note("noted".to_owned())),
             Action::Star { run, is_set } => self.annotate(*run, Change::Mark(Mark::Starred, *is_set)),
+            Action::Archive { run, is_set } => self.annotate(*run, Change::Mark(Mark::Archived, *is_set)),
+            Action::RenameProject(name) => {
+                let projects = self.processes[1].metadata_store();
+                let projects = projects.projects().superseding();
+                let project = ProjectRef::parse("project:p").unwrap();
+                let Some(mut project) = projects.find_project(&project).unwrap() else { return };
+                project.name = ["first", "second", "p"][*name].to_owned();
+                projects.put_project(project).unwrap();
+            }
+            Action::ImportPoint => self.import_lines(POINT_OF_LOST_RUN),
             Action::Resume { run, from_step } => {
                 if self.started[*run].is_some() {
                     let join = self.process(*run).resume(format!("run:p.r{run}")).unwrap();
@@ -165,7 +188,11 @@ impl World {
         let line = format!(
             r#"{{"kind":"run","object":{{"description":"as {status}","ended_at":{ended},"extensions":[],"name":"old","project_ref":"project:p","run_ref":"run:p.old","schema_version":"1.0.0","started_at":"2024-01-01T00:00:00Z","status":"{status}"}}}}"#
         );
-        let mut lines = line.as_bytes();
+        self.import_lines(&line);
+    }
+
+    fn import_lines(&self, lines: &str) {
+        let mut lines = lines.as_bytes();
         let source = ImportSource::Reader("lines", &mut lines);
         self.processes[0].import_jsonl(source, ImportSettings::default()).unwrap();
     }
@@ -179,9 +206,21 @@ fn shown<T: Answer>(answer: contexta::Result<T>) -> String {
 /// Asks questions of every kind.
 fn answers(contexta: &Contexta) -> Vec<String> {
     let all = RunListQuery::default;
+    let page = |change: fn(&mut RunListQuery)| {
+        let mut query = RunListQuery::default();
+        query.limit = Some(2);
+        change(&mut query);
+        shown(contexta.list_runs(query))
+    };
     let mut answers = vec![
         shown(contexta.list_projects()),
         shown(contexta.list_runs(None)),
+        page(|_| ()),
+        page(|query| query.archived = Archived::Include),
+        page(|query| query.sort_by = Some(RunColumn::Metric("loss".to_owned()))),
+        page(|query| query.filter = Some("metrics.loss > 0 or tags.t = 1".parse().unwrap())),
+        page(|query| query.project = Some("project:p".to_owned())),
+        page(|query| query.status = Some("open".to_owned())),
         shown(contexta.metric_trend("loss", None, all())),
         shown(contexta.metric_trend("acc", Some("train"), all())),
         shown(contexta.artifact_size_trend("model", all())),
@@ -257,4 +296,56 @@ fn a_workspace_as_of_a_moment_is_read_only() {
     let error = then.import_jsonl(source, ImportSettings::default()).unwrap_err();
     assert_eq!(error.code(), "workspace_read_only");
     assert!(world.processes[0].list_runs(None).unwrap().runs.is_empty());
+}
+
+/// Returns a page of the runs. Such a page is answered from rows that the process keeps between questions.
+fn page(contexta: &Contexta) -> String {
+    let mut query = RunListQuery::default();
+    query.limit = Some(50);
+    let mut runs = contexta.list_runs(query).unwrap();
+    runs.notes.clear();
+    runs.to_json().unwrap()
+}
+
+/// Compares a page of runs of the first process with the page of a process that has kept no rows.
+fn check_page(world: &World) {
+    let options = Options::new("/w").project("p").detect_code_revision(false).config_snapshot(false);
+    let fresh = options.storage(world.disk.process(3)).read_only().open().unwrap();
+    assert_eq!(page(&world.processes[0]), page(&fresh));
+}
+
+/// Returns the directories of the streams.
+fn streams(world: &World) -> BTreeSet<PathBuf> {
+    let of_segment =
+        |path: &PathBuf| path.starts_with("/w/log").then(|| path.parent()).flatten().map(Into::into);
+    let found: BTreeSet<PathBuf> = world.disk.paths().iter().filter_map(of_segment).collect();
+    found.into_iter().filter(|path| path.parent() == Some(Path::new("/w/log"))).collect()
+}
+
+#[test]
+fn rows_that_a_process_keeps_are_replaced_after_a_stream_was_removed() {
+    let mut world = World::new();
+    world.start(0);
+    let of_first = streams(&world);
+    world.start(1);
+    check_page(&world);
+    let before = page(&world.processes[0]);
+    let of_second: Vec<PathBuf> = streams(&world).difference(&of_first).cloned().collect();
+    assert_eq!(of_second.len(), 1);
+    world.disk.kill(2);
+    world.disk.remove_tree(&of_second[0]);
+    world.disk.advance(5_000_000_000);
+    assert_ne!(page(&world.processes[0]), before);
+    check_page(&world);
+}
+
+#[test]
+fn a_run_whose_process_died_is_interrupted_without_a_new_entry() {
+    let mut world = World::new();
+    (0..RUNS).for_each(|run| world.start(run));
+    check_page(&world);
+    assert!(!page(&world.processes[0]).contains("interrupted"));
+    world.disk.kill(2);
+    assert!(page(&world.processes[0]).contains("interrupted"));
+    check_page(&world);
 }

@@ -10,6 +10,7 @@ use crate::interpretation::query::run_list::{page_of, project_of};
 use crate::interpretation::trend::TrendPolicy;
 use crate::store::{Attempts, Note, RunRow, Store, StoreView};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// The stage name of metrics outside any stage.
 const NO_STAGE: &str = "_unassigned";
@@ -116,7 +117,7 @@ pub(super) struct Population<'r> {
 /// Reads the value of a metric for each run in `runs`.
 pub(super) fn population<'r>(
     view: &StoreView<'_>,
-    runs: &'r [RunRow],
+    runs: &'r [Arc<RunRow>],
     asked: &AskedMetric<'_>,
 ) -> Result<Population<'r>> {
     let mut population = Population::default();

@@ -8,6 +8,7 @@ use crate::interpretation::metric::Selection;
 use crate::interpretation::query::run_list::page_of;
 use crate::interpretation::query::{Comparison, RunListQuery};
 use crate::store::{Note, RunRow, Severity, Store, StoreView};
+use std::sync::Arc;
 
 /// The settings of alerts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -165,7 +166,7 @@ pub fn evaluate_alerts(
 ) -> Result<AlertReport> {
     store.read(|view| {
         let run = view.find_run(run)?;
-        evaluate(view, vec![run], rules, policy)
+        evaluate(view, vec![Arc::new(run)], rules, policy)
     })
 }
 
@@ -190,7 +191,7 @@ pub fn evaluate_fleet(
 
 fn evaluate(
     view: &StoreView<'_>,
-    runs: Vec<RunRow>,
+    runs: Vec<Arc<RunRow>>,
     rules: &[AlertRule],
     policy: &AlertPolicy,
 ) -> Result<AlertReport> {

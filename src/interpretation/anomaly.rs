@@ -15,6 +15,7 @@ use crate::interpretation::query::RunListQuery;
 use crate::interpretation::query::run_list::page_of;
 use crate::store::{Attempts, Note, RunRow, SeriesRow, Severity, Stamp, Store, StoreView};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// The ratio of the MAD to the standard deviation in a normal distribution.
 const MAD_FACTOR: f64 = 0.6745;
@@ -267,7 +268,7 @@ pub fn detect_anomalies_in_run(
 }
 
 /// Returns the runs that form the baseline for `run`.
-fn baseline_runs(view: &StoreView<'_>, run: &RunRow, query: &AnomalyQuery) -> Result<Vec<RunRow>> {
+fn baseline_runs(view: &StoreView<'_>, run: &RunRow, query: &AnomalyQuery) -> Result<Vec<Arc<RunRow>>> {
     let mut asked = query.baseline.clone().unwrap_or_else(RunListQuery::oldest_first);
     asked.project.get_or_insert_with(|| run.project_ref.to_string());
     // The offset and the limit must count only earlier runs, so they are applied after the other runs were

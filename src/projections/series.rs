@@ -87,8 +87,8 @@ pub(crate) struct Decoded {
 }
 
 /// Decodes a point; `None` if the point is malformed.
-pub(crate) fn decode(point: &Point) -> Option<Decoded> {
-    let mut reader = Reader::new(&point.value);
+pub(crate) fn decode(point: Point<&[u8]>) -> Option<Decoded> {
+    let mut reader = Reader::new(point.value);
     let flags = reader.u8()?;
     let imported_ref = if flags & HAS_REF != 0 { Some(reader.array::<8>()?) } else { None };
     let step = (flags & HAS_STEP != 0).then_some(point.order.time);

@@ -22,7 +22,7 @@ use crate::engine::projection::{Version, current};
 use crate::projections::metadata::{
     IMPORTED_MARK, METADATA_PREFIX, NOTE_PREFIX, PARAM_PREFIX, TAG_PREFIX, is_mark,
 };
-use crate::store::writers::Lifecycle;
+use crate::store::lifecycle::Lifecycle;
 use std::collections::{BTreeMap, HashSet};
 use std::ops::Range;
 

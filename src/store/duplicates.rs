@@ -19,10 +19,15 @@ pub(super) fn without_duplicates<T>(
     items: Vec<T>,
     identity: impl Fn(&T) -> Option<(Stamp, Option<[u8; 8]>)>,
 ) -> Result<Option<Vec<T>>> {
-    let Some(all) = items.iter().map(&identity).collect::<Option<Vec<_>>>() else { return Ok(None) };
-    if all.iter().all(|(_, imported_ref)| imported_ref.is_none()) {
+    let mut has_imported = false;
+    for item in &items {
+        let Some((_, imported_ref)) = identity(item) else { return Ok(None) };
+        has_imported |= imported_ref.is_some();
+    }
+    if !has_imported {
         return Ok(Some(items));
     }
+    let all: Vec<_> = items.iter().filter_map(&identity).collect();
     let mut best: HashMap<[u8; 8], (bool, Stamp)> = HashMap::new();
     let mut ranks = Vec::with_capacity(all.len());
     for (stamp, imported_ref) in all {

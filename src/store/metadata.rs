@@ -3,7 +3,6 @@
 
 use crate::contract::nfc::nfc;
 use crate::contract::{Object, ObjectKind, ProjectRef, RunRef, StableRef, StageRef};
-use crate::engine::parallel;
 use crate::engine::projection::{TableKind, TableSpec, VersionRow};
 use crate::projections::metadata::METADATA_PREFIX;
 use crate::projections::tables::{FACTS, IMPORTED, RUN_NAMES};
@@ -11,12 +10,10 @@ use crate::projections::{keys, tables};
 use crate::store::attributes::{AttributeVersions, Attributes};
 use crate::store::error::{Error, Result};
 use crate::store::objects::ListedObject;
-use crate::store::rows::{EnvironmentRow, ProjectRow, RunRow, StageRow, project_of, project_row, run_row};
-use crate::store::series::{Attempts, SeriesRow};
+use crate::store::rows::{EnvironmentRow, ProjectRow, RunRow, StageRow, project_of, project_row};
+use crate::store::run_catalog::in_listing_order;
 use crate::store::view::StoreView;
-use crate::store::writers::{Lifecycle, RunWriters};
-use std::collections::{BTreeMap, BTreeSet, btree_map};
-use std::iter::Peekable;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub use crate::store::planes::metadata::{
     BatchRepository, DeploymentRepository, EnvironmentRepository, IntegrityDepth, IntegrityIssue,
@@ -26,20 +23,9 @@ pub use crate::store::planes::metadata::{
     SampleRepository, StageRepository,
 };
 
-/// The minimum number of runs whose rows one core derives.
-const PIECE_RUNS: usize = 64;
-
 impl StoreView<'_> {
-    /// Derives the lifecycle of a run from its writers, sets the status and the end in `versions`, the attributes of
-    /// the run, and returns the lifecycle.
-    pub(super) fn lifecycle(&self, run: &RunRef, versions: &mut AttributeVersions) -> Result<Lifecycle> {
-        let lifecycle = self.lifecycle_of(self.writers_of(run)?, versions.newest_end())?;
-        versions.set_lifecycle(&lifecycle);
-        Ok(lifecycle)
-    }
-
     /// Returns the objects whose refs begin with `prefix`, ordered by ref, with all versions of their attributes.
-    fn versions_with_prefix(&self, prefix: &[u8]) -> Result<Vec<(StableRef, AttributeVersions)>> {
+    pub(super) fn versions_with_prefix(&self, prefix: &[u8]) -> Result<Vec<(StableRef, AttributeVersions)>> {
         let mut objects: Vec<(StableRef, AttributeVersions)> = Vec::new();
         self.view.version_rows(FACTS, prefix)?.try_for_each(|VersionRow { key, version }| {
             let malformed = || self.malformed_row(FACTS.name);
@@ -153,7 +139,12 @@ impl StoreView<'_> {
     /// Calls `f` with the ref of each run that has rows in a table, in the order of the refs. The keys of the table
     /// must begin with the ref of a run. Only keys that begin with `prefix` are considered, and only the first row of
     /// each run is read.
-    fn for_each_run(&self, table: TableSpec, prefix: &[u8], mut f: impl FnMut(&str)) -> Result<()> {
+    pub(super) fn for_each_run(
+        &self,
+        table: TableSpec,
+        prefix: &[u8],
+        mut f: impl FnMut(&str),
+    ) -> Result<()> {
         let mut from = prefix.to_vec();
         while let Some(run) = self.run_from(table, prefix, &from)? {
             f(&run);
@@ -192,84 +183,6 @@ impl StoreView<'_> {
         Ok(first.is_some())
     }
 
-    /// Returns all runs, or the runs of a project, ordered by project, start and ref.
-    pub fn runs(&self, project: Option<&ProjectRef>) -> Result<Vec<RunRow>> {
-        let prefix = prefix_of_runs(project);
-        let mut runs = self.runs_with_facts(&prefix)?;
-        runs.add_all(|add| self.for_each_run(tables::SUMMARIES, &prefix, add))?;
-        runs.add_all(|add| self.for_each_run(tables::RECORDS, &prefix, add))?;
-        let mut rows = self.run_rows(runs, self.run_writers(&prefix)?)?;
-        rows.sort_by(in_listing_order);
-        Ok(rows)
-    }
-
-    /// Returns all runs, or the runs of a project, in the order of [`StoreView::runs`]. Each run has the summaries of
-    /// its metric series. Each table is read once, which is faster than one call of [`StoreView::series_of`] for each
-    /// run.
-    pub fn runs_with_series(&self, project: Option<&ProjectRef>) -> Result<Vec<(RunRow, Vec<SeriesRow>)>> {
-        let prefix = prefix_of_runs(project);
-        let read_runs =
-            || -> Result<_> { Ok((self.runs_with_facts(&prefix)?, self.stored_summaries(&prefix)?)) };
-        // The tables are independent, so they are read at the same time.
-        let (runs, writers) = parallel::both(read_runs, || self.run_writers(&prefix));
-        let ((mut runs, stored), writers) = (runs?, writers?);
-        let supersedings = |run: &str| writers.get(run).map_or_else(Vec::new, RunWriters::supersedings);
-        let summaries = self.effective_summaries(stored, Attempts::Newest, supersedings)?;
-        runs.add_all(|add| {
-            summaries.iter().for_each(|(run, _)| add(run));
-            Ok(())
-        })?;
-        runs.add_all(|add| self.for_each_run(tables::RECORDS, &prefix, add))?;
-        // Both lists are ordered by ref.
-        let mut summaries = summaries.into_iter().peekable();
-        let mut series_of = |run: &str| {
-            while summaries.next_if(|(other, _)| other.as_str() < run).is_some() {}
-            summaries.next_if(|(other, _)| other == run).map_or_else(Vec::new, |(_, series)| series)
-        };
-        let rows = self.run_rows(runs, writers)?.into_iter();
-        let with_series = |row: RunRow| {
-            let series = series_of(row.run_ref.as_str());
-            (row, series)
-        };
-        let mut rows: Vec<_> = rows.map(with_series).collect();
-        // The rows are ordered by ref, and the stable sort keeps this order for equal keys. Cached keys are sorted,
-        // so each row is moved only once.
-        rows.sort_by_cached_key(|(row, _)| (row.project_ref.clone(), row.started_at));
-        Ok(rows)
-    }
-
-    /// Returns the runs with attributes whose refs begin with `prefix`.
-    fn runs_with_facts(&self, prefix: &[u8]) -> Result<Runs> {
-        let objects = self.versions_with_prefix(prefix)?.into_iter();
-        let runs = objects.filter_map(|(subject, versions)| Some((subject.try_into().ok()?, versions)));
-        Ok(Runs(runs.collect()))
-    }
-
-    /// Returns the rows of runs, in the order of their refs. `writers` contains the writers of these runs.
-    fn run_rows(&self, runs: Runs, writers: BTreeMap<String, RunWriters>) -> Result<Vec<RunRow>> {
-        let mut names: BTreeMap<ProjectRef, String> = BTreeMap::new();
-        // Both maps are ordered by ref.
-        let mut writers = writers.into_iter().peekable();
-        let mut parts = Vec::with_capacity(runs.0.len());
-        for (run_ref, versions) in runs.0 {
-            let Some(project_ref) = project_of(&run_ref) else { continue };
-            if !names.contains_key(&project_ref) {
-                names.insert(project_ref.clone(), self.name_of_project(&project_ref)?);
-            }
-            while writers.next_if(|(run, _)| run.as_str() < run_ref.as_str()).is_some() {}
-            let of_run = writers.next_if(|(run, _)| run == run_ref.as_str());
-            parts.push((run_ref, project_ref, versions, of_run.map(|(_, writers)| writers)));
-        }
-        let row = |(run_ref, project_ref, mut versions, writers): RunParts| {
-            let lifecycle = self.lifecycle_of(writers.unwrap_or_default(), versions.newest_end())?;
-            versions.set_lifecycle(&lifecycle);
-            let attributes = versions.resolve().ok_or_else(|| self.malformed_row(FACTS.name))?;
-            let name = names.get(&project_ref).cloned().unwrap_or_default();
-            Ok(run_row(run_ref, project_ref, name, attributes, &lifecycle))
-        };
-        parallel::map_owned(parts, PIECE_RUNS, row).into_iter().collect()
-    }
-
     /// Returns the attributes of one object; an empty set if no fact is about the object.
     fn attributes(&self, subject: &StableRef) -> Result<Attributes> {
         self.attribute_versions(subject)?.resolve().ok_or_else(|| self.malformed_row(FACTS.name))
@@ -290,19 +203,6 @@ impl StoreView<'_> {
             name.resolve().ok_or_else(|| self.malformed_row(FACTS.name))?
         };
         Ok(attributes.take_text("name").unwrap_or_else(|| project.value().to_owned()))
-    }
-
-    /// Returns one run; `None` if no fact is about the run. Reads only rows of this run and of its project.
-    pub fn run(&self, run: &RunRef) -> Result<Option<RunRow>> {
-        let Some(project_ref) = project_of(run) else { return Ok(None) };
-        if !self.knows_run(run)? {
-            return Ok(None);
-        }
-        let project_name = self.name_of_project(&project_ref)?;
-        let mut versions = self.attribute_versions(run)?;
-        let lifecycle = self.lifecycle(run, &mut versions)?;
-        let attributes = versions.resolve().ok_or_else(|| self.malformed_row(FACTS.name))?;
-        Ok(Some(run_row(run.clone(), project_ref, project_name, attributes, &lifecycle)))
     }
 
     /// Returns the runs that have `text` as a current or former name, as the last component of their ref, or as their
@@ -421,37 +321,4 @@ impl StoreView<'_> {
 /// Returns the least key after all keys of a run. The keys of a run continue with a zero byte.
 fn after_run(run: &[u8]) -> Vec<u8> {
     [run, &[1]].concat()
-}
-
-/// Compares runs in the order of [`StoreView::runs`].
-fn in_listing_order(a: &RunRow, b: &RunRow) -> std::cmp::Ordering {
-    (&a.project_ref, a.started_at, &a.run_ref).cmp(&(&b.project_ref, b.started_at, &b.run_ref))
-}
-
-/// Returns the common prefix of the refs of all runs, or of the refs of the runs of a project.
-fn prefix_of_runs(project: Option<&ProjectRef>) -> Vec<u8> {
-    project.map_or_else(|| b"run:".to_vec(), |project| keys::under("run", project))
-}
-
-/// A run, its project, the versions of its attributes, and its writers.
-type RunParts = (RunRef, ProjectRef, AttributeVersions, Option<RunWriters>);
-
-/// A map from the refs of runs to the versions of their attributes.
-struct Runs(BTreeMap<RunRef, AttributeVersions>);
-
-impl Runs {
-    /// Adds runs without attributes, unless they are already in the map. `add_refs` calls its parameter with the ref of
-    /// each run, in ascending order. A text that is not the ref of a run is ignored.
-    fn add_all(&mut self, add_refs: impl FnOnce(&mut dyn FnMut(&str)) -> Result<()>) -> Result<()> {
-        let mut known: Peekable<btree_map::Keys<'_, _, _>> = self.0.keys().peekable();
-        let mut missing = Vec::new();
-        add_refs(&mut |run| {
-            while known.next_if(|known| known.as_str() < run).is_some() {}
-            if known.peek().is_none_or(|known| known.as_str() != run) {
-                missing.extend(RunRef::parse(run).ok());
-            }
-        })?;
-        self.0.extend(missing.into_iter().map(|run| (run, AttributeVersions::default())));
-        Ok(())
-    }
 }

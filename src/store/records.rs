@@ -10,10 +10,10 @@ use crate::projections::tables::{RECORDS, SERIES};
 use crate::projections::{keys, series};
 use crate::store::duplicates::without_duplicates;
 use crate::store::error::Result;
+use crate::store::lifecycle::WriterRow;
 use crate::store::note::Note;
 use crate::store::record_ref::{position_of, record_at};
 use crate::store::view::StoreView;
-use crate::store::writers::WriterRow;
 use std::collections::BTreeMap;
 
 pub use crate::engine::repair::RepairPlan;
@@ -109,7 +109,7 @@ impl StoreView<'_> {
             }
         }
         let identity = |p: &Point| match table {
-            SERIES => Some((p.order.stamp, series::decode(p)?.imported_ref)),
+            SERIES => Some((p.order.stamp, series::decode(p.borrowed())?.imported_ref)),
             _ => Some((p.order.stamp, p.value.first_chunk::<8>().copied())),
         };
         without_duplicates(run, family, points, identity)?.ok_or_else(|| self.malformed_row(table.name))

@@ -4,7 +4,7 @@ use crate::contract::fact::Mark;
 use crate::contract::{EnvironmentSnapshot, ProjectRef, RunRef, RunStatus, StageRef, Timestamp, Value};
 use crate::projections::metadata::{METADATA_PREFIX, PARAM_PREFIX};
 use crate::store::attributes::Attributes;
-use crate::store::writers::{INTERRUPTED, Lifecycle};
+use crate::store::lifecycle::{INTERRUPTED, Lifecycle};
 use std::collections::BTreeMap;
 
 /// A project.

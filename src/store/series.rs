@@ -2,7 +2,6 @@
 
 use crate::contract::nfc::nfc;
 use crate::contract::{AggregationScope, AnyRecord, MetricValue, RecordType, RunRef, StageRef, Timestamp};
-use crate::engine;
 use crate::engine::entry::{Position, Stamp};
 use crate::engine::projection::{Point, Register};
 use crate::projections::series::Decoded;
@@ -13,9 +12,9 @@ use crate::projections::tables::{
 use crate::projections::{keys, series};
 use crate::store::attributes::AttributeVersions;
 use crate::store::duplicates::without_duplicates;
-use crate::store::error::Result;
+use crate::store::error::{Error, Result};
+use crate::store::lifecycle::Superseding;
 use crate::store::view::StoreView;
-use crate::store::writers::Superseding;
 use std::collections::{BTreeSet, HashMap};
 
 /// The number of records that are read together to find the units of points.
@@ -120,8 +119,12 @@ pub enum Attempts {
 }
 
 fn point(p: &Point) -> Option<SeriesPoint> {
-    let Decoded { observed_at, step, value, .. } = series::decode(p)?;
-    Some(SeriesPoint { observed_at, step, value, stamp: p.order.stamp, is_superseded: false })
+    Some(series_point(p.order.stamp, series::decode(p.borrowed())?))
+}
+
+fn series_point(stamp: Stamp, decoded: Decoded) -> SeriesPoint {
+    let Decoded { observed_at, step, value, .. } = decoded;
+    SeriesPoint { observed_at, step, value, stamp, is_superseded: false }
 }
 
 /// Returns `true` if the extreme value is so large that other values of the series may have the same nearest float.
@@ -357,19 +360,19 @@ impl StoreView<'_> {
         attempts: Attempts,
         supersedings: &[Superseding],
     ) -> Result<Vec<SeriesPoint>> {
-        let points = self.view.series(SERIES, &series.to_bytes())?;
-        let points = points.collect::<engine::Result<Vec<Point>>>()?;
-        let identity = |p: &Point| Some((p.order.stamp, series::decode(p)?.imported_ref));
+        let mut points: Vec<(SeriesPoint, Option<[u8; 8]>)> = Vec::new();
+        self.view.series(SERIES, &series.to_bytes())?.try_for_each_borrowed(|point| {
+            let decoded = series::decode(point).ok_or_else(|| self.malformed_row(SERIES.name))?;
+            let imported_ref = decoded.imported_ref;
+            let point = series_point(point.order.stamp, decoded);
+            let is_superseded = supersedings.iter().any(|by| by.covers(point.stamp, point.step));
+            points.push((SeriesPoint { is_superseded, ..point }, imported_ref));
+            Ok::<_, Error>(())
+        })?;
+        let identity = |(point, imported_ref): &(SeriesPoint, _)| Some((point.stamp, *imported_ref));
         let points = without_duplicates(&series.run_ref, RecordType::Metric, points, identity)?;
-        let read_one = |p: &Point| {
-            let point = point(p)?;
-            let covers = |by: &Superseding| by.covers(p.order.stamp, point.step);
-            Some(SeriesPoint { is_superseded: supersedings.iter().any(covers), ..point })
-        };
-        let read: Option<Vec<SeriesPoint>> = points.and_then(|points| points.iter().map(read_one).collect());
-        let mut points = read.ok_or_else(|| self.malformed_row(SERIES.name))?;
-        points.retain(|point| attempts == Attempts::All || !point.is_superseded);
-        Ok(points)
+        let points = points.into_iter().flatten().map(|(point, _)| point);
+        Ok(points.filter(|point| attempts == Attempts::All || !point.is_superseded).collect())
     }
 }
 
@@ -377,7 +380,7 @@ impl StoreView<'_> {
 /// is malformed.
 fn summary_row(key: &[u8], register: &Register) -> Option<SeriesRow> {
     let value = |extreme: &Option<Point>| match extreme {
-        Some(extreme) => Some(Some(series::decode(extreme)?.value)),
+        Some(extreme) => Some(Some(series::decode(extreme.borrowed())?.value)),
         None => Some(None),
     };
     Some(SeriesRow {

@@ -6,6 +6,7 @@ use crate::engine::projection::{Current, Version, View, current};
 use crate::projections::entry::Captured;
 use crate::store::error::{Error, Result};
 use crate::store::note::Note;
+use crate::store::run_catalog::RunCatalog;
 use std::time::Duration;
 
 /// One consistent view of a workspace: all rows belong to the same entries of the log.
@@ -20,6 +21,7 @@ pub struct StoreView<'a> {
     /// The greatest stamp that the view includes; `None` for all entries.
     pub(super) as_of: Option<Stamp>,
     pub(super) blobs: &'a BlobStore,
+    pub(super) catalog: &'a RunCatalog,
     notes: &'a [Note],
     /// See [`Store::with_writer_timeout`](crate::store::Store::with_writer_timeout).
     pub(super) writer_timeout: Duration,
@@ -30,10 +32,11 @@ impl<'a> StoreView<'a> {
     pub(super) fn new(
         view: &'a View,
         blobs: &'a BlobStore,
+        catalog: &'a RunCatalog,
         notes: &'a [Note],
         writer_timeout: Duration,
     ) -> StoreView<'a> {
-        StoreView { view, whole: view, as_of: None, blobs, notes, writer_timeout }
+        StoreView { view, whole: view, as_of: None, blobs, catalog, notes, writer_timeout }
     }
 
     /// Returns a view as of `stamp`. `past` contains the tables of this view as of `stamp`.

@@ -14,6 +14,7 @@ use crate::projections::entry::Captured;
 use crate::store::error::{Error, Result};
 use crate::store::journal::Journal;
 use crate::store::note::Note;
+use crate::store::run_catalog::RunCatalog;
 use crate::store::view::StoreView;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -41,6 +42,7 @@ pub struct Store {
 struct Shared {
     projector: Projector<Captured>,
     blobs: BlobStore,
+    catalog: RunCatalog,
     latest: AtomicU64,
 }
 
@@ -58,7 +60,7 @@ impl Store {
     /// Creates a store on these projections and bodies.
     pub(crate) fn new(projector: Projector<Captured>, blobs: BlobStore) -> Store {
         let latest = AtomicU64::new(0);
-        let shared = Arc::new(Shared { projector, blobs, latest });
+        let shared = Arc::new(Shared { projector, blobs, catalog: RunCatalog::default(), latest });
         Store { shared, notes: Vec::new(), writer_timeout: WRITER_TIMEOUT, as_of: None }
     }
 
@@ -109,7 +111,8 @@ impl Store {
         let shared = &self.shared;
         let answer = shared.projector.read(|view| {
             shared.latest.fetch_max(view.latest(), Ordering::Relaxed);
-            let whole = StoreView::new(view, &shared.blobs, &self.notes, self.writer_timeout);
+            let whole =
+                StoreView::new(view, &shared.blobs, &shared.catalog, &self.notes, self.writer_timeout);
             let answer = match self.as_of {
                 None => question(&whole),
                 Some(stamp) => question(&whole.at(stamp, &view.as_of(stamp))),

@@ -10,8 +10,9 @@
 //! Files, lowest first. Each file imports only files above it in this list:
 //! ```text
 //! note, block, options, table, point, version, damage, bounds      values
-//! chunk, register, cursor, stream_list, generation, overlay, site  rows, files, and database images
-//! tables, definition, recent, own_tables, opened                   writing rows
+//! chunk, register, cursor, extent, stream_list, generation         rows, cursors, and files
+//! overlay, site                                                    database images
+//! tables, definition, reading, recent, own_tables, opened          writing rows
 //! rows, version_rows, series_rows, register_rows, view, digest     reading rows
 //! log_access, confirm, stream_commits, step, catch_up              applying entries
 //! generation_dir, projector                                        publishing, and the projector
@@ -35,6 +36,8 @@ mod definition;
 pub(crate) mod digest;
 #[cfg(feature = "testing")]
 pub mod digest;
+#[cfg(feature = "ml")]
+mod extent;
 #[cfg(not(feature = "testing"))]
 pub(crate) mod generation;
 #[cfg(feature = "testing")]
@@ -53,6 +56,7 @@ mod own_tables;
 mod point;
 mod point_buffer;
 mod projector;
+mod reading;
 mod recent;
 mod register;
 mod register_rows;
@@ -74,6 +78,8 @@ pub mod view;
 pub use cursor::LogPosition;
 pub use definition::{Applied, Projection};
 pub use digest::TablesDigest;
+#[cfg(feature = "ml")]
+pub(crate) use extent::Extent;
 pub use note::{CatchUp, Note, RebuildReason};
 #[cfg(not(feature = "testing"))]
 pub(crate) use options::{ProjectorOptions, ProjectorPaths};

@@ -4,15 +4,18 @@ use crate::engine::entry::StreamId;
 use crate::engine::projection::block::BlockSource;
 use crate::engine::projection::cursor::{Cursor, LogPosition};
 use crate::engine::projection::damage::Damage;
+#[cfg(feature = "ml")]
+use crate::engine::projection::extent::Identity;
 use crate::engine::projection::note::{Note, RebuildReason};
 use crate::engine::projection::overlay::{Overlay, Spill};
 use crate::engine::projection::own_tables::{self, FramePlace};
+use crate::engine::projection::reading::Reading;
 use crate::engine::projection::recent::RecentRows;
 use crate::engine::projection::row_writer::write_rows;
 use crate::engine::projection::step::StepRows;
 use crate::engine::projection::stream_list::StreamList;
 use crate::engine::projection::table::RowResult;
-use redb::{ReadTransaction, ReadableDatabase};
+use redb::ReadableDatabase;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -44,7 +47,7 @@ pub(super) struct Opened {
     /// A read transaction on the current content of the database, which views share. `None` if no read transaction was
     /// begun since the last change of the database. Declared before the database, so that it is dropped before the
     /// database.
-    reading: Option<Arc<ReadTransaction>>,
+    reading: Option<Arc<Reading>>,
     /// The rows that are not in the database yet. Views share the rows.
     pub(super) recent: Arc<RecentRows>,
     pub(super) database: Arc<redb::Database>,
@@ -59,6 +62,9 @@ pub(super) struct Opened {
     pub(super) published: Option<Published>,
     /// The number of entries in the tables.
     pub(super) applied: u64,
+    /// The identity of the tables. A rebuild creates tables with another identity. Publishing keeps the identity.
+    #[cfg(feature = "ml")]
+    pub(super) identity: Arc<Identity>,
     /// The cursors of all streams. The tables contain the entries up to these cursors. Views share the map.
     pub(super) cursors: Arc<BTreeMap<StreamId, Cursor>>,
     /// The last frame for which a row was added to the frame index since the database was opened.
@@ -98,6 +104,8 @@ impl Opened {
             number: 0,
             published: None,
             applied: 0,
+            #[cfg(feature = "ml")]
+            identity: Arc::default(),
             cursors: Arc::default(),
             last_frame: None,
             undecoded: None,
@@ -110,11 +118,11 @@ impl Opened {
     }
 
     /// Returns a read transaction on the current content of the database.
-    pub(super) fn reading(&mut self) -> RowResult<Arc<ReadTransaction>> {
+    pub(super) fn reading(&mut self) -> RowResult<Arc<Reading>> {
         if let Some(reading) = &self.reading {
             return Ok(Arc::clone(reading));
         }
-        let reading = Arc::new(self.database.begin_read()?);
+        let reading = Arc::new(Reading::new(self.database.begin_read()?));
         self.reading = Some(Arc::clone(&reading));
         Ok(reading)
     }

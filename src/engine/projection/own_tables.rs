@@ -8,7 +8,7 @@ use crate::engine::entry::{Kind, Position, Seq, StreamId};
 use crate::engine::log::directory::ResumePoint;
 use crate::engine::projection::cursor::Cursor;
 use crate::engine::projection::note::Note;
-use crate::engine::projection::table::{Definition, RowResult};
+use crate::engine::projection::table::{Definition, RowResult, open_table};
 use redb::{ReadTransaction, ReadableTable, ReadableTableMetadata, WriteTransaction};
 use std::collections::{BTreeMap, HashMap};
 
@@ -27,8 +27,6 @@ const APPLIED: &str = "_applied";
 /// The length in bytes after an indexed frame in which the following frames of the segment get no row in the frame
 /// index.
 const FRAME_INDEX_STEP: u64 = 32 << 10;
-
-type ReadTable = redb::ReadOnlyTable<&'static [u8], &'static [u8]>;
 
 /// The location of a frame in the log.
 #[derive(Debug, Clone, Copy)]
@@ -49,15 +47,6 @@ impl FramePlace {
     }
 }
 
-/// Opens a table, or returns `None` if nothing was ever written to it.
-fn open(transaction: &ReadTransaction, name: &str) -> RowResult<Option<ReadTable>> {
-    match transaction.open_table(Definition::new(name)) {
-        Ok(table) => Ok(Some(table)),
-        Err(redb::TableError::TableDoesNotExist(_)) => Ok(None),
-        Err(e) => Err(e.into()),
-    }
-}
-
 /// Reads a count; an absent or malformed row counts as 0.
 fn count(row: Option<redb::AccessGuard<'_, &'static [u8]>>) -> u64 {
     row.and_then(|row| row.value().first_chunk::<8>().map(|b| u64::from_le_bytes(*b))).unwrap_or(0)
@@ -69,13 +58,13 @@ fn position_key(position: Position) -> Vec<u8> {
 
 /// Returns the number of cursors without reading the cursors.
 pub(super) fn cursor_count(transaction: &ReadTransaction) -> RowResult<u64> {
-    let Some(table) = open(transaction, CURSORS)? else { return Ok(0) };
+    let Some(table) = open_table(transaction, CURSORS)? else { return Ok(0) };
     Ok(table.len()?)
 }
 
 /// Returns the cursors of all streams.
 pub(super) fn cursors(transaction: &ReadTransaction) -> RowResult<BTreeMap<StreamId, Cursor>> {
-    let Some(table) = open(transaction, CURSORS)? else { return Ok(BTreeMap::new()) };
+    let Some(table) = open_table(transaction, CURSORS)? else { return Ok(BTreeMap::new()) };
     // The rows are sorted by stream, so creating the map at the end is faster than inserting each cursor.
     let mut cursors = Vec::with_capacity(usize::try_from(table.len()?).unwrap_or(0));
     for row in table.iter()? {
@@ -90,7 +79,7 @@ pub(super) fn cursors(transaction: &ReadTransaction) -> RowResult<BTreeMap<Strea
 
 /// Returns the number of entries applied so far.
 pub(super) fn applied(transaction: &ReadTransaction) -> RowResult<u64> {
-    let Some(table) = open(transaction, APPLIED)? else { return Ok(0) };
+    let Some(table) = open_table(transaction, APPLIED)? else { return Ok(0) };
     Ok(count(ReadableTable::get(&table, &b""[..])?))
 }
 
@@ -100,7 +89,7 @@ pub(super) fn frame_before(
     transaction: &ReadTransaction,
     position: Position,
 ) -> RowResult<Option<ResumePoint>> {
-    let Some(table) = open(transaction, FRAMES)? else { return Ok(None) };
+    let Some(table) = open_table(transaction, FRAMES)? else { return Ok(None) };
     let (start, end) = (position.stream.0, position_key(position));
     let Some(row) = ReadableTable::range::<&[u8]>(&table, &start[..]..=end.as_slice())?.next_back() else {
         return Ok(Some(ResumePoint::START));
@@ -119,14 +108,14 @@ pub(super) fn frame_before(
 /// Returns a note for every unknown kind, and for every entry that could not be decoded.
 pub(super) fn notes(transaction: &ReadTransaction) -> RowResult<Vec<Note>> {
     let mut notes = Vec::new();
-    if let Some(table) = open(transaction, UNKNOWN)? {
+    if let Some(table) = open_table(transaction, UNKNOWN)? {
         for row in table.iter()? {
             let (key, value) = row?;
             let kind = key.value().first_chunk::<2>().map_or(0, |b| u16::from_be_bytes(*b));
             notes.push(Note::UnknownKind { kind: Kind(kind), count: count(Some(value)) });
         }
     }
-    if let Some(table) = open(transaction, UNREADABLE)? {
+    if let Some(table) = open_table(transaction, UNREADABLE)? {
         for row in table.iter()? {
             let (key, _) = row?;
             let parts = key.value().first_chunk::<16>().zip(key.value().last_chunk::<8>());

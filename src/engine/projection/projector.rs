@@ -388,6 +388,10 @@ impl<E: Event> Projector<E> {
                 let number = base.number();
                 let mut fresh = self.open_over(Some(Arc::new(base)), number)?;
                 (fresh.published, fresh.applied) = (opened.published, opened.applied);
+                #[cfg(feature = "ml")]
+                {
+                    fresh.identity = opened.identity;
+                }
                 fresh.latest = opened.latest;
                 (fresh.cursors, fresh.streams) = (opened.cursors, opened.streams);
                 fresh.undecoded = opened.undecoded;

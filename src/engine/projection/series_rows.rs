@@ -1,10 +1,14 @@
 //! Iterators over a series table: chunks, and the points of one series.
 
+#[cfg(feature = "ml")]
+use crate::engine::bytes::Reader;
 use crate::engine::entry::Stamp;
+#[cfg(feature = "ml")]
+use crate::engine::error::Error;
 use crate::engine::error::Result;
 use crate::engine::projection::bounds::ALL_TIMES;
 use crate::engine::projection::chunk::{MALFORMED, is_series_row, series_key};
-use crate::engine::projection::point::Point;
+use crate::engine::projection::point::{Point, PointOrder};
 use crate::engine::projection::rows::{Row, Rows};
 use std::ops::RangeInclusive;
 
@@ -52,13 +56,13 @@ impl PointFilter {
     fn decode(&self, chunk: &[u8]) -> Option<Vec<Point>> {
         let mut points = Point::decode_chunk(chunk)?;
         if self.newest.is_some() || self.times != ALL_TIMES {
-            points.retain(|point| self.accepts(point));
+            points.retain(|point| self.accepts(point.order));
         }
         Some(points)
     }
 
-    fn accepts(&self, point: &Point) -> bool {
-        self.times.contains(&point.order.time) && self.newest.is_none_or(|newest| point.order.stamp <= newest)
+    fn accepts(&self, order: PointOrder) -> bool {
+        self.times.contains(&order.time) && self.newest.is_none_or(|newest| order.stamp <= newest)
     }
 }
 
@@ -133,6 +137,29 @@ impl<'v> Series<'v> {
             self.end();
             self.rows.fail(MALFORMED)
         })
+    }
+
+    /// Calls `f` with each point, in order, until `f` returns an error. In contrast to the iterator, the values of the
+    /// points are not copied. Call this function before any point was read.
+    #[cfg(feature = "ml")]
+    pub(crate) fn try_for_each_borrowed<E: From<Error>>(
+        mut self,
+        mut f: impl FnMut(Point<&[u8]>) -> std::result::Result<(), E>,
+    ) -> std::result::Result<(), E> {
+        while let Some(row) = self.rows.next() {
+            let row = row?;
+            if !is_series_row(row.key(), &self.fenced) {
+                continue;
+            }
+            let mut chunk = Reader::new(row.value());
+            while chunk.remaining() > 0 {
+                let point = Point::read_borrowed(&mut chunk).ok_or_else(|| self.rows.fail(MALFORMED))?;
+                if self.filter.accepts(point.order) {
+                    f(point)?;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Discards the points that were read and not returned, because of an error.

@@ -1,6 +1,6 @@
 //! Names and types of tables, and the keys of their rows.
 
-use redb::TableDefinition;
+use redb::{ReadOnlyTable, ReadTransaction, TableDefinition, TableError};
 use std::error::Error;
 
 /// The type of a table: how its rows are stored and merged.
@@ -48,11 +48,23 @@ pub(super) type Definition<'a> = TableDefinition<'a, &'static [u8], &'static [u8
 /// A table that is open for reading and writing.
 pub(super) type Handle<'t> = redb::Table<'t, &'static [u8], &'static [u8]>;
 
+/// A table that is open for reading.
+pub(super) type ReadTable = ReadOnlyTable<&'static [u8], &'static [u8]>;
+
 /// An error of redb, or the description of a malformed row.
 pub(super) type RowError = Box<dyn Error + Send + Sync>;
 
 /// The result of reading or writing rows.
 pub(super) type RowResult<T> = Result<T, RowError>;
+
+/// Opens a table for reading, or returns `None` if nothing was ever written to it.
+pub(super) fn open_table(transaction: &ReadTransaction, name: &str) -> RowResult<Option<ReadTable>> {
+    match transaction.open_table(Definition::new(name)) {
+        Ok(table) => Ok(Some(table)),
+        Err(TableError::TableDoesNotExist(_)) => Ok(None),
+        Err(e) => Err(e.into()),
+    }
+}
 
 /// Returns the key and a zero byte. All rows of the key in a versions or series table begin with these bytes. Because
 /// of the zero byte, rows of longer keys rarely begin with these bytes, so a read of one key rarely reads rows of other

@@ -10,21 +10,23 @@ use crate::engine::projection::bounds::{ALL_TIMES, KeyBounds, after_prefix};
 use crate::engine::projection::chunk::{is_series_row, series_key};
 use crate::engine::projection::cursor::{Cursor, LogPosition};
 use crate::engine::projection::damage::Damage;
+#[cfg(feature = "ml")]
+use crate::engine::projection::extent::{Extent, Identity};
 use crate::engine::projection::note::Note;
 use crate::engine::projection::opened::Opened;
 use crate::engine::projection::own_tables;
 use crate::engine::projection::point::time_bytes;
+use crate::engine::projection::reading::Reading;
 use crate::engine::projection::recent::RecentRows;
 use crate::engine::projection::register_rows::Registers;
 use crate::engine::projection::rows::{Range, Row, Rows};
 use crate::engine::projection::series_rows::{Chunks, PointFilter, Series};
 use crate::engine::projection::site::Site;
-use crate::engine::projection::table::{Definition, TableKind, TableSpec, declaration, fenced};
+use crate::engine::projection::table::{TableKind, TableSpec, declaration, fenced};
 use crate::engine::projection::version::{Version, is_version_row, split_version_row};
 #[cfg(feature = "ml")]
 use crate::engine::projection::version_rows::VersionRows;
 use crate::engine::projection::version_rows::VersionsByKey;
-use redb::ReadTransaction;
 use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::io;
@@ -52,7 +54,7 @@ pub struct View {
 /// The data that a view shares with the views that [`View::as_of`] creates from the same snapshot.
 #[derive(Debug)]
 struct Snapshot {
-    transaction: Arc<ReadTransaction>,
+    reading: Arc<Reading>,
     // Declared after the transaction, so that the database is dropped after the transaction.
     _database: Arc<redb::Database>,
     /// The rows in memory, which are not in the database.
@@ -60,6 +62,8 @@ struct Snapshot {
     site: Arc<Site>,
     /// The cursors of all streams. The tables contain the entries up to these cursors.
     cursors: Arc<BTreeMap<StreamId, Cursor>>,
+    #[cfg(feature = "ml")]
+    identity: Arc<Identity>,
     latest: u64,
     notes: Vec<Note>,
     damage: Arc<Damage>,
@@ -77,11 +81,13 @@ impl View {
     /// Takes a snapshot of an open database.
     pub(super) fn open(site: &Arc<Site>, opened: &mut Opened, notes: Vec<Note>) -> Result<View> {
         let snapshot = Snapshot {
-            transaction: opened.reading().map_err(|e| site.unusable(e))?,
+            reading: opened.reading().map_err(|e| site.unusable(e))?,
             recent: Arc::clone(&opened.recent),
             _database: Arc::clone(&opened.database),
             site: Arc::clone(site),
             cursors: Arc::clone(&opened.cursors),
+            #[cfg(feature = "ml")]
+            identity: Arc::clone(&opened.identity),
             latest: opened.latest,
             notes,
             damage: Arc::clone(&opened.damage),
@@ -203,11 +209,9 @@ impl View {
         if bounds.is_empty() {
             return Ok(self.iterate(None));
         }
-        let range = match self.snapshot.transaction.open_table(Definition::new(table.name)) {
-            Ok(opened) => Some(opened.range_owned::<&[u8]>(bounds.as_slices()).map_err(|e| self.damaged(e))?),
-            Err(redb::TableError::TableDoesNotExist(_)) => None,
-            Err(e) => return Err(self.damaged(e)),
-        };
+        let opened = self.snapshot.reading.table(table.name).map_err(|e| self.damaged(e))?;
+        let range = opened.map(|opened| opened.range_owned::<&[u8]>(bounds.as_slices()));
+        let range = range.transpose().map_err(|e| self.damaged(e))?;
         let shown = if table.kind == TableKind::Versions { self.as_of } else { None };
         Ok(self.iterate(range).with(self.snapshot.recent.within(table.name, bounds)).until(shown))
     }
@@ -392,6 +396,29 @@ impl View {
         Ok(self.snapshot.cursors.iter().map(|(stream, cursor)| (*stream, cursor.last.0)).collect())
     }
 
+    /// Returns the extent of the tables of this view.
+    #[cfg(feature = "ml")]
+    pub(crate) fn extent(&self) -> Extent {
+        Extent::new(&self.snapshot.identity, &self.snapshot.cursors)
+    }
+
+    /// Returns `true` if the tables of this view have the extent `extent`. Returns `false` if it is not known.
+    #[cfg(feature = "ml")]
+    pub(crate) fn has_extent(&self, extent: &Extent) -> bool {
+        extent.is_extent_of(&self.snapshot.identity, &self.snapshot.cursors)
+    }
+
+    /// Returns the entries that were applied to the tables after a view with the extent `earlier` was taken. The entries
+    /// are read from the log. Returns `None` if the tables were rebuilt since then, if there are more than `max` such
+    /// entries, or if one of them is missing or unreadable.
+    #[cfg(feature = "ml")]
+    pub(crate) fn entries_since(&self, earlier: &Extent, max: usize) -> Result<Option<Vec<Entry>>> {
+        match earlier.positions_up_to(&self.snapshot.identity, &self.snapshot.cursors, max) {
+            Some(positions) => Ok(self.entries(&positions)?.into_iter().collect()),
+            None => Ok(None),
+        }
+    }
+
     /// Returns the entries that the view was made from, in the order of their stamps, read from the log.
     pub fn scan(&self) -> Result<OrderedReader> {
         OrderedReader::open(&self.snapshot.site.storage, &self.snapshot.site.log, self.log_position()?)
@@ -441,7 +468,7 @@ impl View {
     /// Opens a reader of the stream of `position` that begins at or before `position`. Returns `None` if no entry was
     /// applied, or if the stream was removed.
     fn reader_before(&self, position: Position) -> Result<Option<StreamReader>> {
-        let start = own_tables::frame_before(&self.snapshot.transaction, position);
+        let start = own_tables::frame_before(&self.snapshot.reading.transaction, position);
         let start = start.map_err(|e| self.damaged(e))?;
         let Some(start) = start else { return Ok(None) };
         let (storage, log) = (&self.snapshot.site.storage, &self.snapshot.site.log);

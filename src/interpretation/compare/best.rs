@@ -6,6 +6,7 @@ use crate::interpretation::compare::many::distinct_runs;
 use crate::interpretation::error::{Error, Result};
 use crate::interpretation::metric::{self, Measurement, Selection};
 use crate::store::{Note, RunRow, Severity, Store, StoreView};
+use std::sync::Arc;
 
 /// The direction in which the values of a metric improve.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
@@ -91,11 +92,15 @@ pub fn select_best_run(store: &Store, metric_key: &str, options: &BestRunOptions
 
 /// Returns the runs to rank. Archived runs are left out, unless `options` names them. If archived runs are
 /// left out, adds a note with their number to `notes`.
-fn candidates(view: &StoreView<'_>, options: &BestRunOptions, notes: &mut Vec<Note>) -> Result<Vec<RunRow>> {
+fn candidates(
+    view: &StoreView<'_>,
+    options: &BestRunOptions,
+    notes: &mut Vec<Note>,
+) -> Result<Vec<Arc<RunRow>>> {
     if options.runs.is_empty() {
         let project = options.project.as_deref().map(|asked| view.find_project(asked)).transpose()?;
         let all = view.runs(project.as_ref())?;
-        let (archived, mut runs): (Vec<RunRow>, Vec<RunRow>) =
+        let (archived, mut runs): (Vec<Arc<RunRow>>, Vec<Arc<RunRow>>) =
             all.into_iter().partition(|run| run.is_archived);
         if !archived.is_empty() {
             let message = format!("archived runs that are not ranked: {}", archived.len());
@@ -109,7 +114,7 @@ fn candidates(view: &StoreView<'_>, options: &BestRunOptions, notes: &mut Vec<No
     if runs.len() < 2 {
         return Err(Error::ComparesTooFewRuns { runs: options.runs.clone() });
     }
-    Ok(runs)
+    Ok(runs.into_iter().map(Arc::new).collect())
 }
 
 fn rank(view: &StoreView<'_>, metric_key: &str, options: &BestRunOptions) -> Result<BestRun> {
@@ -118,8 +123,8 @@ fn rank(view: &StoreView<'_>, metric_key: &str, options: &BestRunOptions) -> Res
     let (mut ranking, mut without, mut notes) = (Vec::new(), Vec::new(), view.notes());
     for run in candidates(view, options, &mut notes)? {
         match asked.measure(view, &run, &mut notes)? {
-            Some(measured) => ranking.push(RankedRun { run, measured }),
-            None => without.push(run.run_ref),
+            Some(measured) => ranking.push(RankedRun { run: Arc::unwrap_or_clone(run), measured }),
+            None => without.push(run.run_ref.clone()),
         }
     }
     let is_higher_better = options.goal == Goal::Maximize;

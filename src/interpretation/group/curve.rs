@@ -9,6 +9,7 @@ use crate::interpretation::statistics::Statistics;
 use crate::store::{Attempts, Note, RunRow, SeriesPoint, Severity, StoreView};
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::sync::Arc;
 
 /// The greatest number of values that are in memory while the curve of a group is computed.
 const VALUES_MAX: usize = 1 << 21;
@@ -37,7 +38,7 @@ pub(super) struct Curves<'a> {
 pub(super) fn ranges_of(
     view: &StoreView<'_>,
     asked: &AskedMetric<'_>,
-    groups: &[Vec<RunRow>],
+    groups: &[Vec<Arc<RunRow>>],
     points_max: usize,
 ) -> Result<StepRanges> {
     let mut span: Option<(i64, i64)> = None;
@@ -63,7 +64,7 @@ impl Curves<'_> {
     pub(super) fn of_group(
         &self,
         view: &StoreView<'_>,
-        runs: &[RunRow],
+        runs: &[Arc<RunRow>],
         notes: &mut Vec<Note>,
     ) -> Result<Vec<GroupPoint>> {
         let mut values: BTreeMap<i64, Vec<MetricValue>> = BTreeMap::new();

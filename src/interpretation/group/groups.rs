@@ -11,6 +11,7 @@ use crate::interpretation::query::run_list::{page_of, project_of};
 use crate::interpretation::statistics::Statistics;
 use crate::store::{Note, RunRow, Severity, Store, StoreView};
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// The parameters of a query for groups of runs.
 #[derive(Debug, Clone, PartialEq)]
@@ -143,13 +144,13 @@ type Key = Vec<Option<Value>>;
 
 /// Divides runs into groups. The first result contains the values of the columns for each group. The second
 /// result contains the runs of each group.
-fn divide(runs: Vec<RunRow>, by: &[GroupColumn]) -> (Vec<Key>, Vec<Vec<RunRow>>) {
+fn divide(runs: Vec<Arc<RunRow>>, by: &[GroupColumn]) -> (Vec<Key>, Vec<Vec<Arc<RunRow>>>) {
     let keyed =
         runs.into_iter().map(|run| (by.iter().map(|column| column.value(&run)).collect::<Key>(), run));
-    let mut keyed: Vec<(Key, RunRow)> = keyed.collect();
+    let mut keyed: Vec<(Key, Arc<RunRow>)> = keyed.collect();
     // The sort is stable, so the runs of a group keep their order.
     keyed.sort_by(|(a, _), (b, _)| compare_keys(a, b));
-    let (mut keys, mut groups): (Vec<Key>, Vec<Vec<RunRow>>) = (Vec::new(), Vec::new());
+    let (mut keys, mut groups): (Vec<Key>, Vec<Vec<Arc<RunRow>>>) = (Vec::new(), Vec::new());
     for (key, run) in keyed {
         let is_same = keys.last().is_some_and(|last| compare_keys(last, &key).is_eq());
         match groups.last_mut() {
@@ -167,7 +168,7 @@ fn divide(runs: Vec<RunRow>, by: &[GroupColumn]) -> (Vec<Key>, Vec<Vec<RunRow>>)
 fn last_values(
     view: &StoreView<'_>,
     asked: &AskedMetric<'_>,
-    members: &[RunRow],
+    members: &[Arc<RunRow>],
     notes: &mut Vec<Note>,
 ) -> Result<RunGroup> {
     let (mut runs, mut without, mut last) = (Vec::new(), Vec::new(), Vec::<MetricValue>::new());

@@ -12,6 +12,7 @@ use crate::interpretation::query::run_facts::RunFacts;
 use crate::interpretation::query::run_query::{RunColumn, RunListQuery};
 use crate::interpretation::query::snapshot::run_notes;
 use crate::store::{self, Attempts, Note, RunRow, SeriesRow, Store, StoreView};
+use std::sync::Arc;
 
 /// A run in a list, with summaries of its metrics.
 #[derive(Debug, Clone, PartialEq)]
@@ -63,7 +64,8 @@ pub fn list_runs(store: &Store, query: &RunListQuery) -> Result<RunList> {
         let has_offset = page.next.is_some() && query.after.is_none();
         let mut notes = view.notes();
         notes.extend(page.rows.iter().flat_map(|(run, _)| run_notes(run)));
-        let summary = |(run, metrics)| RunSummary { run, metrics, differences: Vec::new() };
+        let summary =
+            |(run, metrics)| RunSummary { run: Arc::unwrap_or_clone(run), metrics, differences: Vec::new() };
         let mut list = RunList {
             runs: page.rows.into_iter().map(summary).collect(),
             total: page.total,
@@ -97,7 +99,7 @@ fn subtract(view: &StoreView<'_>, asked: &str, list: &mut RunList) -> Result<()>
 }
 
 /// Runs with the summaries of their metric series. The summaries of a run are empty if they were not read.
-type Rows = Vec<(RunRow, Vec<SeriesRow>)>;
+type Rows = Vec<(Arc<RunRow>, Vec<SeriesRow>)>;
 
 /// The runs of a page.
 #[derive(Default)]
@@ -114,7 +116,7 @@ struct Page {
 pub(in crate::interpretation) fn page_of(
     view: &StoreView<'_>,
     query: &RunListQuery,
-) -> Result<(Vec<RunRow>, usize)> {
+) -> Result<(Vec<Arc<RunRow>>, usize)> {
     let page = page_without_series(view, query)?;
     Ok((page.rows.into_iter().map(|(run, _)| run).collect(), page.total))
 }
@@ -226,7 +228,7 @@ fn column_value(view: &StoreView<'_>, run: &RunRow, column: &RunColumn) -> Resul
 }
 
 /// A run with its value in the sort column and the summaries of its series.
-type Keyed = (ColumnValue, (RunRow, Vec<SeriesRow>));
+type Keyed = (ColumnValue, (Arc<RunRow>, Vec<SeriesRow>));
 
 /// Sorts runs by the sort column of a query. `rows` must be in the order of project, start and ref. Runs with
 /// equal values keep this order.
@@ -238,13 +240,13 @@ fn sorted(view: &StoreView<'_>, rows: Rows, query: &RunListQuery) -> Result<Vec<
         }
         return Ok(keyed);
     };
-    let key = |row: (RunRow, Vec<SeriesRow>)| Ok((column_value(view, &row.0, column)?, row));
+    let key = |row: (Arc<RunRow>, Vec<SeriesRow>)| Ok((column_value(view, &row.0, column)?, row));
     let mut keyed = rows.into_iter().map(key).collect::<Result<Vec<Keyed>>>()?;
     keyed.sort_by(|(a, _), (b, _)| a.compare(b, query.descending));
     Ok(keyed)
 }
 
 /// Returns the project that the runs of an answer belong to: that of the first run, otherwise the requested project.
-pub(in crate::interpretation) fn project_of(runs: &[RunRow], asked: Option<&String>) -> Option<String> {
+pub(in crate::interpretation) fn project_of(runs: &[Arc<RunRow>], asked: Option<&String>) -> Option<String> {
     runs.first().map(|run| run.project_name.clone()).or_else(|| asked.cloned())
 }

@@ -6,6 +6,7 @@ use crate::interpretation::query::run_list::{RunList, RunSummary, page_of};
 use crate::interpretation::query::run_query::RunListQuery;
 use crate::interpretation::query::snapshot::run_notes;
 use crate::store::{ArtifactRow, Note, RunRow, Store};
+use std::sync::Arc;
 
 /// The settings of a search: the fields, the number of hits, and the treatment of upper and lower case.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,11 +94,11 @@ pub fn search_runs(store: &Store, search: &RunSearch, policy: &SearchPolicy) -> 
         let total = runs.len();
         runs.truncate(limit);
         let mut notes = view.notes();
-        notes.extend(runs.iter().flat_map(run_notes));
+        notes.extend(runs.iter().flat_map(|run| run_notes(run)));
         let mut hits = Vec::new();
         for run in runs {
             let metrics = view.series_of(&run.run_ref)?;
-            hits.push(RunSummary { metrics, run, differences: Vec::new() });
+            hits.push(RunSummary { metrics, run: Arc::unwrap_or_clone(run), differences: Vec::new() });
         }
         let next_offset = (hits.len() < total).then_some(hits.len());
         Ok(RunList { runs: hits, total, next_offset, next_page: None, baseline: None, notes })

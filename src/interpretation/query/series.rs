@@ -131,6 +131,10 @@ fn points_of_answer(
     };
     let all: Vec<StepPoint> = found.iter().enumerate().map(step_point).collect();
     let total = all.len();
+    let points_max = query.points_max.unwrap_or(usize::MAX);
+    if total <= points_max {
+        return Points { points: all, total, step_width: None };
+    }
     let curve = all.iter().zip(found);
     let curve: Vec<CurvePoint<'_>> = curve
         .map(|(shown, point)| CurvePoint {
@@ -139,7 +143,7 @@ fn points_of_answer(
             value: &shown.value,
         })
         .collect();
-    let selected = select(&curve, query.points_max.unwrap_or(usize::MAX));
+    let selected = select(&curve, points_max);
     let non_finite = |points: &[StepPoint]| points.iter().filter(|point| !point.value.is_finite()).count();
     let non_finite_total = non_finite(&all);
     let mut indices = selected.indices.into_iter().peekable();

@@ -5,6 +5,7 @@ use crate::interpretation::report::model::{Block, Cell, Excerpt, ReportDocument,
 use crate::interpretation::report::parts::{completeness, status_table, value_text};
 use crate::interpretation::report::policy::ReportPolicy;
 use crate::store::{Note, ProjectRow, RunRow, Store};
+use std::sync::Arc;
 
 /// The state of a workspace.
 #[derive(Debug, Clone, PartialEq)]
@@ -13,7 +14,7 @@ pub struct WorkspaceState {
     /// The projects, ordered by name and ref.
     pub projects: Vec<ProjectRow>,
     /// The runs of all projects, ordered by ref.
-    pub runs: Vec<RunRow>,
+    pub runs: Vec<Arc<RunRow>>,
     /// Notes on missing data.
     pub notes: Vec<Note>,
 }
@@ -50,7 +51,7 @@ fn projects(state: &WorkspaceState) -> ReportSection {
 }
 
 fn statuses(state: &WorkspaceState) -> ReportSection {
-    let table = status_table(state.runs.iter().map(RunRow::shown_status));
+    let table = status_table(state.runs.iter().map(|run| run.shown_status()));
     let line = |row: &Vec<Cell>| row.iter().map(Cell::to_string).collect::<Vec<_>>().join(": ");
     let lines = table.rows.iter().map(line).collect();
     ReportSection::of_lines("Runs By Status", lines, "No runs.")

@@ -79,8 +79,8 @@ fn trend_in(
     for run in runs {
         match asked.measure(view, &run, &mut trend.notes)? {
             Some(measured) => trend.points.push(TrendPoint {
-                run_ref: run.run_ref,
-                run_name: run.name,
+                run_ref: run.run_ref.clone(),
+                run_name: run.name.clone(),
                 measured,
                 stage_name: asked.stage.map(str::to_owned),
                 difference: None,

@@ -5,7 +5,7 @@ use crate::interpretation::metric::Selection;
 use crate::interpretation::query::RunListQuery;
 use crate::interpretation::query::run_list::{page_of, project_of};
 use crate::store::{Note, RunRow, Severity, StoreView};
-use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// The settings of trends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,7 +32,7 @@ pub(super) fn window(
     query: &RunListQuery,
     policy: &TrendPolicy,
     notes: &mut Vec<Note>,
-) -> Result<(Vec<RunRow>, Option<String>)> {
+) -> Result<(Vec<Arc<RunRow>>, Option<String>)> {
     let (mut runs, _) = page_of(view, query)?;
     if runs.len() > policy.window_runs {
         let (shown, selected) = (policy.window_runs, runs.len());
@@ -43,10 +43,9 @@ pub(super) fn window(
         let note = Note::new(Severity::Info, "trend_window", message);
         notes.push(note.with("runs", shown).with("selected", selected));
         let mut by_start: Vec<_> = runs.iter().map(|run| (run.started_at, run.run_ref.clone())).collect();
-        by_start.sort();
-        let recent = by_start.into_iter().rev().take(policy.window_runs).map(|(_, run)| run);
-        let recent: BTreeSet<_> = recent.collect();
-        runs.retain(|run| recent.contains(&run.run_ref));
+        by_start.sort_unstable();
+        let recent = by_start.split_off(selected - shown);
+        runs.retain(|run| recent.first().is_some_and(|(at, of)| (run.started_at, &run.run_ref) >= (*at, of)));
     }
     let project = project_of(&runs, query.project.as_ref());
     Ok((runs, project))

@@ -1,0 +1,145 @@
+//! The rows of all runs, kept in memory between reads.
+//!
+//! The row of a run is derived from all attributes and writers of the run, and a list needs the rows of all runs. The
+//! catalog therefore keeps the rows. A later read derives only the rows of runs that new entries are about, and the rows
+//! of open runs. The status of an open run also depends on the locks of its writers, which change without an entry.
+
+use crate::contract::{ProjectRef, RunRef};
+use crate::engine::projection::Extent;
+use crate::store::lifecycle::Superseding;
+use crate::store::rows::{RunRow, project_of};
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// The maximum number of runs in a catalog. The rows of more runs are not kept, to limit the memory.
+const RUNS_MAX: usize = 100_000;
+
+/// The catalog of the runs of one workspace. Reads of several threads share the catalog.
+#[derive(Debug, Default)]
+pub(super) struct RunCatalog(Mutex<Option<KeptRuns>>);
+
+/// The rows of all runs, or of the runs of one project, in the tables with an extent.
+#[derive(Debug)]
+pub(super) struct KeptRuns {
+    pub(super) extent: Extent,
+    /// The project of the runs; `None` for the runs of all projects.
+    project: Option<ProjectRef>,
+    /// The rows in listing order ([`in_listing_order`]).
+    rows: Vec<Arc<RunRow>>,
+    /// The runs with open writers.
+    open: BTreeSet<RunRef>,
+    /// The resumes that superseded points, by run. Most runs have none.
+    supersedings: BTreeMap<RunRef, Vec<Superseding>>,
+}
+
+/// The row of a run, and the data about its writers that is not in the row.
+#[derive(Debug)]
+pub(super) struct DerivedRun {
+    pub(super) row: RunRow,
+    pub(super) supersedings: Vec<Superseding>,
+    /// `true` if the run is open and has writers.
+    pub(super) has_open_writers: bool,
+}
+
+impl RunCatalog {
+    /// Returns the rows that the catalog keeps, locked for the caller.
+    pub(super) fn lock(&self) -> MutexGuard<'_, Option<KeptRuns>> {
+        // A reader takes the rows out before it changes them, so a panic leaves no incomplete rows.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns the resumes that superseded points of a run. Returns `None` if the catalog does not contain the run, does
+    /// not have the extent of a view, or is in use. `is_current` returns `true` for the extent of the view.
+    pub(super) fn supersedings(
+        &self,
+        run: &RunRef,
+        is_current: impl FnOnce(&Extent) -> bool,
+    ) -> Option<Vec<Superseding>> {
+        let kept = self.0.try_lock().ok()?;
+        let kept = kept.as_ref().filter(|kept| kept.covers_run(run) && is_current(&kept.extent))?;
+        Some(kept.supersedings.get(run).cloned().unwrap_or_default())
+    }
+}
+
+impl KeptRuns {
+    /// Keeps the rows of all runs, or of the runs of a project.
+    pub(super) fn new(extent: Extent, project: Option<ProjectRef>, derived: Vec<DerivedRun>) -> KeptRuns {
+        let mut kept = KeptRuns {
+            extent,
+            project,
+            rows: Vec::new(),
+            open: BTreeSet::new(),
+            supersedings: BTreeMap::new(),
+        };
+        kept.add(derived);
+        kept
+    }
+
+    fn add(&mut self, derived: Vec<DerivedRun>) {
+        let open = derived.iter().filter(|run| run.has_open_writers);
+        self.open.extend(open.map(|run| run.row.run_ref.clone()));
+        for DerivedRun { row, supersedings, .. } in derived {
+            if !supersedings.is_empty() {
+                self.supersedings.insert(row.run_ref.clone(), supersedings);
+            }
+            self.rows.push(Arc::new(row));
+        }
+        self.rows.sort_by(|a, b| in_listing_order(a, b));
+    }
+
+    /// Replaces the rows of the runs `changed` by `derived`.
+    pub(super) fn replace(&mut self, changed: &BTreeSet<RunRef>, derived: Vec<DerivedRun>) {
+        self.rows.retain(|row| !changed.contains(&row.run_ref));
+        self.open.retain(|run| !changed.contains(run));
+        self.supersedings.retain(|run, _| !changed.contains(run));
+        self.add(derived);
+    }
+
+    /// Returns the runs with open writers.
+    pub(super) fn open(&self) -> &BTreeSet<RunRef> {
+        &self.open
+    }
+
+    /// Returns `true` if the row of a run is kept, or would be kept if the run existed.
+    pub(super) fn covers_run(&self, run: &RunRef) -> bool {
+        self.covers(project_of(run).as_ref())
+    }
+
+    /// Returns `true` if the rows of the runs of `project` are kept. `None` stands for the runs of all projects.
+    pub(super) fn covers(&self, project: Option<&ProjectRef>) -> bool {
+        self.project.is_none() || self.project.as_ref() == project
+    }
+
+    /// Returns the rows of all kept runs, or of the kept runs of a project, in listing order.
+    pub(super) fn rows(&self, project: Option<&ProjectRef>) -> &[Arc<RunRow>] {
+        let Some(project) = project else { return &self.rows };
+        let from = self.rows.partition_point(|row| row.project_ref < *project);
+        let to = self.rows.partition_point(|row| row.project_ref <= *project);
+        self.rows.get(from..to).unwrap_or_default()
+    }
+
+    /// Returns `true` if the rows are few enough to be kept.
+    pub(super) fn is_small(&self) -> bool {
+        self.rows.len() <= RUNS_MAX
+    }
+
+    /// Returns the projects of the runs.
+    pub(super) fn projects(&self) -> BTreeSet<ProjectRef> {
+        self.rows.iter().map(|row| row.project_ref.clone()).collect()
+    }
+
+    /// Sets the name of a project in the rows of its runs.
+    pub(super) fn rename(&mut self, project: &ProjectRef, name: &str) {
+        for row in &mut self.rows {
+            if row.project_ref == *project && row.project_name != name {
+                name.clone_into(&mut Arc::make_mut(row).project_name);
+            }
+        }
+    }
+}
+
+/// Compares runs by project, start and ref.
+pub(super) fn in_listing_order(a: &RunRow, b: &RunRow) -> Ordering {
+    (&a.project_ref, a.started_at, &a.run_ref).cmp(&(&b.project_ref, b.started_at, &b.run_ref))
+}

@@ -1,0 +1,232 @@
+//! Methods of `StoreView` that derive the rows of runs.
+
+use crate::contract::{Fact, Object, ProjectRef, RunRef};
+use crate::engine::entry::Entry;
+use crate::engine::parallel;
+use crate::projections::entry::Captured;
+use crate::projections::keys;
+use crate::projections::tables::{self, FACTS};
+use crate::store::attributes::AttributeVersions;
+use crate::store::error::Result;
+use crate::store::lifecycle::{Lifecycle, RunWriters};
+use crate::store::rows::{RunRow, project_of, run_row};
+use crate::store::run_catalog::{DerivedRun, KeptRuns, in_listing_order};
+use crate::store::series::{Attempts, SeriesRow};
+use crate::store::view::StoreView;
+use std::collections::{BTreeMap, btree_map};
+use std::iter::Peekable;
+use std::sync::Arc;
+
+/// The minimum number of runs whose rows one core derives.
+const PIECE_RUNS: usize = 64;
+/// The maximum number of new entries that are read from the log to find the runs whose rows have changed. The rows of
+/// all runs are derived after more entries.
+const NEW_ENTRIES_MAX: usize = 20_000;
+/// The number of runs for which deriving each changed row costs as much as deriving the rows of all runs.
+const CHANGED_RUNS_MIN: usize = 64;
+
+impl StoreView<'_> {
+    /// Derives the lifecycle of a run from its writers, sets the status and the end in `versions`, the attributes of
+    /// the run, and returns the lifecycle.
+    pub(super) fn lifecycle(&self, run: &RunRef, versions: &mut AttributeVersions) -> Result<Lifecycle> {
+        let lifecycle = self.lifecycle_of(self.writers_of(run)?, versions.newest_end())?;
+        versions.set_lifecycle(&lifecycle);
+        Ok(lifecycle)
+    }
+
+    /// Returns all runs, or the runs of a project, ordered by project, start and ref.
+    ///
+    /// The rows are kept for later calls. A later call derives only the rows of runs that new entries are about, and the
+    /// rows of open runs. A view as of a moment derives the rows of all runs that it returns.
+    pub fn runs(&self, project: Option<&ProjectRef>) -> Result<Vec<Arc<RunRow>>> {
+        if self.as_of.is_some() {
+            let derived = self.derive_runs(project)?.into_iter().map(|run| Arc::new(run.row));
+            let mut rows: Vec<Arc<RunRow>> = derived.collect();
+            rows.sort_by(|a, b| in_listing_order(a, b));
+            return Ok(rows);
+        }
+        let mut catalog = self.catalog.lock();
+        let kept = catalog.take().filter(|kept| kept.covers(project));
+        let kept = match kept.map(|kept| self.brought_up_to_date(kept)).transpose()?.flatten() {
+            Some(kept) => kept,
+            None => KeptRuns::new(self.view.extent(), project.cloned(), self.derive_runs(project)?),
+        };
+        let rows = kept.rows(project).to_vec();
+        *catalog = Some(kept).filter(KeptRuns::is_small);
+        Ok(rows)
+    }
+
+    /// Replaces the rows in `kept` that have changed. Returns `None` if it is not known which rows have changed, or if
+    /// deriving the rows of all runs costs less.
+    fn brought_up_to_date(&self, mut kept: KeptRuns) -> Result<Option<KeptRuns>> {
+        let Some(entries) = self.view.entries_since(&kept.extent, NEW_ENTRIES_MAX)? else { return Ok(None) };
+        let mut changed = kept.open().clone();
+        changed.extend(entries.iter().filter_map(run_of_entry).filter(|run| kept.covers_run(run)));
+        if changed.len() > CHANGED_RUNS_MIN.max(kept.rows(None).len() / 4) {
+            return Ok(None);
+        }
+        let derived = changed.iter().filter_map(|run| self.derive_run(run).transpose());
+        let derived = derived.collect::<Result<Vec<DerivedRun>>>()?;
+        if !changed.is_empty() {
+            kept.replace(&changed, derived);
+        }
+        if !self.view.has_extent(&kept.extent) {
+            for project in kept.projects() {
+                kept.rename(&project, &self.name_of_project(&project)?);
+            }
+            kept.extent = self.view.extent();
+        }
+        Ok(Some(kept))
+    }
+
+    /// Returns all runs, or the runs of a project, in the order of [`StoreView::runs`]. Each run has the summaries of
+    /// its metric series. Each table is read once, which is faster than one call of [`StoreView::series_of`] for each
+    /// run.
+    pub fn runs_with_series(
+        &self,
+        project: Option<&ProjectRef>,
+    ) -> Result<Vec<(Arc<RunRow>, Vec<SeriesRow>)>> {
+        let prefix = prefix_of_runs(project);
+        let read_runs =
+            || -> Result<_> { Ok((self.runs_with_facts(&prefix)?, self.stored_summaries(&prefix)?)) };
+        // The tables are independent, so they are read at the same time.
+        let (runs, writers) = parallel::both(read_runs, || self.run_writers(&prefix));
+        let ((mut runs, stored), writers) = (runs?, writers?);
+        let supersedings = |run: &str| writers.get(run).map_or_else(Vec::new, RunWriters::supersedings);
+        let summaries = self.effective_summaries(stored, Attempts::Newest, supersedings)?;
+        runs.add_all(|add| {
+            summaries.iter().for_each(|(run, _)| add(run));
+            Ok(())
+        })?;
+        runs.add_all(|add| self.for_each_run(tables::RECORDS, &prefix, add))?;
+        // Both lists are ordered by ref.
+        let mut summaries = summaries.into_iter().peekable();
+        let mut series_of = |run: &str| {
+            while summaries.next_if(|(other, _)| other.as_str() < run).is_some() {}
+            summaries.next_if(|(other, _)| other == run).map_or_else(Vec::new, |(_, series)| series)
+        };
+        let rows = self.run_rows(runs, writers)?.into_iter();
+        let with_series = |run: DerivedRun| {
+            let series = series_of(run.row.run_ref.as_str());
+            (Arc::new(run.row), series)
+        };
+        let mut rows: Vec<_> = rows.map(with_series).collect();
+        rows.sort_by(|(a, _), (b, _)| in_listing_order(a, b));
+        Ok(rows)
+    }
+
+    /// Derives the rows of all runs, or of the runs of a project, in the order of their refs.
+    fn derive_runs(&self, project: Option<&ProjectRef>) -> Result<Vec<DerivedRun>> {
+        let prefix = prefix_of_runs(project);
+        let mut runs = self.runs_with_facts(&prefix)?;
+        runs.add_all(|add| self.for_each_run(tables::SUMMARIES, &prefix, add))?;
+        runs.add_all(|add| self.for_each_run(tables::RECORDS, &prefix, add))?;
+        self.run_rows(runs, self.run_writers(&prefix)?)
+    }
+
+    /// Returns the runs with attributes whose refs begin with `prefix`.
+    fn runs_with_facts(&self, prefix: &[u8]) -> Result<Runs> {
+        let objects = self.versions_with_prefix(prefix)?.into_iter();
+        let runs = objects.filter_map(|(subject, versions)| Some((subject.try_into().ok()?, versions)));
+        Ok(Runs(runs.collect()))
+    }
+
+    /// Returns the rows of runs, in the order of their refs. `writers` contains the writers of these runs.
+    fn run_rows(&self, runs: Runs, writers: BTreeMap<String, RunWriters>) -> Result<Vec<DerivedRun>> {
+        let mut names: BTreeMap<ProjectRef, String> = BTreeMap::new();
+        // Both maps are ordered by ref.
+        let mut writers = writers.into_iter().peekable();
+        let mut parts = Vec::with_capacity(runs.0.len());
+        for (run_ref, versions) in runs.0 {
+            let Some(project_ref) = project_of(&run_ref) else { continue };
+            if !names.contains_key(&project_ref) {
+                names.insert(project_ref.clone(), self.name_of_project(&project_ref)?);
+            }
+            while writers.next_if(|(run, _)| run.as_str() < run_ref.as_str()).is_some() {}
+            let of_run = writers.next_if(|(run, _)| run == run_ref.as_str());
+            parts.push((run_ref, project_ref, versions, of_run.map(|(_, writers)| writers)));
+        }
+        let row = |(run_ref, project_ref, versions, writers): RunParts| {
+            let name = names.get(&project_ref).cloned().unwrap_or_default();
+            self.run_from_parts(run_ref, project_ref, name, versions, writers.unwrap_or_default())
+        };
+        parallel::map_owned(parts, PIECE_RUNS, row).into_iter().collect()
+    }
+
+    /// Returns one run; `None` if no fact is about the run. Reads only rows of this run and of its project.
+    pub fn run(&self, run: &RunRef) -> Result<Option<RunRow>> {
+        Ok(self.derive_run(run)?.map(|run| run.row))
+    }
+
+    fn derive_run(&self, run: &RunRef) -> Result<Option<DerivedRun>> {
+        let Some(project_ref) = project_of(run) else { return Ok(None) };
+        if !self.knows_run(run)? {
+            return Ok(None);
+        }
+        let project_name = self.name_of_project(&project_ref)?;
+        let (versions, writers) = (self.attribute_versions(run)?, self.writers_of(run)?);
+        self.run_from_parts(run.clone(), project_ref, project_name, versions, writers).map(Some)
+    }
+
+    /// Derives the row of a run from all versions of its attributes and from its writers.
+    fn run_from_parts(
+        &self,
+        run_ref: RunRef,
+        project_ref: ProjectRef,
+        project_name: String,
+        mut versions: AttributeVersions,
+        writers: RunWriters,
+    ) -> Result<DerivedRun> {
+        let supersedings = writers.supersedings();
+        let lifecycle = self.lifecycle_of(writers, versions.newest_end())?;
+        versions.set_lifecycle(&lifecycle);
+        let attributes = versions.resolve().ok_or_else(|| self.malformed_row(FACTS.name))?;
+        let row = run_row(run_ref, project_ref, project_name, attributes, &lifecycle);
+        Ok(DerivedRun { row, supersedings, has_open_writers: lifecycle.has_open_writers() })
+    }
+}
+
+/// Returns the run whose row an entry can change; `None` if the entry changes no row. The first record of a run that
+/// the log contains creates the row of this run.
+fn run_of_entry(entry: &Entry) -> Option<RunRef> {
+    let fact = Captured::of_entry(entry).ok()??.fact;
+    match &fact {
+        Fact::Object(Object::Run(run)) => Some(run.run_ref.clone()),
+        Fact::Ended(ended) => RunRef::try_from(ended.subject().clone()).ok(),
+        Fact::Param(param) => Some(param.run_ref().clone()),
+        Fact::Annotation(annotation) => RunRef::try_from(annotation.subject().clone()).ok(),
+        Fact::Writer(writer) => Some(writer.run_ref().clone()),
+        Fact::Event(_) | Fact::Metric(_) | Fact::Span(_) | Fact::Degraded(_) => {
+            fact.observation().map(|(observation, _)| observation.run_ref.clone())
+        }
+        Fact::Object(_) | Fact::Artifact(..) | Fact::Process(_) | Fact::Import(_) => None,
+    }
+}
+
+/// Returns the common prefix of the refs of all runs, or of the refs of the runs of a project.
+fn prefix_of_runs(project: Option<&ProjectRef>) -> Vec<u8> {
+    project.map_or_else(|| b"run:".to_vec(), |project| keys::under("run", project))
+}
+
+/// A run, its project, the versions of its attributes, and its writers.
+type RunParts = (RunRef, ProjectRef, AttributeVersions, Option<RunWriters>);
+
+/// A map from the refs of runs to the versions of their attributes.
+struct Runs(BTreeMap<RunRef, AttributeVersions>);
+
+impl Runs {
+    /// Adds runs without attributes, unless they are already in the map. `add_refs` calls its parameter with the ref of
+    /// each run, in ascending order. A text that is not the ref of a run is ignored.
+    fn add_all(&mut self, add_refs: impl FnOnce(&mut dyn FnMut(&str)) -> Result<()>) -> Result<()> {
+        let mut known: Peekable<btree_map::Keys<'_, _, _>> = self.0.keys().peekable();
+        let mut missing = Vec::new();
+        add_refs(&mut |run| {
+            while known.next_if(|known| known.as_str() < run).is_some() {}
+            if known.peek().is_none_or(|known| known.as_str() != run) {
+                missing.extend(RunRef::parse(run).ok());
+            }
+        })?;
+        self.0.extend(missing.into_iter().map(|run| (run, AttributeVersions::default())));
+        Ok(())
+    }
+}
