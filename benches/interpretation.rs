@@ -12,7 +12,7 @@ mod ratio;
 use contexta::capture::{MetricEmission, RunScope};
 use contexta::contract::RelationType;
 use contexta::contract::refs::StableRef;
-use contexta::interpretation::{AnomalyQuery, Direction, RunColumn, RunListQuery};
+use contexta::interpretation::{AnomalyQuery, Direction, GroupQuery, RunColumn, RunListQuery};
 use contexta::store::Durability;
 use contexta::{Contexta, Options};
 use memory::peak_mib;
@@ -27,6 +27,8 @@ const POINTS_OF_RUN: usize = 1000;
 const POINTS_OF_LONGEST: usize = 20_000;
 /// The number of runs in a trend, and in the baseline of anomalies.
 const POPULATION: usize = 1000;
+/// The number of runs in a group.
+const SEEDS: usize = 100;
 
 fn open(workspace: &Path) -> Contexta {
     let options = Options::new(workspace).project("bench").detect_code_revision(false).config_snapshot(false);
@@ -43,13 +45,13 @@ fn capture_points(run: &RunScope, points: usize, offset: f64) {
     }
 }
 
-/// Captures `runs` runs. Each run has a parameter, a tag, and a loss. Every tenth run has the tag value
-/// `prod`.
+/// Captures `runs` runs. Each run has two parameters, a tag, and a loss. Every tenth run has the tag value
+/// `prod`. The parameter `sweep` divides the runs into groups of [`SEEDS`].
 fn capture_runs(contexta: &Contexta, runs: usize, points: usize) {
     for n in 0..runs {
         let env = if n % 10 == 0 { "prod" } else { "test" };
-        let run = contexta.run("bench").run_id(&format!("r{n}")).param("seed", n as i64).tag("env", env);
-        let run = run.start().unwrap();
+        let run = contexta.run("bench").run_id(&format!("r{n}")).tag("env", env);
+        let run = run.param("seed", n as i64).param("sweep", (n / SEEDS) as i64).start().unwrap();
         capture_points(&run, points, (n * 7919 % runs) as f64);
         run.complete().unwrap();
     }
@@ -125,6 +127,18 @@ fn questions(table: &mut Table, runs: usize) {
     measure(table, &named("anomalies of one run against 1,000"), milliseconds(10), || {
         contexta.detect_anomalies_in_run(format!("r{}", runs - 1), &baseline).unwrap();
     });
+    let mut seeds = GroupQuery::by(["params.sweep".parse().unwrap()]);
+    seeds.runs.filter = Some("params.sweep = 0".parse().unwrap());
+    seeds.curve_points_max = Some(POINTS_OF_RUN);
+    measure(table, "group of 100 seeds with 1,000 steps", milliseconds(20), || {
+        assert_eq!(contexta.group_by("train/loss", &seeds).unwrap().groups.len(), 1);
+    });
+    let open = contexta.run("open").run_id("open").start().unwrap();
+    measure(table, &named("first page of the newest runs after a new point"), milliseconds(20), || {
+        open.metric("train/loss", 0.5).unwrap();
+        contexta.list_runs(newest.clone()).unwrap();
+    });
+    open.complete().unwrap();
 }
 
 fn main() {
