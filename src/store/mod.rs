@@ -46,6 +46,7 @@ pub use crate::engine::chain::Head;
 pub use crate::engine::entry::{Position, Seq, Stamp, StreamId};
 pub(crate) use crate::engine::fault::{chain, panic_message};
 pub use crate::engine::log::Durability;
+pub(crate) use crate::engine::parallel;
 pub(crate) use crate::projections::encoded::{EncodedEvent, EncodedFact};
 pub(crate) use crate::projections::encoded_series::{EncodedSeries, PointValue};
 pub(crate) use crate::projections::entry::Captured;

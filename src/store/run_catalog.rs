@@ -6,6 +6,7 @@
 
 use crate::contract::{ProjectRef, RunRef};
 use crate::engine::projection::Extent;
+use crate::store::error::Result;
 use crate::store::lifecycle::Superseding;
 use crate::store::rows::{RunRow, project_of};
 use std::cmp::Ordering;
@@ -103,7 +104,7 @@ impl KeptRuns {
 
     /// Returns `true` if the row of a run is kept, or would be kept if the run existed.
     pub(super) fn covers_run(&self, run: &RunRef) -> bool {
-        self.covers(project_of(run).as_ref())
+        self.project.is_none() || self.project == project_of(run)
     }
 
     /// Returns `true` if the rows of the runs of `project` are kept. `None` stands for the runs of all projects.
@@ -124,18 +125,21 @@ impl KeptRuns {
         self.rows.len() <= RUNS_MAX
     }
 
-    /// Returns the projects of the runs.
-    pub(super) fn projects(&self) -> BTreeSet<ProjectRef> {
-        self.rows.iter().map(|row| row.project_ref.clone()).collect()
-    }
-
-    /// Sets the name of a project in the rows of its runs.
-    pub(super) fn rename(&mut self, project: &ProjectRef, name: &str) {
+    /// Sets the names of the projects in all rows. `name_of` returns the name of a project, and is called once for each
+    /// project.
+    pub(super) fn rename_projects(&mut self, name_of: impl Fn(&ProjectRef) -> Result<String>) -> Result<()> {
+        let mut of_project: Option<(ProjectRef, String)> = None;
+        // The rows of a project are adjacent.
         for row in &mut self.rows {
-            if row.project_ref == *project && row.project_name != name {
+            if of_project.as_ref().is_none_or(|(project, _)| *project != row.project_ref) {
+                of_project = Some((row.project_ref.clone(), name_of(&row.project_ref)?));
+            }
+            let Some((_, name)) = &of_project else { continue };
+            if row.project_name != *name {
                 name.clone_into(&mut Arc::make_mut(row).project_name);
             }
         }
+        Ok(())
     }
 }
 

@@ -71,9 +71,7 @@ impl StoreView<'_> {
             kept.replace(&changed, derived);
         }
         if !self.view.has_extent(&kept.extent) {
-            for project in kept.projects() {
-                kept.rename(&project, &self.name_of_project(&project)?);
-            }
+            kept.rename_projects(|project| self.name_of_project(project))?;
             kept.extent = self.view.extent();
         }
         Ok(Some(kept))

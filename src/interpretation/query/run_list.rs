@@ -11,8 +11,11 @@ use crate::interpretation::query::place::{ColumnValue, Place, token_behind};
 use crate::interpretation::query::run_facts::RunFacts;
 use crate::interpretation::query::run_query::{RunColumn, RunListQuery};
 use crate::interpretation::query::snapshot::run_notes;
-use crate::store::{self, Attempts, Note, RunRow, SeriesRow, Store, StoreView};
+use crate::store::{self, Attempts, Note, RunRow, SeriesRow, Store, StoreView, parallel};
 use std::sync::Arc;
+
+/// The minimum number of runs whose metrics one core reads.
+const PIECE_RUNS: usize = 64;
 
 /// A run in a list, with summaries of its metrics.
 #[derive(Debug, Clone, PartialEq)]
@@ -99,7 +102,8 @@ fn subtract(view: &StoreView<'_>, asked: &str, list: &mut RunList) -> Result<()>
 }
 
 /// Runs with the summaries of their metric series. The summaries of a run are empty if they were not read.
-type Rows = Vec<(Arc<RunRow>, Vec<SeriesRow>)>;
+type Rows = Vec<Row>;
+type Row = (Arc<RunRow>, Vec<SeriesRow>);
 
 /// The runs of a page.
 #[derive(Default)]
@@ -166,25 +170,20 @@ fn fulfilling(view: &StoreView<'_>, query: &RunListQuery, mut rows: Rows) -> Res
             && query.archived.selects(run)
             && (run.is_starred || !query.only_starred)
     });
-    for condition in &query.metric_conditions {
-        let mut fulfilling = Vec::new();
-        for row in rows {
-            if fulfils(view, &row.0.run_ref, condition)? {
-                fulfilling.push(row);
+    if query.metric_conditions.is_empty() && query.filter.is_none() {
+        return Ok(rows);
+    }
+    let judge = |row: Row| {
+        for condition in &query.metric_conditions {
+            if !fulfils(view, &row.0.run_ref, condition)? {
+                return Ok(None);
             }
         }
-        rows = fulfilling;
-    }
-    if let Some(filter) = &query.filter {
-        let mut fulfilling = Vec::new();
-        for row in rows {
-            if filter.holds(&RunFacts { view, run: &row.0 })? {
-                fulfilling.push(row);
-            }
-        }
-        rows = fulfilling;
-    }
-    Ok(rows)
+        let Some(filter) = &query.filter else { return Ok(Some(row)) };
+        let holds = filter.holds(&RunFacts { view, run: &row.0 })?;
+        Ok(holds.then_some(row))
+    };
+    parallel::map_owned(rows, PIECE_RUNS, judge).into_iter().filter_map(Result::transpose).collect()
 }
 
 /// Returns `true` if a run has a tag with this name and value. Texts are compared in the composed form (NFC).
@@ -228,7 +227,7 @@ fn column_value(view: &StoreView<'_>, run: &RunRow, column: &RunColumn) -> Resul
 }
 
 /// A run with its value in the sort column and the summaries of its series.
-type Keyed = (ColumnValue, (Arc<RunRow>, Vec<SeriesRow>));
+type Keyed = (ColumnValue, Row);
 
 /// Sorts runs by the sort column of a query. `rows` must be in the order of project, start and ref. Runs with
 /// equal values keep this order.
@@ -240,8 +239,9 @@ fn sorted(view: &StoreView<'_>, rows: Rows, query: &RunListQuery) -> Result<Vec<
         }
         return Ok(keyed);
     };
-    let key = |row: (Arc<RunRow>, Vec<SeriesRow>)| Ok((column_value(view, &row.0, column)?, row));
-    let mut keyed = rows.into_iter().map(key).collect::<Result<Vec<Keyed>>>()?;
+    let key = |row: Row| Ok((column_value(view, &row.0, column)?, row));
+    let keyed = parallel::map_owned(rows, PIECE_RUNS, key);
+    let mut keyed = keyed.into_iter().collect::<Result<Vec<Keyed>>>()?;
     keyed.sort_by(|(a, _), (b, _)| a.compare(b, query.descending));
     Ok(keyed)
 }
