@@ -4,6 +4,7 @@
 use crate::contract::{AnyRecord, RecordRef, RecordType, RunRef, Severity, StageRef};
 use crate::engine::entry::Stamp;
 use crate::engine::entry::{Entry, Position};
+use crate::engine::parallel;
 use crate::engine::projection::{Point, TableSpec};
 use crate::projections::entry::Captured;
 use crate::projections::tables::{RECORDS, SERIES};
@@ -13,7 +14,7 @@ use crate::store::error::Result;
 use crate::store::lifecycle::WriterRow;
 use crate::store::note::Note;
 use crate::store::record_ref::{position_of, record_at};
-use crate::store::view::StoreView;
+use crate::store::view::{PIECE_ENTRIES, StoreView};
 use std::collections::BTreeMap;
 
 pub use crate::engine::repair::RepairPlan;
@@ -43,7 +44,7 @@ impl StoreView<'_> {
             Some((entry, captured)) => Ok(record_at(captured.fact, entry.stamp)?),
             None => Ok(None),
         };
-        self.facts_at(positions)?.into_iter().map(record).collect()
+        parallel::map_owned(self.facts_at(positions)?, PIECE_ENTRIES, record).into_iter().collect()
     }
 
     /// Returns the position in the ref of a captured record; `None` for other refs, and if the log has not reached the

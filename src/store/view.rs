@@ -2,12 +2,16 @@
 
 use crate::engine::blob::BlobStore;
 use crate::engine::entry::{Entry, Position, Stamp};
+use crate::engine::parallel;
 use crate::engine::projection::{Current, Version, View, current};
 use crate::projections::entry::Captured;
 use crate::store::error::{Error, Result};
 use crate::store::note::Note;
 use crate::store::run_catalog::RunCatalog;
 use std::time::Duration;
+
+/// The minimum number of entries that one core decodes.
+pub(super) const PIECE_ENTRIES: usize = 128;
 
 /// One consistent view of a workspace: all rows belong to the same entries of the log.
 #[derive(Debug)]
@@ -64,7 +68,7 @@ impl<'a> StoreView<'a> {
             let captured = Captured::of_entry(&entry).ok().flatten()?;
             Some((entry, captured))
         };
-        Ok(entries.into_iter().map(|entry| entry.and_then(decode)).collect())
+        Ok(parallel::map_owned(entries, PIECE_ENTRIES, |entry| entry.and_then(decode)))
     }
 
     /// Returns the effective fact among `versions`, whose values are complete facts; `None` without versions. The flag

@@ -29,9 +29,9 @@ pub struct ProjectorOptions {
 }
 
 impl ProjectorOptions {
-    /// Creates options that publish generations, with a cache of 64 MiB and an overlay of 96 MiB in memory.
+    /// Creates options that publish generations, with a cache of 64 MiB and an overlay of 64 MiB in memory.
     pub fn new(domain: Domain) -> ProjectorOptions {
-        let overlay_bytes_max = 96 << 20;
+        let overlay_bytes_max = 64 << 20;
         ProjectorOptions { domain, publish: true, cache_bytes: 64 << 20, overlay_bytes_max, spill: None }
     }
 }

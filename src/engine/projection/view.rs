@@ -456,8 +456,12 @@ impl View {
                     None => break,
                 }
             }
+            // The sequence numbers of the entries of a commit are consecutive.
+            let first = commit.first().map_or(position.seq, |first| first.stamp.seq);
+            let index = position.seq.0.checked_sub(first.0).and_then(|index| usize::try_from(index).ok());
+            let entry = index.and_then(|index| commit.get(index));
             if let (Some(slot), Some(entry)) =
-                (found.get_mut(at), commit.iter().find(|e| e.stamp.position() == position))
+                (found.get_mut(at), entry.filter(|entry| entry.stamp.position() == position))
             {
                 *slot = Some(entry.to_owned());
             }

@@ -6,13 +6,14 @@ use crate::interpretation::curve::StepRanges;
 use crate::interpretation::error::Result;
 use crate::interpretation::metric;
 use crate::interpretation::statistics::Statistics;
-use crate::store::{Attempts, Note, RunRow, SeriesPoint, Severity, StoreView};
+use crate::store::{Attempts, Note, RunRow, SeriesPoint, Severity, StoreView, parallel};
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 /// The greatest number of values that are in memory while the curve of a group is computed.
 const VALUES_MAX: usize = 1 << 21;
+/// The minimum number of runs whose points one core reads.
+const PIECE_RUNS: usize = 4;
 /// The greatest total number of points in all curves of one query.
 const ANSWER_POINTS_MAX: usize = 1 << 20;
 
@@ -67,9 +68,15 @@ impl Curves<'_> {
         runs: &[Arc<RunRow>],
         notes: &mut Vec<Note>,
     ) -> Result<Vec<GroupPoint>> {
+        let read = |run: Arc<RunRow>| {
+            let mut notes = Vec::new();
+            Ok((self.of_run(view, &run, &mut notes)?, notes))
+        };
+        let of_runs = parallel::map_owned(runs.to_vec(), PIECE_RUNS, read);
         let mut values: BTreeMap<i64, Vec<MetricValue>> = BTreeMap::new();
-        for run in runs {
-            for (range, value) in self.of_run(view, run, notes)? {
+        for (of_run, more) in of_runs.into_iter().collect::<Result<Vec<_>>>()? {
+            notes.extend(more);
+            for (range, value) in of_run {
                 values.entry(range).or_default().push(value);
             }
         }
@@ -80,14 +87,14 @@ impl Curves<'_> {
         Ok(values.into_iter().map(point).collect())
     }
 
-    /// Returns the last value of a run in each range of steps. The key is the index of the range. Adds notes
-    /// to `notes`.
+    /// Returns the last value of a run in each range of steps, with the index of the range, in ascending order. Adds
+    /// notes to `notes`.
     fn of_run(
         &self,
         view: &StoreView<'_>,
         run: &RunRow,
         notes: &mut Vec<Note>,
-    ) -> Result<BTreeMap<i64, MetricValue>> {
+    ) -> Result<Vec<(i64, MetricValue)>> {
         let (metric, own) = (self.asked.key, &run.run_ref);
         let rows = self.asked.rows(view, run)?;
         let joined = self.asked.answering(&rows);
@@ -115,7 +122,7 @@ impl Curves<'_> {
                 format!("the points of {metric} in {own} have no steps; their positions are used as steps");
             add("curve_steps_are_positions", message);
         }
-        let non_finite = last.values().filter(|value| !value.is_finite()).count();
+        let non_finite = last.iter().filter(|(_, value)| !value.is_finite()).count();
         if non_finite > 0 {
             let message = format!(
                 "{non_finite} values of {metric} in {own} are not finite; they are counted, but not part of the means"
@@ -125,30 +132,31 @@ impl Curves<'_> {
         Ok(last)
     }
 
-    /// Returns the last value in each range of steps. The key is the index of the range. The last value is
-    /// the value with the greatest step. If several values have this step, the latest of them is the last
-    /// value.
+    /// Returns the last value in each range of steps, with the index of the range, in ascending order. The last
+    /// value is the value with the greatest step. If several values have this step, the latest of them is the
+    /// last value.
     ///
     /// The second result is the number of points that are left out because they have no step. If `has_steps`
     /// is `false`, no point is left out, and the positions of the points are used as steps.
-    fn last_values(&self, points: Vec<SeriesPoint>, has_steps: bool) -> (BTreeMap<i64, MetricValue>, usize) {
-        let (mut last, mut left_out) = (BTreeMap::new(), 0);
+    fn last_values(&self, points: Vec<SeriesPoint>, has_steps: bool) -> (Vec<(i64, MetricValue)>, usize) {
+        let (mut found, mut left_out) = (Vec::with_capacity(points.len()), 0);
         for (position, point) in points.into_iter().enumerate() {
             let step = point.step.or_else(|| if has_steps { None } else { i64::try_from(position).ok() });
-            let Some(step) = step else {
-                left_out += 1;
-                continue;
-            };
-            // The points of several series are ordered by time, so a later point can have a lower step.
-            let order = (step, point.observed_at, point.stamp);
-            match last.entry(self.ranges.index(step)) {
-                Entry::Vacant(entry) => drop(entry.insert((order, point.value))),
-                Entry::Occupied(mut entry) if entry.get().0 < order => {
-                    drop(entry.insert((order, point.value)));
-                }
-                Entry::Occupied(_) => {}
+            match step {
+                Some(step) => found.push(((step, point.observed_at, point.stamp), point.value)),
+                None => left_out += 1,
             }
         }
-        (last.into_iter().map(|(range, (_, value))| (range, value)).collect(), left_out)
+        // The points of several series are ordered by time, so a later point can have a lower step.
+        found.sort_by_key(|(order, _)| *order);
+        let mut last: Vec<(i64, MetricValue)> = Vec::new();
+        for ((step, ..), value) in found {
+            let range = self.ranges.index(step);
+            match last.last_mut() {
+                Some((of, kept)) if *of == range => *kept = value,
+                _ => last.push((range, value)),
+            }
+        }
+        (last, left_out)
     }
 }
