@@ -301,7 +301,7 @@ fn a_workspace_as_of_a_moment_is_read_only() {
 /// Returns a page of the runs. Such a page is answered from rows that the process keeps between questions.
 fn page(contexta: &Contexta) -> String {
     let mut query = RunListQuery::default();
-    query.limit = Some(50);
+    query.limit = Some(1000);
     let mut runs = contexta.list_runs(query).unwrap();
     runs.notes.clear();
     runs.to_json().unwrap()
@@ -348,4 +348,30 @@ fn a_run_whose_process_died_is_interrupted_without_a_new_entry() {
     world.disk.kill(2);
     assert!(page(&world.processes[0]).contains("interrupted"));
     check_page(&world);
+}
+
+#[test]
+fn rows_are_derived_again_after_many_entries_and_many_changes() {
+    let mut world = World::new();
+    world.start(0);
+    check_page(&world);
+    let point = |step| MetricEmission::new("loss", 0.5).step(step);
+    let run = &world.started[0].as_ref().unwrap().run;
+    (0..21).for_each(|n| run.emit_all((n * 1000..n * 1000 + 1000).map(point)).map(drop).unwrap());
+    world.annotate(0, Change::Mark(Mark::Starred, true));
+    check_page(&world);
+    let process = &world.processes[0];
+    let ended = |n: usize| {
+        let run = process.run("many").run_id(&format!("n{n}")).start().unwrap();
+        run.complete().unwrap();
+        run
+    };
+    let runs: Vec<RunScope> = (0..200).map(ended).collect();
+    check_page(&world);
+    for changed in [10, 70] {
+        for run in &runs[..changed] {
+            process.annotate_run(run.run_ref(), Change::Note(format!("{changed}"))).unwrap();
+        }
+        check_page(&world);
+    }
 }
