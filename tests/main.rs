@@ -17,6 +17,7 @@ mod config;
 mod config_cli;
 mod config_effects;
 mod contract_codes;
+mod contract_settings;
 mod end_to_end;
 #[cfg(all(unix, feature = "cli"))]
 mod exec;

@@ -32,6 +32,13 @@ pub(crate) fn run(data: &[u8]) {
             "members that were left out"
         );
     }
+    if let Ok(salvaged) = Line::salvage_any_version(data, None) {
+        let text = canonical(&salvaged.content.to_value()).expect("a salvaged value is written");
+        let again = Line::parse(text.as_bytes(), None).expect("a value read as this version is valid");
+        assert_eq!(again.content, salvaged.content, "the value read as this version differs");
+    } else {
+        assert!(Line::salvage(data, None).is_err(), "a supported version is refused");
+    }
     match Line::parse(data, None) {
         Err(rejection) => assert!(!rejection.code.is_empty() && rejection.path.starts_with('$')),
         Ok(line) => {

@@ -7,8 +7,8 @@ use crate::capture::redact::Redactor;
 use crate::capture::result::CaptureResult;
 use crate::capture::secrets::{Redact, Redaction};
 use crate::contract::{
-    DroppedMember, Fact, Members, Model, Observation, Payload, RecordDraft, StableRef, Timestamp, Valid,
-    Value, salvage,
+    ContractError, DegradedSeverity, DroppedMember, Fact, Members, Model, Observation, Payload, RecordDraft,
+    RecordType, StableRef, Timestamp, Valid, Value, salvage,
 };
 use std::fmt::Display;
 
@@ -99,6 +99,24 @@ impl<'a> Intake<'a> {
         let named = self.left_out.iter().take(NAMED_MAX).map(String::as_str);
         payload.attributes.insert("members".to_owned(), Value::list(named));
         context.marker(now, producer, Redaction::new(self.redaction.redactor).of(payload)).map(Some)
+    }
+
+    /// Returns the degraded marker that is captured instead of a record of `subject` that breaks a rule.
+    pub(super) fn record_left_out(
+        &mut self,
+        subject: StableRef,
+        record_type: RecordType,
+        error: &ContractError,
+        context: &Context,
+        now: Timestamp,
+        producer: &str,
+    ) -> Result<Fact> {
+        let summary = format!("a record of the type {record_type} was left out: {error}");
+        let mut payload = warning("capture.record_left_out", summary, subject);
+        payload.severity = DegradedSeverity::Error;
+        payload.attributes.insert("record_type".to_owned(), record_type.as_str().into());
+        payload.attributes.insert("code".to_owned(), error.code.as_str().into());
+        context.marker(now, producer, self.redaction.of(payload))
     }
 
     /// Replaces the secrets in the members of an object.

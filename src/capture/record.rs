@@ -6,10 +6,10 @@ use crate::capture::emission::{Emission, MetricEmission};
 use crate::capture::error::{Error, Result};
 use crate::capture::intake::{Changes, Intake};
 use crate::capture::prepared::Prepared;
-use crate::capture::result::{BatchCaptureResult, CaptureResult, CapturedAs, PayloadFamily};
+use crate::capture::result::{BatchCaptureResult, CaptureResult, CapturedAs, PayloadFamily, ResultFailure};
 use crate::capture::scope::Scope;
 use crate::capture::trace::{SpanId, TraceContext, TraceId};
-use crate::contract::{Degradation, Fact, MetricValue, RecordType, StableRef, Timestamp};
+use crate::contract::{ContractError, Degradation, Fact, MetricValue, RecordType, StableRef, Timestamp};
 use crate::store::journal::digest_bytes;
 use crate::store::{EncodedSeries, PointValue, Receipt};
 use std::sync::Arc;
@@ -17,6 +17,12 @@ use std::sync::Arc;
 /// Returns the payload family of a type of records.
 fn family_of(record_type: RecordType) -> PayloadFamily {
     if record_type == RecordType::Degraded { PayloadFamily::Degradation } else { PayloadFamily::Record }
+}
+
+/// Returns the result of a record that was left out because it breaks a rule.
+fn failed(record_type: RecordType, rule: &ContractError) -> CaptureResult {
+    let failure = ResultFailure::new(rule.code.as_str(), rule.to_string());
+    CaptureResult::failure_result(family_of(record_type), None, failure)
 }
 
 impl Scope {
@@ -74,41 +80,75 @@ impl Scope {
     }
 
     /// Captures records in one commit: all of them or none. Degraded markers, which name the members that were left
-    /// out, follow the records.
+    /// out, follow the records. If the session has [`CaptureOptions::mark_invalid_records`], a degraded marker replaces
+    /// each record that breaks a rule, and the result of the record is failed.
+    ///
+    /// [`CaptureOptions::mark_invalid_records`]: crate::capture::CaptureOptions::mark_invalid_records
     pub(super) fn emit(&self, emissions: Vec<Emission>) -> Result<Vec<CaptureResult>> {
         self.check_open()?;
         let inner = &self.session.inner;
         self.context.run()?;
         let now = inner.now();
         let mut facts = Vec::with_capacity(emissions.len());
-        let mut families = Vec::with_capacity(emissions.len());
+        let mut intakes = Vec::with_capacity(emissions.len());
         let mut markers = Vec::new();
         for emission in emissions {
             let family = emission.family();
-            let (fact, marker, changes) = self.fact(emission, now)?;
-            families.push((family, changes));
-            facts.push(fact);
-            markers.extend(marker);
+            match self.fact(emission, now) {
+                Ok((fact, marker, changes)) => {
+                    intakes.push((family, Ok(changes)));
+                    facts.push(fact);
+                    markers.extend(marker);
+                }
+                Err(error) => {
+                    let (error, marker) = self.left_out(family, error, now)?;
+                    intakes.push((family, Err(error)));
+                    markers.push(marker);
+                }
+            }
         }
-        if facts.is_empty() {
+        if intakes.is_empty() {
             return Ok(Vec::new());
         }
         facts.extend(markers);
         let commit = Commit::new(facts, inner.options.durability, &self.context);
         let Appended { receipt, results, .. } = inner.dispatcher.append(commit)?;
-        if let Some(mut results) = results {
-            results.truncate(families.len());
-            for (result, (_, changes)) in results.iter_mut().zip(families) {
-                changes.tell(result);
-            }
-            return Ok(results);
-        }
-        let result = |(n, (record_type, changes)): (usize, (RecordType, Changes))| {
-            let mut result = self.result(record_type, receipt, n);
+        let mut results = results.map(Vec::into_iter);
+        let mut place = 0;
+        let result = |(record_type, intake): (RecordType, std::result::Result<Changes, ContractError>)| {
+            let changes = match intake {
+                Ok(changes) => changes,
+                Err(error) => return failed(record_type, &error),
+            };
+            let delivered = results.as_mut().and_then(Iterator::next);
+            let mut result = delivered.unwrap_or_else(|| self.result(record_type, receipt, place));
+            place += 1;
             changes.tell(&mut result);
             result
         };
-        Ok(families.into_iter().enumerate().map(result).collect())
+        Ok(intakes.into_iter().map(result).collect())
+    }
+
+    /// Returns the rule that a record breaks, and the degraded marker to capture instead of the record. Errors: the
+    /// session does not mark invalid records, or `error` is not the error of a rule. The error is `error`.
+    fn left_out(
+        &self,
+        record_type: RecordType,
+        error: Error,
+        now: Timestamp,
+    ) -> Result<(ContractError, Fact)> {
+        let inner = &self.session.inner;
+        let rule = match error {
+            Error::Contract(rule) if inner.options.mark_invalid_records => rule,
+            error => return Err(error),
+        };
+        let mut intake = Intake::new(&inner.redactor);
+        let (own, producer) = (self.own.clone(), &inner.options.producer);
+        match intake.record_left_out(own, record_type, &rule, &self.context, now, producer) {
+            Ok(marker) => Ok((rule, marker)),
+            // The marker breaks the same rule, for example the rule for the name of the producer.
+            Err(_) => Err(rule.into()),
+        }
     }
 
     /// Returns the result of one record. The log has appended the commit that contains the record. `n` is the
@@ -166,7 +206,13 @@ impl Scope {
     /// a run, or the key breaks a rule.
     pub(super) fn prepare(&self, emission: MetricEmission) -> Result<Prepared> {
         self.check_open()?;
-        let (fact, marker, changes) = self.fact(emission.clone().into(), self.session.inner.now())?;
+        let (fact, marker, changes) = match self.fact(emission.clone().into(), self.session.inner.now()) {
+            // Each point has a degraded marker.
+            Err(Error::Contract(_)) if self.session.inner.options.mark_invalid_records => {
+                return Ok(Prepared { emission, encoded: None, redacted: Vec::new() });
+            }
+            fact => fact?,
+        };
         let encoded = match (&fact, marker) {
             (Fact::Metric(draft), None) => EncodedSeries::of(draft),
             // Members are left out, so each point has a degraded marker.

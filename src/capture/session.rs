@@ -46,6 +46,8 @@ pub struct CaptureOptions {
     pub config_snapshot: bool,
     /// The selection of the secrets that are replaced by `[redacted]` before the log takes a fact.
     pub redaction: RedactionOptions,
+    /// `true` to capture a degraded marker instead of a record that breaks a rule. `false` to return an error.
+    pub mark_invalid_records: bool,
     /// `true` to refuse all captures.
     pub records_read_only: bool,
     /// The way in which files are added to the workspace by default.
@@ -68,6 +70,7 @@ impl Default for CaptureOptions {
             origin: Origin::ExplicitCapture,
             config_snapshot: true,
             redaction: RedactionOptions::default(),
+            mark_invalid_records: false,
             records_read_only: false,
             ingest_mode: IngestMode::Copy,
             artifacts_read_only: false,

@@ -2,6 +2,7 @@
 
 use crate::client::contexta::Contexta;
 use crate::client::error::{Error, Result, engine_io};
+use crate::config::Strictness;
 use crate::contract::ExtensionRegistry;
 use crate::engine::progress::Progress;
 use crate::engine::storage::replace::{FileReplacement, remove_stale};
@@ -171,10 +172,12 @@ impl Contexta {
         read.map_err(|e| engine_io("read", Path::new(&name), e))?;
         let is_gzip = begin == [0x1f, 0x8b];
         let whole = io::Cursor::new(begin).chain(raw);
+        let config = self.config();
         let options = ImportOptions {
             source: name,
             bodies: settings.bodies.or(bodies),
             strict: settings.strict,
+            other_versions: config.contract.compatibility_mode == Strictness::Lenient,
             registry: settings.registry,
             quarantine: self.paths.quarantine(),
             lines_before: settings.lines_before,

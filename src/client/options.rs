@@ -7,7 +7,7 @@ use crate::capture::{
 use crate::client::error::Result;
 use crate::client::paths::Paths;
 use crate::client::sinks::ConfiguredSink;
-use crate::config::{self, ConfigWarning, DispatchFailureMode, DurabilityMode, UnifiedConfig};
+use crate::config::{self, ConfigWarning, DispatchFailureMode, DurabilityMode, Strictness, UnifiedConfig};
 use crate::contract::Origin;
 use crate::engine::log::LogOptions;
 use crate::engine::storage::Storage;
@@ -105,6 +105,7 @@ impl Options {
                 },
                 secret_key_patterns: config.security.secret_key_patterns.clone(),
             },
+            mark_invalid_records: config.contract.validation_mode == Strictness::Lenient,
         };
         let paths = Paths::of(config);
         let directories = config.directories();

@@ -118,11 +118,11 @@ choices! {
         /// Settings that refuse captures and change nothing on disk.
         Readonly = "readonly",
     }
-    /// The action if data breaks a rule. The settings of this type have no effect yet.
+    /// The action if data breaks a rule or has another version of the schema.
     Strictness {
         /// The data is refused.
         Strict = "strict",
-        /// The data is kept, and a note reports the broken rule.
+        /// The operation continues, and a degraded record reports the cause.
         Lenient = "lenient",
     }
     /// The action if a capture cannot be delivered to a sink, a receiver of captured records. The setting has no effect

@@ -7,8 +7,6 @@ use crate::config::source::Source;
 const WITHOUT_EFFECT: &[&str] = &[
     "workspace.exports_path",
     "workspace.cache_path",
-    "contract.validation_mode",
-    "contract.compatibility_mode",
     "metadata.auto_migrate",
     "records.enable_indexes",
     "artifacts.verification_mode",

@@ -130,7 +130,9 @@ macro_rules! capture_methods {
                 self.emit(crate::capture::DegradedEmission::new(issue_key, summary))
             }
 
-            /// Captures a record with the session's durability.
+            /// Captures a record with the session's durability. Errors: the record breaks a rule, unless the session has
+            /// [`CaptureOptions::mark_invalid_records`](crate::capture::CaptureOptions::mark_invalid_records), the scope
+            /// has ended, or the record cannot be stored.
             pub fn emit(
                 &self,
                 emission: impl Into<crate::capture::Emission>,
@@ -138,7 +140,9 @@ macro_rules! capture_methods {
                 self.scope.emit_one(emission.into())
             }
 
-            /// Captures several records in one commit: all of them or none.
+            /// Captures several records in one commit: all of them or none. If the session has
+            /// [`CaptureOptions::mark_invalid_records`](crate::capture::CaptureOptions::mark_invalid_records), a degraded
+            /// marker replaces each record that breaks a rule, and the other records are captured.
             pub fn emit_all<E: Into<crate::capture::Emission>>(
                 &self,
                 emissions: impl IntoIterator<Item = E>,

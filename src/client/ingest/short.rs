@@ -100,6 +100,18 @@ fn keep<T, E: Into<Refusal>>(line: &mut LineMembers, recorded: Result<T, E>) {
     }
 }
 
+/// Captures a record. A record that is replaced by a degraded marker, because it breaks a rule, is a refused part of the
+/// line.
+fn emit(line: &mut LineMembers, scope: &AnyScope, emission: impl Into<Emission>) {
+    let recorded = scope.emit(emission).map_err(Refusal::from).and_then(|result| {
+        match result.error_message().filter(|_| result.record_type().is_none()) {
+            Some(message) => Err(Refusal::new("ingest_record_left_out", message)),
+            None => Ok(()),
+        }
+    });
+    keep(line, recorded);
+}
+
 fn start_run(
     line: &mut LineMembers,
     runs: &mut Runs,
@@ -184,7 +196,7 @@ fn records(line: &mut LineMembers, scope: &AnyScope, now: Timestamp) {
         let unit = line.text("unit");
         for (key, value) in metrics {
             let metric = MetricEmission { step, unit: unit.clone(), ..MetricEmission::new(key, value) };
-            keep(line, scope.emit(MetricEmission { tags: tags.clone(), ..metric }));
+            emit(line, scope, MetricEmission { tags: tags.clone(), ..metric });
         }
     }
     let attributes = match event.is_some() || span.is_some() || artifact.is_some() {
@@ -196,7 +208,7 @@ fn records(line: &mut LineMembers, scope: &AnyScope, now: Timestamp) {
         let level = level(line).unwrap_or(EventLevel::Info);
         let event =
             EventEmission { attributes: attributes.clone(), tags, level, ..EventEmission::new(key, message) };
-        keep(line, scope.emit(Emission::from(event)));
+        emit(line, scope, event);
     }
     if let Some(name) = span {
         let mut span = SpanEmission { attributes: attributes.clone(), ..SpanEmission::new(name) };
@@ -208,7 +220,7 @@ fn records(line: &mut LineMembers, scope: &AnyScope, now: Timestamp) {
         if artifact.is_none() {
             span.span_kind = line.word("kind").unwrap_or(span.span_kind);
         }
-        keep(line, scope.emit(Emission::from(span)));
+        emit(line, scope, span);
     }
     if let Some(path) = artifact {
         let kind = line.text("kind").unwrap_or_else(|| FILE.to_owned());

@@ -47,6 +47,9 @@ pub struct ImportOptions {
     pub bodies: Option<PathBuf>,
     /// `true` to stop at the first line that is invalid or has an invalid member. The lines before it stay imported.
     pub strict: bool,
+    /// `true` to import an object of an unsupported schema version as an object of the version of this build. `false`
+    /// to refuse the line. With [`strict`](ImportOptions::strict), the line is always refused.
+    pub other_versions: bool,
     /// The registry to check extensions against; `None` to check only their form.
     pub registry: Option<ExtensionRegistry>,
     /// The directory for the files with refused lines.
@@ -229,7 +232,11 @@ impl Importer<'_> {
             return Ok(());
         }
         let registry = self.options.registry.as_ref();
-        let read = if self.options.strict { Line::parse } else { Line::salvage };
+        let read = match (self.options.strict, self.options.other_versions) {
+            (true, _) => Line::parse,
+            (false, false) => Line::salvage,
+            (false, true) => Line::salvage_any_version,
+        };
         let parse = |(number, text): &(u64, Vec<u8>)| {
             read(without_bom(*number, text), registry).and_then(Candidate::new)
         };

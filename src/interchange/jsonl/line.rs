@@ -5,9 +5,11 @@ use crate::contract::json::read::parse;
 use crate::contract::model::Members;
 use crate::contract::salvage::salvage_with;
 use crate::contract::validate::check_value;
+use crate::contract::version::minor_of;
 use crate::contract::{
-    AnyRecord, ArtifactManifest, Canonical, DroppedMember, ErrorCode, ExtensionRegistry, Object, ObjectKind,
-    RecordType, RunRef, Salvaged, StableRef, Valid, ValidationIssue, ValidationReport, Value, salvage_value,
+    AnyRecord, ArtifactManifest, Canonical, Degradation, DroppedMember, ErrorCode, ExtensionRegistry, Object,
+    ObjectKind, RecordType, RunRef, SCHEMA_VERSION, Salvaged, StableRef, Valid, ValidationIssue,
+    ValidationReport, Value, salvage_value,
 };
 use crate::interchange::jsonl::rejection::Rejection;
 
@@ -15,6 +17,11 @@ use crate::interchange::jsonl::rejection::Rejection;
 pub const ARTIFACT: &str = "artifact";
 /// The kind of the lines of records.
 pub const RECORD: &str = "record";
+
+/// The member of an object or envelope with its schema version.
+const SCHEMA_MEMBER: &str = "schema_version";
+/// The member of an envelope with the degradation marker of the record.
+const DEGRADATION_MEMBER: &str = "degradation_marker";
 
 /// Returns all kinds of lines, in the order in which an export writes them.
 pub fn kinds() -> impl Iterator<Item = &'static str> {
@@ -72,11 +79,28 @@ impl Line {
         registry: Option<&ExtensionRegistry>,
     ) -> std::result::Result<Line, Box<Rejection>> {
         // Only an invalid line is parsed a second time, so that a valid line needs no copy of its object.
+        Line::parse(bytes, registry).or_else(|_| Line::salvaged(LineParts::parse(bytes)?, registry))
+    }
+
+    /// Parses a line like [`Line::salvage`]. An object of an unsupported schema version is read by the rules of the
+    /// schema version of this build. The member `schema_version` is then one of the members that were left out, and a
+    /// record without a degradation gets the degradation marker `compatibility_upgrade`.
+    pub fn salvage_any_version(
+        bytes: &[u8],
+        registry: Option<&ExtensionRegistry>,
+    ) -> std::result::Result<Line, Box<Rejection>> {
         Line::parse(bytes, registry).or_else(|_| {
-            let parts = LineParts::parse(bytes)?;
-            let named = parts.naming();
-            Line::salvage_parts(parts, registry).map_err(|rejection| Box::new(named(rejection)))
+            let mut parts = LineParts::parse(bytes)?;
+            let version = parts.take_unsupported_version();
+            let mut line = Line::salvaged(parts, registry)?;
+            line.dropped.splice(0..0, version);
+            Ok(line)
         })
+    }
+
+    fn salvaged(parts: LineParts, registry: Option<&ExtensionRegistry>) -> Result<Line, Box<Rejection>> {
+        let named = parts.naming();
+        Line::salvage_parts(parts, registry).map_err(|rejection| Box::new(named(rejection)))
     }
 }
 
@@ -128,6 +152,32 @@ impl LineParts {
                 Err(Rejection { path: "$.body".into(), ..Rejection::new("import_invalid_line", message) })
             }
         }
+    }
+
+    /// Removes the schema version of the object if this build does not support the version. Sets the degradation marker
+    /// of a record that has none.
+    fn take_unsupported_version(&mut self) -> Option<DroppedMember> {
+        let is_record = self.kind == RECORD;
+        let Value::Map(object) = &mut self.object else { return None };
+        let (members, path) = match (is_record, object) {
+            (false, object) => (object, "$.object.schema_version"),
+            (true, object) => match object.get_mut("envelope")? {
+                Value::Map(envelope) => (envelope, "$.object.envelope.schema_version"),
+                _ => return None,
+            },
+        };
+        let version = members.get(SCHEMA_MEMBER)?.as_str()?;
+        if minor_of(version).is_some() {
+            return None;
+        }
+        let message =
+            format!("schema version {version} is not supported; the object was read as {SCHEMA_VERSION}");
+        members.remove(SCHEMA_MEMBER);
+        let marker = members.get(DEGRADATION_MEMBER).and_then(Value::as_str);
+        if is_record && marker.is_none_or(|marker| marker == Degradation::None.as_str()) {
+            members.insert(DEGRADATION_MEMBER.to_owned(), Degradation::CompatibilityUpgrade.as_str().into());
+        }
+        Some(DroppedMember::new(ErrorCode::SchemaVersion, path, &message))
     }
 
     fn unknown_kind(&self) -> Rejection {
@@ -326,6 +376,47 @@ mod tests {
             assert_eq!((rejection.code, rejection.path.as_str()), (code, path), "{text}");
         }
         assert_eq!(Line::parse(b"{\xff}", None).unwrap_err().code, "import_not_utf8");
+    }
+
+    #[test]
+    fn object_of_another_schema_version_is_read_as_the_version_of_this_build() {
+        let text = r#"{"kind":"project","object":{"project_ref":"project:a","name":"a","colour":"red",
+            "created_at":"2024-01-01T00:00:00Z","schema_version":"2.1.0"}}"#;
+        let refused = Line::salvage(text.as_bytes(), None).unwrap_err();
+        assert_eq!(
+            (refused.code, refused.path.as_str()),
+            ("schema.version_mismatch", "$.object.schema_version")
+        );
+        let line = Line::salvage_any_version(text.as_bytes(), None).unwrap();
+        let paths: Vec<&str> = line.dropped.iter().map(|member| member.path.as_str()).collect();
+        assert_eq!(paths, ["$.object.schema_version", "$.object.colour"]);
+        assert!(line.dropped[0].message.contains("2.1.0"), "{:?}", line.dropped);
+        // A newer minor version is supported, so its unknown members are kept.
+        let newer = text.replace("2.1.0", "1.1.0");
+        let line = Line::salvage_any_version(newer.as_bytes(), None).unwrap();
+        assert_eq!((line.dropped.len(), line), (0, Line::parse(newer.as_bytes(), None).unwrap()));
+    }
+
+    #[test]
+    fn record_of_another_schema_version_gets_a_degradation_marker() {
+        let record = |marker: &str, version: &str| {
+            let text = format!(
+                r#"{{"kind":"record","object":{{"envelope":{{"record_ref":"record:p.r.k","record_type":"metric",
+                "recorded_at":"2024-01-31T12:00:00Z","observed_at":"2024-01-31T12:00:00Z","producer_ref":"x",
+                "run_ref":"run:p.r","schema_version":"{version}"{marker}}},
+                "payload":{{"metric_key":"loss","value":1,"value_type":"int"}}}}}}"#
+            );
+            let line = Line::salvage_any_version(text.as_bytes(), None).unwrap();
+            let LineContent::Record(record) = line.content else { panic!() };
+            let observation = &record.envelope().observation;
+            (observation.degradation_marker, observation.schema_version.clone())
+        };
+        let read = |marker| (marker, SCHEMA_VERSION.to_owned());
+        assert_eq!(record("", "0.9"), read(Degradation::CompatibilityUpgrade));
+        assert_eq!(record(r#","degradation_marker":"none""#, "0.9"), read(Degradation::CompatibilityUpgrade));
+        let loss = r#","degradation_marker":"import_loss""#;
+        assert_eq!(record(loss, "0.9"), read(Degradation::ImportLoss));
+        assert_eq!(record("", "1.0.0"), read(Degradation::None));
     }
 
     #[test]

@@ -81,8 +81,11 @@ impl Loss {
     /// Creates the fact of the degraded record.
     pub(super) fn into_fact(self, at: Timestamp) -> crate::contract::Result<Fact> {
         let identity = Some((self.record_ref()?, at));
-        let mut payload =
-            DegradedPayload::new(self.key, DegradedCategory::Import, self.severity, self.summary);
+        let category = match self.key {
+            SCHEMA_VERSION => DegradedCategory::Compatibility,
+            _ => DegradedCategory::Import,
+        };
+        let mut payload = DegradedPayload::new(self.key, category, self.severity, self.summary);
         payload.subject_ref = self.subject;
         payload.origin_marker = Origin::Imported;
         payload.attributes = self.attributes;
@@ -100,6 +103,9 @@ pub(super) fn is_loss(fact: &Fact) -> bool {
 
 /// The issue key of a loss: an invalid member was left out.
 pub(super) const MEMBER_DROPPED: &str = "import.member_dropped";
+/// The issue key of a loss: an object of an unsupported schema version was read as an object of the version of this
+/// build.
+const SCHEMA_VERSION: &str = "import.schema_version";
 /// The issue key of a loss: the times of an object are in the wrong order.
 const TIME_ORDER: &str = "import.time_order";
 
@@ -141,7 +147,8 @@ impl LineOrigin<'_> {
         );
         let attributes = [("path", member.path.as_str()), ("code", member.code.as_str())];
         let attributes = attributes.map(|(key, value)| (key.to_owned(), Value::from(value)));
-        self.loss(MEMBER_DROPPED, &member.path, summary, Members::from(attributes))
+        let key = if member.code == ErrorCode::SchemaVersion { SCHEMA_VERSION } else { MEMBER_DROPPED };
+        self.loss(key, &member.path, summary, Members::from(attributes))
     }
 
     /// Creates the loss to record for times in the wrong order; `None` for any other warning.
