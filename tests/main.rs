@@ -18,6 +18,7 @@ mod config_cli;
 mod config_effects;
 mod contract_codes;
 mod contract_settings;
+mod diagnostics;
 mod end_to_end;
 #[cfg(all(unix, feature = "cli"))]
 mod exec;

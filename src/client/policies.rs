@@ -97,6 +97,7 @@ impl From<&UnifiedConfig> for Policies {
         };
         policies.comparison.metric_selection = selection(config.interpretation.comparison.metric_selection);
         policies.comparison.directions = directions(config);
+        policies.diagnostics.directions = directions(config);
         policies.comparison.include_unchanged_metrics =
             config.interpretation.comparison.include_unchanged_metrics;
         policies.comparison.missing_stage_severity =

@@ -32,6 +32,9 @@ const LOWER_IS_BETTER: &[&str] = &[
     "misses",
 ];
 
+/// Words that occur in the names of losses. Training minimises such a metric.
+const LOSSES: &[&str] = &["loss", "perplexity", "ppl", "nll"];
+
 /// The declared directions of metrics. If the direction of a metric is not declared, it is inferred from the
 /// words in the name of the metric.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -61,6 +64,12 @@ impl Directions {
         self.declared(metric).unwrap_or_else(|| is_higher_better_by_name(metric))
     }
 
+    /// Returns `true` if higher values of a metric are better, and `false` if lower values are better. Returns `None` if the
+    /// direction is not declared, unless the name of the metric is that of a loss.
+    pub(in crate::interpretation) fn declared_or_loss(&self, metric: &str) -> Option<bool> {
+        self.declared(metric).or_else(|| has_word(metric, LOSSES).then_some(false))
+    }
+
     /// Returns a note on the assumed direction of a metric; `None` if its direction is declared.
     #[must_use]
     pub fn assumption(&self, metric: &str) -> Option<Note> {
@@ -78,9 +87,13 @@ impl Directions {
 
 /// Returns `false` if the name of the metric contains a word of `LOWER_IS_BETTER`, otherwise `true`.
 fn is_higher_better_by_name(metric: &str) -> bool {
+    !has_word(metric, LOWER_IS_BETTER)
+}
+
+/// Returns `true` if the name of the metric contains one of the words.
+fn has_word(metric: &str, words: &[&str]) -> bool {
     let key = metric.split('{').next().unwrap_or(metric).to_lowercase();
-    let mut words = key.split(|c: char| !c.is_alphanumeric());
-    !words.any(|word| LOWER_IS_BETTER.contains(&word))
+    key.split(|c: char| !c.is_alphanumeric()).any(|word| words.contains(&word))
 }
 
 #[cfg(test)]

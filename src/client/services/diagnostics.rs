@@ -1,9 +1,11 @@
 //! The service that diagnoses runs.
 
+use crate::capture::DispatchOptions;
 use crate::client::error::Result;
 use crate::client::services::declare::service;
 use crate::interpretation::diagnostics;
 use crate::interpretation::{DiagnosticsPolicy, DiagnosticsResult};
+use crate::store::{Note, Severity, waiting_deliveries};
 
 service! {
     /// The service that diagnoses runs.
@@ -13,8 +15,21 @@ service! {
 }
 
 impl DiagnosticsService<'_> {
-    /// Diagnoses a run.
+    /// Diagnoses a run. The deliveries to sinks that wait for a replay are those of the time of the call.
     pub fn diagnose_run(&self, run: impl AsRef<str>) -> Result<DiagnosticsResult> {
-        self.contexta.ask(|store| diagnostics::diagnose_run(store, run.as_ref(), &self.policy))
+        let contexta = self.contexta;
+        let cursors = DispatchOptions::new(&contexta.paths().recovery()).cursors;
+        // The other problems of the run do not depend on the deliveries.
+        let (waiting, unreadable) = match waiting_deliveries(contexta.storage.as_ref(), &cursors) {
+            Ok(waiting) => (waiting, None),
+            Err(e) => {
+                let message = format!("the deliveries that wait for a replay cannot be listed: {e}");
+                (Vec::new(), Some(Note::new(Severity::Warning, "deliveries_unreadable", message)))
+            }
+        };
+        let mut diagnosis =
+            contexta.ask(|store| diagnostics::diagnose_run(store, run.as_ref(), &self.policy, &waiting))?;
+        diagnosis.notes.extend(unreadable);
+        Ok(diagnosis)
     }
 }

@@ -48,7 +48,7 @@ impl SinkCursor {
         stream: StreamId,
         first: Seq,
     ) -> Result<Option<SinkCursor>> {
-        let path = dir.join(format!("{stream}.{EXTENSION}"));
+        let path = path_of(dir, stream);
         let file = match storage.open(&path, OpenMode::ReadWrite) {
             Err(e) if e.kind() == io::ErrorKind::NotFound => {
                 create(storage, &path, Position { stream, seq: first })
@@ -65,14 +65,21 @@ impl SinkCursor {
         let mut bytes = vec![0; 3 * BLOCK];
         let got = read_full_at(file.as_ref(), 0, &mut bytes).map_err(|e| Error::io("read", &path, e))?;
         bytes.truncate(got);
-        let Some(first) = first_of(&bytes).filter(|first| first.stream == stream) else {
+        let Some((saves, next, failures)) = newest_of(&bytes, stream) else {
             let reason = "the first block is damaged, or names another stream".to_owned();
             return Err(Error::CursorUnusable { path, reason });
         };
-        let slots = [1, 2].map(|n| slot_of(bytes.get(n * BLOCK..(n + 1) * BLOCK).unwrap_or_default()));
-        let newest = slots.into_iter().flatten().max();
-        let (saves, next, failures) = newest.unwrap_or((0, first.seq, 0));
         Ok(Some(SinkCursor { path, file: Some(file), next, failures, saves, is_changed: false }))
+    }
+
+    /// Reads the cursor of a stream without a lock. Returns the sequence number of the next entry, and the number of its
+    /// failed deliveries. Returns `None` if the cursor cannot be read.
+    pub(super) fn peek(storage: &dyn Storage, dir: &Path, stream: StreamId) -> Option<(Seq, u32)> {
+        let file = storage.open(&path_of(dir, stream), OpenMode::Read).ok()?;
+        let mut bytes = vec![0; 3 * BLOCK];
+        let got = read_full_at(file.as_ref(), 0, &mut bytes).ok()?;
+        bytes.truncate(got);
+        newest_of(&bytes, stream).map(|(_, next, failures)| (next, failures))
     }
 
     /// Creates a cursor without a file, for the case that the file cannot be used.
@@ -134,6 +141,19 @@ impl SinkCursor {
         (self.saves, self.is_changed) = (saves, false);
         Ok(())
     }
+}
+
+/// Returns the path of the cursor of a stream in the directory of a sink.
+fn path_of(dir: &Path, stream: StreamId) -> PathBuf {
+    dir.join(format!("{stream}.{EXTENSION}"))
+}
+
+/// Returns the number of saves, the next sequence number and the number of failures from the newest slot of a cursor.
+/// Returns `None` if the first block is damaged or names another stream.
+fn newest_of(bytes: &[u8], stream: StreamId) -> Option<(u64, Seq, u32)> {
+    let first = first_of(bytes).filter(|first| first.stream == stream)?;
+    let slots = [1, 2].map(|n| slot_of(bytes.get(n * BLOCK..(n + 1) * BLOCK).unwrap_or_default()));
+    Some(slots.into_iter().flatten().max().unwrap_or((0, first.seq, 0)))
 }
 
 fn create(storage: &Arc<dyn Storage>, path: &Path, first: Position) -> io::Result<()> {
