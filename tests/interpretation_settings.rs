@@ -66,8 +66,15 @@ fn each_setting_of_the_interpretation_changes_an_answer() {
         c.compare_multiple_runs(&["r0".to_owned(), "r4".to_owned()]).unwrap().to_json().unwrap()
     };
     let rules = |c: &Contexta| c.alert_rules().len().to_string();
-    let settings: [(&str, Ask<'_>); 17] = [
+    let list = |c: &Contexta| {
+        let mut query = RunListQuery::oldest_first();
+        query.baseline = Some("r0".to_owned());
+        c.list_runs(query).unwrap().to_json().unwrap()
+    };
+    let settings: [(&str, Ask<'_>); 19] = [
         ("interpretation.comparison.metric_selection=min", &compare),
+        ("interpretation.comparison.metric_selection=min", &list),
+        ("metrics.loss.better=higher", &diagnose),
         ("interpretation.comparison.include_unchanged_metrics=true", &compare),
         ("interpretation.comparison.missing_stage_severity=error", &compare),
         ("interpretation.diagnostics.require_metrics_for_completed_stages=false", &diagnose),

@@ -1,11 +1,13 @@
 //! Groups of runs, curves, differences from a baseline, and pages of lists of runs.
 
 use crate::support::{TempDir, open_sim};
+use contexta::config::LoadInputs;
 use contexta::contract::json::read::parse;
 use contexta::contract::{MetricValue, Value};
 use contexta::engine::storage::sim::SimDisk;
 use contexta::interpretation::{
-    BaselineDifference, GroupColumn, GroupQuery, RunColumn, RunListQuery, Smoothing, StepSeriesQuery,
+    BaselineDifference, GroupColumn, GroupQuery, RunColumn, RunListQuery, Selection, Smoothing,
+    StepSeriesQuery,
 };
 use contexta::store::Attempts;
 use contexta::{Contexta, Options, run_cli_captured};
@@ -397,6 +399,46 @@ fn token_of_another_query_is_an_error() {
     assert_eq!(contexta.list_runs(query.clone()).unwrap_err().code(), "query_page_token_of_other_query");
     (query.descending, query.offset) = (true, 1);
     assert_eq!(contexta.list_runs(query).unwrap_err().code(), "query_invalid_run_list_query");
+}
+
+#[test]
+fn setting_selects_the_values_that_a_list_and_a_comparison_subtract() {
+    let dir = TempDir::new("baseline-selection");
+    let options = || Options::new(dir.path()).project("wine").detect_code_revision(false);
+    let contexta = options().open().unwrap();
+    let values =
+        |values: [f64; 3]| [1, 2, 3].into_iter().zip(values.map(MetricValue::Float)).collect::<Vec<_>>();
+    capture(&contexta, "base", &[], &values([1.0, 4.0, 2.0]));
+    capture(&contexta, "other", &[], &values([3.0, 9.0, 6.0]));
+    contexta.close().unwrap();
+    drop(contexta);
+    let expected = [
+        ("latest", 4.0, "loss=6 (+"),
+        ("min", 2.0, "loss=6 (3: +"),
+        ("max", 5.0, "loss=6 (9: +"),
+        ("mean", 6.0 - 7.0 / 3.0, "loss=6 (+"),
+    ];
+    for (setting, expected, shown) in expected {
+        let set = format!("interpretation.comparison.metric_selection={setting}");
+        let inputs = LoadInputs::new().use_env(false).workspace(dir.path()).set(&set);
+        let contexta = Options::load(inputs).unwrap().open().unwrap();
+        let mut query = RunListQuery::oldest_first();
+        query.baseline = Some("base".to_owned());
+        let list = contexta.list_runs(query.clone()).unwrap();
+        let listed = &list.runs[1].differences[0];
+        assert_eq!(listed.difference.as_ref().unwrap().as_f64(), expected, "{setting}");
+        let compared = contexta.compare_with_baseline(&["other".to_owned()], "base").unwrap();
+        assert_eq!(compared.metric_table[0].differences[1].as_ref(), Some(listed), "{setting}");
+        // A query that names the selection does not depend on the setting.
+        query.baseline_selection = Some(Selection::Max);
+        let listed = &contexta.list_runs(query).unwrap().runs[1].differences[0];
+        assert_eq!(listed.value.value.as_f64(), 9.0, "{setting}");
+        let workspace = dir.path().to_str().unwrap();
+        let argv = ["contexta", "--workspace", workspace, "--set", &set, "runs", "--baseline", "base"];
+        let output = run_cli_captured(argv.into_iter().map(OsString::from));
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert!(text.contains(shown), "{setting}: {text}");
+    }
 }
 
 #[test]

@@ -118,11 +118,17 @@ pub(super) fn difference_of(
     Some(BaselineDifference::of(key.clone(), run.get(key)?.clone(), baseline.get(key)?.clone()))
 }
 
-/// Reads the last value of each metric of a run. `rows` contains the summaries of all series of the run.
-pub(super) fn last_values(view: &StoreView<'_>, run: &RunRef, rows: &[SeriesRow]) -> Result<Metrics> {
+/// Reads the value of each metric of a run that `selection` chooses. `rows` contains the summaries of all series of the
+/// run.
+pub(super) fn values_of(
+    view: &StoreView<'_>,
+    run: &RunRef,
+    rows: &[SeriesRow],
+    selection: Selection,
+) -> Result<Metrics> {
     let has_stages = rows.iter().any(|row| row.key.stage_ref.is_some());
     let stages = if has_stages { view.stages(run)? } else { Vec::new() };
-    metrics_of(view, rows, &stages, Selection::Latest)
+    metrics_of(view, rows, &stages, selection)
 }
 
 /// Returns the differences between the metrics of a run and the metrics of a baseline run. Only metrics that

@@ -25,9 +25,12 @@ impl QueryService<'_> {
 
     /// Lists the runs that a query selects. The default query selects all runs that are not archived, and
     /// lists the newest run first. To list the runs of one project, pass `Some(project)` as the query. To
-    /// list the runs of all projects, pass `None`.
+    /// list the runs of all projects, pass `None`. If the query has a baseline run and no
+    /// [`RunListQuery::baseline_selection`], the setting `interpretation.comparison.metric_selection` selects
+    /// the values that are compared with the baseline run.
     pub fn list_runs(&self, query: impl Into<RunListQuery>) -> Result<RunList> {
-        let query = query.into();
+        let mut query = query.into();
+        query.baseline_selection.get_or_insert(self.contexta.policies().comparison.metric_selection);
         self.contexta.ask(|store| run_list::list_runs(store, &query))
     }
 

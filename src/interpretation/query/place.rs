@@ -159,6 +159,7 @@ fn digest_of(query: &RunListQuery) -> String {
         limit: _,
         after: _,
         baseline: _,
+        baseline_selection: _,
     } = query;
     let time = |time: &Option<Timestamp>| time.as_ref().map_or(Value::Null, Value::text);
     let conditions = metric_conditions.iter().map(|condition| {

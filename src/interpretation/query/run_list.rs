@@ -2,7 +2,7 @@
 
 use crate::contract::nfc::nfc;
 use crate::contract::{MetricValue, ProjectRef, RunRef};
-use crate::interpretation::baseline::{BaselineDifference, DifferenceNotes, differences, last_values};
+use crate::interpretation::baseline::{BaselineDifference, DifferenceNotes, differences, values_of};
 use crate::interpretation::error::Result;
 use crate::interpretation::metric::{self, MetricName, Selection};
 use crate::interpretation::query::condition::MetricCondition;
@@ -25,9 +25,9 @@ pub struct RunSummary {
     pub run: RunRow,
     /// The summaries of the metric series, ordered by stage and key.
     pub metrics: Vec<SeriesRow>,
-    /// The differences between the last values of the run and the last values of the baseline run. Only
-    /// metrics that both runs have are compared. The differences are ordered by stage and metric. The list is
-    /// empty without a baseline.
+    /// The differences between the values of the run and the values of the baseline run.
+    /// [`RunListQuery::baseline_selection`] chooses the values. Only metrics that both runs have are compared.
+    /// The differences are ordered by stage and metric. The list is empty without a baseline.
     pub differences: Vec<BaselineDifference>,
 }
 
@@ -78,20 +78,21 @@ pub fn list_runs(store: &Store, query: &RunListQuery) -> Result<RunList> {
             notes,
         };
         if let Some(asked) = &query.baseline {
-            subtract(view, asked, &mut list)?;
+            subtract(view, asked, query.baseline_selection.unwrap_or_default(), &mut list)?;
         }
         Ok(list)
     })
 }
 
-/// Sets the differences between the metrics of each run in a list and the metrics of the baseline run. Adds
-/// notes on values that cannot be compared directly.
-fn subtract(view: &StoreView<'_>, asked: &str, list: &mut RunList) -> Result<()> {
+/// Sets the differences between the metrics of each run in a list and the metrics of the baseline run. `selection`
+/// chooses the values. Adds notes about values that cannot be compared directly to the list.
+fn subtract(view: &StoreView<'_>, asked: &str, selection: Selection, list: &mut RunList) -> Result<()> {
     let baseline = view.find_run(asked)?;
-    let from = last_values(view, &baseline.run_ref, &view.series_of(&baseline.run_ref)?)?;
+    let series = view.series_of(&baseline.run_ref)?;
+    let from = values_of(view, &baseline.run_ref, &series, selection)?;
     let mut differing = DifferenceNotes::default();
     for summary in &mut list.runs {
-        let own = last_values(view, &summary.run.run_ref, &summary.metrics)?;
+        let own = values_of(view, &summary.run.run_ref, &summary.metrics, selection)?;
         summary.differences = differences(&own, &from);
         let run = summary.run.run_ref.as_str();
         summary.differences.iter().for_each(|found| differing.add(run, found));

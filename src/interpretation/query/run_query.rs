@@ -1,6 +1,7 @@
 //! Queries for lists of runs: conditions, order, and division into pages.
 
 use crate::interpretation::error::{Error, Result};
+use crate::interpretation::metric::Selection;
 use crate::interpretation::query::condition::MetricCondition;
 use crate::interpretation::query::filter::Filter;
 use crate::interpretation::query::page_token::PageToken;
@@ -135,6 +136,9 @@ pub struct RunListQuery {
     /// baseline run is given by its ref, its id, its name, or a prefix of its id or name. Only lists of runs
     /// and trends of metrics use the baseline. The baseline does not affect the selection of runs.
     pub baseline: Option<String>,
+    /// The values that a list of runs compares with the values of the baseline run. `None` for the values that
+    /// the setting `interpretation.comparison.metric_selection` selects.
+    pub baseline_selection: Option<Selection>,
 }
 
 impl Default for RunListQuery {
@@ -154,6 +158,7 @@ impl Default for RunListQuery {
             limit: None,
             after: None,
             baseline: None,
+            baseline_selection: None,
         }
     }
 }

@@ -31,9 +31,7 @@ fn row(summary: &RunSummary, has_names: bool) -> Vec<Cell> {
     };
     let metric = |m: &SeriesRow| {
         let value = short(m.last.value.as_f64());
-        let shown =
-            difference(m).map_or(value.clone(), |found| format!("{value} ({})", difference_text(found)));
-        (m.label(), shown)
+        (m.label(), difference(m).map_or(value.clone(), |found| with_difference(value, found)))
     };
     let mut row = vec![Cell::text(run.run_ref.last_component())];
     row.extend(has_names.then(|| Cell::text(&run.name)));
@@ -46,6 +44,16 @@ fn row(summary: &RunSummary, has_names: bool) -> Vec<Cell> {
         pairs(summary.metrics.iter().map(metric)),
     ]);
     row
+}
+
+/// Returns the last value with its difference from the baseline run. If another value was subtracted, this value precedes
+/// the difference.
+fn with_difference(last: String, found: &BaselineDifference) -> String {
+    let (selected, difference) = (short(found.value.value.as_f64()), difference_text(found));
+    if selected == last {
+        return format!("{last} ({difference})");
+    }
+    format!("{last} ({selected}: {difference})")
 }
 
 /// Returns the status and the marks of a run.
