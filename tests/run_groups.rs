@@ -481,6 +481,23 @@ fn commands_show_groups_series_baselines_and_pages() {
     assert!(run(&["runs", "--baseline", "甲"]).contains("+100.0 %"));
     assert!(run(&["trend", "loss", "--baseline", "甲"]).contains("+200.0 %"));
     assert!(run(&["compare-multi", "乙", "--baseline", "甲"]).contains("+100.0 %"));
+    // A limit selects the newest runs, and the oldest of them comes first.
+    for (options, ids) in
+        [(&[][..], ["乙", "丙"]), (&["--desc"], ["丙", "乙"]), (&["--offset", "1"], ["甲", "乙"])]
+    {
+        let options = [&["--limit", "2"], options].concat();
+        let points = list(&json(&[&["trend", "loss"], &options[..]].concat()), "points");
+        let names: Vec<_> = points.iter().map(|point| point.get("run_name").unwrap().clone()).collect();
+        assert_eq!(names, ids.map(Value::from), "{options:?}");
+        let mean = if options.contains(&"--offset") { 1.5 } else { 2.5 };
+        let aggregate = json(&[&["aggregate", "loss"], &options[..]].concat());
+        assert_eq!(aggregate.get("mean"), Some(&Value::Float(mean)), "{options:?}");
+        let groups = list(&json(&[&["group", "loss", "--by", "project"], &options[..]].concat()), "groups");
+        assert_eq!(groups[0].get("mean"), Some(&Value::Float(mean)), "{options:?}");
+    }
+    // With another order, a limit selects the first runs of this order.
+    let by_name = list(&json(&["trend", "loss", "--sort", "name", "--limit", "1"]), "points");
+    assert_eq!(by_name[0].get("run_name"), Some(&Value::from("丙")));
     let page = json(&["runs", "--limit", "2"]);
     let token = page.get("next_page").unwrap().as_str().unwrap().to_owned();
     let rest = list(&json(&["runs", "--limit", "2", "--page", &token]), "runs");

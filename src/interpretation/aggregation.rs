@@ -6,7 +6,8 @@ use crate::interpretation::error::Result;
 use crate::interpretation::evidence::CompletenessNote;
 use crate::interpretation::number::{Sum, deviation, quantile};
 use crate::interpretation::query::RunListQuery;
-use crate::interpretation::query::run_list::{page_of, project_of};
+use crate::interpretation::query::run_list::project_of;
+use crate::interpretation::query::selected::selected_runs;
 use crate::interpretation::trend::TrendPolicy;
 use crate::store::{Attempts, Note, RunRow, Store, StoreView};
 use std::collections::BTreeMap;
@@ -141,7 +142,7 @@ pub fn aggregate_metric(
 ) -> Result<MetricAggregate> {
     let asked = AskedMetric::new(metric_key, stage).with_selection(policy.metric_aggregation);
     store.read(|view| {
-        let (runs, _) = page_of(view, query)?;
+        let (runs, _) = selected_runs(view, query)?;
         let project_name = project_of(&runs, query.project.as_ref());
         let found = population(view, &runs, &asked)?;
         let missing = |run: &&RunRow| asked.completeness("missing_metric_for_aggregate", run);
@@ -173,7 +174,7 @@ pub fn aggregate_metric(
 /// and metric. All points are used, except points that a later attempt of the run superseded.
 pub fn aggregate_by_stage(store: &Store, query: &RunListQuery) -> Result<RunSummaryTable> {
     store.read(|view| {
-        let (runs, total_runs) = page_of(view, query)?;
+        let (runs, total_runs) = selected_runs(view, query)?;
         let mut groups: BTreeMap<(String, String), (Sum, f64, f64)> = BTreeMap::new();
         for run in &runs {
             for row in view.summaries(&run.run_ref, Attempts::Newest)? {
@@ -205,7 +206,7 @@ pub fn aggregate_by_stage(store: &Store, query: &RunListQuery) -> Result<RunSumm
 /// Returns the number of runs with each status.
 pub fn run_status_distribution(store: &Store, query: &RunListQuery) -> Result<RunStatusDistribution> {
     store.read(|view| {
-        let (runs, _) = page_of(view, query)?;
+        let (runs, _) = selected_runs(view, query)?;
         let mut by_status: BTreeMap<String, usize> = BTreeMap::new();
         for run in &runs {
             *by_status.entry(run.shown_status().to_owned()).or_default() += 1;

@@ -383,13 +383,14 @@ fn of_command(args: &Arguments<'_>, command: &str) -> Option<Ask> {
     let by = args.setting("trend.metric_aggregation");
     let by = by.map_or(Some(Representative::Latest), |by| Representative::parse(&by))?;
     let metric = |key: String| Metric { key, stage: args.option("--stage"), by };
+    let selection = || Some(Selection { is_of_command: true, ..args.selection()? });
     Some(match command {
-        "runs" | "export-runs" => Ask::Runs(Selection { is_of_command: true, ..args.selection()? }),
+        "runs" | "export-runs" => Ask::Runs(selection()?),
         "trend" | "export-trend" => {
             let window = args.setting("trend.default_window_runs").map_or(Ok(20), |window| window.parse());
-            Ask::Trend { metric: metric(last(1)?), selection: args.selection()?, window: window.ok()? }
+            Ask::Trend { metric: metric(last(1)?), selection: selection()?, window: window.ok()? }
         }
-        "aggregate" => Ask::Aggregate { metric: metric(last(1)?), selection: args.selection()? },
+        "aggregate" => Ask::Aggregate { metric: metric(last(1)?), selection: selection()? },
         "anomaly" | "export-anomaly" => {
             let monitored = args.setting("anomaly.monitored_metrics").map(|list| list_of_texts(&list));
             let number = |name: &str, default: f64| {

@@ -60,8 +60,8 @@ pub(super) struct Selection {
     /// `true` for the list of the method `list_runs` without a filter. The reference sorts this list in
     /// ascending order (G11).
     pub(super) is_of_facade: bool,
-    /// `true` for the list of the command `runs`. In the reference, a limit selects the oldest runs of this
-    /// list (G11).
+    /// `true` for the runs of the commands `runs`, `trend` and `aggregate`. In the reference, a limit selects
+    /// the oldest runs of these lists (G11).
     pub(super) is_of_command: bool,
 }
 

@@ -7,7 +7,8 @@ use crate::interpretation::error::{Error, Result};
 use crate::interpretation::group::curve::{Curves, GroupPoint, ranges_of};
 use crate::interpretation::group::key::{GroupColumn, compare_keys};
 use crate::interpretation::query::RunListQuery;
-use crate::interpretation::query::run_list::{page_of, project_of};
+use crate::interpretation::query::run_list::project_of;
+use crate::interpretation::query::selected::selected_runs;
 use crate::interpretation::statistics::Statistics;
 use crate::store::{Note, RunRow, Severity, Store, StoreView};
 use std::collections::BTreeSet;
@@ -94,7 +95,7 @@ pub struct RunGroup {
 pub fn group_runs(store: &Store, metric_key: &str, query: &GroupQuery) -> Result<RunGroups> {
     query.check()?;
     store.read(|view| {
-        let (runs, _) = page_of(view, &query.runs)?;
+        let (runs, _) = selected_runs(view, &query.runs)?;
         let project_name = project_of(&runs, query.runs.project.as_ref());
         let (keys, groups) = divide(runs, &query.by);
         let asked = AskedMetric::new(metric_key, query.stage.as_deref());

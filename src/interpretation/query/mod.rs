@@ -12,6 +12,7 @@ mod run_facts;
 pub mod run_list;
 pub mod run_query;
 pub mod search;
+pub(in crate::interpretation) mod selected;
 pub mod series;
 pub mod snapshot;
 pub mod time_range;

@@ -157,6 +157,7 @@ fn digest_of(query: &RunListQuery) -> String {
         descending,
         offset: _,
         limit: _,
+        limit_to_newest: _,
         after: _,
         baseline: _,
         baseline_selection: _,

@@ -3,7 +3,8 @@
 use crate::interpretation::error::Result;
 use crate::interpretation::metric::Selection;
 use crate::interpretation::query::RunListQuery;
-use crate::interpretation::query::run_list::{page_of, project_of};
+use crate::interpretation::query::run_list::project_of;
+use crate::interpretation::query::selected::selected_runs;
 use crate::store::{Note, RunRow, Severity, StoreView};
 use std::sync::Arc;
 
@@ -33,7 +34,7 @@ pub(super) fn window(
     policy: &TrendPolicy,
     notes: &mut Vec<Note>,
 ) -> Result<(Vec<Arc<RunRow>>, Option<String>)> {
-    let (mut runs, _) = page_of(view, query)?;
+    let (mut runs, _) = selected_runs(view, query)?;
     if runs.len() > policy.window_runs {
         let (shown, selected) = (policy.window_runs, runs.len());
         let message = format!(

@@ -28,7 +28,7 @@ pub(in crate::surfaces::cli) fn run(cli: &Cli, command: &CsvCommand, out: &Outpu
         }
         CsvCommand::Trend { metric, output } => {
             let stage = metric.stage.name.as_deref();
-            let answer = contexta.metric_trend(&metric.metric_key, stage, metric.runs.query()?)?;
+            let answer = contexta.metric_trend(&metric.metric_key, stage, metric.runs.newest_query()?)?;
             out.notes(&answer.notes);
             let text = csv::trend(&answer, metric.runs.project.as_deref(), delimiter);
             write(out, "trend", &text, output.path.as_deref())

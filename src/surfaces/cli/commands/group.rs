@@ -12,7 +12,7 @@ pub(in crate::surfaces::cli) fn run(cli: &Cli, args: &GroupArgs, out: &Output) -
     let mut query = GroupQuery::by(args.by.iter().cloned());
     query.stage = args.metric.stage.name.clone();
     query.curve_points_max = args.curve.then_some(args.points);
-    query.runs = args.metric.runs.query()?;
+    query.runs = args.metric.runs.newest_query()?;
     let answer = existing(cli)?.group_by(&args.metric.metric_key, &query)?;
     out.answer(&answer, || document::groups(&answer))?;
     Ok(0)

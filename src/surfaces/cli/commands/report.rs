@@ -36,7 +36,8 @@ pub(in crate::surfaces::cli) fn run(cli: &Cli, command: &ReportCommand, out: &Ou
         }
         ReportCommand::Trend(args) => {
             let (metric, stage) = (&args.of, args.of.stage.name.as_deref());
-            let report = contexta.build_trend_report(&metric.metric_key, stage, metric.runs.query()?)?;
+            let report =
+                contexta.build_trend_report(&metric.metric_key, stage, metric.runs.newest_query()?)?;
             (report, &args.render, format!("{stage:?} {:?}", metric.runs))
         }
         ReportCommand::Alerts(args) => {

@@ -9,7 +9,7 @@ use crate::surfaces::document;
 
 pub(in crate::surfaces::cli) fn run(cli: &Cli, args: &TrendArgs, out: &Output) -> Outcome {
     let metric = &args.metric;
-    let mut query = metric.runs.query()?;
+    let mut query = metric.runs.newest_query()?;
     query.baseline = args.baseline.run.clone();
     let answer = existing(cli)?.metric_trend(&metric.metric_key, metric.stage.name.as_deref(), query)?;
     out.answer(&answer, || document::trend(&answer))?;
