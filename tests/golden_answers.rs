@@ -17,9 +17,9 @@
 //!
 //! If the reference has a gap, contexta must give another answer. `deviations.rs` lists the questions with
 //! such answers. Models compute the expected answers from the imported objects (`answers.rs`,
-//! `comparisons.rs`, `diagnoses.rs`, `provenance.rs`, `lineage.rs`), without the functions of contexta. A
-//! model has rules (`rules.rs`). Without rules, a model gives the answer of the reference. With all rules, a
-//! model gives the expected answer of contexta. If a model without rules does not reproduce the recorded
+//! `comparisons.rs`, `diagnoses.rs`, `provenance.rs`, `lineage.rs`, `replays.rs`, `snapshots.rs`), without the
+//! functions of contexta. A model has rules (`rules.rs`). Without rules, a model gives the answer of the
+//! reference. With all rules, a model gives the expected answer of contexta. If a model without rules does not reproduce the recorded
 //! answer, the answer of the reference is expected. `metrics.rs` selects the points and the value that
 //! represent a metric.
 //!
@@ -47,11 +47,13 @@ mod outcome;
 mod parts;
 mod provenance;
 mod question;
+mod replays;
 mod report;
 mod reports;
 mod rules;
 mod runs;
 mod shapes;
+mod snapshots;
 mod statistics;
 mod text;
 mod workspace;
@@ -97,6 +99,7 @@ const ANSWERED: &[&str] = &[
     "api list_projects",
     "api list_runs",
     "api list_samples",
+    "api metadata_store.build_run_snapshot",
     "api record_store.replay",
     "api repository.list_artifacts",
     "api repository.list_records",
@@ -138,6 +141,7 @@ const ANSWERED: &[&str] = &[
     "cli report-snapshot markdown",
     "cli run-show json",
     "cli run-show text",
+    "cli replay json",
     "cli replay text",
     "cli runs json",
     "cli runs text",

@@ -11,10 +11,12 @@ use crate::golden_answers::diagnoses::{Issue, issues};
 use crate::golden_answers::lineage::Walk;
 use crate::golden_answers::outcome::{Answer, Form, Outcome};
 use crate::golden_answers::question::{Call, Question};
+use crate::golden_answers::replays::replays_have_positions_in_streams;
 use crate::golden_answers::reports;
 use crate::golden_answers::rules::Rules;
 use crate::golden_answers::runs::Run;
 use crate::golden_answers::shapes::shaped;
+use crate::golden_answers::snapshots::snapshots_are_ordered_by_time;
 use crate::golden_answers::text::Names;
 use crate::golden_answers::workspace::Workspace;
 use contexta::contract::Value;
@@ -75,6 +77,8 @@ const DEVIATIONS: &[fn(&Question, &Asked<'_>) -> Option<Deviation>] = &[
     reports::lines_of_reports,
     edges_have_the_run_of_their_provenance,
     lineage_follows_the_meaning_of_relations,
+    replays_have_positions_in_streams,
+    snapshots_are_ordered_by_time,
     spans_are_read,
 ];
 
@@ -305,7 +309,7 @@ fn missing_arguments_are_usage_errors(question: &Question, _: &Asked<'_>) -> Opt
 
 /// Returns the deviation of a question. A model computes the answers for given rules. Returns `None` if the
 /// model does not know the answer of the reference, or if contexta must answer like the reference.
-fn modelled(
+pub(super) fn modelled(
     question: &Question,
     asked: &Asked<'_>,
     answer: impl Fn(Rules) -> Option<Outcome>,

@@ -4,6 +4,7 @@ use crate::golden_answers::lineage::Lineage;
 use crate::golden_answers::metrics::Metrics;
 use crate::golden_answers::parts::Parts;
 use crate::golden_answers::question::gunzip;
+use crate::golden_answers::replays::Records;
 use crate::golden_answers::runs::Runs;
 use crate::golden_answers::text::Names;
 use crate::support::TempDir;
@@ -42,6 +43,7 @@ pub(super) struct Workspace {
     pub(super) parts: Parts,
     pub(super) metrics: Metrics,
     pub(super) lineage: Lineage,
+    pub(super) records: Records,
 }
 
 impl Workspace {
@@ -51,6 +53,7 @@ impl Workspace {
         let file = reference().join(name).join("interchange.jsonl.gz");
         let (mut names, mut runs, mut metrics) = (Names::default(), Runs::default(), Metrics::default());
         let (mut lineage, mut parts) = (Lineage::default(), Parts::default());
+        let mut records = Records::default();
         let text = gunzip(&file);
         for line in text.lines() {
             let line = parse(line).unwrap();
@@ -59,8 +62,9 @@ impl Workspace {
             parts.add(&line, file.parent().unwrap());
             metrics.add(&line);
             lineage.add(&line);
+            records.add(&line);
         }
-        let workspace = Workspace { directory, names, runs, parts, metrics, lineage };
+        let workspace = Workspace { directory, names, runs, parts, metrics, lineage, records };
         let contexta = workspace.open();
         let report = contexta.import_jsonl(ImportSource::File(&file), ImportSettings::default()).unwrap();
         assert!(report.is_complete(), "{name}: {report:?}");
