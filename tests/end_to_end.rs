@@ -14,6 +14,7 @@ use contexta::store::Durability;
 use contexta::{Contexta, Options};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 #[test]
 fn queries_return_the_captured_values() {
@@ -430,7 +431,7 @@ fn listed_runs_equal_the_runs_and_series_that_are_read_one_by_one() {
         one_by_one.sort_by(|(_, a), (_, b)| a.run_ref.cmp(&b.run_ref));
         for project in [None, Some("wine")] {
             let listed = contexta.list_runs(project).unwrap().runs;
-            let mut listed: Vec<_> = listed.into_iter().map(|run| (run.metrics, run.run)).collect();
+            let mut listed: Vec<_> = listed.into_iter().map(|run| (run.metrics, Arc::new(run.run))).collect();
             listed.sort_by(|(_, a), (_, b)| a.run_ref.cmp(&b.run_ref));
             assert_eq!(listed, one_by_one, "byte {at}");
         }
