@@ -91,6 +91,11 @@ impl AttributeVersions {
         });
     }
 
+    /// Returns the total length in bytes of the names and values.
+    pub(super) fn bytes(&self) -> usize {
+        self.names.len() + self.values.len()
+    }
+
     fn name_of(&self, version: &AttributeVersion) -> &str {
         name_at(&self.names, &version.name)
     }

@@ -13,8 +13,11 @@ use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// The maximum number of runs in a catalog. The rows of more runs are not kept, to limit the memory.
-const RUNS_MAX: usize = 100_000;
+/// The maximum total length in bytes of the attributes of all runs in a catalog. The rows of more runs are not kept, to
+/// limit the memory.
+const BYTES_MAX: usize = 64 << 20;
+/// The number of bytes that a run counts as, in addition to its attributes.
+const ROW_BYTES: usize = 640;
 
 /// The catalog of the runs of one workspace. Reads of several threads share the catalog.
 #[derive(Debug, Default)]
@@ -27,17 +30,26 @@ pub(super) struct KeptRuns {
     /// The project of the runs; `None` for the runs of all projects.
     project: Option<ProjectRef>,
     /// The rows in listing order ([`in_listing_order`]).
-    rows: Vec<Arc<RunRow>>,
+    rows: Vec<KeptRun>,
     /// The runs with open writers.
     open: BTreeSet<RunRef>,
     /// The resumes that superseded points, by run. Most runs have none.
     supersedings: BTreeMap<RunRef, Vec<Superseding>>,
 }
 
+/// The row of a run, and the total length in bytes of its attributes.
+#[derive(Debug)]
+struct KeptRun {
+    row: Arc<RunRow>,
+    bytes: usize,
+}
+
 /// The row of a run, and the data about its writers that is not in the row.
 #[derive(Debug)]
 pub(super) struct DerivedRun {
     pub(super) row: RunRow,
+    /// The total length in bytes of the names and values of all versions of the attributes.
+    pub(super) bytes: usize,
     pub(super) supersedings: Vec<Superseding>,
     /// `true` if the run is open and has writers.
     pub(super) has_open_writers: bool,
@@ -80,18 +92,18 @@ impl KeptRuns {
     fn add(&mut self, derived: Vec<DerivedRun>) {
         let open = derived.iter().filter(|run| run.has_open_writers);
         self.open.extend(open.map(|run| run.row.run_ref.clone()));
-        for DerivedRun { row, supersedings, .. } in derived {
+        for DerivedRun { row, bytes, supersedings, .. } in derived {
             if !supersedings.is_empty() {
                 self.supersedings.insert(row.run_ref.clone(), supersedings);
             }
-            self.rows.push(Arc::new(row));
+            self.rows.push(KeptRun { row: Arc::new(row), bytes });
         }
-        self.rows.sort_by(|a, b| in_listing_order(a, b));
+        self.rows.sort_by(|a, b| in_listing_order(&a.row, &b.row));
     }
 
     /// Replaces the rows of the runs `changed` by `derived`.
     pub(super) fn replace(&mut self, changed: &BTreeSet<RunRef>, derived: Vec<DerivedRun>) {
-        self.rows.retain(|row| !changed.contains(&row.run_ref));
+        self.rows.retain(|run| !changed.contains(&run.row.run_ref));
         self.open.retain(|run| !changed.contains(run));
         self.supersedings.retain(|run, _| !changed.contains(run));
         self.add(derived);
@@ -112,17 +124,20 @@ impl KeptRuns {
         self.project.is_none() || self.project.as_ref() == project
     }
 
-    /// Returns the rows of all kept runs, or of the kept runs of a project, in listing order.
-    pub(super) fn rows(&self, project: Option<&ProjectRef>) -> &[Arc<RunRow>] {
-        let Some(project) = project else { return &self.rows };
-        let from = self.rows.partition_point(|row| row.project_ref < *project);
-        let to = self.rows.partition_point(|row| row.project_ref <= *project);
-        self.rows.get(from..to).unwrap_or_default()
+    /// Returns the number of runs.
+    pub(super) fn len(&self) -> usize {
+        self.rows.len()
     }
 
-    /// Returns `true` if the rows are few enough to be kept.
+    /// Returns the rows of all kept runs, or of the kept runs of a project, in listing order.
+    pub(super) fn rows(&self, project: Option<&ProjectRef>) -> Vec<Arc<RunRow>> {
+        let is_asked = |run: &&KeptRun| project.is_none_or(|project| run.row.project_ref == *project);
+        self.rows.iter().filter(is_asked).map(|run| Arc::clone(&run.row)).collect()
+    }
+
+    /// Returns `true` if the rows are small enough to be kept.
     pub(super) fn is_small(&self) -> bool {
-        self.rows.len() <= RUNS_MAX
+        self.rows.iter().map(|run| run.bytes + ROW_BYTES).sum::<usize>() <= BYTES_MAX
     }
 
     /// Sets the names of the projects in all rows. `name_of` returns the name of a project, and is called once for each
@@ -130,7 +145,7 @@ impl KeptRuns {
     pub(super) fn rename_projects(&mut self, name_of: impl Fn(&ProjectRef) -> Result<String>) -> Result<()> {
         let mut of_project: Option<(ProjectRef, String)> = None;
         // The rows of a project are adjacent.
-        for row in &mut self.rows {
+        for KeptRun { row, .. } in &mut self.rows {
             if of_project.as_ref().is_none_or(|(project, _)| *project != row.project_ref) {
                 of_project = Some((row.project_ref.clone(), name_of(&row.project_ref)?));
             }

@@ -1,7 +1,8 @@
 //! Methods of `StoreView` that derive the rows of runs.
 
 use crate::contract::{Fact, Object, ProjectRef, RunRef};
-use crate::engine::entry::Entry;
+use crate::engine::entries::EntryRef;
+use crate::engine::entry::Event;
 use crate::engine::parallel;
 use crate::projections::entry::Captured;
 use crate::projections::keys;
@@ -21,7 +22,9 @@ use std::sync::Arc;
 const PIECE_RUNS: usize = 64;
 /// The maximum number of new entries that are read from the log to find the runs whose rows have changed. The rows of
 /// all runs are derived after more entries.
-const NEW_ENTRIES_MAX: usize = 20_000;
+const NEW_ENTRIES_MAX: u64 = 20_000;
+/// The maximum total length in bytes of the payloads of these entries.
+const NEW_BYTES_MAX: usize = 8 << 20;
 /// The number of runs for which deriving each changed row costs as much as deriving the rows of all runs.
 const CHANGED_RUNS_MIN: usize = 64;
 
@@ -51,7 +54,7 @@ impl StoreView<'_> {
             Some(kept) => kept,
             None => KeptRuns::new(self.view.extent(), project.cloned(), self.derive_runs(project)?),
         };
-        let rows = kept.rows(project).to_vec();
+        let rows = kept.rows(project);
         *catalog = Some(kept).filter(KeptRuns::is_small);
         Ok(rows)
     }
@@ -59,10 +62,11 @@ impl StoreView<'_> {
     /// Replaces the rows in `kept` that have changed. Returns `None` if it is not known which rows have changed, or if
     /// deriving the rows of all runs costs less.
     fn brought_up_to_date(&self, mut kept: KeptRuns) -> Result<Option<KeptRuns>> {
-        let Some(entries) = self.view.entries_since(&kept.extent, NEW_ENTRIES_MAX)? else { return Ok(None) };
         let mut changed = kept.open().clone();
-        changed.extend(entries.iter().filter_map(run_of_entry).filter(|run| kept.covers_run(run)));
-        if changed.len() > CHANGED_RUNS_MIN.max(kept.rows(None).len() / 4) {
+        let add =
+            |entry: EntryRef<'_>| changed.extend(run_of_entry(entry).filter(|run| kept.covers_run(run)));
+        let is_known = self.view.for_each_since(&kept.extent, NEW_ENTRIES_MAX, NEW_BYTES_MAX, add);
+        if !is_known || changed.len() > CHANGED_RUNS_MIN.max(kept.len() / 4) {
             return Ok(None);
         }
         let derived = changed.iter().filter_map(|run| self.derive_run(run).transpose());
@@ -175,19 +179,19 @@ impl StoreView<'_> {
         mut versions: AttributeVersions,
         writers: RunWriters,
     ) -> Result<DerivedRun> {
-        let supersedings = writers.supersedings();
+        let (supersedings, bytes) = (writers.supersedings(), versions.bytes());
         let lifecycle = self.lifecycle_of(writers, versions.newest_end())?;
         versions.set_lifecycle(&lifecycle);
         let attributes = versions.resolve().ok_or_else(|| self.malformed_row(FACTS.name))?;
         let row = run_row(run_ref, project_ref, project_name, attributes, &lifecycle);
-        Ok(DerivedRun { row, supersedings, has_open_writers: lifecycle.has_open_writers() })
+        Ok(DerivedRun { row, bytes, supersedings, has_open_writers: lifecycle.has_open_writers() })
     }
 }
 
 /// Returns the run whose row an entry can change; `None` if the entry changes no row. The first record of a run that
 /// the log contains creates the row of this run.
-fn run_of_entry(entry: &Entry) -> Option<RunRef> {
-    let fact = Captured::of_entry(entry).ok()??.fact;
+fn run_of_entry(entry: EntryRef<'_>) -> Option<RunRef> {
+    let fact = Captured::decode(entry.kind, entry.version, entry.payload).ok()??.fact;
     match &fact {
         Fact::Object(Object::Run(run)) => Some(run.run_ref.clone()),
         Fact::Ended(ended) => RunRef::try_from(ended.subject().clone()).ok(),

@@ -1,6 +1,6 @@
 //! The extent of the tables of a view: the entries that the tables contain, for a comparison with a later view.
 
-use crate::engine::entry::{Position, Seq, StreamId};
+use crate::engine::entry::{Seq, StreamId};
 use crate::engine::projection::cursor::{Cursor, LogPosition};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
@@ -40,15 +40,13 @@ impl Extent {
             && std::ptr::eq(self.cursors.as_ptr(), Arc::as_ptr(cursors))
     }
 
-    /// Returns the positions that tables with the identity `identity` and the cursors `cursors` contain and tables of
-    /// this extent do not. Returns `None` if the tables were rebuilt, if this extent contains further entries, or if
-    /// there are more than `max` positions.
-    pub(super) fn positions_up_to(
+    /// Returns the entries that tables with the identity `identity` and the cursors `cursors` contain and tables of this
+    /// extent do not. Returns `None` if the tables were rebuilt, or if this extent contains further entries.
+    pub(super) fn growth_to(
         &self,
         identity: &Arc<Identity>,
         cursors: &Arc<BTreeMap<StreamId, Cursor>>,
-        max: usize,
-    ) -> Option<Vec<Position>> {
+    ) -> Option<Vec<Growth>> {
         if self.is_extent_of(identity, cursors) {
             return Some(Vec::new());
         }
@@ -61,16 +59,27 @@ impl Extent {
         if !self.position.iter().all(is_reached) {
             return None;
         }
-        let mut positions = Vec::new();
-        for (stream, cursor) in cursors.iter() {
-            let Seq(known) = self.position.get(stream).copied().unwrap_or(Seq(0));
-            let Seq(last) = cursor.last.0;
-            let new = last.checked_sub(known)?;
-            if new > (max - positions.len()) as u64 {
-                return None;
-            }
-            positions.extend((known + 1..=last).map(|seq| Position { stream: *stream, seq: Seq(seq) }));
-        }
-        Some(positions)
+        let growth = cursors.iter().map(|(stream, cursor)| {
+            let known = self.position.get(stream).copied().unwrap_or(Seq(0));
+            Growth { stream: *stream, known, last: cursor.last.0 }
+        });
+        Some(growth.filter(|growth| growth.known < growth.last).collect())
+    }
+}
+
+/// The entries of one stream that were applied after an extent was taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Growth {
+    pub(super) stream: StreamId,
+    /// The sequence number of the last entry in the extent; 0 if the extent contains no entry of the stream.
+    pub(super) known: Seq,
+    /// The sequence number of the last new entry.
+    pub(super) last: Seq,
+}
+
+impl Growth {
+    /// Returns the number of entries, including missing ones.
+    pub(super) fn count(&self) -> u64 {
+        self.last.0.saturating_sub(self.known.0)
     }
 }

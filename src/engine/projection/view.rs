@@ -1,6 +1,8 @@
 //! A consistent read of all tables, and of the entries that the tables were made from.
 
 use crate::engine::entries::Entries;
+#[cfg(feature = "ml")]
+use crate::engine::entries::EntryRef;
 use crate::engine::entry::{Entry, Position, Seq, Stamp, StreamId};
 use crate::engine::error::{Error, Result};
 use crate::engine::log::directory::has_writer;
@@ -11,7 +13,7 @@ use crate::engine::projection::chunk::{is_series_row, series_key};
 use crate::engine::projection::cursor::{Cursor, LogPosition};
 use crate::engine::projection::damage::Damage;
 #[cfg(feature = "ml")]
-use crate::engine::projection::extent::{Extent, Identity};
+use crate::engine::projection::extent::{Extent, Growth, Identity};
 use crate::engine::projection::note::Note;
 use crate::engine::projection::opened::Opened;
 use crate::engine::projection::own_tables;
@@ -408,15 +410,59 @@ impl View {
         extent.is_extent_of(&self.snapshot.identity, &self.snapshot.cursors)
     }
 
-    /// Returns the entries that were applied to the tables after a view with the extent `earlier` was taken. The entries
-    /// are read from the log. Returns `None` if the tables were rebuilt since then, if there are more than `max` such
-    /// entries, or if one of them is missing or unreadable.
+    /// Calls `f` with each entry that was applied to the tables after a view with the extent `earlier` was taken. The
+    /// entries are read from the log, one frame at a time. Returns `false` if `f` was not called with all of these
+    /// entries: the tables were rebuilt since then, there are more than `entries_max` entries or `bytes_max` bytes of
+    /// payloads, or an entry is missing or unreadable.
     #[cfg(feature = "ml")]
-    pub(crate) fn entries_since(&self, earlier: &Extent, max: usize) -> Result<Option<Vec<Entry>>> {
-        match earlier.positions_up_to(&self.snapshot.identity, &self.snapshot.cursors, max) {
-            Some(positions) => Ok(self.entries(&positions)?.into_iter().collect()),
-            None => Ok(None),
+    pub(crate) fn for_each_since(
+        &self,
+        earlier: &Extent,
+        entries_max: u64,
+        bytes_max: usize,
+        mut f: impl FnMut(EntryRef<'_>),
+    ) -> bool {
+        let Some(growth) = earlier.growth_to(&self.snapshot.identity, &self.snapshot.cursors) else {
+            return false;
+        };
+        let mut bytes_left = bytes_max;
+        growth.iter().map(Growth::count).sum::<u64>() <= entries_max
+            // An error of the file system leaves entries unread, like damage.
+            && growth.iter().all(|growth| self.read_growth(growth, &mut bytes_left, &mut f).unwrap_or(false))
+    }
+
+    /// Calls `f` with the new entries of one stream. Returns `false` if an entry is missing, or if the payloads have more
+    /// than `bytes_left` bytes.
+    #[cfg(feature = "ml")]
+    fn read_growth(
+        &self,
+        growth: &Growth,
+        bytes_left: &mut usize,
+        f: &mut impl FnMut(EntryRef<'_>),
+    ) -> Result<bool> {
+        let mut next = Seq(growth.known.0 + 1);
+        let first = Position { stream: growth.stream, seq: next };
+        let Some(mut reader) = self.reader_before(first)? else { return Ok(false) };
+        while next <= growth.last {
+            match reader.next_item()? {
+                Some(Item::Commit(commit)) => {
+                    for entry in commit.entries.iter().filter(|entry| entry.stamp.seq > growth.known) {
+                        let Some(left) = bytes_left.checked_sub(entry.payload.len()) else {
+                            return Ok(false);
+                        };
+                        if entry.stamp.seq != next {
+                            return Ok(false);
+                        }
+                        *bytes_left = left;
+                        f(entry);
+                        next = Seq(next.0 + 1);
+                    }
+                }
+                Some(_) => {}
+                None => return Ok(false),
+            }
         }
+        Ok(true)
     }
 
     /// Returns the entries that the view was made from, in the order of their stamps, read from the log.
