@@ -5,7 +5,8 @@ use crate::support::{TempDir, import_lines, open_sim};
 use contexta::Contexta;
 use contexta::capture::ReplayOptions;
 use contexta::config::LoadInputs;
-use contexta::contract::Value;
+use contexta::contract::{Timestamp, Value};
+use contexta::engine::checksum::salted_crc32;
 use contexta::engine::storage::sim::SimDisk;
 use contexta::interpretation::{DiagnosticsIssue, Severity};
 use std::path::PathBuf;
@@ -31,17 +32,21 @@ fn segments(disk: &SimDisk) -> Vec<PathBuf> {
     disk.paths().into_iter().filter(is_segment).collect()
 }
 
+/// Returns the segment file with a text, and the position of the text in the file.
+fn find_text(disk: &SimDisk, text: &str) -> (PathBuf, usize) {
+    let at = |path: &PathBuf| {
+        disk.read(path).unwrap().windows(text.len()).position(|part| part == text.as_bytes())
+    };
+    let found = segments(disk).into_iter().find_map(|path| at(&path).map(|at| (path, at)));
+    found.unwrap_or_else(|| panic!("{text} is not in the log"))
+}
+
 /// Changes one byte of the log: the first byte of this text.
 fn damage(disk: &SimDisk, text: &str) {
-    for path in segments(disk) {
-        let mut bytes = disk.read(&path).unwrap();
-        if let Some(at) = bytes.windows(text.len()).position(|part| part == text.as_bytes()) {
-            bytes[at] ^= 1;
-            disk.overwrite(&path, bytes);
-            return;
-        }
-    }
-    panic!("{text} is not in the log");
+    let (path, at) = find_text(disk, text);
+    let mut bytes = disk.read(&path).unwrap();
+    bytes[at] ^= 1;
+    disk.overwrite(&path, bytes);
 }
 
 #[test]
@@ -123,6 +128,117 @@ fn incomplete_frame_of_a_killed_process_is_no_missing_entry() {
     assert_eq!(found(&contexta, "cut", "log_gap"), []);
     let notes = contexta.diagnose_run("cut").unwrap().notes;
     assert!(notes.iter().any(|note| note.code == "log_unfinished"), "{notes:?}");
+}
+
+#[test]
+fn segment_of_a_newer_format_is_no_finding_of_a_run_that_ended_before_the_segment() {
+    let disk = SimDisk::new(8);
+    let inputs = LoadInputs::new().use_env(false).workspace("/w").set("records.max_segment_bytes=65536");
+    let options = contexta::Options::load(inputs).unwrap().project("wine").storage(disk.process(1));
+    let contexta = options.detect_code_revision(false).open().unwrap();
+    run_with_event(&contexta, "old", "first-marker");
+    let run = contexta.run("open").run_id("open").start().unwrap();
+    while segments(&disk).len() < 2 {
+        run.event("epoch", &"x".repeat(1000)).unwrap();
+    }
+    run.event("epoch", "second-marker").unwrap();
+    run.complete().unwrap();
+    contexta.close().unwrap();
+    drop((run, contexta));
+    let (old, (path, _)) = (find_text(&disk, "first-marker").0, find_text(&disk, "second-marker"));
+    assert!(old != path && old.parent() == path.parent(), "{old:?} {path:?}");
+    disk.remove_tree(std::path::Path::new("/w/projections"));
+    let mut bytes = disk.read(&path).unwrap();
+    for at in [0usize, 4096] {
+        // Format 7, which this build cannot read, with a valid checksum.
+        bytes[at + 8..at + 12].copy_from_slice(&[7, 0, 7, 0]);
+        let salt = u64::from_le_bytes(*b"CTXASEG\0");
+        let checksum = salted_crc32(salt, &[&bytes[at..at + 252]]);
+        bytes[at + 252..at + 256].copy_from_slice(&checksum.to_le_bytes());
+    }
+    disk.overwrite(&path, bytes);
+    let contexta = open_sim(&disk, 3, "/w");
+    let diagnosis = contexta.diagnose_run("old").unwrap();
+    assert!(diagnosis.notes.iter().any(|note| note.code == "log_newer_format"), "{:?}", diagnosis.notes);
+    assert_eq!(found(&contexta, "old", "log_gap"), []);
+    assert!(!found(&contexta, "open", "log_gap").is_empty());
+}
+
+#[test]
+fn damaged_start_of_a_run_is_a_finding_although_only_later_entries_are_known() {
+    let disk = SimDisk::new(9);
+    let contexta = open_sim(&disk, 1, "/w");
+    run_with_event(&contexta, "before", "first-marker");
+    let run = contexta.run("name-of-hit").run_id("hit").start().unwrap();
+    run.event("epoch", "early-marker").unwrap();
+    run.event("epoch", "late-marker").unwrap();
+    run.complete().unwrap();
+    run_with_event(&contexta, "after", "last-marker");
+    contexta.close().unwrap();
+    drop(contexta);
+    damage(&disk, "name-of-hit");
+    let contexta = open_sim(&disk, 2, "/w");
+    assert_eq!(found(&contexta, "hit", "log_gap").len(), 1);
+    for run in ["before", "after"] {
+        assert_eq!(found(&contexta, run, "log_gap"), [], "{run}");
+    }
+    drop(contexta);
+    // The second loss is between a record of the run and its end.
+    damage(&disk, "late-marker");
+    assert_eq!(found(&open_sim(&disk, 3, "/w"), "hit", "log_gap").len(), 2);
+}
+
+#[test]
+fn damage_after_another_process_continued_the_stream_is_no_finding_of_an_interrupted_run() {
+    let disk = SimDisk::new(10);
+    let contexta = open_sim(&disk, 1, "/w");
+    let run = contexta.run("dead").run_id("dead").start().unwrap();
+    run.event("epoch", "first-marker").unwrap();
+    run.event("epoch", "second-marker").unwrap();
+    std::mem::forget((run, contexta));
+    disk.kill(1);
+    disk.advance(1_000_000_000);
+    let contexta = open_sim(&disk, 2, "/w");
+    run_with_event(&contexta, "next", "third-marker");
+    contexta.close().unwrap();
+    drop(contexta);
+    let stream = |text| find_text(&disk, text).0.parent().unwrap().to_owned();
+    assert_eq!(stream("first-marker"), stream("third-marker"));
+    damage(&disk, "third-marker");
+    let contexta = open_sim(&disk, 3, "/w");
+    assert_eq!(found(&contexta, "dead", "run_interrupted").len(), 1);
+    assert_eq!(found(&contexta, "next", "log_gap").len(), 1);
+    assert_eq!(found(&contexta, "dead", "log_gap"), []);
+    drop(contexta);
+    damage(&disk, "second-marker");
+    let contexta = open_sim(&disk, 4, "/w");
+    assert_eq!(found(&contexta, "dead", "log_gap").len(), 1);
+    assert_eq!(found(&contexta, "next", "log_gap").len(), 1);
+}
+
+#[test]
+fn damage_after_the_moment_of_a_view_is_no_finding() {
+    let disk = SimDisk::new(11);
+    let contexta = open_sim(&disk, 1, "/w");
+    let run = contexta.run("a").run_id("a").start().unwrap();
+    run.event("epoch", "first-marker").unwrap();
+    disk.advance(1_000_000_000);
+    let moment: Timestamp = contexta.session().now();
+    disk.advance(1_000_000_000);
+    run.event("epoch", "second-marker").unwrap();
+    run.event("epoch", "third-marker").unwrap();
+    run.complete().unwrap();
+    contexta.close().unwrap();
+    drop((run, contexta));
+    damage(&disk, "third-marker");
+    let contexta = open_sim(&disk, 2, "/w");
+    assert_eq!(found(&contexta, "a", "log_gap").len(), 1);
+    assert_eq!(found(&contexta.as_of(moment), "a", "log_gap"), []);
+    drop(contexta);
+    damage(&disk, "first-marker");
+    let contexta = open_sim(&disk, 3, "/w");
+    assert_eq!(found(&contexta, "a", "log_gap").len(), 2);
+    assert_eq!(found(&contexta.as_of(moment), "a", "log_gap").len(), 1);
 }
 
 #[test]

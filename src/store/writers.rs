@@ -118,16 +118,26 @@ impl StoreView<'_> {
         if owner.is_none_or(|owner| owner.id() == process) {
             return Ok(self.whole.last_time_of(stream).unwrap_or(0));
         }
+        match self.continuation(process, stream)? {
+            Some(introduced) => self.time_before_continuation(introduced),
+            None => Ok(0),
+        }
+    }
+
+    /// Returns the stamp of the fact about the process that continued a stream after `process`. All entries of
+    /// `process` in the stream precede this fact. Returns `None` if no other process continued the stream, or if the
+    /// log has no fact about one of the two processes.
+    pub(super) fn continuation(&self, process: ProcessId, stream: StreamId) -> Result<Option<Stamp>> {
         let mut is_behind_process = false;
         for version in self.whole.versions_of(STREAM_PROCESSES, &stream.0)? {
             let id = process_of(&version).map(|process| process.id());
             if id == Some(process) {
                 is_behind_process = true;
             } else if is_behind_process {
-                return self.time_before_continuation(version.stamp);
+                return Ok(Some(version.stamp));
             }
         }
-        Ok(0)
+        Ok(None)
     }
 
     /// Returns the time of the last entry before another process continued a stream. Returns 0 if this time
