@@ -265,7 +265,7 @@ fn metric_whose_last_value_is_worse_than_its_first_value_diverges() {
     let disk = SimDisk::new(4);
     let contexta = open_sim(&disk, 1, "/w");
     let run = contexta.run("a").run_id("a").start().unwrap();
-    let curves: [(&str, [f64; 4]); 6] = [
+    let curves: [(&str, [f64; 4]); 11] = [
         ("train/loss", [1.0, 0.5, 2.0, 3.0]),
         ("val_loss", [1.0, 3.0, 2.0, 0.9]),
         // Not the name of a loss, and no declared direction.
@@ -273,6 +273,13 @@ fn metric_whose_last_value_is_worse_than_its_first_value_diverges() {
         ("reward", [5.0, 6.0, 4.0, 3.0]),
         ("equal.loss", [1.0, 0.5, 2.0, 1.0]),
         ("nan.loss", [1.0, 0.5, 2.0, f64::NAN]),
+        // The names contain a word for a loss, but are not names of losses.
+        ("amp/loss_scale", [1.0, 2.0, 4.0, 8.0]),
+        ("loss_weight", [0.0, 0.5, 0.75, 1.0]),
+        ("neg_log_loss", [-3.0, -2.0, -1.0, -0.5]),
+        // The difference is within the tolerance.
+        ("flat.loss", [0.5, 0.25, 0.5, 0.500_000_1]),
+        ("zero.loss", [0.0, 0.0, 0.0, 0.0]),
     ];
     for (key, values) in curves {
         for (step, value) in [1, 2, 3, 4].into_iter().zip(values) {

@@ -32,8 +32,10 @@ const LOWER_IS_BETTER: &[&str] = &[
     "misses",
 ];
 
-/// Words that occur in the names of losses. Training minimises such a metric.
+/// The last words in the names of losses. Training minimises such a metric.
 const LOSSES: &[&str] = &["loss", "perplexity", "ppl", "nll"];
+/// Words that occur in the names of negated metrics. Training maximises a negated loss.
+const NEGATIONS: &[&str] = &["neg", "negative", "negated", "minus"];
 
 /// The declared directions of metrics. If the direction of a metric is not declared, it is inferred from the
 /// words in the name of the metric.
@@ -65,9 +67,10 @@ impl Directions {
     }
 
     /// Returns `true` if higher values of a metric are better, and `false` if lower values are better. Returns `None` if the
-    /// direction is not declared, unless the name of the metric is that of a loss.
+    /// direction is not declared, unless the name of the metric is that of a loss: its last word is `loss`, `perplexity`,
+    /// `ppl` or `nll`, and no word negates the metric.
     pub(in crate::interpretation) fn declared_or_loss(&self, metric: &str) -> Option<bool> {
-        self.declared(metric).or_else(|| has_word(metric, LOSSES).then_some(false))
+        self.declared(metric).or_else(|| is_loss_by_name(metric).then_some(false))
     }
 
     /// Returns a note on the assumed direction of a metric; `None` if its direction is declared.
@@ -90,10 +93,26 @@ fn is_higher_better_by_name(metric: &str) -> bool {
     !has_word(metric, LOWER_IS_BETTER)
 }
 
+/// Returns `true` if the name of the metric is that of a loss.
+fn is_loss_by_name(metric: &str) -> bool {
+    let key = lower_key(metric);
+    let is_loss = words(&key).last().is_some_and(|last| LOSSES.contains(&last));
+    is_loss && !words(&key).any(|word| NEGATIONS.contains(&word))
+}
+
 /// Returns `true` if the name of the metric contains one of the words.
-fn has_word(metric: &str, words: &[&str]) -> bool {
-    let key = metric.split('{').next().unwrap_or(metric).to_lowercase();
-    key.split(|c: char| !c.is_alphanumeric()).any(|word| words.contains(&word))
+fn has_word(metric: &str, asked: &[&str]) -> bool {
+    words(&lower_key(metric)).any(|word| asked.contains(&word))
+}
+
+/// Returns the name of a metric without its slice, in lower case.
+fn lower_key(metric: &str) -> String {
+    metric.split('{').next().unwrap_or(metric).to_lowercase()
+}
+
+/// Returns the words in the name of a metric.
+fn words(key: &str) -> impl Iterator<Item = &str> {
+    key.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty())
 }
 
 #[cfg(test)]
@@ -111,5 +130,16 @@ mod tests {
             let better = if higher { "higher" } else { "lower" };
             assert!(directions.assumption(name).unwrap().message.starts_with(better), "{name}");
         }
+    }
+    #[test]
+    fn loss_is_recognised_by_the_last_word_of_its_name() {
+        let directions = Directions::default().declare("amp/loss_scale", true);
+        for name in ["loss", "train/loss", "val_loss{subset=a}", "Train.Loss", "eval-ppl", "test/nll"] {
+            assert_eq!(directions.declared_or_loss(name), Some(false), "{name}");
+        }
+        for name in ["loss_scale", "loss_weight", "neg_log_loss", "negative/loss", "lossless", "lr", ""] {
+            assert_eq!(directions.declared_or_loss(name), None, "{name}");
+        }
+        assert_eq!(directions.declared_or_loss("amp/loss_scale"), Some(true));
     }
 }

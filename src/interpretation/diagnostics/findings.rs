@@ -12,6 +12,9 @@ use std::cmp::Ordering;
 
 /// The least number of points of a diverging metric.
 const DIVERGING_POINTS_MIN: u64 = 3;
+/// The difference between the first and the last value up to which a metric does not diverge, as a part of the greater
+/// absolute value.
+const DIVERGING_TOLERANCE: f64 = 0.01;
 
 /// The search for problems of one run.
 pub(super) struct Search<'a> {
@@ -80,7 +83,7 @@ impl Search<'_> {
         Ok(Some(issue))
     }
 
-    /// Returns the problem of a series whose last value is worse than its first value. The direction of the metric must
+    /// Returns the problem of a series whose last value is worse than its first value by more than a tolerance. The direction of the metric must
     /// be declared, or its name must be that of a loss. Otherwise, a metric such as a learning rate would be a problem.
     fn diverging(&self, row: &SeriesRow, link: &EvidenceLink) -> Option<DiagnosticsIssue> {
         let metric = row.key.metric();
@@ -92,7 +95,7 @@ impl Search<'_> {
             return None;
         }
         let worse = if is_higher_better { Ordering::Less } else { Ordering::Greater };
-        if last.value.compare(&first.value) != worse {
+        if last.value.compare(&first.value) != worse || are_close(&first.value, &last.value) {
             return None;
         }
         let best: Option<&MetricValue> = if is_higher_better { row.max.as_ref() } else { row.min.as_ref() };
@@ -130,6 +133,13 @@ impl Search<'_> {
         }
         found
     }
+}
+
+/// Returns `true` if two values differ at most by [`DIVERGING_TOLERANCE`].
+fn are_close(a: &MetricValue, b: &MetricValue) -> bool {
+    let (a, b) = (a.as_f64(), b.as_f64());
+    let greater = a.abs().max(b.abs());
+    greater.is_finite() && (a - b).abs() <= DIVERGING_TOLERANCE * greater
 }
 
 /// Returns the problem of entries that are missing in a stream of the run.
