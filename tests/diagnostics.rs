@@ -3,13 +3,14 @@
 use crate::sinks::{Flaky, options, outbox};
 use crate::support::{TempDir, import_lines, open_sim};
 use contexta::Contexta;
-use contexta::capture::ReplayOptions;
+use contexta::capture::{PayloadFamily, ReplayOptions, Sink, SinkError, SinkReceipt, SinkRequest};
 use contexta::config::LoadInputs;
 use contexta::contract::{Timestamp, Value};
 use contexta::engine::checksum::salted_crc32;
 use contexta::engine::storage::sim::SimDisk;
 use contexta::interpretation::{DiagnosticsIssue, Severity};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// Returns the findings of a run with this code.
 fn found(contexta: &Contexta, run: &str, code: &str) -> Vec<DiagnosticsIssue> {
@@ -362,6 +363,85 @@ fn facts_that_wait_for_a_delivery_are_a_finding_until_they_are_replayed() {
     assert!(!contexta::to_markdown(&contexta.build_snapshot_report("a").unwrap()).contains("sink_waiting"));
     contexta.session().replay_sinks(ReplayOptions::default()).unwrap();
     assert_eq!(found(&contexta, "a", "sink_waiting"), []);
+}
+
+/// A sink that refuses all facts of the families it accepts.
+#[derive(Debug)]
+struct Refusing(&'static str, &'static [PayloadFamily]);
+
+impl Sink for Refusing {
+    fn name(&self) -> &str {
+        self.0
+    }
+    fn families(&self) -> &[PayloadFamily] {
+        self.1
+    }
+    fn capture(&self, _: &SinkRequest<'_>) -> Result<SinkReceipt, SinkError> {
+        Err(SinkError::retryable("down", "the service is down"))
+    }
+}
+
+/// Imports the run `run:p.r`.
+fn import_run(contexta: &Contexta) {
+    let time = "2024-01-31T12:00:00Z";
+    let lines = [
+        format!(
+            r#"{{"kind":"project","object":{{"project_ref":"project:p","name":"p","created_at":"{time}"}}}}"#
+        ),
+        format!(
+            r#"{{"kind":"run","object":{{"run_ref":"run:p.r","project_ref":"project:p","name":"R","status":"open","started_at":"{time}"}}}}"#
+        ),
+        format!(
+            r#"{{"kind":"record","object":{{"envelope":{{"record_ref":"record:p.r.1","record_type":"event","recorded_at":"{time}","observed_at":"{time}","producer_ref":"x","run_ref":"run:p.r"}},"payload":{{"event_key":"k","level":"info","message":"m"}}}}}}"#
+        ),
+    ];
+    import_lines(contexta, &lines.join("\n"));
+}
+
+#[test]
+fn facts_that_a_sink_does_not_receive_do_not_wait_for_it() {
+    let disk = SimDisk::new(12);
+    let records: Arc<dyn Sink> = Arc::new(Refusing("records", &[PayloadFamily::Record]));
+    let artifacts: Arc<dyn Sink> = Arc::new(Refusing("artifacts", &[PayloadFamily::Artifact]));
+    let contexta = outbox(options(disk.process(1))).sink(records).sink(artifacts).open().unwrap();
+    let run = contexta.run("a").run_id("a").start().unwrap();
+    run.metric("loss", 0.5).unwrap();
+    run.complete().unwrap();
+    contexta.run("no-records").run_id("no-records").start().unwrap().complete().unwrap();
+    let run = contexta.run("model").run_id("model").start().unwrap();
+    disk.overwrite(std::path::Path::new("/model.bin"), b"weights".to_vec());
+    run.register_artifact("model", "/model.bin").unwrap();
+    run.complete().unwrap();
+    import_run(&contexta);
+    let sinks = |run: &str| {
+        let sink = |finding: DiagnosticsIssue| finding.details["sink"].to_string();
+        found(&contexta, run, "sink_waiting").into_iter().map(sink).collect::<Vec<_>>()
+    };
+    assert_eq!(sinks("a"), ["records"]);
+    assert_eq!(sinks("model"), ["artifacts"]);
+    assert_eq!((sinks("no-records"), sinks("r")), (vec![], vec![]));
+}
+
+#[test]
+fn facts_that_wait_for_a_removed_sink_are_a_finding_of_another_code() {
+    let disk = SimDisk::new(13);
+    let removed: Arc<dyn Sink> = Arc::new(Refusing("Removed sink", PayloadFamily::ALL));
+    let contexta = outbox(options(disk.process(1))).sink(Arc::clone(&removed)).open().unwrap();
+    let run = contexta.run("a").run_id("a").start().unwrap();
+    run.complete().unwrap();
+    let findings = found(&contexta, "a", "sink_waiting");
+    assert_eq!(findings.len(), 1, "{findings:?}");
+    assert_eq!(findings[0].details["sink"], "Removed sink".into());
+    assert_eq!(found(&contexta, "a", "sink_not_attached"), []);
+    contexta.close().unwrap();
+    drop((run, contexta));
+    let contexta = outbox(options(disk.process(2))).open().unwrap();
+    assert_eq!(found(&contexta, "a", "sink_waiting"), []);
+    let findings = found(&contexta, "a", "sink_not_attached");
+    assert_eq!((findings.len(), findings[0].severity), (1, Severity::Info), "{findings:?}");
+    drop(contexta);
+    let contexta = outbox(options(disk.process(3))).sink(removed).open().unwrap();
+    assert_eq!(found(&contexta, "a", "sink_waiting").len(), 1);
 }
 
 #[cfg(unix)]

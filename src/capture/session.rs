@@ -10,7 +10,7 @@ use crate::contract::fact::{Joined, Writer, WriterId};
 use crate::contract::refs::{component_of, component_of_id, slug};
 use crate::contract::rules::trim;
 use crate::contract::{Fact, Origin, Project, ProjectRef, RunRef, Timestamp, Valid};
-use crate::store::{Durability, Journal, SpillReplay};
+use crate::store::{Durability, Journal, SpillReplay, WaitingDelivery};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -196,6 +196,12 @@ impl Session {
     /// Returns the sinks, in the order in which they are called.
     pub fn sinks(&self) -> &[Arc<dyn Sink>] {
         self.inner.dispatcher.sinks()
+    }
+
+    /// Returns the failed deliveries to sinks that wait for a replay, ordered by sink and stream. The list also contains
+    /// deliveries to sinks that do not belong to this session.
+    pub(crate) fn waiting_deliveries(&self) -> Result<Vec<WaitingDelivery>> {
+        self.inner.dispatcher.waiting()
     }
 
     /// Returns the ref of the project.

@@ -82,13 +82,11 @@ impl StoreView<'_> {
         family: RecordType,
         in_stage: impl Fn(&str) -> bool,
     ) -> Result<Vec<Point>> {
-        match family {
-            RecordType::Metric => self.points_in(SERIES, &keys::series_of(run), (run, family), in_stage),
-            _ => {
-                let prefix = keys::records_of_family(run, family.as_str());
-                self.points_in(RECORDS, &prefix, (run, family), in_stage)
-            }
-        }
+        let prefix = match family {
+            RecordType::Metric => keys::series_of(run),
+            _ => keys::records_of_family(run, family.as_str()),
+        };
+        self.points_in(table_of(family), &prefix, (run, family), in_stage)
     }
 
     /// Returns the points of those series of [`SERIES`] or [`RECORDS`] whose keys begin with `prefix`, like
@@ -109,10 +107,7 @@ impl StoreView<'_> {
                 points.extend(chunk.into_points());
             }
         }
-        let identity = |p: &Point| match table {
-            SERIES => Some((p.order.stamp, series::decode(p.borrowed())?.imported_ref)),
-            _ => Some((p.order.stamp, p.value.first_chunk::<8>().copied())),
-        };
+        let identity = |point: &Point| identity(table, point);
         without_duplicates(run, family, points, identity)?.ok_or_else(|| self.malformed_row(table.name))
     }
 
@@ -130,6 +125,20 @@ impl StoreView<'_> {
             let points =
                 self.record_points(run, *family, |of| stage.is_none_or(|stage| stage.as_str() == of))?;
             stamps.extend(points.iter().map(|point| point.order.stamp));
+        }
+        stamps.sort_unstable();
+        Ok(stamps)
+    }
+
+    /// Returns the stamps of a run's captured records of one type, in the order in which the records were appended.
+    /// Imported records are left out.
+    pub fn captured_record_stamps(&self, run: &RunRef, family: RecordType) -> Result<Vec<Stamp>> {
+        let table = table_of(family);
+        let mut stamps = Vec::new();
+        for point in self.record_points(run, family, |_| true)? {
+            let (stamp, imported_ref) =
+                identity(table, &point).ok_or_else(|| self.malformed_row(table.name))?;
+            stamps.extend(imported_ref.is_none().then_some(stamp));
         }
         stamps.sort_unstable();
         Ok(stamps)
@@ -193,4 +202,19 @@ impl StoreView<'_> {
         }
         Ok((rows, notes))
     }
+}
+
+/// Returns the table with the positions of the records of a type.
+fn table_of(family: RecordType) -> TableSpec {
+    if family == RecordType::Metric { SERIES } else { RECORDS }
+}
+
+/// Returns the stamp of a record and, for an imported record, the digest of the record's ref. `point` is a point of
+/// [`SERIES`] or [`RECORDS`]. Returns `None` if the point is malformed.
+fn identity(table: TableSpec, point: &Point) -> Option<(Stamp, Option<[u8; 8]>)> {
+    let imported_ref = match table {
+        SERIES => series::decode(point.borrowed())?.imported_ref,
+        _ => point.value.first_chunk::<8>().copied(),
+    };
+    Some((point.order.stamp, imported_ref))
 }

@@ -14,7 +14,8 @@
 //!
 //! Files, lowest first: `options`, `commit` and `counts` contain values; `in_sink` marks a thread that executes code of
 //! a sink; `attempt` calls a sink; `sink_state` is one sink with its cursors; `marker` creates degraded markers;
-//! `dispatcher` combines these files; `replay` delivers waiting facts.
+//! `dispatcher` combines these files; `replay` delivers waiting facts; `waiting` lists
+//! the failed deliveries.
 
 mod attempt;
 mod commit;
@@ -25,6 +26,7 @@ mod marker;
 mod options;
 mod replay;
 mod sink_state;
+mod waiting;
 
 pub(in crate::capture) use commit::{Appended, Commit, Points};
 pub use counts::DispatchCounts;

@@ -34,6 +34,28 @@ impl Shared {
     }
 }
 
+/// The name and the families of a sink, and the name of the directory with its cursors.
+pub(super) struct Identity {
+    pub(super) name: String,
+    pub(super) families: Vec<PayloadFamily>,
+    pub(super) dir: String,
+}
+
+impl Identity {
+    /// Reads the name and the families of a sink. Errors: the name is blank, or the sink panics.
+    pub(super) fn of(sink: &Arc<dyn Sink>) -> Result<Identity> {
+        let read = guarded(|| Ok((sink.name().to_owned(), sink.families().to_vec())));
+        let refused = |name: &str, what: String| Error::Sink { name: name.to_owned(), what };
+        let (name, families) = read.map_err(|e| refused("", e.full_message()))?;
+        if name.trim().is_empty() {
+            return Err(refused(&name, "has a blank name".to_owned()));
+        }
+        let stem = slug(&name, STEM_LEN_MAX).unwrap_or_else(|| "sink".to_owned());
+        let dir = if stem == name { stem } else { format!("{stem}-{}", short_digest(&name)) };
+        Ok(Identity { name, families, dir })
+    }
+}
+
 /// One sink of a session.
 pub(super) struct SinkState {
     pub(super) name: String,
@@ -61,16 +83,9 @@ pub(super) enum Offered {
 }
 
 impl SinkState {
-    /// Reads the name and the families of a sink. Errors: the name is blank, or the sink panics.
+    /// Creates the state of a sink. Errors: the name is blank, or the sink panics.
     pub(super) fn new(sink: &Arc<dyn Sink>, cursors: &Path) -> Result<SinkState> {
-        let read = guarded(|| Ok((sink.name().to_owned(), sink.families().to_vec())));
-        let refused = |name: &str, what: String| Error::Sink { name: name.to_owned(), what };
-        let (name, families) = read.map_err(|e| refused("", e.full_message()))?;
-        if name.trim().is_empty() {
-            return Err(refused(&name, "has a blank name".to_owned()));
-        }
-        let stem = slug(&name, STEM_LEN_MAX).unwrap_or_else(|| "sink".to_owned());
-        let dir = if stem == name { stem } else { format!("{stem}-{}", short_digest(&name)) };
+        let Identity { name, families, dir } = Identity::of(sink)?;
         Ok(SinkState {
             name,
             families,

@@ -1,11 +1,10 @@
 //! The service that diagnoses runs.
 
-use crate::capture::DispatchOptions;
 use crate::client::error::Result;
 use crate::client::services::declare::service;
 use crate::interpretation::diagnostics;
 use crate::interpretation::{DiagnosticsPolicy, DiagnosticsResult};
-use crate::store::{Note, Severity, waiting_deliveries};
+use crate::store::{Note, Severity};
 
 service! {
     /// The service that diagnoses runs.
@@ -18,9 +17,8 @@ impl DiagnosticsService<'_> {
     /// Diagnoses a run. The deliveries to sinks that wait for a replay are those of the time of the call.
     pub fn diagnose_run(&self, run: impl AsRef<str>) -> Result<DiagnosticsResult> {
         let contexta = self.contexta;
-        let cursors = DispatchOptions::new(&contexta.paths().recovery()).cursors;
         // The other problems of the run do not depend on the deliveries.
-        let (waiting, unreadable) = match waiting_deliveries(contexta.storage.as_ref(), &cursors) {
+        let (waiting, unreadable) = match contexta.session.waiting_deliveries() {
             Ok(waiting) => (waiting, None),
             Err(e) => {
                 let message = format!("the deliveries that wait for a replay cannot be listed: {e}");

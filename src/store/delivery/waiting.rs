@@ -1,5 +1,6 @@
 //! Failed deliveries that wait for a replay.
 
+use crate::contract::RecordType;
 use crate::engine::entry::{Position, StreamId};
 use crate::engine::error::Error;
 use crate::engine::storage::Storage;
@@ -18,11 +19,36 @@ pub struct WaitingDelivery {
     pub next: Position,
     /// The number of failed deliveries of this entry.
     pub failures: u32,
+    /// `true` if the sink belongs to the session that listed the deliveries. A replay of this session delivers the facts.
+    pub is_attached: bool,
+    /// The types of the records that the sink receives. If the sink does not belong to the session, the list contains all
+    /// types.
+    pub record_types: Vec<RecordType>,
+    /// `true` if the sink receives artifacts. Also `true` if the sink does not belong to the session.
+    pub receives_artifacts: bool,
+    /// `true` if the sink receives facts that are neither records nor artifacts, such as parameters and ends. Also `true`
+    /// if the sink does not belong to the session.
+    pub receives_context: bool,
+}
+
+impl WaitingDelivery {
+    /// Creates a failed delivery to a sink that does not belong to the session.
+    fn detached(sink: &str, next: Position, failures: u32) -> WaitingDelivery {
+        WaitingDelivery {
+            sink: sink.to_owned(),
+            next,
+            failures,
+            is_attached: false,
+            record_types: RecordType::ALL.to_vec(),
+            receives_artifacts: true,
+            receives_context: true,
+        }
+    }
 }
 
 /// Returns the failed deliveries, ordered by sink and stream. `dir` contains the directories with the cursors of the
 /// sinks. The cursors are read without a lock, so that a query does not disturb a delivery. A cursor that cannot be read
-/// is left out. Errors: a directory cannot be listed.
+/// is left out. In the result, no sink belongs to the session. Errors: a directory cannot be listed.
 pub(crate) fn waiting_deliveries(storage: &dyn Storage, dir: &Path) -> Result<Vec<WaitingDelivery>> {
     let mut sinks = match storage.list(dir) {
         Ok(entries) => entries,
@@ -36,7 +62,7 @@ pub(crate) fn waiting_deliveries(storage: &dyn Storage, dir: &Path) -> Result<Ve
         let failed = |stream: StreamId| {
             let (next, failures) = SinkCursor::peek(storage, &dir, stream)?;
             let next = Position { stream, seq: next };
-            (failures > 0).then(|| WaitingDelivery { sink: sink.name.clone(), next, failures })
+            (failures > 0).then(|| WaitingDelivery::detached(&sink.name, next, failures))
         };
         found.extend(SinkCursor::list(storage, &dir)?.into_iter().filter_map(failed));
     }
