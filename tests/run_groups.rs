@@ -1,12 +1,12 @@
 //! Groups of runs, curves, differences from a baseline, and pages of lists of runs.
 
-use crate::support::{TempDir, open_sim};
+use crate::support::{TempDir, import_lines, open_sim};
 use contexta::config::LoadInputs;
 use contexta::contract::json::read::parse;
 use contexta::contract::{MetricValue, Value};
 use contexta::engine::storage::sim::SimDisk;
 use contexta::interpretation::{
-    BaselineDifference, GroupColumn, GroupQuery, RunColumn, RunListQuery, Selection, Smoothing,
+    AnomalyQuery, BaselineDifference, GroupColumn, GroupQuery, RunColumn, RunListQuery, Selection, Smoothing,
     StepSeriesQuery,
 };
 use contexta::store::Attempts;
@@ -503,4 +503,67 @@ fn commands_show_groups_series_baselines_and_pages() {
     let rest = list(&json(&["runs", "--limit", "2", "--page", &token]), "runs");
     assert_eq!((list(&page, "runs").len(), rest.len()), (2, 1));
     assert_eq!(rest[0].get("name"), Some(&Value::text("甲")));
+}
+
+/// Returns the query for the newest runs: at most `limit` runs, the oldest first.
+fn newest(limit: usize) -> RunListQuery {
+    let mut query = RunListQuery::oldest_first();
+    (query.sort_by, query.limit, query.limit_to_newest) = (Some(RunColumn::StartedAt), Some(limit), true);
+    query
+}
+
+#[test]
+fn limit_and_window_of_a_trend_select_the_same_runs_of_a_tie() {
+    let contexta = open_sim(&SimDisk::new(21), 1, "/w");
+    let time = "2024-01-31T12:00:00Z";
+    let project = format!(
+        r#"{{"kind":"project","object":{{"project_ref":"project:p","name":"p","created_at":"{time}"}}}}"#
+    );
+    let run = |n: usize| {
+        format!(
+            r#"{{"kind":"run","object":{{"run_ref":"run:p.r{n:02}","project_ref":"project:p","name":"R{n}","status":"open","started_at":"{time}"}}}}
+{{"kind":"record","object":{{"envelope":{{"record_ref":"record:p.r{n:02}.1","record_type":"metric","recorded_at":"{time}","observed_at":"{time}","producer_ref":"x","run_ref":"run:p.r{n:02}"}},"payload":{{"metric_key":"loss","value":0.5,"value_type":"float"}}}}}}"#
+        )
+    };
+    let lines: Vec<String> = std::iter::once(project).chain((0..30).map(run)).collect();
+    import_lines(&contexta, &lines.join("\n"));
+    let runs = |query: RunListQuery| {
+        let trend = contexta.metric_trend("loss", None, query).unwrap();
+        trend.points.into_iter().map(|point| point.run_ref.to_string()).collect::<Vec<_>>()
+    };
+    let window = runs(RunListQuery::oldest_first());
+    let refs = |range: std::ops::Range<usize>| range.map(|n| format!("run:p.r{n:02}")).collect::<Vec<_>>();
+    assert_eq!(window, refs(10..30));
+    assert_eq!(runs(newest(20)), window);
+    let mut query = newest(3);
+    query.offset = 4;
+    assert_eq!(runs(query), refs(23..26));
+}
+
+#[test]
+fn limit_of_the_baseline_of_an_anomaly_selects_the_newest_earlier_runs() {
+    let disk = SimDisk::new(22);
+    let contexta = open_sim(&disk, 1, "/w");
+    for (id, loss) in [("a", 9.0), ("b", 8.0), ("c", 1.0), ("d", 1.0), ("e", 2.0), ("f", 7.0)] {
+        disk.advance(1_000_000_000);
+        capture(&contexta, id, &[], &[(1, MetricValue::from(loss))]);
+    }
+    let expected = |baseline: RunListQuery| {
+        let query = AnomalyQuery {
+            metric_keys: vec!["loss".to_owned()],
+            baseline: Some(baseline),
+            ..AnomalyQuery::default()
+        };
+        contexta.detect_anomalies_in_run("e", &query).unwrap().anomalies[0].expected_range
+    };
+    assert_eq!(expected(newest(2)), [1.0, 1.0]);
+    let mut skipped = newest(2);
+    skipped.offset = 1;
+    let [low, high] = expected(skipped);
+    assert_eq!((low + high) / 2.0, 4.5);
+    // Without the member, the limit selects the first runs of the order.
+    let mut oldest = newest(2);
+    oldest.limit_to_newest = false;
+    let [low, high] = expected(oldest);
+    assert_eq!((low + high) / 2.0, 8.5);
 }

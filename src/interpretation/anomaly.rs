@@ -11,8 +11,9 @@ use crate::interpretation::error::Result;
 use crate::interpretation::evidence::{CompletenessNote, EvidenceLink};
 use crate::interpretation::metric::{Selection, name_of_whole};
 use crate::interpretation::number::{Sum, deviation, quantile};
-use crate::interpretation::query::RunListQuery;
 use crate::interpretation::query::run_list::page_of;
+use crate::interpretation::query::selected::newest_of;
+use crate::interpretation::query::{RunColumn, RunListQuery};
 use crate::store::{Attempts, Note, RunRow, SeriesRow, Severity, Stamp, Store, StoreView};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -228,7 +229,8 @@ pub struct AnomalyQuery {
     pub stage: Option<String>,
     /// The query that selects the runs of the baseline. By default, the query selects the runs of the same
     /// project that are not archived. The searched run and runs that started later are never part of the
-    /// baseline.
+    /// baseline. If the query has a limit, [`RunListQuery::limit_to_newest`] selects the runs that started last before
+    /// the searched run.
     pub baseline: Option<RunListQuery>,
 }
 
@@ -276,7 +278,13 @@ fn baseline_runs(view: &StoreView<'_>, run: &RunRow, query: &AnomalyQuery) -> Re
     let (offset, limit) = (std::mem::take(&mut asked.offset), asked.limit.take());
     let (mut runs, _) = page_of(view, &asked)?;
     runs.retain(|other| other.run_ref != run.run_ref && other.started_at <= run.started_at);
-    Ok(runs.into_iter().skip(offset).take(limit.unwrap_or(usize::MAX)).collect())
+    let limit = limit.unwrap_or(usize::MAX);
+    // The runs belong to one project, so the order without a column is the order by start.
+    let is_by_start = matches!(asked.sort_by, None | Some(RunColumn::StartedAt));
+    if asked.limit_to_newest && is_by_start && !asked.descending {
+        return Ok(newest_of(runs, offset, limit));
+    }
+    Ok(runs.into_iter().skip(offset).take(limit).collect())
 }
 
 /// Returns the names of the metrics that are searched for anomalies in a run.

@@ -125,7 +125,8 @@ pub struct RunListQuery {
     /// The greatest number of runs to return; `None` for all. 0 is an error.
     pub limit: Option<usize>,
     /// `true` if the limit selects the runs that started last, although the runs are ordered by ascending start.
-    /// Only trends, statistics and groups use this member. A list of runs contains the first runs of its order.
+    /// Only trends, statistics, groups and the baselines of anomalies use this member. A list of runs contains the first
+    /// runs of its order.
     pub limit_to_newest: bool,
     /// The token of the page to return; `None` for the first page. The result for the previous page contains
     /// this token. The query for the next page must have the same conditions and the same order. The limit

@@ -8,17 +8,23 @@ use std::sync::Arc;
 
 /// Returns the runs that a query selects for a trend, for statistics or for groups, and the number of runs without the
 /// limit. With [`RunListQuery::limit_to_newest`], the limit selects the runs that started last. The oldest of them comes
-/// first.
+/// first. Of runs that started at the same time, the last ones in the order of project and ref are selected.
 pub(in crate::interpretation) fn selected_runs(
     view: &StoreView<'_>,
     query: &RunListQuery,
 ) -> Result<(Vec<Arc<RunRow>>, usize)> {
     let is_by_start = query.sort_by == Some(RunColumn::StartedAt);
-    if !query.limit_to_newest || query.limit.is_none() || query.descending || !is_by_start {
+    let Some(limit) = query.limit.filter(|_| query.limit_to_newest && !query.descending && is_by_start)
+    else {
         return page_of(view, query);
-    }
-    let newest_first = RunListQuery { descending: true, ..query.clone() };
-    let (mut runs, total) = page_of(view, &newest_first)?;
-    runs.reverse();
-    Ok((runs, total))
+    };
+    query.check()?;
+    let (runs, total) = page_of(view, &RunListQuery { offset: 0, limit: None, ..query.clone() })?;
+    Ok((newest_of(runs, query.offset, limit), total))
+}
+
+/// Returns at most `limit` of the last runs, without the last `offset` runs. The order of the runs does not change.
+pub(in crate::interpretation) fn newest_of<T>(mut runs: Vec<T>, offset: usize, limit: usize) -> Vec<T> {
+    runs.truncate(runs.len().saturating_sub(offset));
+    runs.split_off(runs.len().saturating_sub(limit))
 }

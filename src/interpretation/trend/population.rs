@@ -43,10 +43,11 @@ pub(super) fn window(
         );
         let note = Note::new(Severity::Info, "trend_window", message);
         notes.push(note.with("runs", shown).with("selected", selected));
-        let mut by_start: Vec<_> = runs.iter().map(|run| (run.started_at, run.run_ref.clone())).collect();
+        let key = |run: &RunRow| (run.started_at, run.project_ref.clone(), run.run_ref.clone());
+        let mut by_start: Vec<_> = runs.iter().map(|run| key(run)).collect();
         by_start.sort_unstable();
-        let recent = by_start.split_off(selected - shown);
-        runs.retain(|run| recent.first().is_some_and(|(at, of)| (run.started_at, &run.run_ref) >= (*at, of)));
+        let oldest = by_start.into_iter().nth(selected - shown);
+        runs.retain(|run| oldest.as_ref().is_some_and(|oldest| key(run) >= *oldest));
     }
     let project = project_of(&runs, query.project.as_ref());
     Ok((runs, project))
