@@ -1,6 +1,8 @@
 //! Spans and events of the crate `tracing` in the current run.
 
 use crate::support::open_sim;
+use contexta::Options;
+use contexta::config::LoadInputs;
 use contexta::contract::{AnyRecord, Value};
 use contexta::engine::storage::sim::SimDisk;
 use tracing_subscriber::layer::SubscriberExt;
@@ -63,4 +65,28 @@ fn spans_and_events_are_captured_in_the_current_scope() {
     assert_eq!((slow.message.as_str(), &slow.attributes["step"]), ("slow round", &Value::Int(1)));
     assert_eq!(slow.attributes["span_id"], Value::text(&round.span_id));
     assert_eq!((failed.level.as_str(), &failed.attributes["reason"]), ("error", &Value::text("Some(1)")));
+}
+
+#[test]
+fn span_that_is_replaced_by_a_marker_counts_as_failed() {
+    let inputs = LoadInputs::new().use_env(false).workspace("/w").set("project_name=wine");
+    let inputs = inputs.set("contract.validation_mode=lenient");
+    let options = Options::load(inputs).unwrap().storage(SimDisk::new(13).process(1));
+    let contexta = options.detect_code_revision(false).open().unwrap();
+    let layer = contexta.tracing_layer();
+    tracing::subscriber::with_default(tracing_subscriber::registry().with(layer.clone()), || {
+        let run = contexta.run("r").run_id("r").start().unwrap();
+        let entered = run.enter();
+        tracing::info_span!(" ").in_scope(|| tracing::info!("inside"));
+        tracing::info_span!("fit").in_scope(|| ());
+        drop(entered);
+        run.complete().unwrap();
+    });
+    assert_eq!((layer.outside(), layer.failed()), (0, 1));
+    let events = contexta.run_snapshot("r").unwrap().events;
+    let is_marker = |record: &AnyRecord| match record {
+        AnyRecord::Degraded(marker) => marker.payload.issue_key == "capture.record_left_out",
+        _ => false,
+    };
+    assert_eq!(events.iter().filter(|row| is_marker(&row.record)).count(), 1);
 }

@@ -1,6 +1,6 @@
 //! [`TracingLayer`]: the spans and events of programs that use the crate `tracing`, as records of the current run.
 
-use crate::capture::{AnyScope, EventEmission, Session, SpanEmission, SpanId};
+use crate::capture::{self, AnyScope, CaptureResult, EventEmission, Session, SpanEmission, SpanId};
 use crate::client::contexta::Contexta;
 use crate::contract::{EventLevel, Members, SpanStatus, Timestamp, Value};
 use std::cell::Cell;
@@ -167,7 +167,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for TracingLayer {
             emission.attributes = open.fields;
             emission.attributes.insert("target".to_owned(), span.metadata().target().into());
             emission.attributes.insert("busy_seconds".to_owned(), open.busy.as_secs_f64().into());
-            if open.scope.emit(emission).is_err() {
+            if !is_captured(open.scope.emit(emission)) {
                 Self::count(&self.counters.failed);
             }
         });
@@ -199,11 +199,17 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for TracingLayer {
             if let Some(id) = span_id {
                 emission = emission.attribute("span_id", id.to_string());
             }
-            if scope.emit(emission).is_err() {
+            if !is_captured(scope.emit(emission)) {
                 Self::count(&self.counters.failed);
             }
         });
     }
+}
+
+/// Returns `true` if a record was captured. Returns `false` also if a degraded marker replaces the record, because the
+/// record breaks a rule (`contract.validation_mode = "lenient"`).
+fn is_captured(emitted: capture::Result<CaptureResult>) -> bool {
+    emitted.is_ok_and(|result| result.error_message().is_none() || result.position().is_some())
 }
 
 fn level_of(metadata: &Metadata<'_>) -> EventLevel {

@@ -266,8 +266,8 @@ impl Recording {
             Err(e) if e.is_recorded() => self.note(Err(e.into())),
             Err(_) => {
                 for emission in pending {
-                    let emitted = self.scope.emit(emission);
-                    self.note(emitted.map(drop).map_err(Error::from));
+                    let results = self.scope.emit_all([emission]);
+                    self.note(results.map_err(Error::from).and_then(delivered));
                 }
             }
         }
