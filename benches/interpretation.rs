@@ -46,7 +46,7 @@ fn capture_points(run: &RunScope, points: usize, offset: f64) {
 }
 
 /// Captures `runs` runs. Each run has two parameters, a tag, and a loss. Every tenth run has the tag value
-/// `prod`. The parameter `sweep` divides the runs into groups of [`SEEDS`].
+/// `prod`. The parameter `sweep` divides the runs into groups of [`SEEDS`] runs.
 fn capture_runs(contexta: &Contexta, runs: usize, points: usize) {
     for n in 0..runs {
         let env = if n % 10 == 0 { "prod" } else { "test" };

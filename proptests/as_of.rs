@@ -298,7 +298,7 @@ fn a_workspace_as_of_a_moment_is_read_only() {
     assert!(world.processes[0].list_runs(None).unwrap().runs.is_empty());
 }
 
-/// Returns a page of the runs. Such a page is answered from rows that the process keeps between questions.
+/// Returns a page of the runs. The page is read from rows that the process keeps in memory between queries.
 fn page(contexta: &Contexta) -> String {
     let mut query = RunListQuery::default();
     query.limit = Some(1000);
@@ -307,7 +307,7 @@ fn page(contexta: &Contexta) -> String {
     runs.to_json().unwrap()
 }
 
-/// Compares a page of runs of the first process with the page of a process that has kept no rows.
+/// Checks that a page of runs is the same in the first process and in a new process, which has kept no rows.
 fn check_page(world: &World) {
     let options = Options::new("/w").project("p").detect_code_revision(false).config_snapshot(false);
     let fresh = options.storage(world.disk.process(3)).read_only().open().unwrap();

@@ -1,4 +1,4 @@
-//! Each setting of the contract has an effect: a capture or an import differs if only this setting differs.
+//! Effects of the contract settings: each setting changes the result of a capture or of an import.
 
 use crate::support::open_sim;
 use contexta::capture::{CaptureResult, Emission, EventEmission, MetricEmission, ResultStatus};
@@ -18,7 +18,7 @@ fn open(setting: &str) -> Contexta {
     Options::load(inputs).unwrap().storage(disk.process(2)).detect_code_revision(false).open().unwrap()
 }
 
-/// Returns the degraded records of a run with this issue key.
+/// Returns the degraded records of a run that have the issue key `key`.
 fn markers(contexta: &Contexta, run: &str, key: &str) -> Vec<DegradedPayload> {
     let events = contexta.run_snapshot(run).unwrap().events;
     let marker = |record: AnyRecord| match record {
@@ -28,7 +28,8 @@ fn markers(contexta: &Contexta, run: &str, key: &str) -> Vec<DegradedPayload> {
     events.into_iter().filter_map(|row| marker(row.record)).collect()
 }
 
-/// Captures a valid and two invalid records, alone and in a batch.
+/// Captures invalid records alone, and then a batch of one valid and two invalid records. Returns the
+/// results.
 fn capture(contexta: &Contexta) -> Vec<Result<CaptureResult, &'static str>> {
     let run = contexta.run("a").run_id("a").start().unwrap();
     let nameless = || MetricEmission::new(" ", 1.0);
@@ -71,7 +72,7 @@ fn lenient_validation_replaces_an_invalid_record_by_a_marker() {
     let metrics = contexta.run_snapshot("a").unwrap().metrics;
     let keys: Vec<&str> = metrics.iter().map(|series| series.key.metric_key.as_str()).collect();
     assert_eq!(keys, ["acc"]);
-    // The ref that the result computes is the ref of the stored record, although the batch begins with a marker.
+    // The result names the ref of the stored record, although the batch begins with an invalid record.
     let stored = contexta.run_snapshot("a").unwrap().records;
     let refs: Vec<String> =
         stored.records.iter().map(|row| row.record.envelope().record_ref.to_string()).collect();

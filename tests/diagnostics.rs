@@ -12,7 +12,7 @@ use contexta::interpretation::{DiagnosticsIssue, Severity};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// Returns the findings of a run with this code.
+/// Returns the findings of a run that have the code `code`.
 fn found(contexta: &Contexta, run: &str, code: &str) -> Vec<DiagnosticsIssue> {
     let findings = contexta.diagnose_run(run).unwrap().findings;
     findings.into_iter().filter(|finding| finding.code == code).collect()
@@ -42,7 +42,7 @@ fn find_text(disk: &SimDisk, text: &str) -> (PathBuf, usize) {
     found.unwrap_or_else(|| panic!("{text} is not in the log"))
 }
 
-/// Changes one byte of the log: the first byte of this text.
+/// Changes the first byte of `text` in the log.
 fn damage(disk: &SimDisk, text: &str) {
     let (path, at) = find_text(disk, text);
     let mut bytes = disk.read(&path).unwrap();
@@ -246,7 +246,7 @@ fn damage_after_the_moment_of_a_view_is_no_finding() {
 fn first_value_that_is_not_finite_is_named_with_its_step() {
     let contexta = open_sim(&SimDisk::new(3), 1, "/w");
     let run = contexta.run("a").run_id("a").start().unwrap();
-    // The points are captured in another order than that of their steps.
+    // The points are not captured in the order of their steps.
     for (step, loss) in [(9, f64::INFINITY), (7, f64::NAN), (5, 0.5), (8, 0.25)] {
         run.metric_at("loss", step, loss).unwrap();
     }
@@ -269,7 +269,7 @@ fn metric_whose_last_value_is_worse_than_its_first_value_diverges() {
     let curves: [(&str, [f64; 4]); 11] = [
         ("train/loss", [1.0, 0.5, 2.0, 3.0]),
         ("val_loss", [1.0, 3.0, 2.0, 0.9]),
-        // Not the name of a loss, and no declared direction.
+        // The name is not the name of a loss, and no direction is declared.
         ("lr", [0.1, 0.01, 0.001, 0.0001]),
         ("reward", [5.0, 6.0, 4.0, 3.0]),
         ("equal.loss", [1.0, 0.5, 2.0, 1.0]),
@@ -359,7 +359,7 @@ fn facts_that_wait_for_a_delivery_are_a_finding_until_they_are_replayed() {
     assert_eq!(findings.len(), 1, "{findings:?}");
     assert_eq!((&findings[0].details["sink"], &findings[0].details["failures"]), (&"only".into(), &1.into()));
     assert_eq!(found(&contexta, "before", "sink_waiting"), []);
-    // The state of the delivery is not in the log, so a report does not depend on it.
+    // The state of the delivery is not in the log, so a report does not contain this finding.
     assert!(!contexta::to_markdown(&contexta.build_snapshot_report("a").unwrap()).contains("sink_waiting"));
     contexta.session().replay_sinks(ReplayOptions::default()).unwrap();
     assert_eq!(found(&contexta, "a", "sink_waiting"), []);
@@ -451,7 +451,7 @@ fn diagnosis_without_access_to_the_cursors_of_sinks_has_a_note() {
     let contexta = contexta::Options::new(dir.path()).detect_code_revision(false).open().unwrap();
     contexta.run("a").run_id("a").start().unwrap().fail("out of memory").unwrap();
     std::fs::create_dir_all(contexta.paths().recovery()).unwrap();
-    // A file in the place of the directory cannot be listed.
+    // A file replaces the directory of the cursors, so the directory cannot be listed.
     std::fs::write(contexta.paths().recovery().join("sinks"), "").unwrap();
     let diagnosis = contexta.diagnose_run("a").unwrap();
     assert!(diagnosis.notes.iter().any(|note| note.code == "deliveries_unreadable"), "{:?}", diagnosis.notes);

@@ -17,11 +17,11 @@
 //!
 //! If the reference has a gap, contexta must give another answer. `deviations.rs` lists the questions with
 //! such answers. Models compute the expected answers from the imported objects (`answers.rs`,
-//! `comparisons.rs`, `diagnoses.rs`, `provenance.rs`, `lineage.rs`, `replays.rs`, `snapshots.rs`), without the
-//! functions of contexta. A model has rules (`rules.rs`). Without rules, a model gives the answer of the
-//! reference. With all rules, a model gives the expected answer of contexta. If a model without rules does not reproduce the recorded
-//! answer, the answer of the reference is expected. `metrics.rs` selects the points and the value that
-//! represent a metric.
+//! `comparisons.rs`, `diagnoses.rs`, `provenance.rs`, `lineage.rs`, `replays.rs`, `snapshots.rs`), without
+//! the functions of contexta. A model has rules (`rules.rs`). Without rules, a model gives the answer of the
+//! reference. With all rules, a model gives the expected answer of contexta. If a model without rules does
+//! not reproduce the recorded answer, the answer of the reference is expected. `metrics.rs` selects the
+//! points and the value that represent a metric.
 //!
 //! A new method needs a function in `methods.rs` and a line in its table. When all questions of a group pass, the group
 //! is added to [`ANSWERED`]. With `--nocapture`, the test prints the counts of all groups, and the groups to add.

@@ -101,7 +101,8 @@ impl<'a> Intake<'a> {
         context.marker(now, producer, Redaction::new(self.redaction.redactor).of(payload)).map(Some)
     }
 
-    /// Returns the degraded marker that is captured instead of a record of `subject` that breaks a rule.
+    /// Returns the degraded marker that replaces a record of `subject`. The record breaks a rule, and `error`
+    /// is the error of the rule.
     pub(super) fn record_left_out(
         &mut self,
         subject: StableRef,

@@ -19,7 +19,7 @@ fn family_of(record_type: RecordType) -> PayloadFamily {
     if record_type == RecordType::Degraded { PayloadFamily::Degradation } else { PayloadFamily::Record }
 }
 
-/// Returns the result of a record that was left out because it breaks a rule.
+/// Returns the failed result of a record that breaks `rule`.
 fn failed(record_type: RecordType, rule: &ContractError) -> CaptureResult {
     let failure = ResultFailure::new(rule.code.as_str(), rule.to_string());
     CaptureResult::failure_result(family_of(record_type), None, failure)
@@ -79,9 +79,9 @@ impl Scope {
         Ok((fact, marker, intake.into_changes()))
     }
 
-    /// Captures records in one commit: all of them or none. Degraded markers, which name the members that were left
-    /// out, follow the records. If the session has [`CaptureOptions::mark_invalid_records`], a degraded marker replaces
-    /// each record that breaks a rule, and the result of the record is failed.
+    /// Captures records in one commit: all of them or none. The degraded markers that name left-out members
+    /// follow the records. If the session has [`CaptureOptions::mark_invalid_records`], a degraded marker
+    /// replaces each record that breaks a rule. The result of such a record is a failure.
     ///
     /// [`CaptureOptions::mark_invalid_records`]: crate::capture::CaptureOptions::mark_invalid_records
     pub(super) fn emit(&self, emissions: Vec<Emission>) -> Result<Vec<CaptureResult>> {
@@ -129,8 +129,9 @@ impl Scope {
         Ok(intakes.into_iter().map(result).collect())
     }
 
-    /// Returns the rule that a record breaks, and the degraded marker to capture instead of the record. Errors: the
-    /// session does not mark invalid records, or `error` is not the error of a rule. The error is `error`.
+    /// Returns the rule that a record breaks, and the degraded marker that replaces the record. Errors:
+    /// `error`, if the session does not mark invalid records, if `error` is not about a rule, or if the
+    /// marker breaks a rule too.
     fn left_out(
         &self,
         record_type: RecordType,
@@ -207,7 +208,7 @@ impl Scope {
     pub(super) fn prepare(&self, emission: MetricEmission) -> Result<Prepared> {
         self.check_open()?;
         let (fact, marker, changes) = match self.fact(emission.clone().into(), self.session.inner.now()) {
-            // Each point has a degraded marker.
+            // A degraded marker replaces each point of the series.
             Err(Error::Contract(_)) if self.session.inner.options.mark_invalid_records => {
                 return Ok(Prepared { emission, encoded: None, redacted: Vec::new() });
             }

@@ -118,8 +118,8 @@ pub(super) fn difference_of(
     Some(BaselineDifference::of(key.clone(), run.get(key)?.clone(), baseline.get(key)?.clone()))
 }
 
-/// Reads the value of each metric of a run that `selection` chooses. `rows` contains the summaries of all series of the
-/// run.
+/// Reads one value of each metric of a run. `selection` chooses the value. `rows` contains the summaries of
+/// all series of the run.
 pub(super) fn values_of(
     view: &StoreView<'_>,
     run: &RunRef,

@@ -4,7 +4,7 @@ use crate::contract::fact::{Ended, Joined, ProcessId, Writer};
 use crate::contract::{RunStatus, Timestamp};
 use crate::engine::entry::{Stamp, StreamId};
 
-/// The status that answers show instead of `open` for an interrupted writer, stage or run.
+/// The status that is shown instead of `open` for an interrupted writer, stage or run.
 pub(super) const INTERRUPTED: &str = "interrupted";
 
 /// A writer of a run: a process that captures the run, or has captured it.
@@ -31,8 +31,8 @@ pub struct WriterRow {
     pub end_message: Option<String>,
     /// The reason of the end, such as `scope_dropped`.
     pub end_reason: Option<String>,
-    /// The time of the last entry in the streams of the process if the writer is open and the process has died;
-    /// otherwise `None`.
+    /// The time of the last entry in the streams of the process. `None` unless the writer is open and the
+    /// process has died.
     pub interrupted_at: Option<Timestamp>,
     /// The stamp of the entry that recorded the writer.
     pub(super) stamp: Stamp,
@@ -44,8 +44,8 @@ pub struct WriterRow {
 }
 
 impl WriterRow {
-    /// Returns the status that answers show: `interrupted` if the writer is open and its process has died, otherwise
-    /// the status.
+    /// Returns the status to show. The result is `interrupted` if the writer is open and its process has
+    /// died. Otherwise, the result is the recorded status.
     pub fn shown_status(&self) -> &'static str {
         if self.interrupted_at.is_some() { INTERRUPTED } else { self.status.as_str() }
     }
@@ -61,8 +61,9 @@ impl WriterRow {
     /// label, or has several writers with different labels. `writers` are the writers of a run, in the order in which
     /// they joined the run.
     pub(super) fn label_at(writers: &[WriterRow], stamp: Stamp) -> Option<&str> {
-        // Several processes can write to a stream, one after another. The fact about a writer precedes its records, so
-        // the last writer before the entry recorded it.
+        // Several processes can write to a stream, one after another. The fact about a writer precedes the
+        // records of the writer. The last writer before the entry is therefore the writer that recorded the
+        // entry.
         let wrote = |row: &&WriterRow| row.stamp < stamp && row.streams.contains(&stamp.stream);
         let last = writers.iter().rev().find(wrote)?;
         let is_other = |row: &WriterRow| row.process == last.process && row.label != last.label;
@@ -164,13 +165,15 @@ fn writer_row(writer: &Writer, stamp: Stamp) -> WriterRow {
     }
 }
 
-/// Derives the status and the end of a run from its writers. `whole` is the stamp of the end of the run as a whole,
-/// which no single writer recorded. The status in the result is `None` if the run has no writers, or if `whole` is
-/// greater than the stamps of all facts about the writers. The status in the attributes of the run then applies.
+/// Derives the status and the end of a run from its writers. `whole` is the stamp of an end that was recorded
+/// for the run and not for one of its writers. The status in the result is `None` if the run has no writers,
+/// or if `whole` is greater than the stamps of all facts about the writers. The status in the attributes of
+/// the run then applies.
 ///
-/// Only the writers of the newest attempt count. The run is open while one of them is open. A writer without an end is
-/// open unless it joined before the end of the run as a whole. If no writer is open, the run has failed if a writer has
-/// failed, else it was cancelled if a writer was cancelled, else it is completed.
+/// Only the writers of the newest attempt count. The run is open while one of these writers is open. A writer
+/// without an end is open, unless the writer joined the run before `whole`. If no writer is open, the run is
+/// failed if a writer has failed. Otherwise, the run is cancelled if a writer was cancelled. Otherwise, the
+/// run is completed.
 pub(super) fn lifecycle_of(writers: &[WriterRow], whole: Option<Stamp>) -> Lifecycle {
     let attempts = writers.last().map_or(0, |last| last.attempt);
     let newest_stamp =

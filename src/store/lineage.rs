@@ -51,8 +51,8 @@ impl StoreView<'_> {
         Ok(!self.view.versions_of(ARTIFACTS, artifact.as_str().as_bytes())?.is_empty())
     }
 
-    /// Returns the ref of the first artifact of a run that is not less than `from`, as text; `None` if the run has no
-    /// such artifact. Reads one row.
+    /// Returns the ref of an artifact of a run: the first ref that is not less than `from`. Returns `None` if
+    /// the run has no such artifact. Reads one row.
     pub fn artifact_from(&self, run: &RunRef, from: &StableRef) -> Result<Option<String>> {
         let prefix = keys::under(ArtifactRef::KIND, run);
         let mut rows = self.view.rows_from(ARTIFACTS, &prefix, from.as_str().as_bytes())?;

@@ -117,8 +117,9 @@ impl StoreView<'_> {
         self.naming_under_if(kind, parent, |_| Ok(true))
     }
 
-    /// Returns the pairs of [`naming_under`](StoreView::naming_under) whose first ref `accepts` accepts. `accepts` is
-    /// called once for each first ref, in ascending order.
+    /// Returns the pairs of [`naming_under`](StoreView::naming_under), without the pairs for whose first ref
+    /// `accepts` returns `false`. `accepts` is called once for each first ref. The refs are passed in
+    /// ascending order.
     pub fn naming_under_if(
         &self,
         kind: &str,

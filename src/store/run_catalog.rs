@@ -1,8 +1,9 @@
-//! The rows of all runs, kept in memory between reads.
+//! A catalog that keeps the rows of all runs in memory between reads.
 //!
-//! The row of a run is derived from all attributes and writers of the run, and a list needs the rows of all runs. The
-//! catalog therefore keeps the rows. A later read derives only the rows of runs that new entries are about, and the rows
-//! of open runs. The status of an open run also depends on the locks of its writers, which change without an entry.
+//! A list of runs needs the rows of all runs. Each row is derived from all attributes and writers of the run.
+//! The catalog therefore keeps the rows. A later read derives only two kinds of rows again: the rows of runs
+//! that occur in new entries, and the rows of open runs. The status of an open run also depends on the locks
+//! of its writers, and these locks change without an entry.
 
 use crate::contract::{ProjectRef, RunRef};
 use crate::engine::projection::Extent;
@@ -19,11 +20,12 @@ const BYTES_MAX: usize = 64 << 20;
 /// The number of bytes that a run counts as, in addition to its attributes.
 const ROW_BYTES: usize = 640;
 
-/// The catalog of the runs of one workspace. Reads of several threads share the catalog.
+/// The catalog of the runs of one workspace. Several threads share the catalog.
 #[derive(Debug, Default)]
 pub(super) struct RunCatalog(Mutex<Option<KeptRuns>>);
 
-/// The rows of all runs, or of the runs of one project, in the tables with an extent.
+/// The rows of all runs, or of the runs of one project. The rows were derived from tables with the extent
+/// `extent`.
 #[derive(Debug)]
 pub(super) struct KeptRuns {
     pub(super) extent: Extent,
@@ -33,7 +35,7 @@ pub(super) struct KeptRuns {
     rows: Vec<KeptRun>,
     /// The runs with open writers.
     open: BTreeSet<RunRef>,
-    /// The resumes that superseded points, by run. Most runs have none.
+    /// A map from runs to their resumes that superseded points. Most runs have no such resume.
     supersedings: BTreeMap<RunRef, Vec<Superseding>>,
 }
 
@@ -56,14 +58,15 @@ pub(super) struct DerivedRun {
 }
 
 impl RunCatalog {
-    /// Returns the rows that the catalog keeps, locked for the caller.
+    /// Locks the catalog, and returns the rows that the catalog keeps.
     pub(super) fn lock(&self) -> MutexGuard<'_, Option<KeptRuns>> {
         // A reader takes the rows out before it changes them, so a panic leaves no incomplete rows.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Returns the resumes that superseded points of a run. Returns `None` if the catalog does not contain the run, does
-    /// not have the extent of a view, or is in use. `is_current` returns `true` for the extent of the view.
+    /// Returns the resumes that superseded points of a run. Returns `None` if the catalog does not keep the
+    /// row of the run, if the kept rows are not current, or if another thread uses the catalog. `is_current`
+    /// returns `true` if rows with the given extent are current.
     pub(super) fn supersedings(
         &self,
         run: &RunRef,
@@ -76,7 +79,7 @@ impl RunCatalog {
 }
 
 impl KeptRuns {
-    /// Keeps the rows of all runs, or of the runs of a project.
+    /// Creates the kept rows of all runs, or of the runs of `project`. `derived` contains the rows.
     pub(super) fn new(extent: Extent, project: Option<ProjectRef>, derived: Vec<DerivedRun>) -> KeptRuns {
         let mut kept = KeptRuns {
             extent,
@@ -114,7 +117,7 @@ impl KeptRuns {
         &self.open
     }
 
-    /// Returns `true` if the row of a run is kept, or would be kept if the run existed.
+    /// Returns `true` if the kept rows contain the row of the run, provided that the run exists.
     pub(super) fn covers_run(&self, run: &RunRef) -> bool {
         self.project.is_none() || self.project == project_of(run)
     }

@@ -12,8 +12,8 @@ use crate::store::note::Note;
 use crate::store::view::StoreView;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Entries that cannot be read: the stream, and the first and the last sequence number. `None` for the last number means
-/// that the end of the loss is unknown.
+/// A range of entries of a stream that cannot be read. The last sequence number is `None` if the end of the
+/// range is unknown.
 #[derive(Debug, Clone, Copy)]
 struct Missing {
     stream: StreamId,
@@ -147,7 +147,7 @@ impl StoreView<'_> {
         streams.into_iter().map(extent).collect()
     }
 
-    /// Returns the known entries of a run, by stream.
+    /// Returns the range of the known entries of a run in each stream.
     fn known_entries(&self, run: &RunRef, writers: &[WriterRow]) -> Result<BTreeMap<StreamId, Known>> {
         let (history, _) = self.history(&StableRef::from(run), 0..usize::MAX)?;
         let records = self.record_stamps(run, RecordType::ALL, None)?;

@@ -20,27 +20,29 @@ use std::sync::Arc;
 
 /// The minimum number of runs whose rows one core derives.
 const PIECE_RUNS: usize = 64;
-/// The maximum number of new entries that are read from the log to find the runs whose rows have changed. The rows of
-/// all runs are derived after more entries.
+/// The maximum number of new entries that are read from the log to find the runs whose rows have changed. If
+/// there are more new entries, the rows of all runs are derived again.
 const NEW_ENTRIES_MAX: u64 = 20_000;
 /// The maximum total length in bytes of the payloads of these entries.
 const NEW_BYTES_MAX: usize = 8 << 20;
-/// The number of runs for which deriving each changed row costs as much as deriving the rows of all runs.
+/// The number of changed runs up to which only their rows are derived again. If there are many runs, up to a
+/// quarter of them may have changed.
 const CHANGED_RUNS_MIN: usize = 64;
 
 impl StoreView<'_> {
-    /// Derives the lifecycle of a run from its writers, sets the status and the end in `versions`, the attributes of
-    /// the run, and returns the lifecycle.
+    /// Derives the lifecycle of a run from its writers, and returns the lifecycle. Sets the status and the
+    /// end in `versions`, which contains the attributes of the run.
     pub(super) fn lifecycle(&self, run: &RunRef, versions: &mut AttributeVersions) -> Result<Lifecycle> {
         let lifecycle = self.lifecycle_of(self.writers_of(run)?, versions.newest_end())?;
         versions.set_lifecycle(&lifecycle);
         Ok(lifecycle)
     }
 
-    /// Returns all runs, or the runs of a project, ordered by project, start and ref.
+    /// Returns all runs, or the runs of a project. The runs are ordered by project, start and ref.
     ///
-    /// The rows are kept for later calls. A later call derives only the rows of runs that new entries are about, and the
-    /// rows of open runs. A view as of a moment derives the rows of all runs that it returns.
+    /// The rows are kept for later calls. A later call derives only the rows of open runs, and the rows of
+    /// runs that occur in new entries. A view as of a moment uses no kept rows, and derives each row that it
+    /// returns.
     pub fn runs(&self, project: Option<&ProjectRef>) -> Result<Vec<Arc<RunRow>>> {
         if self.as_of.is_some() {
             let derived = self.derive_runs(project)?.into_iter().map(|run| Arc::new(run.row));
@@ -59,7 +61,7 @@ impl StoreView<'_> {
         Ok(rows)
     }
 
-    /// Replaces the rows in `kept` that have changed. Returns `None` if it is not known which rows have changed, or if
+    /// Replaces the rows in `kept` that have changed. Returns `None` if the changed rows are unknown, or if
     /// deriving the rows of all runs costs less.
     fn brought_up_to_date(&self, mut kept: KeptRuns) -> Result<Option<KeptRuns>> {
         let mut changed = kept.open().clone();
@@ -126,7 +128,7 @@ impl StoreView<'_> {
         self.run_rows(runs, self.run_writers(&prefix)?)
     }
 
-    /// Returns the runs with attributes whose refs begin with `prefix`.
+    /// Returns the runs that have attributes and whose refs begin with `prefix`.
     fn runs_with_facts(&self, prefix: &[u8]) -> Result<Runs> {
         let objects = self.versions_with_prefix(prefix)?.into_iter();
         let runs = objects.filter_map(|(subject, versions)| Some((subject.try_into().ok()?, versions)));
@@ -188,8 +190,8 @@ impl StoreView<'_> {
     }
 }
 
-/// Returns the run whose row an entry can change; `None` if the entry changes no row. The first record of a run that
-/// the log contains creates the row of this run.
+/// Returns the run whose row an entry can change. Returns `None` if the entry changes no row. A record can
+/// change a row, because the first record of a run creates the row.
 fn run_of_entry(entry: EntryRef<'_>) -> Option<RunRef> {
     let fact = Captured::decode(entry.kind, entry.version, entry.payload).ok()??.fact;
     match &fact {
@@ -205,7 +207,8 @@ fn run_of_entry(entry: EntryRef<'_>) -> Option<RunRef> {
     }
 }
 
-/// Returns the common prefix of the refs of all runs, or of the refs of the runs of a project.
+/// Returns the common prefix of the refs of runs. If a project is given, only the runs of the project have
+/// the prefix.
 fn prefix_of_runs(project: Option<&ProjectRef>) -> Vec<u8> {
     project.map_or_else(|| b"run:".to_vec(), |project| keys::under("run", project))
 }
@@ -217,8 +220,9 @@ type RunParts = (RunRef, ProjectRef, AttributeVersions, Option<RunWriters>);
 struct Runs(BTreeMap<RunRef, AttributeVersions>);
 
 impl Runs {
-    /// Adds runs without attributes, unless they are already in the map. `add_refs` calls its parameter with the ref of
-    /// each run, in ascending order. A text that is not the ref of a run is ignored.
+    /// Adds the runs that are not in the map yet. The added runs have no attributes. `add_refs` calls its
+    /// parameter with the ref of each run, in ascending order. A text that is not the ref of a run is
+    /// ignored.
     fn add_all(&mut self, add_refs: impl FnOnce(&mut dyn FnMut(&str)) -> Result<()>) -> Result<()> {
         let mut known: Peekable<btree_map::Keys<'_, _, _>> = self.0.keys().peekable();
         let mut missing = Vec::new();

@@ -1,4 +1,4 @@
-//! Replays of the records, computed from the records of the interchange file.
+//! A model of replays. The model computes the expected answers from the records of the interchange file.
 
 use crate::golden_answers::asks::Arguments;
 use crate::golden_answers::compare::{Difference, values};
@@ -9,7 +9,7 @@ use crate::golden_answers::question::{Call, Question};
 use contexta::contract::Value;
 use std::collections::BTreeMap;
 
-/// The text that stands for any time of an append.
+/// The placeholder for the time of an append.
 const APPENDED_AT: &str = "<appended-at>";
 
 /// The records of a workspace, in the order in which they were appended.
@@ -34,7 +34,7 @@ impl Records {
     }
 }
 
-/// The members that the envelopes of the selected records have.
+/// The conditions of a filter: the names of members of an envelope, and their expected values.
 type Filter = Vec<(&'static str, String)>;
 
 /// Returns the filter of a command line.
@@ -44,7 +44,7 @@ fn filter(args: &Arguments<'_>) -> Filter {
     members.into_iter().filter_map(|(option, member)| Some((member, args.option(option)?))).collect()
 }
 
-/// Returns the answer to a replay, with an object for each record.
+/// Returns the answer to a replay. `records` contains one object for each record.
 fn answer(mode: &str, records: Vec<Value>) -> Value {
     Value::map([
         ("mode", mode.into()),
@@ -56,11 +56,12 @@ fn answer(mode: &str, records: Vec<Value>) -> Value {
     ])
 }
 
-/// The reference numbers the records of all runs and calls this number the offset in the segment 1, because it
-/// has one segment. Refs in its records are objects. contexta gives the position of each record in its stream,
-/// and the canonical form of the record (ST-13). The reference compares `--run` with refs as a text, so an id
-/// selects no records. contexta finds a run by its id, and reports a run that does not exist (ST-27). The
-/// command of the reference refuses the mode `lenient`, which its documents describe.
+/// In the reference, the records of all runs have consecutive numbers. The number of a record is also its
+/// offset in the segment 1, because there is only one segment. Refs in the records are objects. contexta
+/// returns the position of each record in its stream, and the canonical form of the record (ST-13). The
+/// reference compares the text of `--run` with refs, so an id selects no records. contexta finds a run by its
+/// id, and returns an error if the run does not exist (ST-27). The documents of the reference describe the
+/// mode `lenient`, but the command of the reference refuses this mode.
 pub(super) fn replays_have_positions_in_streams(question: &Question, asked: &Asked<'_>) -> Option<Deviation> {
     let Call::Command(argv) = &question.call else { return None };
     if question.group() != "cli replay json" {
@@ -141,8 +142,8 @@ fn check_positions(records: &[Value]) -> Result<(), Difference> {
     Ok(())
 }
 
-/// Returns the canonical form of a recorded value: members that are null are left out, and a ref is a text. A ref
-/// is a member with a name in `_ref`. Returns `None` for a null.
+/// Returns the canonical form of a recorded value. In this form, members that are null are left out, and refs
+/// are texts. A member is a ref if its name ends in `_ref`. Returns `None` for a null.
 fn canonical(value: Value, is_ref: bool) -> Option<Value> {
     Some(match value {
         Value::Null => return None,

@@ -1,4 +1,4 @@
-//! The order of the objects in snapshots of the metadata of a run.
+//! The order of the objects in a metadata snapshot of a run.
 
 use crate::golden_answers::deviations::{Asked, Deviation, edited, modelled};
 use crate::golden_answers::metrics::time;
@@ -7,8 +7,9 @@ use crate::golden_answers::question::Question;
 use crate::golden_answers::rules::Rules;
 use contexta::contract::Value;
 
-/// The lists of a snapshot: the name, the members by which a list is sorted, and the name of the own ref. An
-/// object without a member comes after the objects with this member.
+/// The lists of a snapshot. Each item contains the name of a list, the members by which the list is sorted,
+/// and the member with the ref of an object. Objects without a member come after the objects with this
+/// member.
 const LISTS: [(&str, &[&str], &str); 5] = [
     ("deployments", &["order_index", "started_at"], "deployment_execution_ref"),
     ("stages", &["order_index", "started_at"], "stage_execution_ref"),
@@ -37,7 +38,8 @@ fn order(snapshot: &mut Value, rules: Rules) {
     }
 }
 
-/// Returns the sort key of one member: `true` if the object does not have the member, a number, and a text.
+/// Returns the sort key of one member. The key contains `true` if the object does not have the member, a
+/// number, and a text.
 fn part(object: &Value, member: &str, rules: Rules) -> (bool, i64, String) {
     match object.get(member) {
         Some(Value::Int(number)) => (false, *number, String::new()),

@@ -130,9 +130,10 @@ macro_rules! capture_methods {
                 self.emit(crate::capture::DegradedEmission::new(issue_key, summary))
             }
 
-            /// Captures a record with the session's durability. Errors: the record breaks a rule, unless the session has
-            /// [`CaptureOptions::mark_invalid_records`](crate::capture::CaptureOptions::mark_invalid_records), the scope
-            /// has ended, or the record cannot be stored.
+            /// Captures a record with the session's durability. Errors: the scope has ended, the record
+            /// cannot be stored, or the record breaks a rule. The option
+            /// [`CaptureOptions::mark_invalid_records`](crate::capture::CaptureOptions::mark_invalid_records)
+            /// replaces a record that breaks a rule by a degraded marker, and no error is returned.
             pub fn emit(
                 &self,
                 emission: impl Into<crate::capture::Emission>,

@@ -100,8 +100,8 @@ fn keep<T, E: Into<Refusal>>(line: &mut LineMembers, recorded: Result<T, E>) {
     }
 }
 
-/// Captures a record. A record that is replaced by a degraded marker, because it breaks a rule, is a refused part of the
-/// line.
+/// Captures a record. If the capture fails, or if a degraded marker replaces the record, adds an error to the
+/// refused members of the line.
 fn emit(line: &mut LineMembers, scope: &AnyScope, emission: impl Into<Emission>) {
     let recorded = scope.emit(emission).map_err(Refusal::from).and_then(|result| {
         match result.error_message().filter(|_| result.record_type().is_none()) {

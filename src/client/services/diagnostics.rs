@@ -14,10 +14,11 @@ service! {
 }
 
 impl DiagnosticsService<'_> {
-    /// Diagnoses a run. The deliveries to sinks that wait for a replay are those of the time of the call.
+    /// Diagnoses a run. The findings include deliveries to sinks if the deliveries wait for a replay at the
+    /// time of the call.
     pub fn diagnose_run(&self, run: impl AsRef<str>) -> Result<DiagnosticsResult> {
         let contexta = self.contexta;
-        // The other problems of the run do not depend on the deliveries.
+        // The error becomes a note, because the other problems of the run do not depend on the deliveries.
         let (waiting, unreadable) = match contexta.session.waiting_deliveries() {
             Ok(waiting) => (waiting, None),
             Err(e) => {

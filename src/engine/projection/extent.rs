@@ -1,11 +1,12 @@
-//! The extent of the tables of a view: the entries that the tables contain, for a comparison with a later view.
+//! The extent of the tables of a view. An extent describes the entries that the tables contain, and is
+//! compared with later views.
 
 use crate::engine::entry::{Seq, StreamId};
 use crate::engine::projection::cursor::{Cursor, LogPosition};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
 
-/// The identity of tables. Two tables have the same identity if they share one allocation of this type.
+/// The identity of the tables. Two views read the same tables if they share one allocation of this type.
 #[derive(Debug, Default)]
 pub(super) struct Identity(());
 
@@ -13,8 +14,9 @@ pub(super) struct Identity(());
 /// same extent.
 #[derive(Debug)]
 pub(crate) struct Extent {
-    // The address of an allocation is not used again as long as there is a weak reference to the allocation. A map of
-    // cursors that has a weak reference is moved to another address before it is changed.
+    // While a weak reference exists, the address of its allocation is not used again. While a weak reference
+    // exists, each change of the map of cursors moves the map to another address. Equal addresses therefore
+    // mean equal content.
     identity: Weak<Identity>,
     cursors: Weak<BTreeMap<StreamId, Cursor>>,
     position: LogPosition,
@@ -29,8 +31,8 @@ impl Extent {
         }
     }
 
-    /// Returns `true` if tables with the identity `identity` and the cursors `cursors` have this extent. Returns `false`
-    /// if it is not known.
+    /// Returns `true` if the tables with the identity `identity` and the cursors `cursors` are known to have
+    /// this extent.
     pub(super) fn is_extent_of(
         &self,
         identity: &Arc<Identity>,

@@ -5,8 +5,8 @@ use redb::ReadTransaction;
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
-/// A read transaction and the tables that were opened in it. Views share both. Opening a table takes about as long as
-/// finding a row.
+/// A read transaction and the tables that were opened in the transaction. Views share both, because opening a
+/// table takes about as long as finding a row.
 #[derive(Debug)]
 pub(super) struct Reading {
     /// The tables by name; `None` for a table without rows.

@@ -139,8 +139,8 @@ impl<'v> Series<'v> {
         })
     }
 
-    /// Calls `f` with each point, in order, until `f` returns an error. In contrast to the iterator, the values of the
-    /// points are not copied. Call this function before any point was read.
+    /// Calls `f` with each point in order, until `f` returns an error. Unlike the iterator, this method does
+    /// not copy the values of the points. Call this method before the first point is read.
     #[cfg(feature = "ml")]
     pub(crate) fn try_for_each_borrowed<E: From<Error>>(
         mut self,

@@ -404,7 +404,7 @@ impl View {
         Extent::new(&self.snapshot.identity, &self.snapshot.cursors)
     }
 
-    /// Returns `true` if the tables of this view have the extent `extent`. Returns `false` if it is not known.
+    /// Returns `true` if the tables of this view are known to have the extent `extent`.
     #[cfg(feature = "ml")]
     pub(crate) fn has_extent(&self, extent: &Extent) -> bool {
         extent.is_extent_of(&self.snapshot.identity, &self.snapshot.cursors)
@@ -502,7 +502,7 @@ impl View {
                     None => break,
                 }
             }
-            // The sequence numbers of the entries of a commit are consecutive.
+            // The entries of a commit have consecutive sequence numbers.
             let first = commit.first().map_or(position.seq, |first| first.stamp.seq);
             let index = position.seq.0.checked_sub(first.0).and_then(|index| usize::try_from(index).ok());
             let entry = index.and_then(|index| commit.get(index));

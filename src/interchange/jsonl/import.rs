@@ -47,8 +47,9 @@ pub struct ImportOptions {
     pub bodies: Option<PathBuf>,
     /// `true` to stop at the first line that is invalid or has an invalid member. The lines before it stay imported.
     pub strict: bool,
-    /// `true` to import an object of an unsupported schema version as an object of the version of this build. `false`
-    /// to refuse the line. With [`strict`](ImportOptions::strict), the line is always refused.
+    /// `true` to import objects of unsupported schema versions by the rules of the version that this build
+    /// supports. `false` to refuse lines with such objects. With [`strict`](ImportOptions::strict), these
+    /// lines are always refused.
     pub other_versions: bool,
     /// The registry to check extensions against; `None` to check only their form.
     pub registry: Option<ExtensionRegistry>,

@@ -18,9 +18,9 @@ pub const ARTIFACT: &str = "artifact";
 /// The kind of the lines of records.
 pub const RECORD: &str = "record";
 
-/// The member of an object or envelope with its schema version.
+/// The name of the member that contains the schema version of an object or envelope.
 const SCHEMA_MEMBER: &str = "schema_version";
-/// The member of an envelope with the degradation marker of the record.
+/// The name of the member that contains the degradation marker of an envelope.
 const DEGRADATION_MEMBER: &str = "degradation_marker";
 
 /// Returns all kinds of lines, in the order in which an export writes them.
@@ -82,9 +82,10 @@ impl Line {
         Line::parse(bytes, registry).or_else(|_| Line::salvaged(LineParts::parse(bytes)?, registry))
     }
 
-    /// Parses a line like [`Line::salvage`]. An object of an unsupported schema version is read by the rules of the
-    /// schema version of this build. The member `schema_version` is then one of the members that were left out, and a
-    /// record without a degradation gets the degradation marker `compatibility_upgrade`.
+    /// Parses a line like [`Line::salvage`], and also accepts unsupported schema versions. An object of such
+    /// a version is read by the rules of the version that this build supports. The member `schema_version` of
+    /// the object is then left out. If the object is a record without a degradation, its degradation marker
+    /// becomes `compatibility_upgrade`.
     pub fn salvage_any_version(
         bytes: &[u8],
         registry: Option<&ExtensionRegistry>,
@@ -154,8 +155,8 @@ impl LineParts {
         }
     }
 
-    /// Removes the schema version of the object if this build does not support the version. Sets the degradation marker
-    /// of a record that has none.
+    /// Removes the schema version of the object if this build does not support the version. If the object is
+    /// a record without a degradation, its degradation marker then becomes `compatibility_upgrade`.
     fn take_unsupported_version(&mut self) -> Option<DroppedMember> {
         let is_record = self.kind == RECORD;
         let Value::Map(object) = &mut self.object else { return None };
@@ -391,7 +392,7 @@ mod tests {
         let paths: Vec<&str> = line.dropped.iter().map(|member| member.path.as_str()).collect();
         assert_eq!(paths, ["$.object.schema_version", "$.object.colour"]);
         assert!(line.dropped[0].message.contains("2.1.0"), "{:?}", line.dropped);
-        // A newer minor version is supported, so its unknown members are kept.
+        // A newer minor version is supported, so unknown members of the object are kept.
         let newer = text.replace("2.1.0", "1.1.0");
         let line = Line::salvage_any_version(newer.as_bytes(), None).unwrap();
         assert_eq!((line.dropped.len(), line), (0, Line::parse(newer.as_bytes(), None).unwrap()));

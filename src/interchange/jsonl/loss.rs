@@ -103,8 +103,8 @@ pub(super) fn is_loss(fact: &Fact) -> bool {
 
 /// The issue key of a loss: an invalid member was left out.
 pub(super) const MEMBER_DROPPED: &str = "import.member_dropped";
-/// The issue key of a loss: an object of an unsupported schema version was read as an object of the version of this
-/// build.
+/// The issue key of a loss: an object of an unsupported schema version was read by the rules of the version
+/// that this build supports.
 const SCHEMA_VERSION: &str = "import.schema_version";
 /// The issue key of a loss: the times of an object are in the wrong order.
 const TIME_ORDER: &str = "import.time_order";

@@ -10,8 +10,8 @@ use std::collections::BTreeMap;
 /// The issue key of the degraded marker about a failed delivery.
 const DELIVERY_FAILED: &str = "capture.delivery_failed";
 
-/// Returns one problem for each sink that the degraded markers of a run name. `records` are the degraded records of the
-/// run.
+/// Returns one problem for each sink that did not receive facts of a run. `records` contains the degraded
+/// records of the run, which name these sinks.
 pub(super) fn failed(records: &[RecordRow], run_link: &EvidenceLink) -> Vec<DiagnosticsIssue> {
     let mut sinks: BTreeMap<&str, (i64, &Value)> = BTreeMap::new();
     for row in records {
@@ -36,7 +36,7 @@ pub(super) fn failed(records: &[RecordRow], run_link: &EvidenceLink) -> Vec<Diag
     sinks.into_iter().map(issue).collect()
 }
 
-/// Returns one problem for each sink and stream of which facts of a run wait for a replay. A sink receives neither
+/// Returns one problem for each delivery in `waiting` that includes facts of the run. A sink receives neither
 /// imported facts nor the types of facts that it does not support, so these facts do not wait.
 pub(super) fn undelivered(
     view: &StoreView<'_>,

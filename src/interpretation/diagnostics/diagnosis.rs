@@ -1,4 +1,4 @@
-//! Diagnosis of a run: problems that its records, its parts and the log show.
+//! The diagnosis of a run: the search for problems in its records, its parts and the log.
 
 use crate::contract::Severity;
 use crate::interpretation::diagnostics::delivery::undelivered;
@@ -39,7 +39,7 @@ impl DiagnosticsResult {
     }
 }
 
-/// Diagnoses a run. `waiting` contains the failed deliveries to sinks that wait for a replay.
+/// Diagnoses a run. `waiting` contains the deliveries that failed and that wait for a replay.
 pub fn diagnose_run(
     store: &Store,
     run: &str,
@@ -54,7 +54,7 @@ pub fn diagnose_run(
     })
 }
 
-/// Diagnoses a run from its entries in the log alone, so that equal logs give equal diagnoses.
+/// Diagnoses a run. Equal logs give equal diagnoses, because only the log is read.
 pub(in crate::interpretation) fn diagnose(
     view: &StoreView<'_>,
     run: &str,

@@ -1,4 +1,4 @@
-//! The problems that the lifecycle, the metrics, the artifacts and the log of a run show.
+//! The search for problems in the lifecycle, the metrics, the artifacts and the log of a run.
 
 use crate::contract::{MetricValue, RunStatus, Severity, Value};
 use crate::interpretation::diagnostics::delivery::failed;
@@ -10,7 +10,7 @@ use crate::interpretation::query::snapshot::Outline;
 use crate::store::{Attempts, Note, RecordRow, SeriesRow, StoreView};
 use std::cmp::Ordering;
 
-/// The least number of points of a diverging metric.
+/// The minimum number of points of a metric that can be reported as diverging.
 const DIVERGING_POINTS_MIN: u64 = 3;
 /// The difference between the first and the last value up to which a metric does not diverge, as a part of the greater
 /// absolute value.
@@ -49,7 +49,7 @@ impl Search<'_> {
         };
         let run = &self.outline.run;
         if let Some(at) = run.interrupted_at {
-            let summary = format!("the processes of the run died; its last sign of life was at {at}");
+            let summary = format!("the processes of the run have died; their last entry is from {at}");
             add(Severity::Error, "run_interrupted", summary);
         }
         if run.status == RunStatus::Failed {
@@ -64,7 +64,8 @@ impl Search<'_> {
         found
     }
 
-    /// Returns the problem of a series with values that are not finite. The problem names the first of them.
+    /// Returns a problem if a series contains values that are not finite. The problem names the first such
+    /// value.
     fn not_finite(&self, row: &SeriesRow, link: &EvidenceLink) -> Result<Option<DiagnosticsIssue>> {
         if row.non_finite == 0 {
             return Ok(None);
@@ -142,7 +143,7 @@ fn are_close(a: &MetricValue, b: &MetricValue) -> bool {
     greater.is_finite() && (a - b).abs() <= DIVERGING_TOLERANCE * greater
 }
 
-/// Returns the problem of entries that are missing in a stream of the run.
+/// Returns the problem for a gap: entries are missing in a stream of the run.
 fn missing_entries(gap: &Note, link: &EvidenceLink) -> DiagnosticsIssue {
     let summary = format!("entries that may belong to the run cannot be read: {}", gap.message);
     let mut issue = DiagnosticsIssue::new(gap.severity, "log_gap", summary, link.clone());

@@ -1,4 +1,4 @@
-//! The problems that records, stages, batches and deployments of a run show.
+//! The problems of the records, stages, batches and deployments of a run.
 
 use crate::contract::{AnyRecord, Degradation, DegradedSeverity, DeploymentExecution, RunStatus, Severity};
 use crate::interpretation::diagnostics::issue::DiagnosticsIssue;

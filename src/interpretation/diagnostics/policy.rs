@@ -12,7 +12,7 @@ pub struct DiagnosticsPolicy {
     pub detect_degraded_records: bool,
     /// The names of the stages that a run is expected to have.
     pub expected_terminal_stage_names: Vec<String>,
-    /// The declared directions of metrics, for the search for diverging metrics.
+    /// The declared directions of metrics. The search for diverging metrics uses these directions.
     pub directions: Directions,
 }
 

@@ -87,8 +87,9 @@ impl Curves<'_> {
         Ok(values.into_iter().map(point).collect())
     }
 
-    /// Returns the last value of a run in each range of steps, with the index of the range, in ascending order. Adds
-    /// notes to `notes`.
+    /// Returns the last value of the metric of a run in each range of steps, together with the index of the
+    /// range. The result is ordered by index. Adds notes about missing steps, joined series and values that
+    /// are not finite to `notes`.
     fn of_run(
         &self,
         view: &StoreView<'_>,
@@ -132,9 +133,9 @@ impl Curves<'_> {
         Ok(last)
     }
 
-    /// Returns the last value in each range of steps, with the index of the range, in ascending order. The last
-    /// value is the value with the greatest step. If several values have this step, the latest of them is the
-    /// last value.
+    /// Returns the last value in each range of steps, together with the index of the range. The first result
+    /// is ordered by index. The last value is the value with the greatest step. If several values have this
+    /// step, the latest of them is the last value.
     ///
     /// The second result is the number of points that are left out because they have no step. If `has_steps`
     /// is `false`, no point is left out, and the positions of the points are used as steps.

@@ -73,12 +73,13 @@ impl<'v> Members<'v> {
         Ok(self.view.naming_any(at)?.into_iter().map(|own| (at.clone(), own)).collect())
     }
 
-    /// Returns the artifacts of a run that are in the workspace and that other objects name. A relation may also name
-    /// artifacts that the workspace does not contain.
+    /// Returns the artifacts of a run that other objects name. A relation can also name an artifact that is
+    /// not in the workspace. Such an artifact is left out.
     fn artifacts_of_run(&self, run: &StableRef) -> Result<Vec<Named>> {
         let Ok(of) = RunRef::try_from(run.clone()) else { return Ok(Vec::new()) };
-        // The members are visited in ascending order. `next` is the first artifact of the run that is not less than an
-        // earlier member, so members before `next` need no look-up.
+        // The members are visited in ascending order. `next` is the first artifact of the run that is not
+        // less than the member of the last look-up. A member before `next` is not in the workspace, so it
+        // needs no look-up.
         let mut next = Some(String::new());
         self.view.naming_under_if("artifact", run, |member| {
             if next.as_ref().is_some_and(|next| next.as_str() < member.as_str()) {
@@ -88,7 +89,8 @@ impl<'v> Members<'v> {
         })
     }
 
-    /// Returns the stages of a run that are in the workspace and that other objects name.
+    /// Returns the stages of a run that other objects name. Stages that are not in the workspace are left
+    /// out.
     fn stages_of_run(&self, run: &StableRef) -> Result<Vec<Named>> {
         let is_there = |member: &StableRef| Ok(self.view.object(ObjectKind::Stage, member)?.is_some());
         self.view.naming_under_if("stage", run, is_there)

@@ -84,8 +84,8 @@ pub fn list_runs(store: &Store, query: &RunListQuery) -> Result<RunList> {
     })
 }
 
-/// Sets the differences between the metrics of each run in a list and the metrics of the baseline run. `selection`
-/// chooses the values. Adds notes about values that cannot be compared directly to the list.
+/// Sets the differences between the metrics of each run in a list and the metrics of the baseline run.
+/// `selection` chooses the values. If values cannot be compared directly, adds notes about them to the list.
 fn subtract(view: &StoreView<'_>, asked: &str, selection: Selection, list: &mut RunList) -> Result<()> {
     let baseline = view.find_run(asked)?;
     let series = view.series_of(&baseline.run_ref)?;

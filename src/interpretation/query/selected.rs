@@ -1,4 +1,4 @@
-//! The runs that an analysis of several runs covers.
+//! The selection of the runs for trends, statistics and groups.
 
 use crate::interpretation::error::Result;
 use crate::interpretation::query::run_list::page_of;
@@ -6,9 +6,9 @@ use crate::interpretation::query::run_query::{RunColumn, RunListQuery};
 use crate::store::{RunRow, StoreView};
 use std::sync::Arc;
 
-/// Returns the runs that a query selects for a trend, for statistics or for groups, and the number of runs without the
-/// limit. With [`RunListQuery::limit_to_newest`], the limit selects the runs that started last. The oldest of them comes
-/// first. Of runs that started at the same time, the last ones in the order of project and ref are selected.
+/// Returns the runs that a query selects for a trend, for statistics or for groups. The second result is the
+/// number of runs that the query selects without its limit. With [`RunListQuery::limit_to_newest`], the limit
+/// selects the runs that started last. The selected runs are then ordered by ascending start. Of runs that started at the same time, the last ones in the order of project and ref are selected.
 pub(in crate::interpretation) fn selected_runs(
     view: &StoreView<'_>,
     query: &RunListQuery,

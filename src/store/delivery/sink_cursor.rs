@@ -72,8 +72,8 @@ impl SinkCursor {
         Ok(Some(SinkCursor { path, file: Some(file), next, failures, saves, is_changed: false }))
     }
 
-    /// Reads the cursor of a stream without a lock. Returns the sequence number of the next entry, and the number of its
-    /// failed deliveries. Returns `None` if the cursor cannot be read.
+    /// Reads the cursor of a stream without a lock. Returns the sequence number of the next entry to deliver,
+    /// and the number of failed deliveries of this entry. Returns `None` if the cursor cannot be read.
     pub(super) fn peek(storage: &dyn Storage, dir: &Path, stream: StreamId) -> Option<(Seq, u32)> {
         let file = storage.open(&path_of(dir, stream), OpenMode::Read).ok()?;
         let mut bytes = vec![0; 3 * BLOCK];
@@ -143,13 +143,13 @@ impl SinkCursor {
     }
 }
 
-/// Returns the path of the cursor of a stream in the directory of a sink.
+/// Returns the path of a stream's cursor in the directory of a sink.
 fn path_of(dir: &Path, stream: StreamId) -> PathBuf {
     dir.join(format!("{stream}.{EXTENSION}"))
 }
 
-/// Returns the number of saves, the next sequence number and the number of failures from the newest slot of a cursor.
-/// Returns `None` if the first block is damaged or names another stream.
+/// Reads the newest slot of a cursor. Returns the number of saves, the next sequence number and the number of
+/// failures. Returns `None` if the first block is damaged or names another stream.
 fn newest_of(bytes: &[u8], stream: StreamId) -> Option<(u64, Seq, u32)> {
     let first = first_of(bytes).filter(|first| first.stream == stream)?;
     let slots = [1, 2].map(|n| slot_of(bytes.get(n * BLOCK..(n + 1) * BLOCK).unwrap_or_default()));

@@ -9,11 +9,12 @@ use crate::store::error::Result;
 use std::io;
 use std::path::Path;
 
-/// A failed delivery to a sink. The facts of the stream from the failed entry on wait for a replay.
+/// A failed delivery to a sink. The failed entry and all later facts of its stream wait for a replay.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct WaitingDelivery {
-    /// The name of the sink's directory. If the name of the sink can be a file name, it is the name of the sink.
+    /// The name of the sink's directory. The directory has the name of the sink if this name can be a file
+    /// name.
     pub sink: String,
     /// The entry that could not be delivered.
     pub next: Position,

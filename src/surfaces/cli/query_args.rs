@@ -94,7 +94,7 @@ pub(super) struct SelectionArgs {
     /// Greatest value first [default: greatest value last, so that the newest run is next to the prompt]
     #[arg(long)]
     desc: bool,
-    /// At most this many runs. If the runs are sorted by start, these are the newest runs
+    /// Greatest number of runs. If the runs are sorted by start, the newest runs are selected
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     limit: Option<i64>,
     /// Number of runs to skip
@@ -126,8 +126,8 @@ impl RunListArgs {
         self.selection.query(self.project.as_deref())
     }
 
-    /// Returns the query for an analysis of several runs: a limit selects the newest runs. Errors: invalid times or
-    /// numbers.
+    /// Returns the query for an analysis of several runs. The limit of the query selects the newest runs.
+    /// Errors: invalid times or numbers.
     pub(super) fn newest_query(&self) -> Result<RunListQuery, Failure> {
         Ok(RunListQuery { limit_to_newest: self.selection.is_newest_last(), ..self.query()? })
     }

@@ -46,8 +46,8 @@ fn row(summary: &RunSummary, has_names: bool) -> Vec<Cell> {
     row
 }
 
-/// Returns the last value with its difference from the baseline run. If another value was subtracted, this value precedes
-/// the difference.
+/// Returns the last value of a metric, followed by the difference from the baseline run. If the difference
+/// was computed from another value, that value precedes the difference.
 fn with_difference(last: String, found: &BaselineDifference) -> String {
     let (selected, difference) = (short(found.value.value.as_f64()), difference_text(found));
     if selected == last {
