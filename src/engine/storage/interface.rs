@@ -214,10 +214,15 @@ pub trait Storage: Debug + Send + Sync + 'static {
     fn create_dir_all(&self, path: &Path) -> io::Result<()>;
     /// Makes the names in a directory durable: files that were created, renamed or removed.
     fn sync_dir(&self, path: &Path) -> io::Result<()>;
-    /// Renames a file. An existing file at `to` is replaced.
+    /// Renames a file or directory. An existing file at `to` is replaced by a file. A directory is renamed only to a
+    /// path that does not exist, on the same file system.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
     /// Removes a file.
     fn remove_file(&self, path: &Path) -> io::Result<()>;
+    /// Removes an empty directory.
+    fn remove_dir(&self, _path: &Path) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
     /// Returns the entries of a directory, sorted by name.
     fn list(&self, path: &Path) -> io::Result<Vec<DirEntry>>;
     /// Returns the entries of a directory, sorted by name. Links are not followed. The default implementation uses

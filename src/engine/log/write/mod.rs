@@ -1,8 +1,10 @@
 //! Appending to the log: the choice of the stream, the active segment, syncs that threads share, and the log itself.
+//! Removal of the last entries of a copy of a stream.
 
 mod active;
 mod claim;
 mod create;
+mod cut;
 mod durability;
 mod group;
 mod log;
@@ -10,6 +12,7 @@ mod new_entries;
 mod options;
 mod shared;
 
+pub use cut::cut_stream;
 pub use durability::{BatchOptions, Durability, UnknownDurability};
 pub use log::{Committed, Log};
 pub use new_entries::Payloads;

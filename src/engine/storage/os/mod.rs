@@ -206,6 +206,10 @@ impl Storage for OsStorage {
         fs::remove_file(path)
     }
 
+    fn remove_dir(&self, path: &Path) -> io::Result<()> {
+        fs::remove_dir(path)
+    }
+
     fn list(&self, path: &Path) -> io::Result<Vec<DirEntry>> {
         let mut names = Vec::new();
         for entry in fs::read_dir(path)? {

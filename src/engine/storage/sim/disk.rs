@@ -1,7 +1,7 @@
 //! The simulated disk: faults of the machine, and changes of files from outside.
 
 use crate::engine::storage::sim::content::Content;
-use crate::engine::storage::sim::node::{NameChange, Names, Node, SharedNode, guard};
+use crate::engine::storage::sim::node::{NameChange, Names, Node, SharedNode, guard, move_keys};
 use crate::engine::storage::sim::plan::Life;
 use crate::engine::storage::sim::state::{Dir, DiskState};
 use crate::engine::storage::sim::survival::{Part, Selection, Survival};
@@ -54,6 +54,9 @@ impl SimDisk {
                 NameChange::Rename { from: from.clone(), to: to.clone(), node: copied(node) }
             }
             NameChange::Remove { path } => NameChange::Remove { path: path.clone() },
+            NameChange::RenameDir { from, to } => {
+                NameChange::RenameDir { from: from.clone(), to: to.clone() }
+            }
         };
         let forked = DiskState {
             files: names(&state.files),
@@ -93,6 +96,7 @@ impl SimDisk {
         let mut state = guard(&self.state);
         state.lives.drain(..).filter_map(|life| life.upgrade()).for_each(|life| life.end());
         let nodes = state.nodes();
+        state.undo_dir_renames();
         let names = std::mem::take(&mut state.unsynced_names);
         let mut orders: Vec<u64> = names.iter().map(|(order, _)| *order).collect();
         nodes.values().for_each(|node| orders.extend(guard(node).content.orders()));
@@ -100,6 +104,9 @@ impl SimDisk {
         let mut durable = std::mem::take(&mut state.durable_names);
         for (order, change) in names {
             if matches!(selection.part(order), Part::Whole | Part::SomeSectors) {
+                if let NameChange::RenameDir { from, to } = &change {
+                    move_keys(&mut state.dirs, from, to);
+                }
                 change.apply(&mut durable);
             }
         }
@@ -117,6 +124,7 @@ impl SimDisk {
         }
         state.files = durable.clone();
         state.durable_names = durable;
+        state.complete_dirs();
         drop(state);
         self.reboot();
     }

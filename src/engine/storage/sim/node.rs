@@ -48,9 +48,38 @@ pub(super) type Names = BTreeMap<PathBuf, SharedNode>;
 /// A change of names that is not durable yet.
 #[derive(Debug, Clone)]
 pub(super) enum NameChange {
-    Create { path: PathBuf, node: SharedNode },
-    Rename { from: PathBuf, to: PathBuf, node: SharedNode },
-    Remove { path: PathBuf },
+    Create {
+        path: PathBuf,
+        node: SharedNode,
+    },
+    Rename {
+        from: PathBuf,
+        to: PathBuf,
+        node: SharedNode,
+    },
+    Remove {
+        path: PathBuf,
+    },
+    /// The names of all files below the directory `from` change.
+    RenameDir {
+        from: PathBuf,
+        to: PathBuf,
+    },
+}
+
+/// Returns `path` with its beginning `from` replaced by `to`; `None` if `path` does not begin with `from`.
+pub(super) fn moved(path: &Path, from: &Path, to: &Path) -> Option<PathBuf> {
+    let rest = path.strip_prefix(from).ok()?;
+    Some(if rest.as_os_str().is_empty() { to.to_path_buf() } else { to.join(rest) })
+}
+
+/// Replaces the beginning `from` of the keys of a map by `to`.
+pub(super) fn move_keys<T>(map: &mut BTreeMap<PathBuf, T>, from: &Path, to: &Path) {
+    for path in map.keys().filter(|path| path.starts_with(from)).cloned().collect::<Vec<_>>() {
+        if let (Some(new), Some(value)) = (moved(&path, from, to), map.remove(&path)) {
+            map.insert(new, value);
+        }
+    }
 }
 
 impl NameChange {
@@ -62,13 +91,14 @@ impl NameChange {
                 names.insert(to, node);
             }
             NameChange::Remove { path } => drop(names.remove(&path)),
+            NameChange::RenameDir { from, to } => move_keys(names, &from, &to),
         }
     }
 
     pub(super) fn paths(&self) -> Vec<&Path> {
         match self {
             NameChange::Create { path, .. } | NameChange::Remove { path } => vec![path],
-            NameChange::Rename { from, to, .. } => vec![from, to],
+            NameChange::Rename { from, to, .. } | NameChange::RenameDir { from, to } => vec![from, to],
         }
     }
 

@@ -185,6 +185,16 @@ impl Storage for SimProcess {
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         self.change(|state, order| {
+            if state.dirs.contains_key(from) {
+                if state.dirs.contains_key(to) || state.files.contains_key(to) {
+                    return Err(io::ErrorKind::AlreadyExists.into());
+                }
+                if !to.parent().is_some_and(|parent| state.dirs.contains_key(parent)) {
+                    return Err(io::ErrorKind::NotFound.into());
+                }
+                state.rename_dir(order, from, to);
+                return Ok(());
+            }
             let node = state.files.get(from).cloned().ok_or(io::ErrorKind::NotFound)?;
             let (from, to) = (from.to_path_buf(), to.to_path_buf());
             state.change_name(order, NameChange::Rename { from, to, node });
@@ -201,6 +211,22 @@ impl Storage for SimProcess {
                 state.release_space(len);
             }
             state.change_name(order, NameChange::Remove { path: path.to_path_buf() });
+            Ok(())
+        })
+    }
+
+    /// Removes a directory. The removal is durable at once.
+    fn remove_dir(&self, path: &Path) -> io::Result<()> {
+        self.change(|state, _| {
+            if !state.dirs.contains_key(path) {
+                return Err(io::ErrorKind::NotFound.into());
+            }
+            let inside = |other: &PathBuf| other.parent() == Some(path);
+            if state.files.keys().any(inside) || state.dirs.keys().any(inside) {
+                return Err(io::ErrorKind::DirectoryNotEmpty.into());
+            }
+            state.dirs.remove(path);
+            state.touch_parent(path);
             Ok(())
         })
     }
@@ -307,5 +333,57 @@ impl Storage for SimProcess {
         let mut state = guard(&self.disk.state);
         state.boot_id_reads += 1;
         Some(state.boot)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::storage::sim::Survival;
+
+    fn file(disk: &SimDisk, path: &str) -> bool {
+        disk.read(Path::new(path)).is_some()
+    }
+
+    #[test]
+    fn renamed_directory_survives_a_power_cut_if_its_parent_was_synced() {
+        for (is_synced, survival) in
+            [(true, Survival::Dropped), (false, Survival::Dropped), (false, Survival::Kept)]
+        {
+            let disk = SimDisk::new(1);
+            disk.overwrite(Path::new("/a/b/file"), vec![1]);
+            let process = disk.spawn(1);
+            process.rename(Path::new("/a"), Path::new("/c")).unwrap();
+            assert!(file(&disk, "/c/b/file") && !file(&disk, "/a/b/file"));
+            if is_synced {
+                process.sync_dir(Path::new("/")).unwrap();
+            }
+            let disk = disk.fork();
+            disk.crash(survival);
+            let is_renamed = is_synced || survival == Survival::Kept;
+            assert_eq!((file(&disk, "/c/b/file"), file(&disk, "/a/b/file")), (is_renamed, !is_renamed));
+            let listed = disk.spawn(2).list(Path::new("/")).unwrap();
+            let names: Vec<&str> = listed.iter().map(|entry| entry.name.as_str()).collect();
+            assert_eq!(names, [if is_renamed { "c" } else { "a" }]);
+        }
+    }
+
+    #[test]
+    fn directory_is_renamed_only_to_a_free_path_and_removed_only_if_empty() {
+        let disk = SimDisk::new(1);
+        disk.overwrite(Path::new("/a/file"), vec![1]);
+        disk.overwrite(Path::new("/b/file"), vec![1]);
+        let process = disk.spawn(1);
+        let kind = |result: io::Result<()>| result.unwrap_err().kind();
+        let (a, b) = (Path::new("/a"), Path::new("/b"));
+        assert_eq!(kind(process.rename(a, b)), io::ErrorKind::AlreadyExists);
+        assert_eq!(kind(process.remove_dir(a)), io::ErrorKind::DirectoryNotEmpty);
+        process.remove_file(Path::new("/a/file")).unwrap();
+        process.remove_dir(a).unwrap();
+        assert_eq!(kind(process.remove_dir(a)), io::ErrorKind::NotFound);
+        // The removal of the file was not durable, so a power cut restores the file and its directory.
+        disk.crash(Survival::Dropped);
+        assert!(file(&disk, "/a/file"));
+        assert_eq!(disk.spawn(2).list(a).unwrap().len(), 1);
     }
 }

@@ -1,6 +1,6 @@
 //! The state of the simulated disk.
 
-use crate::engine::storage::sim::node::{NameChange, Names, SharedNode, guard};
+use crate::engine::storage::sim::node::{NameChange, Names, SharedNode, guard, move_keys};
 use crate::engine::storage::sim::plan::Life;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -72,6 +72,41 @@ impl DiskState {
         self.unsynced_names.push((order, change));
     }
 
+    /// Renames a directory. Earlier changes of names in the directory, and at the new path, become durable at once, as in
+    /// a file system with a journal: such a file system does not write the renaming to disk without the earlier changes.
+    pub(super) fn rename_dir(&mut self, order: u64, from: &Path, to: &Path) {
+        for (order, change) in std::mem::take(&mut self.unsynced_names) {
+            if change.any_path(|path| path.starts_with(to) || path.starts_with(from) && path != from) {
+                change.apply(&mut self.durable_names);
+            } else {
+                self.unsynced_names.push((order, change));
+            }
+        }
+        move_keys(&mut self.dirs, from, to);
+        let (from, to) = (from.to_path_buf(), to.to_path_buf());
+        self.change_name(order, NameChange::RenameDir { from, to });
+    }
+
+    /// Gives the directories the names that they had before the unsynced renamings of directories.
+    pub(super) fn undo_dir_renames(&mut self) {
+        for (_, change) in self.unsynced_names.iter().rev() {
+            if let NameChange::RenameDir { from, to } = change {
+                move_keys(&mut self.dirs, to, from);
+            }
+        }
+    }
+
+    /// Creates the missing directories of all files.
+    pub(super) fn complete_dirs(&mut self) {
+        let dirs: Vec<PathBuf> =
+            self.files.keys().flat_map(|path| path.ancestors().skip(1)).map(Path::to_path_buf).collect();
+        for dir in dirs.iter().rev() {
+            if !self.dirs.contains_key(dir) {
+                self.new_dir(dir);
+            }
+        }
+    }
+
     /// Reserves space for up to `wanted` bytes; returns the number of bytes reserved.
     pub(super) fn reserve_space(&mut self, wanted: usize) -> usize {
         let Some(free) = self.free_bytes.as_mut() else { return wanted };
@@ -90,7 +125,7 @@ impl DiskState {
     pub(super) fn nodes(&self) -> BTreeMap<u64, SharedNode> {
         let unsynced = self.unsynced_names.iter().filter_map(|(_, change)| match change {
             NameChange::Create { node, .. } | NameChange::Rename { node, .. } => Some(node),
-            NameChange::Remove { .. } => None,
+            NameChange::Remove { .. } | NameChange::RenameDir { .. } => None,
         });
         let nodes = self.files.values().chain(self.durable_names.values()).chain(unsynced);
         nodes.map(|node| (guard(node).inode, Arc::clone(node))).collect()

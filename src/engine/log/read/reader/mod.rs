@@ -117,7 +117,7 @@ impl StreamReader {
 
     /// Opens a reader as [`StreamReader::open_at`] does, without listing the directory of the stream: it reads only these
     /// segments, as if the stream had no other files. `segments` are their first sequence numbers, ascending.
-    pub(in crate::engine) fn open_listed(
+    pub fn open_listed(
         storage: &Arc<dyn Storage>,
         log: &Path,
         mode: ScanMode,
