@@ -11,6 +11,7 @@
 )]
 
 mod as_of;
+mod backup;
 mod config;
 mod contract;
 mod domain;

@@ -2,6 +2,8 @@
 //! the same ones. The seed inputs are generated here (`CONTEXTA_WRITE_GOLDEN=1` writes them); files that a fuzzer found
 //! are stored beside them. See docs/FUZZING.md.
 
+#[path = "../fuzz/bodies/backup_manifest.rs"]
+mod backup_manifest;
 #[path = "../fuzz/bodies/config_file.rs"]
 mod config_file;
 #[path = "../fuzz/bodies/cursor.rs"]
@@ -162,7 +164,7 @@ fn every_fuzz_body_has_a_target_and_a_corpus() {
         names
     };
     let bodies = names("fuzz/bodies", ".rs");
-    assert_eq!(bodies.len(), 11);
+    assert_eq!(bodies.len(), 12);
     assert_eq!(bodies, names("fuzz/fuzz_targets", ".rs"));
     assert_eq!(bodies, names("fuzz/corpus", ""));
     let manifest = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/Cargo.toml"));
@@ -188,6 +190,13 @@ fn whole_segment_files() {
 #[test]
 fn payloads() {
     check("payload", 1000, payload::run);
+}
+
+#[test]
+fn manifests_of_backups() {
+    let whole = std::fs::read_to_string(corpus("backup_manifest").join("whole")).unwrap();
+    assert_eq!(contexta::recovery::rewritten_manifest(&whole), Ok(whole));
+    check("backup_manifest", 1000, backup_manifest::run);
 }
 
 #[test]

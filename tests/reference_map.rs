@@ -22,6 +22,8 @@ macro_rules! calls {
 mod capture;
 /// The questions of the facade.
 mod interpretation;
+/// Backups and restores.
+mod recovery;
 /// The stores.
 mod stores;
 
@@ -178,6 +180,7 @@ fn calls() -> Vec<Call> {
     let mut calls = contract_and_config();
     calls.extend(capture::calls());
     calls.extend(interpretation::calls());
+    calls.extend(recovery::calls());
     calls.extend(stores::calls());
     calls
 }

@@ -2,6 +2,7 @@
 
 mod artifact_copy;
 mod artifacts;
+mod backups;
 mod capture;
 mod contexta;
 mod error;
@@ -51,6 +52,7 @@ pub(crate) use crate::store::records::{
 pub(crate) use crate::store::records::{ReplayMode, ScanFilter};
 pub use artifact_copy::ArtifactCopy;
 pub use artifacts::UsedArtifact;
+pub use backups::Backups;
 pub use error::{Error, Result};
 #[cfg(feature = "cli")]
 pub(crate) use file::write_file;

@@ -5,6 +5,7 @@ use crate::client::paths::Paths;
 use crate::config;
 use crate::engine::entry::StreamId;
 use crate::engine::storage::{DirEntry, Storage, exists};
+use crate::recovery::{finish_swap, is_swap_interrupted};
 use std::io;
 
 /// The directories that may be created if they do not exist.
@@ -22,6 +23,7 @@ pub(super) struct Create {
 pub(super) fn prepare(storage: &dyn Storage, paths: &Paths, create: Create) -> Result<()> {
     let root = paths.root();
     let wrap = |e| engine_io("inspect", root, e);
+    finish_swap(storage, &paths.log()).map_err(|e| engine_io("finish the restore of", root, e))?;
     if is_workspace(storage, paths).map_err(wrap)? {
         return Ok(());
     }
@@ -31,15 +33,7 @@ pub(super) fn prepare(storage: &dyn Storage, paths: &Paths, create: Create) -> R
         return Err(Error::NotAWorkspace { path: paths.log().parent().unwrap_or(root).to_path_buf() });
     }
     if exists(storage, root).map_err(wrap)? {
-        let names = paths.names();
-        // The configuration file may exist before the workspace.
-        let is_own = |entry: &DirEntry| match entry.is_dir {
-            true => names.contains(&entry.name),
-            false => entry.name == config::FILE_NAME,
-        };
-        let is_dir = storage.info(root).map_err(wrap)?.is_dir;
-        let is_begun = is_dir && storage.list(root).map_err(wrap)?.iter().all(is_own);
-        if !(create.workspace && is_begun) {
+        if !(create.workspace && is_begun(storage, paths).map_err(wrap)?) {
             return Err(Error::NotAWorkspace { path: root.to_path_buf() });
         }
     } else if !create.workspace {
@@ -52,6 +46,29 @@ pub(super) fn prepare(storage: &dyn Storage, paths: &Paths, create: Create) -> R
         storage.create_dir_all(&dir).map_err(|e| engine_io("create", &dir, e))?;
     }
     Ok(())
+}
+
+/// Checks that a backup may be restored to the paths: the directory is a workspace, is a workspace with an interrupted
+/// restore, does not exist, or contains nothing but the configuration file and directories of a workspace.
+pub(super) fn check_target(storage: &dyn Storage, paths: &Paths) -> Result<()> {
+    let root = paths.root();
+    let wrap = |e| engine_io("inspect", root, e);
+    let is_free = !exists(storage, root).map_err(wrap)?
+        || is_workspace(storage, paths).map_err(wrap)?
+        || is_swap_interrupted(storage, &paths.log()).map_err(wrap)?
+        || !exists(storage, &paths.log()).map_err(wrap)? && is_begun(storage, paths).map_err(wrap)?;
+    if is_free { Ok(()) } else { Err(Error::NotAWorkspace { path: root.to_path_buf() }) }
+}
+
+/// Returns `true` if the root contains nothing but the configuration file, which may exist before the workspace, and
+/// directories of a workspace.
+fn is_begun(storage: &dyn Storage, paths: &Paths) -> io::Result<bool> {
+    let (root, names) = (paths.root(), paths.names());
+    let is_own = |entry: &DirEntry| match entry.is_dir {
+        true => names.contains(&entry.name),
+        false => entry.name == config::FILE_NAME,
+    };
+    Ok(storage.info(root)?.is_dir && storage.list(root)?.iter().all(is_own))
 }
 
 /// Returns `true` if the paths belong to a workspace. A directory `log` alone is not sufficient (`/var/log` exists

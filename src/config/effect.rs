@@ -5,18 +5,13 @@ use crate::config::source::Source;
 
 /// The keys of settings without an effect. A test compares the list with the code that reads settings.
 const WITHOUT_EFFECT: &[&str] = &[
-    "workspace.exports_path",
-    "workspace.cache_path",
     "metadata.auto_migrate",
     "records.enable_indexes",
     "artifacts.verification_mode",
     "artifacts.create_missing_dirs",
     "artifacts.chunk_size_bytes",
-    "recovery.backup_root",
-    "recovery.restore_staging_root",
     "recovery.replay_mode_default",
     "recovery.require_plan_before_apply",
-    "recovery.create_backup_before_restore",
     "surfaces.http.enabled",
     "surfaces.http.host",
     "surfaces.http.port",

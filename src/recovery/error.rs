@@ -2,7 +2,9 @@
 //! damage.
 
 use crate::engine;
+use crate::engine::checksum::Digest;
 use crate::store;
+use std::path::PathBuf;
 
 /// The error of a check or recovery operation that could not be completed.
 #[derive(Debug, thiserror::Error)]
@@ -20,6 +22,81 @@ pub enum Error {
         /// The requested text: an id, or the beginning of an id.
         asked: String,
     },
+    /// The text is not the name of a backup.
+    #[error("{text:?} is not the name of a backup")]
+    BackupRefInvalid {
+        /// The text.
+        text: String,
+    },
+    /// The repository has no backup of this name.
+    #[error("there is no backup {backup} in {}", root.display())]
+    BackupNotFound {
+        /// The name of the backup.
+        backup: String,
+        /// The directory of the repository.
+        root: PathBuf,
+    },
+    /// The repository already has a backup of this name.
+    #[error("the backup {backup} exists already")]
+    BackupExists {
+        /// The name of the backup.
+        backup: String,
+    },
+    /// The manifest of a backup cannot be used.
+    #[error("the manifest {} cannot be used: {reason}", path.display())]
+    ManifestInvalid {
+        /// The path of the manifest.
+        path: PathBuf,
+        /// The fault, as message text.
+        reason: String,
+    },
+    /// An object of a backup is missing or damaged.
+    #[error("the object {digest} of the backup cannot be used: {reason}")]
+    BackupObjectDamaged {
+        /// The digest that names the object.
+        digest: Digest,
+        /// The fault, as message text.
+        reason: String,
+    },
+    /// Another process writes to the repository.
+    #[error("another process creates or removes backups: it holds the lock {}", path.display())]
+    BackupBusy {
+        /// The lock file.
+        path: PathBuf,
+    },
+    /// A directory of backups or of a restore is in a place where it would be copied or replaced itself.
+    #[error("{} cannot be used: {reason}", path.display())]
+    BackupMisplaced {
+        /// The directory.
+        path: PathBuf,
+        /// The reason, as message text.
+        reason: String,
+    },
+    /// No backup would be kept.
+    #[error("at least one backup of each workspace must be kept")]
+    PruneKeepsNothing,
+    /// The backups have changed since the plan was made.
+    #[error("the plan is outdated: {reason}")]
+    BackupPlanOutdated {
+        /// The difference, as message text.
+        reason: String,
+    },
+    /// A process writes to the workspace that would be replaced.
+    #[error("the workspace {} is in use: {writers} stream(s) have a writer", root.display())]
+    WorkspaceInUse {
+        /// The directory of the workspace.
+        root: PathBuf,
+        /// The number of streams with a writer.
+        writers: usize,
+    },
+    /// The restored copy does not have the content that the manifest describes.
+    #[error("the backup {backup} was not restored, because a check of the restored copy failed: {reason}")]
+    RestoreCheckFailed {
+        /// The name of the backup.
+        backup: String,
+        /// The problem that was found, as message text.
+        reason: String,
+    },
 }
 
 impl Error {
@@ -29,6 +106,17 @@ impl Error {
             Error::Engine(e) => e.code(),
             Error::Store(e) => e.code(),
             Error::StreamNotFound { .. } => "log_stream_not_found",
+            Error::BackupRefInvalid { .. } => "recovery_backup_ref_invalid",
+            Error::BackupNotFound { .. } => "recovery_backup_not_found",
+            Error::BackupExists { .. } => "recovery_backup_exists",
+            Error::ManifestInvalid { .. } => "recovery_manifest_invalid",
+            Error::BackupObjectDamaged { .. } => "recovery_backup_damaged",
+            Error::BackupBusy { .. } => "recovery_backup_busy",
+            Error::BackupMisplaced { .. } => "recovery_backup_misplaced",
+            Error::PruneKeepsNothing => "recovery_prune_keeps_nothing",
+            Error::BackupPlanOutdated { .. } => "recovery_plan_outdated",
+            Error::WorkspaceInUse { .. } => "workspace_in_use",
+            Error::RestoreCheckFailed { .. } => "recovery_restore_check_failed",
         }
     }
 
@@ -38,6 +126,30 @@ impl Error {
             Error::Engine(e) => e.hint().map(str::to_owned),
             Error::Store(e) => e.hint(),
             Error::StreamNotFound { .. } => Some("`contexta log ls` lists all streams".into()),
+            Error::BackupRefInvalid { .. } | Error::BackupNotFound { .. } => {
+                Some("`contexta backup list` lists all backups".into())
+            }
+            Error::BackupExists { .. } => Some("create the backup with another label".into()),
+            Error::ManifestInvalid { .. } => {
+                Some("use another backup; move the manifest out of the repository to ignore it".into())
+            }
+            Error::BackupObjectDamaged { .. } => {
+                Some("run `contexta backup verify --heal-from WORKSPACE`, or restore an older backup".into())
+            }
+            Error::BackupBusy { .. } => Some("try again when the other process has ended".into()),
+            Error::BackupMisplaced { .. } => Some(
+                "set `recovery.backup_root` or `recovery.restore_staging_root` to another directory".into(),
+            ),
+            Error::PruneKeepsNothing => Some("pass `--keep-last` with a number of at least 1".into()),
+            Error::BackupPlanOutdated { .. } => Some("make a new plan".into()),
+            Error::WorkspaceInUse { .. } => Some(
+                "end the processes that capture into the workspace, or restore into another directory with \
+                 `--target-workspace PATH`"
+                    .into(),
+            ),
+            Error::RestoreCheckFailed { .. } => {
+                Some("nothing was replaced; run `contexta backup verify`, or restore another backup".into())
+            }
         }
     }
 }

@@ -2,20 +2,38 @@
 //!
 //! [`verify`] checks log, projections and bodies without changing anything, [`rebuild`] derives the projections from
 //! the log again, [`inspect`] lists the content of the log, and [`merge`] copies the streams and bodies of another
-//! workspace.
+//! workspace. `backup` copies a workspace into a repository, and `restore` replaces a workspace by a copy from there.
 //!
 //! Stability: Advanced.
 
+mod backup;
 pub mod error;
 pub mod inspect;
 pub mod merge;
 pub mod rebuild;
+mod restore;
+mod status;
 pub mod verify;
+mod workspace_dirs;
 
 pub use crate::engine::chain::Head;
 pub use crate::engine::progress::Progress;
+#[cfg(feature = "testing")]
+#[doc(hidden)]
+pub use backup::rewritten_manifest;
+pub use backup::{
+    BackupList, BackupOptions, BackupPlan, BackupProblem, BackupRef, BackupResult, BackupRow,
+    BackupVerification, BackupVerifyOptions, KeepRules, PrunePlan, Section, UnreadableBackup,
+};
+pub(crate) use backup::{
+    Repository, create_backup, list_backups, plan_backup, plan_prune, prune, verify_backups,
+};
 pub use error::{Error, Result};
 pub use inspect::{DumpItem, DumpedEntry, LogDump, SegmentRow, StreamRow};
 pub use merge::MergeReport;
 pub use rebuild::{RebuildOptions, RebuildReport};
+pub use restore::{RestoreOptions, RestorePlan, RestoreResult};
+pub(crate) use restore::{finish_swap, is_swap_interrupted, plan_restore, restore};
+pub use status::RecoveryStatus;
 pub use verify::{Outcome, Problem, ProjectionState, StreamReport, VerifyOptions, VerifyReport};
+pub(crate) use workspace_dirs::WorkspaceDirs;

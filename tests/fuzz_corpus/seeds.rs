@@ -27,6 +27,7 @@ pub(crate) fn all() -> Vec<Seed> {
         files(),
         payloads(),
         json(),
+        manifests(),
         refs(),
         generations(),
         cursors(),
@@ -350,6 +351,34 @@ fn payloads() -> Vec<Seed> {
 }
 
 // ---- text
+
+/// Returns manifests of backups: a valid manifest, and manifests with hostile values.
+fn manifests() -> Vec<Seed> {
+    let digest = |byte: u8| Digest([byte; 32]);
+    let (stream, head) = ("018bcfe568007459ac00895412763d46", digest(1));
+    let lines = [
+        r#"{"backup_ref":"nightly-1","created_at":"2026-11-01T08:00:00Z","domain":"contexta/1","kind":"backup","label":"nightly","sections":["config","records","reports"],"version":1,"workspace_root":"/w"}"#.to_owned(),
+        format!(r#"{{"damage":0,"head":"{stream}:4:{head}","kind":"stream","last":4,"last_time":5,"stream":"{stream}"}}"#),
+        format!(r#"{{"base":1,"kind":"segment","len":1048577,"objects":["{}","{}"],"state":[1,2,3,4,5,18446744073709551615]}}"#, digest(2), digest(3)),
+        format!(r#"{{"digest":"{}","kind":"body","size":9}}"#, digest(4)),
+        format!(r#"{{"kind":"file","len":3,"objects":["{}"],"path":"reports/a.md","section":"reports"}}"#, digest(5)),
+        r#"{"code":"cache_excluded","kind":"note","message":"cached files are not part of the backup"}"#.to_owned(),
+    ];
+    let lines = lines.join("\n") + "\n";
+    let manifest = |name, lines: &str| {
+        let end = format!("{{\"digest\":\"{}\",\"kind\":\"end\"}}\n", Digest::of(lines.as_bytes()));
+        ("backup_manifest", name, format!("{lines}{end}").into_bytes())
+    };
+    vec![
+        manifest("whole", &lines),
+        manifest("path-upwards", &lines.replace("reports/a.md", "reports/../../a.md")),
+        manifest("path-absolute", &lines.replace("reports/a.md", "/etc/passwd")),
+        manifest("huge-length", &lines.replace("1048577", "18446744073709551615")),
+        manifest("huge-body", &lines.replace("\"size\":9", "\"size\":18446744073709551615")),
+        manifest("newer-version", &lines.replace("\"version\":1", "\"version\":2")),
+        ("backup_manifest", "unsigned", lines.into_bytes()),
+    ]
+}
 
 fn json() -> Vec<Seed> {
     let text = |name, text: &str| ("json_read", name, text.as_bytes().to_vec());

@@ -1,0 +1,7 @@
+//! A manifest of a backup. What must hold is in `fuzz/bodies/backup_manifest.rs`.
+#![no_main]
+
+#[path = "../bodies/backup_manifest.rs"]
+mod backup_manifest;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| backup_manifest::run(data));

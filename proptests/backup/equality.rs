@@ -1,0 +1,157 @@
+//! Restored workspaces are equal to the originals, and a backup writes only what is new.
+
+use crate::backup::site::{
+    LATER, backups, capture_run, create, digest, intact_backups, open, restored_digest,
+};
+use contexta::contract::Timestamp;
+use contexta::engine::Digest;
+use contexta::engine::storage::sim::SimDisk;
+use contexta::recovery::{Progress, RecoveryStatus, RestoreOptions, VerifyOptions};
+use proptest::prelude::*;
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(12))]
+
+    /// The workspace grows several times. Each backup is restored to its content, with and without a moment.
+    #[test]
+    fn restored_backup_equals_the_original(sizes in prop::collection::vec(0..30i64, 1..5), seed in any::<u64>()) {
+        let disk = SimDisk::new(seed);
+        let mut saved: Vec<(String, Digest, Timestamp)> = Vec::new();
+        for (n, points) in sizes.iter().enumerate() {
+            let contexta = open(&disk, n as u32 + 1, "/w");
+            capture_run(&disk, &contexta, &format!("run-{n}"), *points);
+            drop(contexta);
+            disk.advance(LATER);
+            let now = open(&disk, 89, "/w").session().now();
+            disk.advance(LATER);
+            let backup = create(&disk.spawn(70), "grown").unwrap();
+            prop_assert_eq!(backup.status, RecoveryStatus::Success);
+            saved.push((backup.backup_ref.to_string(), digest(&disk, "/w"), now));
+            let unchanged = create(&disk.spawn(71), "unchanged").unwrap();
+            prop_assert_eq!(unchanged.objects_written, 0);
+        }
+        prop_assert_eq!(intact_backups(&disk).len(), 2 * sizes.len());
+        let last = saved.last().unwrap().0.clone();
+        for (backup, expected, now) in saved {
+            prop_assert_eq!(restored_digest(&disk, &backup), expected);
+            let disk = disk.fork();
+            let backups = backups(&disk.spawn(72));
+            let options = RestoreOptions {
+                target_workspace: Some("/then".into()),
+                to_time: Some(now.into()),
+                ..RestoreOptions::default()
+            };
+            let plan = backups.plan_restore(&last, &options).unwrap();
+            let result = backups.restore(&plan, Progress::none()).unwrap();
+            prop_assert_eq!(result.digest, expected);
+            prop_assert_eq!(digest(&disk, "/then"), expected);
+        }
+    }
+}
+
+#[test]
+fn backup_of_a_growing_stream_writes_only_new_bytes() {
+    let disk = SimDisk::new(1);
+    let contexta = open(&disk, 1, "/w");
+    let run = contexta.run("long").start().unwrap();
+    let text =
+        |n: u64| -> String { (0..2_000u64).map(|i| ((i * 7919 + n * 104_729) % 9973).to_string()).collect() };
+    for n in 0..600 {
+        run.event("progress", &text(n)).unwrap();
+    }
+    let first = create(&disk.spawn(2), "first").unwrap();
+    assert!(first.bytes_written > 3 << 20, "{first:?}");
+    for n in 600..610 {
+        run.event("progress", &text(n)).unwrap();
+    }
+    let second = create(&disk.spawn(2), "second").unwrap();
+    // At most the last object of the stream is written again, with the new bytes.
+    assert!(second.objects_written >= 1 && second.bytes_written < 2 << 20, "{second:?}");
+    run.complete().unwrap();
+}
+
+#[test]
+fn damaged_and_missing_objects_are_found_and_healed_by_the_next_backup_or_from_the_workspace() {
+    use contexta::recovery::BackupVerifyOptions;
+    let disk = SimDisk::new(1);
+    let contexta = open(&disk, 1, "/w");
+    capture_run(&disk, &contexta, "first", 5);
+    drop(contexta);
+    disk.advance(LATER);
+    let backup = create(&disk.spawn(2), "first").unwrap().backup_ref.to_string();
+    let expected = digest(&disk, "/w");
+    let objects: Vec<_> =
+        disk.paths().into_iter().filter(|path| path.starts_with("/backups/objects")).collect();
+    assert!(objects.len() >= 2, "{objects:?}");
+    for object in &objects {
+        let content = disk.read(object).unwrap();
+        let mut flipped = content.clone();
+        flipped[0] ^= 1;
+        for damaged in [None, Some(flipped), Some(content[..content.len() - 1].to_vec())] {
+            let disk = disk.fork();
+            match &damaged {
+                Some(bytes) => disk.overwrite(object, bytes.clone()),
+                None => disk.remove_tree(object),
+            }
+            let backups = backups(&disk.spawn(3));
+            let found = backups.verify(&BackupVerifyOptions::default()).unwrap();
+            assert_eq!((found.status, found.problems.len()), (RecoveryStatus::Failure, 1), "{found:?}");
+            // A restore into the workspace itself does not need a body that the workspace contains.
+            for options in [
+                RestoreOptions { verify_only: true, ..RestoreOptions::default() },
+                RestoreOptions { target_workspace: Some("/new".into()), ..RestoreOptions::default() },
+            ] {
+                let plan = backups.plan_restore(&backup, &options).unwrap();
+                let refused = backups.restore(&plan, Progress::none()).map(|r| r.applied).unwrap_err();
+                assert_eq!(refused.code(), "recovery_backup_damaged");
+                assert!(!disk.paths().iter().any(|path| path.starts_with("/new/log")));
+            }
+            assert_eq!(digest(&disk, "/w"), expected);
+            if damaged.as_ref().is_none_or(|bytes| bytes.len() != content.len()) {
+                let disk = disk.fork();
+                create(&disk.spawn(4), "next").unwrap();
+                assert_eq!(restored_digest(&disk, &backup), expected);
+            }
+            let healed = backups.heal("/w", &BackupVerifyOptions::default()).unwrap();
+            assert_eq!((healed.status, healed.healed), (RecoveryStatus::Success, 1), "{healed:?}");
+            assert_eq!(restored_digest(&disk, &backup), expected);
+        }
+    }
+}
+
+/// Damage of the workspace is part of the backup, is restored, and does not count as damage of the backup.
+#[test]
+fn damaged_workspace_is_backed_up_and_restored_with_its_damage() {
+    let disk = SimDisk::new(1);
+    let contexta = open(&disk, 1, "/w");
+    capture_run(&disk, &contexta, "first", 40);
+    contexta.close().unwrap();
+    drop(contexta);
+    let is_segment = |path: &std::path::PathBuf| path.extension().is_some_and(|ending| ending == "seg");
+    let segment = disk.paths().into_iter().find(is_segment).unwrap();
+    let mut bytes = disk.read(&segment).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    disk.overwrite(&segment, bytes);
+    let state = |path: &str| {
+        let contexta = open(&disk, 2, path);
+        let report = contexta.verify(VerifyOptions::default()).unwrap();
+        let problems: Vec<_> = report.problems.iter().map(|p| (p.code, p.stream, p.lost)).collect();
+        assert!(!problems.is_empty());
+        (problems, contexta.digest().unwrap().0.digest)
+    };
+    let expected = state("/w");
+    for label in ["first", "unchanged"] {
+        disk.advance(LATER);
+        let backup = create(&disk.spawn(3), label).unwrap();
+        assert!(backup.notes.iter().any(|note| note.code == "backup_stream_damaged"), "{backup:?}");
+        let backups = backups(&disk.spawn(4));
+        let target = format!("/{label}");
+        let options =
+            RestoreOptions { target_workspace: Some((&target).into()), ..RestoreOptions::default() };
+        let plan = backups.plan_restore(backup.backup_ref.as_str(), &options).unwrap();
+        let restored = backups.restore(&plan, Progress::none()).unwrap();
+        assert!(restored.notes.iter().any(|note| note.code == "restored_stream_damaged"), "{restored:?}");
+        assert_eq!(state(&target), expected);
+    }
+}

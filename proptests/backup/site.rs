@@ -1,0 +1,130 @@
+//! A simulated disk with a workspace at `/w` and a repository at `/backups`.
+
+use contexta::engine::Digest;
+use contexta::engine::storage::sim::{SimDisk, SimProcess, Survival};
+use contexta::recovery::{
+    BackupOptions, BackupResult, BackupVerifyOptions, KeepRules, Outcome, Progress, RecoveryStatus,
+    RestoreOptions, RestoreResult, VerifyOptions,
+};
+use contexta::{Backups, Contexta, Error, Options, Result};
+use std::path::Path;
+use std::sync::Arc;
+
+/// More than the time for which a file must be unchanged before a backup trusts its state: three seconds.
+pub(crate) const LATER: i64 = 3_000_000_000;
+
+/// Opens the workspace at `path`.
+pub(crate) fn open(disk: &SimDisk, process: u32, path: &str) -> Contexta {
+    let options = Options::new(path).storage(disk.process(process)).detect_code_revision(false);
+    options.open().unwrap()
+}
+
+/// Captures a finished run with a series and an artifact.
+pub(crate) fn capture_run(disk: &SimDisk, contexta: &Contexta, name: &str, points: i64) {
+    let run = contexta.run(name).run_id(name).param("alpha", 0.1).start().unwrap();
+    for step in 0..points {
+        run.metric_at("loss", step, 1.0 / (step + 1) as f64).unwrap();
+    }
+    let path = format!("/src/{name}.bin");
+    disk.overwrite(Path::new(&path), format!("the weights of {name}").repeat(40).into_bytes());
+    run.register_artifact("model", &path).unwrap();
+    run.complete().unwrap();
+}
+
+/// Returns the digest of the tables of the workspace at `path`. Checks the workspace completely.
+pub(crate) fn digest(disk: &SimDisk, path: &str) -> Digest {
+    let contexta = open(disk, 90, path);
+    let report = contexta.verify(VerifyOptions::default()).unwrap();
+    assert_eq!(report.outcome, Outcome::Whole, "{report:?}");
+    contexta.digest().unwrap().0.digest
+}
+
+/// Returns the access of a process to the backups of the workspace `/w`.
+pub(crate) fn backups(process: &Arc<SimProcess>) -> Backups {
+    Backups::new("/w").repository("/backups").storage(Arc::<SimProcess>::clone(process))
+}
+
+pub(crate) fn create(process: &Arc<SimProcess>, label: &str) -> Result<BackupResult> {
+    let backups = backups(process);
+    let options =
+        BackupOptions { label: Some(label.into()), include_exports: true, ..BackupOptions::default() };
+    let plan = backups.plan(&options)?;
+    backups.create(&plan, Progress::none())
+}
+
+/// Restores a backup into `/w`.
+pub(crate) fn restore(process: &Arc<SimProcess>, backup: &str) -> Result<RestoreResult> {
+    let backups = backups(process);
+    let plan = backups.plan_restore(backup, &RestoreOptions::default())?;
+    backups.restore(&plan, Progress::none())
+}
+
+/// Restores a backup into `/r`, and returns the digest of the restored workspace.
+pub(crate) fn restored_digest(disk: &SimDisk, backup: &str) -> Digest {
+    let disk = disk.fork();
+    let backups = backups(&disk.spawn(91));
+    let options = RestoreOptions { target_workspace: Some("/r".into()), ..RestoreOptions::default() };
+    let plan = backups.plan_restore(backup, &options).unwrap();
+    let result = backups.restore(&plan, Progress::none()).unwrap();
+    assert_eq!((result.status, result.applied), (RecoveryStatus::Success, true), "{result:?}");
+    assert_eq!(digest(&disk, "/r"), result.digest);
+    result.digest
+}
+
+/// Removes all backups but the latest.
+pub(crate) fn prune(process: &Arc<SimProcess>) -> Result<()> {
+    let backups = backups(process);
+    let plan = backups.plan_prune(KeepRules { last: 1 })?;
+    backups.prune(&plan)
+}
+
+/// Returns the names of all backups. Checks that every backup is readable and has all its objects.
+pub(crate) fn intact_backups(disk: &SimDisk) -> Vec<String> {
+    let backups = backups(&disk.spawn(92));
+    let report = backups.verify(&BackupVerifyOptions::default()).unwrap();
+    assert_eq!(report.status, RecoveryStatus::Success, "{report:?}");
+    report.backups.iter().map(ToString::to_string).collect()
+}
+
+/// A workspace that was backed up, and has changed since.
+pub(crate) struct Changed {
+    pub(crate) disk: SimDisk,
+    pub(crate) backup: String,
+    /// The digest of the backup.
+    pub(crate) old: Digest,
+    /// The digest of the workspace.
+    pub(crate) new: Digest,
+}
+
+pub(crate) fn changed() -> Changed {
+    let disk = SimDisk::new(1);
+    disk.overwrite(Path::new("/w/reports/summary.md"), b"a report".to_vec());
+    disk.overwrite(Path::new("/w/exports/all/runs.csv"), b"an export".to_vec());
+    let first = open(&disk, 1, "/w");
+    capture_run(&disk, &first, "first", 4);
+    drop(first);
+    let backup = create(&disk.spawn(2), "first").unwrap();
+    assert_eq!(backup.status, RecoveryStatus::Success, "{backup:?}");
+    let old = digest(&disk, "/w");
+    disk.advance(LATER);
+    let second = open(&disk, 3, "/w");
+    capture_run(&disk, &second, "second", 4);
+    drop(second);
+    let new = digest(&disk, "/w");
+    assert_ne!(old, new);
+    Changed { disk, backup: backup.backup_ref.to_string(), old, new }
+}
+
+/// Returns the survival of unsynced changes after the crash number `n`.
+pub(crate) fn survival(n: u64) -> Survival {
+    match n % 3 {
+        0 => Survival::Kept,
+        1 => Survival::Dropped,
+        _ => Survival::Subset(n),
+    }
+}
+
+/// Returns the code of an error.
+pub(crate) fn code<T>(result: &Result<T>) -> Option<&'static str> {
+    result.as_ref().err().map(Error::code)
+}

@@ -1,0 +1,226 @@
+//! The creation of a backup: objects first, the manifest last. A process that is killed before leaves objects without
+//! a manifest, which the next backup uses again.
+
+use crate::contract::Timestamp;
+use crate::engine::blob::BlobInfo;
+use crate::engine::error::Error as EngineError;
+use crate::engine::fault::chain;
+use crate::engine::log::directory::{check_domain, list_streams};
+use crate::engine::log::names::stream_dir;
+use crate::engine::progress::Progress;
+use crate::projections::DOMAIN;
+use crate::recovery::backup::backup_ref::BackupRef;
+use crate::recovery::backup::content::FileState;
+use crate::recovery::backup::copy::{Copier, CopyError};
+use crate::recovery::backup::files::{SectionFile, unreadable, walk};
+use crate::recovery::backup::manifest::{FileCopy, Manifest, SavedNote, StreamCopy};
+use crate::recovery::backup::plan::{BackupPlan, check_place, check_workspace};
+use crate::recovery::backup::repository::Repository;
+use crate::recovery::backup::section::Section;
+use crate::recovery::backup::streams::LogCopy;
+use crate::recovery::error::{Error, Result};
+use crate::recovery::status::RecoveryStatus;
+use crate::recovery::workspace_dirs::WorkspaceDirs;
+use crate::store::{Note, Severity};
+use std::collections::HashMap;
+use std::path::PathBuf;
+
+/// The result of a backup.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct BackupResult {
+    /// `Degraded` if a part of the workspace could not be copied.
+    pub status: RecoveryStatus,
+    /// The name of the backup.
+    pub backup_ref: BackupRef,
+    /// The time in the manifest.
+    pub created_at: Timestamp,
+    /// The path of the manifest.
+    pub location: PathBuf,
+    /// The sections of the backup.
+    pub included_sections: Vec<Section>,
+    /// The number of bytes that were written.
+    pub bytes_written: u64,
+    /// The number of objects that were written.
+    pub objects_written: u64,
+    /// The number of objects that the repository contained already.
+    pub objects_reused: u64,
+    /// The number of streams in the backup.
+    pub streams: u64,
+    /// The number of bodies in the backup.
+    pub bodies: u64,
+    /// The number of other files in the backup.
+    pub files: u64,
+    /// Notes on parts of the workspace that are damaged, or are not part of the backup.
+    pub notes: Vec<Note>,
+    /// Short texts about the checks of this backup.
+    pub verification_notes: Vec<String>,
+}
+
+/// Creates a backup. Writers continue during the backup. Errors: the repository cannot be written, the workspace does
+/// not exist, or the log belongs to another program.
+pub(crate) fn create_backup(
+    repository: &Repository,
+    dirs: &WorkspaceDirs,
+    plan: &BackupPlan,
+    progress: Progress<'_>,
+) -> Result<BackupResult> {
+    check_place(repository, dirs)?;
+    check_workspace(repository, dirs)?;
+    check_domain(repository.storage.as_ref(), &dirs.log, DOMAIN)?;
+    let lock = repository.lock()?;
+    if repository.contains(&plan.backup_ref)? {
+        return Err(Error::BackupExists { backup: plan.backup_ref.to_string() });
+    }
+    let root = dirs.root.display().to_string();
+    let previous = repository.latest(&root)?;
+    let copier = Copier::new(repository, plan.estimated_bytes, progress);
+    let mut creation = Creation { repository, dirs, previous: previous.as_ref(), copier, notes: Vec::new() };
+    let mut manifest = Manifest {
+        backup_ref: plan.backup_ref.clone(),
+        label: plan.label.clone(),
+        created_at: plan.created_at,
+        workspace_root: root,
+        domain: DOMAIN,
+        sections: plan.included_sections.clone(),
+        streams: creation.streams()?,
+        bodies: Vec::new(),
+        files: Vec::new(),
+        notes: Vec::new(),
+    };
+    // A body is stored before an entry refers to it. The bodies are listed after the streams were copied, so the
+    // bodies of all copied entries are found.
+    manifest.bodies = creation.bodies()?;
+    manifest.files = creation.files(&plan.included_sections)?;
+    manifest.notes = creation.notes.iter().map(SavedNote::from).collect();
+    let manifest_bytes = repository.publish(&lock, &manifest)?;
+    let Creation { copier, notes, .. } = creation;
+    Ok(BackupResult {
+        status: RecoveryStatus::of(&notes),
+        backup_ref: manifest.backup_ref.clone(),
+        created_at: manifest.created_at,
+        location: repository.manifest_path(&manifest.backup_ref),
+        included_sections: manifest.sections.clone(),
+        bytes_written: copier.written.1 + manifest_bytes,
+        objects_written: copier.written.0,
+        objects_reused: copier.reused,
+        streams: manifest.streams.len() as u64,
+        bodies: manifest.bodies.len() as u64,
+        files: manifest.files.len() as u64,
+        notes,
+        verification_notes: vec![
+            "objects_present".to_owned(),
+            format!("manifest_written:{}", manifest.backup_ref),
+        ],
+    })
+}
+
+/// The creation of a backup.
+struct Creation<'a> {
+    repository: &'a Repository,
+    dirs: &'a WorkspaceDirs,
+    previous: Option<&'a Manifest>,
+    copier: Copier<'a>,
+    notes: Vec<Note>,
+}
+
+impl Creation<'_> {
+    fn streams(&mut self) -> Result<Vec<StreamCopy>> {
+        let storage = &self.repository.storage;
+        let mut log = LogCopy::new(storage, &self.dirs.log, self.previous);
+        let mut streams = Vec::new();
+        for stream in list_streams(storage.as_ref(), &self.dirs.log)? {
+            match log.stream(&mut self.copier, stream) {
+                Ok(copy) => streams.extend(copy),
+                Err(CopyError::Source(e)) => {
+                    self.notes.push(unreadable(&stream_dir(&self.dirs.log, stream), &chain(&e)));
+                }
+                Err(CopyError::Repository(e)) => return Err(e),
+            }
+        }
+        self.notes.append(&mut log.notes);
+        Ok(streams)
+    }
+
+    /// Copies the bodies. A body that the repository contains with the same length is not read.
+    fn bodies(&mut self) -> Result<Vec<BlobInfo>> {
+        let from = self.dirs.bodies(&self.repository.storage);
+        let (digests, errors) = from.list()?;
+        self.notes.extend(errors.iter().map(|e| unreadable(&self.dirs.objects, &chain(e))));
+        let mut bodies = Vec::with_capacity(digests.len());
+        for digest in digests {
+            let size_before = self.copier.objects.size_of(&digest)?;
+            let copied = match self.copier.objects.copy_from(&from, &digest) {
+                Ok(true) => true,
+                Ok(false) => {
+                    self.notes.push(damaged_body(&digest.to_string()));
+                    false
+                }
+                // The body was removed after the directory was listed. No entry refers to a removed body.
+                Err(EngineError::BodyMissing { .. }) => false,
+                Err(e) if from.concerns(&e) => {
+                    self.notes.push(unreadable(&from.path(&digest), &chain(&e)));
+                    false
+                }
+                Err(e) => return Err(e.into()),
+            };
+            // An earlier backup may contain an intact copy of a body that is damaged now.
+            let is_intact = copied || size_before.is_some() && self.copier.objects.verify(&digest, &[])?;
+            let size = self.copier.objects.size_of(&digest)?;
+            if let Some(size) = size.filter(|_| is_intact) {
+                if size_before == Some(size) {
+                    self.copier.reused += 1;
+                } else {
+                    self.copier.count_written(size);
+                }
+                self.copier.advance(size);
+                bodies.push(BlobInfo { digest, size });
+            }
+        }
+        Ok(bodies)
+    }
+
+    fn files(&mut self, sections: &[Section]) -> Result<Vec<FileCopy>> {
+        let known = self.previous.map(|manifest| manifest.files.as_slice()).unwrap_or_default();
+        let known: HashMap<(Section, &str), &FileCopy> =
+            known.iter().map(|file| ((file.section, file.path.as_str()), file)).collect();
+        let mut files = Vec::new();
+        for section in sections {
+            let storage = self.repository.storage.as_ref();
+            let walked = walk(storage, self.dirs, self.repository.root(), *section);
+            self.notes.extend(walked.notes);
+            for file in walked.files {
+                let known = known.get(&(*section, file.path.as_str())).copied();
+                files.extend(self.file(*section, file, known)?);
+            }
+        }
+        Ok(files)
+    }
+
+    fn file(
+        &mut self,
+        section: Section,
+        file: SectionFile,
+        known: Option<&FileCopy>,
+    ) -> Result<Option<FileCopy>> {
+        let state = FileState::of(&file.info, self.repository.storage.now());
+        if let Some(known) = known.filter(|known| state.is_some() && known.state == state)
+            && self.copier.contains(&known.content)?
+        {
+            return Ok(Some(known.clone()));
+        }
+        match self.copier.copy(&file.source, file.info.len) {
+            Ok(content) => Ok(Some(FileCopy { section, path: file.path, content, state })),
+            Err(CopyError::Source(e)) => {
+                self.notes.push(unreadable(&file.source, &chain(&e)));
+                Ok(None)
+            }
+            Err(CopyError::Repository(e)) => Err(e),
+        }
+    }
+}
+
+fn damaged_body(digest: &str) -> Note {
+    let message = format!("the body {digest} does not match its digest in the workspace");
+    Note::new(Severity::Error, "artifact_body_damaged", message)
+}

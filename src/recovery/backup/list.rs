@@ -1,0 +1,75 @@
+//! The list of the backups of a repository.
+
+use crate::contract::Timestamp;
+use crate::engine::chain::Head;
+use crate::recovery::backup::backup_ref::BackupRef;
+use crate::recovery::backup::manifest::Manifest;
+use crate::recovery::backup::repository::{Repository, UnreadableBackup};
+use crate::recovery::backup::section::Section;
+use crate::recovery::error::Result;
+use std::path::PathBuf;
+
+/// The backups of a repository.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct BackupList {
+    /// The directory of the repository.
+    pub backup_root: PathBuf,
+    /// The backups, the oldest first.
+    pub backups: Vec<BackupRow>,
+    /// The manifests that cannot be used.
+    pub unreadable: Vec<UnreadableBackup>,
+}
+
+/// A backup in a [`BackupList`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct BackupRow {
+    /// The name.
+    pub backup_ref: BackupRef,
+    /// The label.
+    pub label: Option<String>,
+    /// The time at which the backup was planned.
+    pub created_at: Timestamp,
+    /// The path of the workspace that was copied.
+    pub workspace_root: String,
+    /// The sections.
+    pub included_sections: Vec<Section>,
+    /// The number of bytes of all files. Backups share objects, so a backup may take less space.
+    pub bytes: u64,
+    /// The head of each stream. A stream with missing entries may have no known head.
+    pub heads: Vec<Head>,
+    /// The number of streams.
+    pub streams: u64,
+    /// The number of bodies.
+    pub bodies: u64,
+    /// The number of other files.
+    pub files: u64,
+    /// The notes of the creation, each as code and message.
+    pub notes: Vec<(String, String)>,
+}
+
+impl From<&Manifest> for BackupRow {
+    fn from(manifest: &Manifest) -> BackupRow {
+        BackupRow {
+            backup_ref: manifest.backup_ref.clone(),
+            label: manifest.label.clone(),
+            created_at: manifest.created_at,
+            workspace_root: manifest.workspace_root.clone(),
+            included_sections: manifest.sections.clone(),
+            bytes: manifest.bytes(),
+            heads: manifest.streams.iter().filter_map(|stream| stream.head).collect(),
+            streams: manifest.streams.len() as u64,
+            bodies: manifest.bodies.len() as u64,
+            files: manifest.files.len() as u64,
+            notes: manifest.notes.iter().map(|note| (note.code.clone(), note.message.clone())).collect(),
+        }
+    }
+}
+
+/// Lists the backups of a repository. A repository that does not exist has no backups.
+pub(crate) fn list_backups(repository: &Repository) -> Result<BackupList> {
+    let (manifests, unreadable) = repository.read_all()?;
+    let backups = manifests.iter().map(BackupRow::from).collect();
+    Ok(BackupList { backup_root: repository.root().to_path_buf(), backups, unreadable })
+}

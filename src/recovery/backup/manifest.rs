@@ -1,0 +1,117 @@
+//! The manifest of a backup: everything that the backup contains, as digests of objects.
+
+use crate::contract::Timestamp;
+use crate::engine::blob::BlobInfo;
+use crate::engine::chain::Head;
+use crate::engine::checksum::Digest;
+use crate::engine::domain::Domain;
+use crate::engine::entry::{Seq, StreamId};
+use crate::recovery::backup::backup_ref::BackupRef;
+use crate::recovery::backup::content::{Content, FileState};
+use crate::recovery::backup::section::Section;
+use crate::store::Note;
+use std::collections::BTreeMap;
+
+/// The manifest of a backup.
+#[derive(Debug, Clone, PartialEq)]
+pub(in crate::recovery) struct Manifest {
+    pub(in crate::recovery) backup_ref: BackupRef,
+    pub(in crate::recovery) label: Option<String>,
+    pub(in crate::recovery) created_at: Timestamp,
+    /// The path of the workspace, for people and to group the backups of a workspace.
+    pub(in crate::recovery) workspace_root: String,
+    /// The domain of the log.
+    pub(in crate::recovery) domain: Domain,
+    pub(in crate::recovery) sections: Vec<Section>,
+    pub(in crate::recovery) streams: Vec<StreamCopy>,
+    pub(in crate::recovery) bodies: Vec<BlobInfo>,
+    pub(in crate::recovery) files: Vec<FileCopy>,
+    pub(in crate::recovery) notes: Vec<SavedNote>,
+}
+
+/// The beginning of a stream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::recovery) struct StreamCopy {
+    pub(in crate::recovery) stream: StreamId,
+    /// The sequence number of the last entry; 0 without entries.
+    pub(in crate::recovery) last: Seq,
+    /// The time of the last entry.
+    pub(in crate::recovery) last_time: u64,
+    /// The head after the last entry; `None` if the chain is not known because entries are missing.
+    pub(in crate::recovery) head: Option<Head>,
+    /// The number of findings and gaps in the copied part.
+    pub(in crate::recovery) damage: u64,
+    pub(in crate::recovery) segments: Vec<SegmentCopy>,
+}
+
+/// A segment, up to the end of the last complete frame.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::recovery) struct SegmentCopy {
+    pub(in crate::recovery) base: Seq,
+    pub(in crate::recovery) content: Content,
+    pub(in crate::recovery) state: Option<FileState>,
+}
+
+/// A file outside the log and the bodies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::recovery) struct FileCopy {
+    pub(in crate::recovery) section: Section,
+    /// The path in the section, with `/` between its components.
+    pub(in crate::recovery) path: String,
+    pub(in crate::recovery) content: Content,
+    pub(in crate::recovery) state: Option<FileState>,
+}
+
+/// A note in a manifest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::recovery) struct SavedNote {
+    pub(in crate::recovery) code: String,
+    pub(in crate::recovery) message: String,
+}
+
+impl From<&Note> for SavedNote {
+    fn from(note: &Note) -> SavedNote {
+        SavedNote { code: note.code.to_owned(), message: note.message.clone() }
+    }
+}
+
+impl Manifest {
+    /// Returns every object of the backup with its length in bytes.
+    pub(in crate::recovery) fn objects(&self) -> BTreeMap<Digest, u64> {
+        let segments = self.streams.iter().flat_map(|stream| &stream.segments);
+        let contents = segments.map(|s| &s.content).chain(self.files.iter().map(|file| &file.content));
+        let parts = contents.flat_map(Content::parts).map(|part| (part.digest, part.len));
+        parts.chain(self.bodies.iter().map(|body| (body.digest, body.size))).collect()
+    }
+
+    /// Returns the total length of the copied files in bytes.
+    pub(in crate::recovery) fn bytes(&self) -> u64 {
+        let segments = self.streams.iter().flat_map(|stream| &stream.segments).map(|s| s.content.len);
+        let files = self.files.iter().map(|file| file.content.len);
+        segments.chain(files).chain(self.bodies.iter().map(|body| body.size)).fold(0, u64::saturating_add)
+    }
+}
+
+/// Returns true if `path` is a relative path of plain names with `/` between them. Such a path cannot leave the
+/// directory that it is joined to, unless the directory contains links.
+pub(in crate::recovery) fn is_plain_path(path: &str) -> bool {
+    // A Windows path can also be divided by `\`, and can begin with a drive.
+    let forbidden: &[char] = if cfg!(windows) { &['\0', '\\', ':'] } else { &['\0'] };
+    let is_plain = |name: &str| !name.is_empty() && name != "." && name != ".." && !name.contains(forbidden);
+    path.split('/').all(is_plain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn path_that_leaves_its_directory_is_not_plain() {
+        for path in ["a", "a/b.json", "a/..b", "ä/水"] {
+            assert!(is_plain_path(path), "{path}");
+        }
+        for path in ["", "/", "/etc", "a/", "..", "a/../b", "./a", "a//b", "a\0b"] {
+            assert!(!is_plain_path(path), "{path}");
+        }
+    }
+}

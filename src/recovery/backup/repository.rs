@@ -1,0 +1,230 @@
+//! A repository of backups on disk.
+//!
+//! ```text
+//! backups/<name>.jsonl     the manifest of a backup
+//! objects/ab/cdef...       objects, named by the BLAKE3 digest of their content
+//! staging/                 objects that are being written
+//! repository.lock          empty; its lock is held by a process that writes to the repository
+//! ```
+
+use crate::engine::blob::BlobStore;
+use crate::engine::checksum::Digest;
+use crate::engine::error::Error as EngineError;
+use crate::engine::fault::chain;
+use crate::engine::storage::replace::{FileReplacement, remove_stale};
+use crate::engine::storage::{File, OpenMode, Storage, exists, read_full_at};
+use crate::recovery::backup::backup_ref::BackupRef;
+use crate::recovery::backup::manifest::Manifest;
+use crate::recovery::backup::manifest_lines::{from_text, to_text};
+use crate::recovery::error::{Error, Result};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// The ending of the name of a manifest.
+const MANIFEST_ENDING: &str = ".jsonl";
+/// The greatest length of a manifest in bytes. A body takes 130 bytes.
+const MANIFEST_BYTES_MAX: u64 = 1 << 30;
+/// The beginning of the names of temporary files of manifests.
+const MANIFEST_STEM: &str = "manifest";
+
+/// A repository: a directory with the backups of one or several workspaces.
+#[derive(Debug, Clone)]
+pub(crate) struct Repository {
+    pub(in crate::recovery) storage: Arc<dyn Storage>,
+    root: PathBuf,
+}
+
+/// The lock of a repository. The lock is released when the value is dropped or the process ends.
+#[derive(Debug)]
+#[must_use = "the lock is released when the value is dropped"]
+pub(super) struct RepositoryLock {
+    _file: Arc<dyn File>,
+}
+
+/// A manifest that cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct UnreadableBackup {
+    /// The path of the manifest.
+    pub path: PathBuf,
+    /// The fault, as message text.
+    pub reason: String,
+}
+
+impl Repository {
+    /// Creates the access to the repository in a directory, which need not exist.
+    pub(crate) fn new(storage: &Arc<dyn Storage>, root: &Path) -> Repository {
+        Repository { storage: Arc::clone(storage), root: root.to_path_buf() }
+    }
+
+    /// Returns the directory.
+    pub(in crate::recovery) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Returns the store of the objects.
+    pub(in crate::recovery) fn objects(&self) -> BlobStore {
+        BlobStore::new(Arc::clone(&self.storage), self.root.join("objects"), self.staging())
+    }
+
+    /// Returns the directory of objects that are being written.
+    pub(super) fn staging(&self) -> PathBuf {
+        self.root.join("staging")
+    }
+
+    /// Returns the path of the manifest of a backup.
+    pub(in crate::recovery) fn manifest_path(&self, backup: &BackupRef) -> PathBuf {
+        self.manifests().join(format!("{backup}{MANIFEST_ENDING}"))
+    }
+
+    fn manifests(&self) -> PathBuf {
+        self.root.join("backups")
+    }
+
+    /// Acquires the lock of the repository. Creates the directory. If the file system has no locks, the caller must run
+    /// one writing operation at a time.
+    pub(super) fn lock(&self) -> Result<RepositoryLock> {
+        let path = self.root.join("repository.lock");
+        self.storage.create_dir_all(&self.root).map_err(|e| io_error("create", &self.root, e))?;
+        let file = self.storage.open(&path, OpenMode::Create).map_err(|e| io_error("open", &path, e))?;
+        if matches!(file.try_lock(), Ok(false)) {
+            return Err(Error::BackupBusy { path });
+        }
+        Ok(RepositoryLock { _file: file })
+    }
+
+    /// Returns true if the repository has a manifest of this name, readable or not.
+    pub(super) fn contains(&self, backup: &BackupRef) -> Result<bool> {
+        let path = self.manifest_path(backup);
+        exists(self.storage.as_ref(), &path).map_err(|e| io_error("read the metadata of", &path, e))
+    }
+
+    /// Returns the names of all backups. A repository that does not exist has none.
+    pub(super) fn names(&self) -> Result<Vec<BackupRef>> {
+        let dir = self.manifests();
+        let entries = match self.storage.list(&dir) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            listed => listed.map_err(|e| io_error("list", &dir, e))?,
+        };
+        let name = |name: &str| BackupRef::parse(name.strip_suffix(MANIFEST_ENDING)?);
+        Ok(entries.iter().filter_map(|entry| name(&entry.name)).collect())
+    }
+
+    /// Reads a manifest. Errors: the backup does not exist, or its manifest cannot be used.
+    pub(in crate::recovery) fn read(&self, backup: &BackupRef) -> Result<Manifest> {
+        let path = self.manifest_path(backup);
+        let invalid = |reason: String| Error::ManifestInvalid { path: path.clone(), reason };
+        let file = match self.storage.open(&path, OpenMode::Read) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {
+                return Err(Error::BackupNotFound { backup: backup.to_string(), root: self.root.clone() });
+            }
+            opened => opened.map_err(|e| io_error("read", &path, e))?,
+        };
+        let len = file.len().map_err(|e| io_error("read", &path, e))?;
+        if len > MANIFEST_BYTES_MAX {
+            return Err(invalid(format!("the file has more than {MANIFEST_BYTES_MAX} bytes")));
+        }
+        let mut bytes = vec![0; usize::try_from(len).unwrap_or(usize::MAX)];
+        let got = read_full_at(file.as_ref(), 0, &mut bytes).map_err(|e| io_error("read", &path, e))?;
+        bytes.truncate(got);
+        let text = String::from_utf8(bytes).map_err(|_| invalid("the file is not UTF-8".into()))?;
+        let manifest = from_text(&text).map_err(invalid)?;
+        if manifest.backup_ref != *backup {
+            return Err(invalid(format!("the file describes the backup {}", manifest.backup_ref)));
+        }
+        Ok(manifest)
+    }
+
+    /// Returns the latest readable manifest of a workspace; `None` if there is none. The names of backups end with the
+    /// time, so the latest manifests are read first.
+    pub(super) fn latest(&self, workspace_root: &str) -> Result<Option<Manifest>> {
+        let mut names = self.names()?;
+        names.sort_by(|a, b| b.time().cmp(a.time()));
+        for name in names {
+            match self.read(&name) {
+                Ok(manifest) if manifest.workspace_root == workspace_root => return Ok(Some(manifest)),
+                // Without the previous manifest, more files are read.
+                Ok(_) | Err(_) => {}
+            }
+        }
+        Ok(None)
+    }
+
+    /// Reads all manifests, the oldest first, and returns the manifests that cannot be used. Errors: the directory
+    /// cannot be listed.
+    pub(super) fn read_all(&self) -> Result<(Vec<Manifest>, Vec<UnreadableBackup>)> {
+        let (mut manifests, mut unreadable) = (Vec::new(), Vec::new());
+        for backup in self.names()? {
+            match self.read(&backup) {
+                Ok(manifest) => manifests.push(manifest),
+                Err(e) => {
+                    unreadable.push(UnreadableBackup { path: self.manifest_path(&backup), reason: chain(&e) })
+                }
+            }
+        }
+        manifests.sort_by(|a, b| (a.created_at, &a.backup_ref).cmp(&(b.created_at, &b.backup_ref)));
+        Ok((manifests, unreadable))
+    }
+
+    /// Writes a manifest durably. The backup exists from this moment on.
+    pub(super) fn publish(&self, _lock: &RepositoryLock, manifest: &Manifest) -> Result<u64> {
+        let path = self.manifest_path(&manifest.backup_ref);
+        let wrap = |e| io_error("write", &path, e);
+        let text = to_text(manifest)
+            .map_err(|e| Error::ManifestInvalid { path: path.clone(), reason: e.to_string() })?;
+        if text.len() as u64 > MANIFEST_BYTES_MAX {
+            let reason = format!("the backup needs a manifest of more than {MANIFEST_BYTES_MAX} bytes");
+            return Err(Error::ManifestInvalid { path, reason });
+        }
+        let mut file = FileReplacement::create(&self.storage, &path, MANIFEST_STEM).map_err(wrap)?;
+        file.write_all(text.as_bytes()).map_err(wrap)?;
+        file.publish().map_err(wrap)?;
+        Ok(text.len() as u64)
+    }
+
+    /// Removes manifests. They stay removed after a power cut.
+    pub(super) fn remove(&self, _lock: &RepositoryLock, backups: &[BackupRef]) -> Result<()> {
+        let dir = self.manifests();
+        for backup in backups {
+            let path = self.manifest_path(backup);
+            self.storage.remove_file(&path).map_err(|e| io_error("remove", &path, e))?;
+        }
+        if backups.is_empty() {
+            return Ok(());
+        }
+        self.storage.sync_dir(&dir).map_err(|e| io_error("sync", &dir, e))
+    }
+
+    /// Removes the temporary files of processes that died while they wrote to the repository.
+    pub(super) fn remove_leftovers(&self, _lock: &RepositoryLock) {
+        remove_stale(self.storage.as_ref(), &self.manifests(), MANIFEST_STEM);
+        remove_stale(self.storage.as_ref(), &self.staging(), "body");
+    }
+
+    /// Reads an object and compares it with its digest and its length. The object is at most as long as a part of a
+    /// file.
+    pub(in crate::recovery) fn object(&self, digest: &Digest, len: u64) -> Result<Vec<u8>> {
+        let damaged = |reason: &str| Error::BackupObjectDamaged { digest: *digest, reason: reason.into() };
+        let objects = self.objects();
+        let file = match objects.open(digest) {
+            Err(EngineError::BodyMissing { .. }) => return Err(damaged("it is missing")),
+            opened => opened?,
+        };
+        let path = objects.path(digest);
+        if file.len().map_err(|e| io_error("read", &path, e))? != len {
+            return Err(damaged("its length differs from the manifest"));
+        }
+        let mut bytes = vec![0; usize::try_from(len).unwrap_or(usize::MAX)];
+        let got = read_full_at(file.as_ref(), 0, &mut bytes).map_err(|e| io_error("read", &path, e))?;
+        if got as u64 != len || Digest::of(&bytes) != *digest {
+            return Err(damaged("its content does not match its digest"));
+        }
+        Ok(bytes)
+    }
+}
+
+/// Converts an I/O error into an error that names the operation and the path.
+pub(in crate::recovery) fn io_error(action: &'static str, path: &Path, source: io::Error) -> Error {
+    Error::Engine(EngineError::Io { action, path: path.to_path_buf(), source })
+}

@@ -1,0 +1,62 @@
+//! The sections of a backup.
+
+use std::fmt;
+
+/// A part of a workspace that a backup contains. The text form is [`Section::name`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Section {
+    /// The configuration file of the workspace.
+    Config,
+    /// The log.
+    Records,
+    /// The bodies of artifacts.
+    Artifacts,
+    /// The outbox, the positions of sinks, and the quarantine.
+    Recovery,
+    /// Reports.
+    Reports,
+    /// Cached files.
+    Cache,
+    /// Exports.
+    Exports,
+}
+
+impl Section {
+    /// All sections, in the order in which a backup copies them.
+    pub const ALL: [Section; 7] = [
+        Section::Config,
+        Section::Records,
+        Section::Artifacts,
+        Section::Recovery,
+        Section::Reports,
+        Section::Cache,
+        Section::Exports,
+    ];
+
+    /// Returns the stable lower-case name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Section::Config => "config",
+            Section::Records => "records",
+            Section::Artifacts => "artifacts",
+            Section::Recovery => "recovery",
+            Section::Reports => "reports",
+            Section::Cache => "cache",
+            Section::Exports => "exports",
+        }
+    }
+
+    /// Returns the section with this name; `None` if no section has it.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Section> {
+        Section::ALL.into_iter().find(|section| section.name() == name)
+    }
+}
+
+impl fmt::Display for Section {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}

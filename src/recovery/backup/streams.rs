@@ -1,0 +1,222 @@
+//! Copying of the streams of a log into a repository, while their writers continue.
+//!
+//! A stream is copied up to the end of its last complete frame. A writer only appends behind this end, so the copied
+//! bytes do not change. A merge or a repair may replace the file of a segment. The stream is then copied again.
+
+use crate::engine::chain::Head;
+use crate::engine::entry::{Seq, StreamId};
+use crate::engine::error::Error as EngineError;
+use crate::engine::log::directory::{ResumePoint, is_held, list_segments};
+use crate::engine::log::names::{segment_path, stream_dir};
+use crate::engine::log::{Item, ScanMode, StreamReader, Tail};
+use crate::engine::storage::{FileInfo, Storage};
+use crate::recovery::backup::content::{Content, FileState};
+use crate::recovery::backup::copy::{Copier, CopyError};
+use crate::recovery::backup::manifest::{Manifest, SegmentCopy, StreamCopy};
+use crate::store::{Note, Severity};
+use std::collections::HashMap;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+/// The greatest number of attempts to copy a stream whose files are replaced during the copy.
+const ATTEMPTS_MAX: usize = 8;
+
+/// The copying of a log.
+pub(super) struct LogCopy<'a> {
+    pub(super) storage: &'a Arc<dyn Storage>,
+    pub(super) log: &'a Path,
+    /// The streams in the manifest of the latest backup.
+    previous: HashMap<StreamId, &'a StreamCopy>,
+    pub(super) notes: Vec<Note>,
+}
+
+/// A segment file: the first sequence number, and the metadata.
+type Listed = Vec<(Seq, FileInfo)>;
+
+/// The part of a stream that was scanned.
+struct Scanned {
+    last: Seq,
+    last_time: u64,
+    head: Option<Head>,
+    damage: u64,
+    /// The last segment and the offset at which the copy of the stream ends.
+    end: (Seq, u64),
+    /// A segment whose creation was not finished. Such a segment contains no entry.
+    unfinished: Option<Seq>,
+}
+
+impl<'a> LogCopy<'a> {
+    pub(super) fn new(storage: &'a Arc<dyn Storage>, log: &'a Path, previous: Option<&'a Manifest>) -> Self {
+        let streams = previous.map(|manifest| manifest.streams.as_slice()).unwrap_or_default();
+        let previous = streams.iter().map(|stream| (stream.stream, stream)).collect();
+        LogCopy { storage, log, previous, notes: Vec::new() }
+    }
+
+    /// Copies a stream. Returns `None` if the stream disappeared.
+    pub(super) fn stream(
+        &mut self,
+        copier: &mut Copier<'_>,
+        stream: StreamId,
+    ) -> Result<Option<StreamCopy>, CopyError> {
+        for _ in 0..ATTEMPTS_MAX {
+            let listed = self.list(stream)?;
+            let notes = self.notes.len();
+            let copy = self.copy(copier, stream, &listed)?;
+            if self.is_unchanged(stream, &listed)? {
+                return Ok(copy);
+            }
+            self.notes.truncate(notes);
+        }
+        let dir = stream_dir(self.log, stream);
+        Err(CopyError::Source(EngineError::SourceChanged { path: dir }))
+    }
+
+    fn list(&self, stream: StreamId) -> Result<Listed, CopyError> {
+        let bases = list_segments(self.storage.as_ref(), self.log, stream).map_err(CopyError::Source)?;
+        let mut listed = Vec::with_capacity(bases.len());
+        for base in bases {
+            let path = segment_path(self.log, stream, base);
+            let info = self.storage.info(&path).map_err(|e| source_error(&path, e))?;
+            listed.push((base, info));
+        }
+        Ok(listed)
+    }
+
+    /// Returns true if no file of the stream was replaced or removed since it was listed. Files may have grown, and may
+    /// have been added.
+    fn is_unchanged(&self, stream: StreamId, listed: &Listed) -> Result<bool, CopyError> {
+        let now = self.list(stream)?;
+        let is_same = |((base, info), (now, after)): (&(Seq, FileInfo), &(Seq, FileInfo))| {
+            base == now && info.place == after.place
+        };
+        Ok(now.len() >= listed.len() && listed.iter().zip(&now).all(is_same))
+    }
+
+    fn copy(
+        &mut self,
+        copier: &mut Copier<'_>,
+        stream: StreamId,
+        listed: &Listed,
+    ) -> Result<Option<StreamCopy>, CopyError> {
+        let now = self.storage.now();
+        let previous = self.previous.get(&stream).copied();
+        let mut segments = Vec::with_capacity(listed.len());
+        for (base, info) in listed {
+            match self.unchanged(copier, previous, segments.len(), (*base, info), now)? {
+                Some(segment) => segments.push(segment),
+                None => break,
+            }
+        }
+        if let Some(previous) = previous
+            && segments.len() == listed.len()
+            && segments.len() == previous.segments.len()
+        {
+            self.notes.extend((previous.damage > 0).then(|| damaged(stream)));
+            return Ok(Some(previous.clone()));
+        }
+        if previous.is_some_and(|previous| previous.damage > 0) {
+            // The damage may be in any segment, and may have been repaired since.
+            segments.clear();
+        }
+        let Some((first, _)) = listed.get(segments.len()) else { return Ok(None) };
+        let scanned = self.scan(stream, listed, *first, segments.is_empty())?;
+        for (base, info) in listed.iter().skip(segments.len()) {
+            if scanned.unfinished == Some(*base) {
+                continue;
+            }
+            let len = if scanned.end.0 == *base { scanned.end.1 } else { info.len };
+            let content = copier.copy(&segment_path(self.log, stream, *base), len)?;
+            segments.push(SegmentCopy { base: *base, content, state: FileState::of(info, now) });
+        }
+        let Scanned { last, last_time, head, damage, .. } = scanned;
+        Ok(Some(StreamCopy { stream, last, last_time, head, damage, segments }))
+    }
+
+    /// Returns the copy of a segment from the previous manifest, if the file has not changed since and the repository
+    /// still contains the copy.
+    fn unchanged(
+        &self,
+        copier: &mut Copier<'_>,
+        previous: Option<&StreamCopy>,
+        n: usize,
+        (base, info): (Seq, &FileInfo),
+        now: u64,
+    ) -> Result<Option<SegmentCopy>, CopyError> {
+        let Some(copied) = previous.and_then(|previous| previous.segments.get(n)) else { return Ok(None) };
+        let is_same =
+            copied.base == base && copied.state.is_some() && copied.state == FileState::of(info, now);
+        Ok((is_same && copier.contains(&copied.content)?).then(|| copied.clone()))
+    }
+
+    /// Reads the stream from the segment `first` on. Computes the head and the end of the last complete frame.
+    fn scan(
+        &mut self,
+        stream: StreamId,
+        listed: &Listed,
+        first: Seq,
+        from_start: bool,
+    ) -> Result<Scanned, CopyError> {
+        let start = ResumePoint { segment: first, offset: 0, next: first };
+        let start = if from_start { ResumePoint::START } else { start };
+        let is_live_before = is_held(self.storage.as_ref(), self.log, stream);
+        let bases = listed.iter().map(|(base, _)| *base).collect();
+        let reader =
+            StreamReader::open_listed(self.storage, self.log, ScanMode::Full, start, (stream, bases));
+        let mut reader = reader.map_err(CopyError::Source)?;
+        let mut damage = 0;
+        while let Some(item) = reader.next_item().map_err(CopyError::Source)? {
+            damage += u64::from(!matches!(item, Item::Commit(_)));
+        }
+        let resume = reader.resume_point();
+        // The offset is 0 if the last segment has no readable header. Its file is then copied as it is.
+        let unfinished_at = match reader.tail() {
+            Tail::Unfinished { offset } if offset > 0 => Some(offset),
+            _ => None,
+        };
+        let last = reader.next_seq().previous();
+        let head = reader.chain().map(|chain| Head { stream, seq: last, digest: chain.link() });
+        if unfinished_at.is_some() {
+            // The scan reports the unfinished end as a finding and a gap. The end is not part of the copy.
+            damage = damage.saturating_sub(2);
+            if !is_live_before && !is_held(self.storage.as_ref(), self.log, stream) {
+                self.notes.push(end_left_out(stream, last));
+            }
+        }
+        if damage > 0 {
+            self.notes.push(damaged(stream));
+        }
+        let last_time = reader.last_time();
+        let unfinished = reader.unfinished_creation();
+        Ok(Scanned {
+            last,
+            last_time,
+            head,
+            damage,
+            end: (resume.segment, unfinished_at.unwrap_or(resume.offset)),
+            unfinished,
+        })
+    }
+}
+
+fn source_error(path: &Path, e: io::Error) -> CopyError {
+    CopyError::Source(EngineError::io("read the metadata of", path, e))
+}
+
+fn end_left_out(stream: StreamId, last: Seq) -> Note {
+    let message = format!(
+        "stream {stream} ends with bytes that are not a complete frame; the bytes after entry {last} are not part of \
+         the backup"
+    );
+    Note::new(Severity::Warning, "backup_stream_end_left_out", message)
+}
+
+fn damaged(stream: StreamId) -> Note {
+    let message = format!("stream {stream} is damaged or incomplete; the backup contains it as it is");
+    Note::new(Severity::Warning, "backup_stream_damaged", message)
+}
+
+/// Returns the length of a copied stream in bytes.
+pub(in crate::recovery) fn stream_len(stream: &StreamCopy) -> u64 {
+    stream.segments.iter().map(|segment| &segment.content).map(|content: &Content| content.len).sum()
+}

@@ -1,0 +1,302 @@
+//! The application of a restore plan.
+//!
+//! The order of the steps makes the restore safe at every moment:
+//!
+//! 1. The log is prepared in a staging directory and checked. Until then the target is unchanged.
+//! 2. The present content of the target is backed up.
+//! 3. Bodies and other files are added to the target. The present log does not refer to the added bodies.
+//! 4. The log is replaced (`swap`).
+
+use crate::engine::checksum::Digest;
+use crate::engine::progress::Progress;
+use crate::engine::storage::{File, FileReader, OpenMode, Storage, exists};
+use crate::recovery::backup::{
+    BackupOptions, BackupRef, Manifest, Repository, Section, create_backup, io_error, plan_backup,
+};
+use crate::recovery::error::{Error, Result};
+use crate::recovery::restore::check::{Checked, check};
+use crate::recovery::restore::files::{FileOutcome, restore_file};
+use crate::recovery::restore::plan::{RestorePlan, check_domain};
+use crate::recovery::restore::stage::Staging;
+use crate::recovery::restore::swap::{
+    LogState, check_unused, finish_swap, replaced_log, restored_log, swap, with_ending, writers,
+};
+use crate::recovery::restore::tree::{remove_empty_dirs, remove_tree};
+use crate::recovery::status::RecoveryStatus;
+use crate::recovery::workspace_dirs::WorkspaceDirs;
+use crate::store::{Note, Severity};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// The label of the backup of a workspace that is about to be replaced.
+const SAFETY_LABEL: &str = "pre-restore-safety";
+/// The label of the backup of a replaced log to which entries were appended after the safety backup.
+const REPLACED_LABEL: &str = "pre-restore-replaced";
+
+/// The result of a restore.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RestoreResult {
+    /// `Degraded` if a part of the backup was not restored.
+    pub status: RecoveryStatus,
+    /// The name of the backup.
+    pub backup_ref: BackupRef,
+    /// The workspace.
+    pub target_workspace: PathBuf,
+    /// `true` if the log of the target was replaced.
+    pub applied: bool,
+    /// The number of entries in the restored log.
+    pub entries: u64,
+    /// The digest of the tables that were derived from the restored log.
+    pub digest: Digest,
+    /// The number of bodies that were checked, and the number that were added to the target.
+    pub bodies: (u64, u64),
+    /// The number of other files that were written.
+    pub files: u64,
+    /// The backup of the content that was replaced.
+    pub safety_backup_ref: Option<BackupRef>,
+    /// Notes on files that were not restored, and on damage that the backup contains.
+    pub notes: Vec<Note>,
+    /// Short texts about the checks: the manifest, the number of objects, and the number of entries.
+    pub verification_notes: Vec<String>,
+}
+
+/// Restores a backup, or only checks it if the plan says so. A restore that was interrupted is finished or cleaned up
+/// first. Errors: a writer uses the target, an object is damaged, or the check of the restored log fails. The target
+/// then has its present content.
+pub(crate) fn restore(
+    repository: &Repository,
+    dirs: &WorkspaceDirs,
+    plan: &RestorePlan,
+    progress: Progress<'_>,
+) -> Result<RestoreResult> {
+    let manifest = repository.read(&plan.backup_ref)?;
+    if manifest.created_at != plan.created_at {
+        return Err(Error::BackupPlanOutdated {
+            reason: format!("the backup {} has changed", plan.backup_ref),
+        });
+    }
+    check_domain(repository, &manifest)?;
+    let storage = repository.storage.as_ref();
+    if !plan.verify_only {
+        check_unused(storage, dirs)?;
+    }
+    let root_exists =
+        exists(storage, &dirs.root).map_err(|e| io_error("read the metadata of", &dirs.root, e))?;
+    let lock = RestoreLock::acquire(storage, dirs)?;
+    let staging = dirs.restore_staging.join("restore");
+    let restore = Restore { repository, dirs, plan, manifest: &manifest, staging: &staging };
+    let result = restore.run(progress);
+    if result.is_err() && !plan.verify_only {
+        abandon(storage, &dirs.log);
+    }
+    // After an error the next restore removes the directory.
+    let cleaned = remove_tree(storage, &staging);
+    drop(lock);
+    // The directories of an existing workspace are kept, because a writer may be about to use them.
+    if !root_exists && (plan.verify_only || result.is_err()) {
+        let _ = storage.remove_file(&dirs.restore_staging.join(LOCK_NAME));
+        remove_empty_dirs(storage, &dirs.restore_staging, dirs.root.parent().unwrap_or(&dirs.root));
+    }
+    let result = result?;
+    cleaned?;
+    Ok(result)
+}
+
+/// Removes the restored log after an error. If the log itself is missing, finishes the replacement instead. An error is
+/// ignored, because the next restore does the same.
+fn abandon(storage: &dyn Storage, log: &Path) {
+    match exists(storage, log) {
+        Ok(true) => drop(remove_tree(storage, &restored_log(log))),
+        Ok(false) => drop(finish_swap(storage, log)),
+        Err(_) => {}
+    }
+}
+
+/// The name of the lock file of restores.
+const LOCK_NAME: &str = "restore.lock";
+
+/// The lock of a restore into a workspace.
+struct RestoreLock {
+    _file: Arc<dyn File>,
+}
+
+impl RestoreLock {
+    fn acquire(storage: &dyn Storage, dirs: &WorkspaceDirs) -> Result<RestoreLock> {
+        let dir = &dirs.restore_staging;
+        let path = dir.join(LOCK_NAME);
+        storage.create_dir_all(dir).map_err(|e| io_error("create", dir, e))?;
+        let file = storage.open(&path, OpenMode::Create).map_err(|e| io_error("open", &path, e))?;
+        if matches!(file.try_lock(), Ok(false)) {
+            return Err(Error::BackupBusy { path });
+        }
+        Ok(RestoreLock { _file: file })
+    }
+}
+
+/// A restore in progress.
+struct Restore<'a> {
+    repository: &'a Repository,
+    dirs: &'a WorkspaceDirs,
+    plan: &'a RestorePlan,
+    manifest: &'a Manifest,
+    staging: &'a Path,
+}
+
+impl Restore<'_> {
+    fn run(&self, progress: Progress<'_>) -> Result<RestoreResult> {
+        let storage = self.repository.storage.as_ref();
+        remove_tree(storage, self.staging)?;
+        let mut notes = Vec::new();
+        if !self.plan.verify_only {
+            self.clean_up(&mut notes)?;
+        }
+        let staged = self.staging.join("log");
+        let checked = self.stage(&staged, progress)?;
+        let mut result = self.result(checked, notes);
+        if self.plan.verify_only {
+            self.check_objects(progress)?;
+            return Ok(result);
+        }
+        let before = LogState::of(storage, &self.dirs.log)?;
+        if self.plan.create_safety_backup && !before.is_empty() {
+            result.safety_backup_ref = Some(self.back_up(self.dirs, SAFETY_LABEL)?);
+        }
+        result.bodies.1 = self.add_bodies()?;
+        for file in &self.manifest.files {
+            match restore_file(self.repository, self.dirs, file)? {
+                FileOutcome::Written => result.files += 1,
+                FileOutcome::Same => {}
+                FileOutcome::Kept(note) => result.notes.push(note),
+            }
+        }
+        swap(storage, &staged, self.dirs)?;
+        result.applied = true;
+        result.notes.extend(self.retire(Some(&before))?);
+        result.status = RecoveryStatus::of(&result.notes);
+        Ok(result)
+    }
+
+    /// Finishes an interrupted replacement, and removes what interrupted restores have left.
+    fn clean_up(&self, notes: &mut Vec<Note>) -> Result<()> {
+        let (storage, log) = (self.repository.storage.as_ref(), self.dirs.log.as_path());
+        finish_swap(storage, log).map_err(|e| io_error("rename", &restored_log(log), e))?;
+        remove_tree(storage, &restored_log(log))?;
+        notes.extend(self.retire(None)?);
+        Ok(())
+    }
+
+    fn stage(&self, staged: &Path, progress: Progress<'_>) -> Result<Checked> {
+        let (repository, to_time) = (self.repository, self.plan.to_time);
+        let total = self.manifest.bytes();
+        let mut staging = Staging { repository, log: staged, to_time, progress, total, done: 0 };
+        staging.run(self.manifest)?;
+        let is_cut = to_time.is_some();
+        check(&repository.storage, (staged, self.staging), self.dirs, (self.manifest, is_cut))
+    }
+
+    fn result(&self, checked: Checked, mut notes: Vec<Note>) -> RestoreResult {
+        notes.extend(checked.notes);
+        RestoreResult {
+            status: RecoveryStatus::of(&notes),
+            backup_ref: self.plan.backup_ref.clone(),
+            target_workspace: self.dirs.root.clone(),
+            applied: false,
+            entries: checked.entries,
+            digest: checked.digest,
+            bodies: (self.manifest.bodies.len() as u64, 0),
+            files: 0,
+            safety_backup_ref: None,
+            notes,
+            verification_notes: vec![
+                format!("manifest:{}", self.manifest.backup_ref),
+                format!("objects:{}", self.manifest.objects().len()),
+                format!("record_replay:{}", checked.entries),
+                format!("digest:{}", checked.digest),
+            ],
+        }
+    }
+
+    /// Reads every object that is not part of the log.
+    fn check_objects(&self, progress: Progress<'_>) -> Result<()> {
+        let store = self.repository.objects();
+        let total = self.manifest.bytes();
+        for body in &self.manifest.bodies {
+            if store.size_of(&body.digest)? != Some(body.size) || !store.verify(&body.digest, &[body.size])? {
+                return Err(damaged(body.digest));
+            }
+            progress.report(total, total);
+        }
+        for part in self.manifest.files.iter().flat_map(|file| file.content.parts()) {
+            self.repository.object(&part.digest, part.len)?;
+        }
+        Ok(())
+    }
+
+    /// Adds the bodies that the target does not contain. Returns their number.
+    fn add_bodies(&self) -> Result<u64> {
+        let (from, into) = (self.repository.objects(), self.dirs.bodies(&self.repository.storage));
+        let mut added = 0;
+        for body in &self.manifest.bodies {
+            let is_present = into.size_of(&body.digest)? == Some(body.size)
+                && into.verify(&body.digest, &[body.size]).unwrap_or(false);
+            if is_present {
+                continue;
+            }
+            if from.size_of(&body.digest)? != Some(body.size) || !from.verify(&body.digest, &[body.size])? {
+                return Err(damaged(body.digest));
+            }
+            let mut content = FileReader::new(from.open(&body.digest)?);
+            if into.ingest(&mut content)?.digest != body.digest {
+                return Err(damaged(body.digest));
+            }
+            added += 1;
+        }
+        Ok(added)
+    }
+
+    /// Creates a backup of the target.
+    fn back_up(&self, dirs: &WorkspaceDirs, label: &str) -> Result<BackupRef> {
+        let options = BackupOptions {
+            label: Some(label.to_owned()),
+            include_cache: self.manifest.sections.contains(&Section::Cache),
+            include_exports: self.manifest.sections.contains(&Section::Exports),
+        };
+        let plan = plan_backup(self.repository, dirs, &options)?;
+        Ok(create_backup(self.repository, dirs, &plan, Progress::none())?.backup_ref)
+    }
+
+    /// Removes the replaced log. If entries were appended to the log after the state `before`, the log is backed up
+    /// first. If a writer still uses the log, the log is kept, and a note names its directory.
+    fn retire(&self, before: Option<&LogState>) -> Result<Option<Note>> {
+        let storage = self.repository.storage.as_ref();
+        let replaced = replaced_log(&self.dirs.log);
+        if !exists(storage, &replaced).map_err(|e| io_error("read the metadata of", &replaced, e))? {
+            return Ok(None);
+        }
+        if writers(storage, &replaced)? > 0 {
+            let kept = with_ending(&self.dirs.log, &format!(".kept-{}", storage.now()));
+            storage.rename(&replaced, &kept).map_err(|e| io_error("rename", &replaced, e))?;
+            let message = format!(
+                "a process still writes to the replaced log; the replaced log was kept as {}",
+                kept.display()
+            );
+            return Ok(Some(Note::new(Severity::Error, "restore_replaced_log_in_use", message)));
+        }
+        let after = LogState::of(storage, &replaced)?;
+        let mut note = None;
+        if self.plan.create_safety_backup && before != Some(&after) && !after.is_empty() {
+            let dirs = WorkspaceDirs { log: replaced.clone(), ..self.dirs.clone() };
+            let backup = self.back_up(&dirs, REPLACED_LABEL)?;
+            let message = format!("the replaced log is in the backup {backup}");
+            note = Some(Note::new(Severity::Warning, "restore_replaced_log_backed_up", message));
+        }
+        remove_tree(storage, &replaced)?;
+        Ok(note)
+    }
+}
+
+fn damaged(digest: Digest) -> Error {
+    let reason = "it is missing or does not match its digest".to_owned();
+    Error::BackupObjectDamaged { digest, reason }
+}

@@ -1,0 +1,99 @@
+//! Restoring of the files outside the log and the bodies.
+//!
+//! A manifest names a file by its section and by a relative path of plain names. A directory of the target may contain
+//! links, so every directory on the way to the file is examined, and a file behind a link is not written.
+
+use crate::engine::checksum::Digest;
+use crate::engine::storage::replace::FileReplacement;
+use crate::engine::storage::{ItemKind, OpenMode, Storage, exists, read_full_at};
+use crate::recovery::backup::{FileCopy, Repository, Section, io_error, source_of};
+use crate::recovery::error::Result;
+use crate::recovery::workspace_dirs::WorkspaceDirs;
+use crate::store::{Note, Severity};
+use std::io::Write;
+use std::path::Path;
+
+/// The result of restoring one file.
+#[derive(Debug)]
+pub(super) enum FileOutcome {
+    /// The file was written.
+    Written,
+    /// The target contains the same file.
+    Same,
+    /// The file was not written, for the reason in the note.
+    Kept(Note),
+}
+
+/// Restores one file. The configuration, the outbox and the quarantine of the target are newer than the backup and may
+/// contain data that exists nowhere else, so their files are added but not replaced.
+pub(super) fn restore_file(
+    repository: &Repository,
+    dirs: &WorkspaceDirs,
+    file: &FileCopy,
+) -> Result<FileOutcome> {
+    let Some(path) = source_of(dirs, file) else {
+        return Ok(kept(Path::new(&file.path), "the section has no file of this name"));
+    };
+    let (Some(dir), Some(name)) = (path.parent(), path.file_name().and_then(|name| name.to_str())) else {
+        return Ok(kept(&path, "the path has no file name"));
+    };
+    let storage = &repository.storage;
+    let depth = file.path.split('/').count().saturating_sub(1);
+    if !has_no_links(storage.as_ref(), &path, depth) {
+        return Ok(kept(&path, "the path leads through a link, or through a file"));
+    }
+    if exists(storage.as_ref(), &path).map_err(|e| io_error("read the metadata of", &path, e))? {
+        if is_same(repository, &path, file)? {
+            return Ok(FileOutcome::Same);
+        }
+        if matches!(file.section, Section::Config | Section::Recovery) {
+            return Ok(kept(&path, "the workspace has another file of this name"));
+        }
+    }
+    let wrap = |e| io_error("write", &path, e);
+    storage.create_dir_all(dir).map_err(|e| io_error("create", dir, e))?;
+    let mut new = FileReplacement::in_dir(storage, dir, name, "restore").map_err(wrap)?;
+    for part in file.content.parts() {
+        new.write_all(&repository.object(&part.digest, part.len)?).map_err(wrap)?;
+    }
+    new.publish().map_err(wrap)?;
+    Ok(FileOutcome::Written)
+}
+
+fn kept(path: &Path, reason: &str) -> FileOutcome {
+    let message = format!("{} was not restored: {reason}", path.display());
+    FileOutcome::Kept(Note::new(Severity::Warning, "restore_file_kept", message))
+}
+
+/// Returns true if none of the last `depth` directories above a path, and not the path itself, is a link. Directories
+/// that do not exist are accepted.
+fn has_no_links(storage: &dyn Storage, path: &Path, depth: usize) -> bool {
+    path.ancestors().take(depth.max(1)).enumerate().all(|(n, path)| {
+        let (Some(dir), Some(name)) = (path.parent(), path.file_name()) else { return false };
+        let Ok(items) = storage.items(dir) else { return true };
+        let kind = items.into_iter().find(|item| item.name == name).map(|item| item.kind);
+        match kind {
+            None => true,
+            Some(ItemKind::Dir) => n > 0,
+            Some(ItemKind::File { .. }) => n == 0,
+            Some(ItemKind::Link | ItemKind::Special) => false,
+        }
+    })
+}
+
+/// Returns true if a file has the content of a copy.
+fn is_same(repository: &Repository, path: &Path, file: &FileCopy) -> Result<bool> {
+    let wrap = |e| io_error("read", path, e);
+    let present = repository.storage.open(path, OpenMode::Read).map_err(wrap)?;
+    if present.len().map_err(wrap)? != file.content.len {
+        return Ok(false);
+    }
+    for part in file.content.parts() {
+        let mut bytes = vec![0; usize::try_from(part.len).unwrap_or_default()];
+        read_full_at(present.as_ref(), part.offset, &mut bytes).map_err(wrap)?;
+        if Digest::of(&bytes) != part.digest {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}

@@ -1,0 +1,15 @@
+//! Restoring a workspace from a backup: a plan, then its application (docs/design/013).
+
+mod apply;
+mod check;
+mod files;
+mod plan;
+mod stage;
+mod swap;
+mod tree;
+
+pub use apply::RestoreResult;
+pub(crate) use apply::restore;
+pub(crate) use plan::plan_restore;
+pub use plan::{RestoreOptions, RestorePlan};
+pub(crate) use swap::{finish_swap, is_swap_interrupted};

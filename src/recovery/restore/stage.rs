@@ -1,0 +1,64 @@
+//! The preparation of a restored log in a staging directory.
+
+use crate::engine::error::Error as EngineError;
+use crate::engine::log::cut_stream;
+use crate::engine::log::names::{segment_path, stream_dir};
+use crate::engine::progress::Progress;
+use crate::engine::storage::{OpenMode, write_all_at};
+use crate::recovery::backup::{Manifest, Repository, SegmentCopy, StreamCopy, io_error};
+use crate::recovery::error::{Error, Result};
+use crate::recovery::restore::tree::remove_tree;
+use crate::store::Moment;
+use std::path::Path;
+
+/// The staging of one log.
+pub(super) struct Staging<'a> {
+    pub(super) repository: &'a Repository,
+    /// The directory of the staged log.
+    pub(super) log: &'a Path,
+    pub(super) to_time: Option<Moment>,
+    pub(super) progress: Progress<'a>,
+    pub(super) total: u64,
+    pub(super) done: u64,
+}
+
+impl Staging<'_> {
+    /// Writes all streams of a backup, and makes them durable. Every object is compared with its digest. The streams
+    /// have no lock file and no home, so no writer continues them. Streams without an entry up to
+    /// [`Staging::to_time`] are left out.
+    pub(super) fn run(&mut self, manifest: &Manifest) -> Result<()> {
+        let storage = &self.repository.storage;
+        storage.create_dir_all(self.log).map_err(|e| io_error("create", self.log, e))?;
+        for stream in &manifest.streams {
+            self.stream(stream)?;
+            let Some(moment) = self.to_time else { continue };
+            if !cut_stream(storage, self.log, stream.stream, moment.stamp())? {
+                remove_tree(storage.as_ref(), &stream_dir(self.log, stream.stream))?;
+            }
+        }
+        storage.sync_dir(self.log).map_err(|e| io_error("sync", self.log, e))
+    }
+
+    fn stream(&mut self, stream: &StreamCopy) -> Result<()> {
+        let dir = stream_dir(self.log, stream.stream);
+        let storage = &self.repository.storage;
+        storage.create_dir_all(&dir).map_err(|e| io_error("create", &dir, e))?;
+        for segment in &stream.segments {
+            self.segment(stream, segment)?;
+        }
+        storage.sync_dir(&dir).map_err(|e| io_error("sync", &dir, e))
+    }
+
+    fn segment(&mut self, stream: &StreamCopy, segment: &SegmentCopy) -> Result<()> {
+        let path = segment_path(self.log, stream.stream, segment.base);
+        let wrap = |e| Error::Engine(EngineError::io("write", &path, e));
+        let file = self.repository.storage.open(&path, OpenMode::CreateNew).map_err(wrap)?;
+        for part in segment.content.parts() {
+            let bytes = self.repository.object(&part.digest, part.len)?;
+            write_all_at(file.as_ref(), part.offset, &bytes).map_err(wrap)?;
+            self.done += part.len;
+            self.progress.report(self.done, self.total);
+        }
+        file.sync().map_err(wrap)
+    }
+}

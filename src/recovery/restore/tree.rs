@@ -1,0 +1,35 @@
+//! Removal of directory trees.
+
+use crate::engine::storage::{ItemKind, Storage};
+use crate::recovery::backup::io_error;
+use crate::recovery::error::Result;
+use std::io;
+use std::path::Path;
+
+/// Removes a directory and everything in it. Links are removed, not followed. A directory that does not exist is
+/// ignored.
+pub(super) fn remove_tree(storage: &dyn Storage, dir: &Path) -> Result<()> {
+    let items = match storage.items(dir) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
+        items => items.map_err(|e| io_error("list", dir, e))?,
+    };
+    for item in items {
+        let path = dir.join(&item.name);
+        if item.kind == ItemKind::Dir {
+            remove_tree(storage, &path)?;
+        } else {
+            storage.remove_file(&path).map_err(|e| io_error("remove", &path, e))?;
+        }
+    }
+    storage.remove_dir(dir).map_err(|e| io_error("remove", dir, e))
+}
+
+/// Removes a directory and its parents below `above`, as long as they are empty.
+pub(super) fn remove_empty_dirs(storage: &dyn Storage, dir: &Path, above: &Path) {
+    for dir in dir.ancestors().take_while(|dir| dir.starts_with(above) && *dir != above) {
+        // An error means that the directory is not empty, or cannot be removed. It only occupies a name.
+        if storage.remove_dir(dir).is_err() {
+            break;
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! Backups and restores: section I of the list of names of the Python package contexta 1.0.0
+//! (`docs/REFERENCE-MAP.md`).
+
+use super::Call;
+use crate::support::{open_sim, two_runs};
+use contexta::Backups;
+use contexta::engine::storage::sim::SimDisk;
+use contexta::recovery::{
+    BackupOptions, BackupPlan, BackupResult, Progress, RecoveryStatus, RestoreOptions, RestorePlan,
+    RestoreResult, Section,
+};
+
+/// A workspace with two runs, and the access to its backups.
+fn backups() -> (SimDisk, Backups) {
+    let disk = SimDisk::new(1);
+    two_runs(&open_sim(&disk, 1, "/w"));
+    let backups = Backups::new("/w").storage(disk.process(2));
+    (disk, backups)
+}
+
+fn plan(backups: &Backups, include_cache: bool, include_exports: bool) -> BackupPlan {
+    let options = BackupOptions { label: Some("manual".into()), include_cache, include_exports };
+    backups.plan(&options).unwrap()
+}
+
+fn create(backups: &Backups) -> BackupResult {
+    backups.create(&plan(backups, false, false), Progress::none()).unwrap()
+}
+
+pub(super) fn calls() -> Vec<Call> {
+    calls! {
+        "Backups::plan" => || {
+            let (disk, backups) = backups();
+            let before = disk.paths();
+            let (plain, whole) = (plan(&backups, false, false), plan(&backups, true, true));
+            let (cache, exports) = (Section::Cache, Section::Exports);
+            plain.backup_ref.as_str().starts_with("manual-")
+                && plain.estimated_bytes > 0
+                && !plain.included_sections.contains(&cache)
+                && !plain.included_sections.contains(&exports)
+                && whole.included_sections.contains(&cache)
+                && whole.included_sections.contains(&exports)
+                && disk.paths() == before
+        };
+        "Backups::create" => || {
+            let (disk, backups) = backups();
+            let result = create(&backups);
+            (result.status, disk.read(&result.location).is_some()) == (RecoveryStatus::Success, true)
+                && backups.list().unwrap().backups[0].backup_ref == result.backup_ref
+        };
+        "Backups::plan_restore" => || {
+            let (disk, backups) = backups();
+            let backup = create(&backups).backup_ref;
+            let before = disk.paths();
+            let options = RestoreOptions { verify_only: true, ..RestoreOptions::default() };
+            let plan: RestorePlan = backups.plan_restore(backup.as_str(), &options).unwrap();
+            let elsewhere =
+                RestoreOptions { target_workspace: Some("/v".into()), ..RestoreOptions::default() };
+            let other = backups.plan_restore(backup.as_str(), &elsewhere).unwrap();
+            (plan.verify_only, plan.target_workspace.to_str(), other.target_workspace.to_str())
+                == (true, Some("/w"), Some("/v"))
+                && disk.paths() == before
+        };
+        "Backups::restore" => || {
+            let (disk, backups) = backups();
+            let backup = create(&backups).backup_ref;
+            let check = RestoreOptions { verify_only: true, ..RestoreOptions::default() };
+            let plan = backups.plan_restore(backup.as_str(), &check).unwrap();
+            let checked: RestoreResult = backups.restore(&plan, Progress::none()).unwrap();
+            let elsewhere =
+                RestoreOptions { target_workspace: Some("/v".into()), ..RestoreOptions::default() };
+            let plan = backups.plan_restore(backup.as_str(), &elsewhere).unwrap();
+            let restored = backups.restore(&plan, Progress::none()).unwrap();
+            (checked.status, checked.applied, restored.applied) == (RecoveryStatus::Success, false, true)
+                && checked.verification_notes.contains(&format!("manifest:{backup}"))
+                && open_sim(&disk, 3, "/v").list_runs(None).unwrap().runs.len() == 2
+        };
+    }
+}
