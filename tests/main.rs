@@ -9,6 +9,7 @@
 
 mod artifacts;
 mod attempts;
+mod backup;
 mod capture;
 mod capture_facade;
 mod cases;

@@ -1,6 +1,7 @@
 //! The JSON form of every answer. Keys are sorted. Absent values are null, with one exception: a lineage step without
 //! an edge has only the type and the two refs of an edge. New versions add members, but never remove them.
 
+mod backups;
 mod comparisons;
 mod groups;
 mod history;
@@ -30,7 +31,10 @@ use crate::interpretation::{
     ReportComparison, ReportDocument, ReproducibilityAudit, Reproduction, RunComparison, RunGroups, RunList,
     RunSnapshot, RunStatusDistribution, RunSummaryTable, SampleList, StepSeries,
 };
-use crate::recovery::{DumpedEntry, MergeReport, RebuildReport, StreamRow, VerifyReport};
+use crate::recovery::{
+    BackupList, BackupPlan, BackupResult, BackupVerification, DumpedEntry, MergeReport, PrunePlan,
+    RebuildReport, RestorePlan, RestoreResult, StreamRow, VerifyReport,
+};
 use crate::surfaces::escape;
 #[cfg(feature = "cli")]
 pub(crate) use recovery::{digest, heads, streams};
@@ -69,6 +73,10 @@ json_forms! {
     ArtifactImport => stores::import,
     ArtifactPut => stores::put,
     ArtifactSizeTrend => services::artifact_size_trend,
+    BackupList => backups::backups,
+    BackupPlan => backups::plan,
+    BackupResult => backups::result,
+    BackupVerification => backups::verification,
     BatchList => queries::batch_list,
     BestRun => comparisons::best_run,
     CodeDiff => reproduction::code_diff,
@@ -90,6 +98,7 @@ json_forms! {
     MultiRunComparison => comparisons::many,
     Note => parts::note,
     ProjectList => queries::project_list,
+    PrunePlan => backups::prune,
     RebuildReport => recovery::rebuild,
     RecordIntegrityReport => stores::record_integrity,
     RecordPage => queries::record_page,
@@ -98,6 +107,8 @@ json_forms! {
     ReportDocument => report::report,
     ReproducibilityAudit => services::audit,
     Reproduction => reproduction::reproduction,
+    RestorePlan => backups::restore_plan,
+    RestoreResult => backups::restore,
     RunComparison => comparisons::comparison,
     RunGroups => groups::groups,
     RunList => queries::run_list,

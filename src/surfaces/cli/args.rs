@@ -5,6 +5,7 @@ use crate::contract::Timestamp;
 use crate::interchange::jsonl;
 use crate::interpretation::Moment;
 use crate::recovery::Head;
+use crate::surfaces::cli::backup_args::{BackupCommand, RestoreCommand};
 use crate::surfaces::cli::curve_args::{GroupArgs, SeriesArgs};
 use crate::surfaces::cli::query_args::{
     AlertArgs, AnomalyArgs, CompareArgs, CompareManyArgs, CsvCommand, DiagnosticsArgs, ExportHtmlArgs,
@@ -121,6 +122,12 @@ pub(super) enum Command {
     /// Copy everything from another workspace into this one. The other workspace is not changed; repeating the merge
     /// has no effect
     Merge(MergeArgs),
+    /// Create, list, check or remove backups
+    #[command(subcommand)]
+    Backup(BackupCommand),
+    /// Restore a workspace from a backup
+    #[command(subcommand)]
+    Restore(RestoreCommand),
     /// Import objects and records from a file
     #[command(subcommand)]
     Import(ImportCommand),

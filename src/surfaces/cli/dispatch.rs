@@ -6,6 +6,7 @@ use crate::contract::fact::Mark;
 use crate::surfaces::cli::args::{
     Cli, Command, ConfigCommand, ExportCommand, Format, ImportCommand, LogCommand, RunCommand,
 };
+use crate::surfaces::cli::backup_args::RestoreCommand;
 use crate::surfaces::cli::commands;
 use crate::surfaces::cli::failure::{Failure, Outcome};
 use crate::surfaces::cli::output::{Output, Streams};
@@ -129,7 +130,7 @@ fn answers_as_of(command: &Command) -> bool {
         Command::Exec(_) => false,
         Command::Verify(_) | Command::Rebuild | Command::Digest | Command::Recover(_) => false,
         Command::Artifact(command) => matches!(command, ArtifactCommand::Ls(_) | ArtifactCommand::Show(_)),
-        Command::Log(_) | Command::Config(_) => false,
+        Command::Log(_) | Command::Config(_) | Command::Backup(_) | Command::Restore(_) => false,
         Command::Run(Tag(_) | Note(_) | Rename(_) | End(_)) => false,
         Command::Run(Archive(_) | Unarchive(_) | Star(_) | Unstar(_)) => false,
         _ => true,
@@ -186,6 +187,8 @@ fn dispatch(cli: &Cli, out: &Output) -> Outcome {
         Command::Recover(RecoverCommand::Replay(args)) => commands::recover::replay(cli, args, out),
         Command::Verify(args) => Ok(commands::verify::run(cli, args, out)),
         Command::Merge(args) => commands::merge::run(cli, args, out),
+        Command::Backup(command) => commands::backup::run(cli, command, out),
+        Command::Restore(RestoreCommand::Apply(args)) => commands::backup::restore(cli, args, out),
         Command::Import(ImportCommand::Jsonl(args)) => commands::import::jsonl(cli, args, out),
         #[cfg(unix)]
         Command::Exec(args) => commands::exec::run(cli, args, out),

@@ -6,6 +6,7 @@
 //! to standard error. If the reader of standard output closes the pipe, the exit code does not change.
 
 mod args;
+mod backup_args;
 mod commands;
 mod curve_args;
 mod dispatch;

@@ -1,6 +1,7 @@
 //! Documents of answers that only the command line shows. The documents on runs and comparisons are built in
 //! `interpretation::report`, because the library offers them as well.
 
+mod backups;
 mod curves;
 mod digest;
 mod history;
@@ -15,6 +16,9 @@ mod stores;
 mod streams;
 mod verify;
 
+pub(crate) use backups::{
+    backup, backup_list, backup_plan, backup_verification, prune, restore, restore_plan,
+};
 pub(crate) use curves::{groups, step_series};
 pub(crate) use digest::digest;
 pub(crate) use history::history;

@@ -4,6 +4,7 @@ pub(super) mod aggregate;
 pub(super) mod alert;
 pub(super) mod anomaly;
 pub(super) mod artifact;
+pub(super) mod backup;
 pub(super) mod compare;
 pub(super) mod compare_multi;
 pub(super) mod config;

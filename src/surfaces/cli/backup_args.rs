@@ -1,0 +1,98 @@
+//! The arguments of the commands `contexta backup` and `contexta restore`.
+
+use crate::interpretation::Moment;
+use clap::{Args, Subcommand};
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum BackupCommand {
+    /// Back up the workspace. Only data that the earlier backups do not contain is written. Programs can capture during
+    /// the backup
+    Create(BackupCreateArgs),
+    /// List the backups
+    List(RepositoryArgs),
+    /// Read the backups completely and compare the data with its digests. Exit code 0: no problem was found, 1: a
+    /// backup is damaged
+    Verify(BackupVerifyArgs),
+    /// Remove old backups, and data that no backup needs
+    Prune(BackupPruneArgs),
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum RestoreCommand {
+    /// Replace a workspace by a backup, or create a workspace from a backup. The content that is replaced is backed up
+    /// first. The backup is checked completely before anything is replaced
+    Apply(RestoreApplyArgs),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RepositoryArgs {
+    /// Directory of the backups [default: the setting recovery.backup_root]
+    #[arg(long, visible_alias = "output", value_name = "DIR")]
+    pub(super) repository: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct BackupCreateArgs {
+    #[command(flatten)]
+    pub(super) repository: RepositoryArgs,
+    /// Text that becomes part of the name of the backup
+    #[arg(long, value_name = "TEXT")]
+    pub(super) label: Option<String>,
+    /// Include cached files
+    #[arg(long)]
+    pub(super) include_cache: bool,
+    /// Include exports
+    #[arg(long)]
+    pub(super) include_exports: bool,
+    /// Show the plan and write nothing
+    #[arg(long)]
+    pub(super) dry_run: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct BackupVerifyArgs {
+    /// Name of the backup [default: all backups]
+    #[arg(value_name = "BACKUP")]
+    pub(super) backup: Option<String>,
+    #[command(flatten)]
+    pub(super) repository: RepositoryArgs,
+    /// Replace missing and damaged data of the backups by intact copies from this workspace
+    #[arg(long, value_name = "WORKSPACE")]
+    pub(super) heal_from: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct BackupPruneArgs {
+    #[command(flatten)]
+    pub(super) repository: RepositoryArgs,
+    /// Number of backups to keep of each workspace: the latest
+    #[arg(long, value_name = "N")]
+    pub(super) keep_last: NonZeroUsize,
+    /// Show the plan and remove nothing
+    #[arg(long)]
+    pub(super) dry_run: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RestoreApplyArgs {
+    /// Name of the backup
+    #[arg(value_name = "BACKUP")]
+    pub(super) backup: String,
+    #[command(flatten)]
+    pub(super) repository: RepositoryArgs,
+    /// Workspace to restore into [default: the workspace]
+    #[arg(long, value_name = "PATH")]
+    pub(super) target_workspace: Option<PathBuf>,
+    /// Check the backup completely, and replace nothing
+    #[arg(long)]
+    pub(super) verify_only: bool,
+    /// Show the plan and change nothing
+    #[arg(long)]
+    pub(super) dry_run: bool,
+    /// Leave out the entries after this moment. The moment is a time such as 2026-11-01T08:00:00Z (the end of the
+    /// second), a date (the end of the day in UTC) or a stamp
+    #[arg(long, value_name = "TIME")]
+    pub(super) to_time: Option<Moment>,
+}
