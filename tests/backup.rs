@@ -272,6 +272,76 @@ fn links_in_the_target_are_not_followed() {
 }
 
 #[test]
+#[cfg(unix)]
+fn log_that_is_a_link_is_not_replaced() {
+    let dir = TempDir::new("backup-log-link");
+    let root = workspace(&dir);
+    let backups = Backups::new(&root);
+    let backup = create(&backups, "one");
+    let planned = backups.plan_restore(&backup, &RestoreOptions::default()).unwrap();
+    fs::rename(root.join("log"), dir.path().join("far")).unwrap();
+    std::os::unix::fs::symlink(dir.path().join("far"), root.join("log")).unwrap();
+    let before = tree(&dir.path().join("far"));
+    let refused = backups.plan_restore(&backup, &RestoreOptions::default()).unwrap_err();
+    assert_eq!(refused.code(), "recovery_log_is_link");
+    assert_eq!(backups.restore(&planned, Progress::none()).unwrap_err().code(), "recovery_log_is_link");
+    assert_eq!(tree(&dir.path().join("far")), before);
+    assert!(root.join("log").is_symlink() && !root.join("log.restored").exists());
+    let check = RestoreOptions { verify_only: true, ..RestoreOptions::default() };
+    let checked = backups.restore(&backups.plan_restore(&backup, &check).unwrap(), Progress::none()).unwrap();
+    assert_eq!(checked.status, RecoveryStatus::Success);
+}
+
+/// The target has no log, but a report that the backup contains too.
+#[test]
+fn replaced_report_of_a_target_without_a_log_is_backed_up() {
+    let dir = TempDir::new("backup-report");
+    let root = workspace(&dir);
+    let backups = Backups::new(&root).repository(dir.path().join("backups"));
+    let backup = create(&backups, "one");
+    let target = dir.path().join("target");
+    fs::create_dir_all(target.join("reports")).unwrap();
+    fs::write(target.join("reports/summary.md"), "# Another summary\n").unwrap();
+    let into =
+        |path: &Path| RestoreOptions { target_workspace: Some(path.into()), ..RestoreOptions::default() };
+    let plan = backups.plan_restore(&backup, &into(&target)).unwrap();
+    let result = backups.restore(&plan, Progress::none()).unwrap();
+    assert_eq!(result.status, RecoveryStatus::Success, "{result:?}");
+    assert_eq!(fs::read_to_string(target.join("reports/summary.md")).unwrap(), "# Summary\n");
+    let (safety, again) = (result.safety_backup_ref.unwrap(), dir.path().join("again"));
+    let plan = backups.plan_restore(safety.as_str(), &into(&again)).unwrap();
+    backups.restore(&plan, Progress::none()).unwrap();
+    assert_eq!(fs::read_to_string(again.join("reports/summary.md")).unwrap(), "# Another summary\n");
+}
+
+#[test]
+fn restore_without_a_possible_safety_backup_is_refused_with_advice() {
+    let dir = TempDir::new("backup-no-safety");
+    let root = workspace(&dir);
+    let repository = dir.path().join("backups");
+    let backups = Backups::new(&root).repository(&repository);
+    let backup = create(&backups, "one");
+    let contexta = open(&root);
+    contexta.run("later").start().unwrap().complete().unwrap();
+    contexta.close().unwrap();
+    drop(contexta);
+    let present = digest(&root);
+    // No object can be written.
+    fs::remove_dir_all(repository.join("staging")).unwrap();
+    fs::write(repository.join("staging"), "a file").unwrap();
+    let plan = backups.plan_restore(&backup, &RestoreOptions::default()).unwrap();
+    let refused = backups.restore(&plan, Progress::none()).unwrap_err();
+    assert_eq!(refused.code(), "recovery_safety_backup_failed");
+    assert!(refused.hint().unwrap().contains("recovery.create_backup_before_restore"));
+    assert_eq!(digest(&root), present);
+    let backups = backups.safety_backup(false);
+    let plan = backups.plan_restore(&backup, &RestoreOptions::default()).unwrap();
+    let result = backups.restore(&plan, Progress::none()).unwrap();
+    assert_eq!((result.status, result.digest), (RecoveryStatus::Success, digest(&root)), "{result:?}");
+    assert_ne!(result.digest, present);
+}
+
+#[test]
 fn backups_in_the_directory_of_the_log_are_refused() {
     let dir = TempDir::new("backup-misplaced");
     let root = workspace(&dir);

@@ -1,12 +1,17 @@
 //! A crash, a second crash, or an error at every operation of a backup, a restore and a removal.
 
 use crate::backup::site::{
-    Changed, changed, create, digest, intact_backups, prune, restore, restored_digest, survival,
+    Changed, LATER, backups, changed, create, digest, intact_backups, prune, restore, restored_digest,
+    survival,
 };
-use contexta::Result;
+use contexta::engine::Digest;
 use contexta::engine::storage::sim::{Fault, Moment, SimDisk, SimProcess};
-use contexta::recovery::RecoveryStatus;
+use contexta::recovery::{Progress, RecoveryStatus, RestoreOptions};
+use contexta::{Options, Result};
+use std::cell::Cell;
+use std::collections::BTreeSet;
 use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Calls `operate` with a process that is killed at each of its changes in turn, cuts the power, and calls `check` with
@@ -175,19 +180,103 @@ fn replaced_content_is_in_a_backup_after_every_interrupted_restore() {
 #[test]
 fn failed_operation_of_a_restore_leaves_the_old_or_the_new_workspace() {
     let Changed { disk, backup, old, new } = changed();
+    let (kept, left) = (Cell::new(0), Cell::new(0));
     fail_at_every_operation(
         &disk,
         |process| restore(process, &backup),
         |disk, result, at| {
             let found = digest(&disk.fork(), "/w");
             match result {
-                Ok(result) => assert_eq!((result.applied, found), (true, old), "{at} {result:?}"),
+                Ok(result) => {
+                    assert_eq!((result.applied, found), (true, old), "{at} {result:?}");
+                    assert!(is_saved(disk, &backup, new), "{at} {result:?}");
+                    let has = |code: &str| u32::from(result.notes.iter().any(|note| note.code == code));
+                    kept.set(kept.get() + has("restore_replaced_log_kept"));
+                    left.set(left.get() + has("restore_not_cleaned_up"));
+                }
                 Err(_) => assert!(found == old || found == new, "{at}"),
             }
             restore(&disk.spawn(60), &backup).unwrap();
             assert_eq!(digest(disk, "/w"), old, "{at}");
+            assert!(is_saved(disk, &backup, new), "{at}");
         },
     );
+    // A segment that the safety backup could not read, and failures after the replacement.
+    assert!(kept.get() > 0 && left.get() > 0, "{kept:?} {left:?}");
+}
+
+/// Returns true if the log with the digest `expected` is in a later backup than `first`, or was kept beside the log.
+fn is_saved(disk: &SimDisk, first: &str, expected: Digest) -> bool {
+    let later = intact_backups(disk).into_iter().filter(|backup| backup != first);
+    let mut saved = later.map(|backup| {
+        let disk = disk.fork();
+        let backups = backups(&disk.spawn(62));
+        let options = RestoreOptions { target_workspace: Some("/r".into()), ..RestoreOptions::default() };
+        let plan = backups.plan_restore(&backup, &options).unwrap();
+        backups.restore(&plan, Progress::none()).unwrap().digest
+    });
+    saved.any(|saved| saved == expected)
+        || kept_logs(disk).iter().any(|log| digest_of_log(disk, log) == Some(expected))
+}
+
+/// Returns the directories of replaced logs.
+fn kept_logs(disk: &SimDisk) -> BTreeSet<PathBuf> {
+    let is_kept = |path: &PathBuf| {
+        path.parent() == Some(Path::new("/w"))
+            && path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("log."))
+    };
+    disk.paths().iter().filter_map(|path| path.ancestors().map(Path::to_path_buf).find(is_kept)).collect()
+}
+
+/// Returns the digest of the workspace `/w` with another log.
+fn digest_of_log(disk: &SimDisk, log: &Path) -> Option<Digest> {
+    let disk = disk.fork();
+    disk.copy_tree(Path::new("/w/artifacts"), Path::new("/x/artifacts"));
+    disk.copy_tree(log, Path::new("/x/log"));
+    let contexta = Options::new("/x").storage(disk.process(63)).detect_code_revision(false).open().ok()?;
+    contexta.digest().ok().map(|(digest, _)| digest.digest)
+}
+
+/// The repository contains a damaged object of the right length. The safety backup uses the object, so the check of
+/// this backup fails, and the replaced log is not removed.
+#[test]
+fn replaced_log_is_kept_if_its_backup_is_damaged() {
+    let Changed { disk, backup, old, new } = changed();
+    let objects = |disk: &SimDisk| -> BTreeSet<PathBuf> {
+        disk.paths().into_iter().filter(|path| path.starts_with("/backups/objects")).collect()
+    };
+    let before = objects(&disk);
+    create(&disk.spawn(4), "second").unwrap();
+    let added: Vec<PathBuf> = objects(&disk).difference(&before).cloned().collect();
+    assert!(!added.is_empty());
+    for object in added {
+        let mut bytes = disk.read(&object).unwrap();
+        bytes[0] ^= 1;
+        disk.overwrite(&object, bytes);
+    }
+    disk.advance(LATER);
+    let result = restore(&disk.spawn(50), &backup).unwrap();
+    assert_eq!((result.status, result.applied), (RecoveryStatus::Degraded, true), "{result:?}");
+    assert!(result.notes.iter().any(|note| note.code == "restore_replaced_log_kept"), "{result:?}");
+    assert_eq!(digest(&disk.fork(), "/w"), old);
+    let kept = kept_logs(&disk);
+    assert_eq!(kept.len(), 1, "{kept:?}");
+    assert_eq!(digest_of_log(&disk, kept.first().unwrap()), Some(new));
+}
+
+/// An interrupted restore has left a replaced log. Without safety backups, entries in this log may exist nowhere else.
+#[test]
+fn replaced_log_of_an_earlier_restore_is_kept_without_safety_backups() {
+    let Changed { disk, backup, old, new } = changed();
+    disk.copy_tree(Path::new("/w/log"), Path::new("/w/log.replaced"));
+    let backups = backups(&disk.spawn(50)).safety_backup(false);
+    let plan = backups.plan_restore(&backup, &RestoreOptions::default()).unwrap();
+    let result = backups.restore(&plan, Progress::none()).unwrap();
+    assert_eq!((result.status, result.safety_backup_ref), (RecoveryStatus::Degraded, None));
+    assert_eq!(digest(&disk.fork(), "/w"), old);
+    let kept = kept_logs(&disk);
+    assert_eq!(kept.len(), 1, "{kept:?}");
+    assert_eq!(digest_of_log(&disk, kept.first().unwrap()), Some(new));
 }
 
 #[test]

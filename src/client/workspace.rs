@@ -4,8 +4,8 @@ use crate::client::error::{Error, Result, engine_io};
 use crate::client::paths::Paths;
 use crate::config;
 use crate::engine::entry::StreamId;
+use crate::engine::log::replacement::{finish_swap, is_swap_interrupted};
 use crate::engine::storage::{DirEntry, Storage, exists};
-use crate::recovery::{finish_swap, is_swap_interrupted};
 use std::io;
 
 /// The directories that may be created if they do not exist.

@@ -89,6 +89,26 @@ pub enum Error {
         /// The number of streams with a writer.
         writers: usize,
     },
+    /// The log of the target is a symbolic link. A restore renames the log, and would only rename the link.
+    #[error("the log {} is a symbolic link, so a restore cannot replace it", log.display())]
+    LogIsLink {
+        /// The path of the link.
+        log: PathBuf,
+    },
+    /// The present content of the target cannot be backed up before a restore.
+    #[error("the present content of the workspace cannot be backed up before the restore")]
+    SafetyBackupFailed {
+        /// The cause.
+        source: engine::Error,
+    },
+    /// The restored log was not put in the place of the log of the target.
+    #[error("the log {} was not replaced: {reason}", log.display())]
+    ReplacementFailed {
+        /// The path of the log.
+        log: PathBuf,
+        /// The reason, as message text.
+        reason: String,
+    },
     /// The restored copy does not have the content that the manifest describes.
     #[error("the backup {backup} was not restored, because a check of the restored copy failed: {reason}")]
     RestoreCheckFailed {
@@ -116,6 +136,9 @@ impl Error {
             Error::PruneKeepsNothing => "recovery_prune_keeps_nothing",
             Error::BackupPlanOutdated { .. } => "recovery_plan_outdated",
             Error::WorkspaceInUse { .. } => "workspace_in_use",
+            Error::LogIsLink { .. } => "recovery_log_is_link",
+            Error::SafetyBackupFailed { .. } => "recovery_safety_backup_failed",
+            Error::ReplacementFailed { .. } => "recovery_replacement_failed",
             Error::RestoreCheckFailed { .. } => "recovery_restore_check_failed",
         }
     }
@@ -147,6 +170,19 @@ impl Error {
                  `--target-workspace PATH`"
                     .into(),
             ),
+            Error::LogIsLink { .. } => Some(
+                "replace the link by the directory that it names, or restore into another directory with \
+                 `--target-workspace PATH`"
+                    .into(),
+            ),
+            Error::SafetyBackupFailed { .. } => Some(
+                "nothing was replaced; make the directory of the backups writable, or set \
+                 `recovery.create_backup_before_restore` to false"
+                    .into(),
+            ),
+            Error::ReplacementFailed { .. } => {
+                Some("end the processes that use the workspace, and restore again; no log was removed".into())
+            }
             Error::RestoreCheckFailed { .. } => {
                 Some("nothing was replaced; run `contexta backup verify`, or restore another backup".into())
             }

@@ -33,7 +33,7 @@ pub use inspect::{DumpItem, DumpedEntry, LogDump, SegmentRow, StreamRow};
 pub use merge::MergeReport;
 pub use rebuild::{RebuildOptions, RebuildReport};
 pub use restore::{RestoreOptions, RestorePlan, RestoreResult};
-pub(crate) use restore::{finish_swap, is_swap_interrupted, plan_restore, restore};
+pub(crate) use restore::{plan_restore, restore};
 pub use status::RecoveryStatus;
 pub use verify::{Outcome, Problem, ProjectionState, StreamReport, VerifyOptions, VerifyReport};
 pub(crate) use workspace_dirs::WorkspaceDirs;

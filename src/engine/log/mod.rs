@@ -30,6 +30,7 @@ pub(in crate::engine) use read::moved;
 pub use format::{frame, header, limits, mark, names, pending};
 pub use read::{Commit, Finding, FindingKind, Item, OpenSegment, ScanMode, StreamReader, Tail};
 pub use read::{directory, ordered, source};
+pub(crate) use write::replacement;
 pub use write::{
     BatchOptions, Committed, Durability, Log, LogOptions, Payloads, UnknownDurability, cut_stream,
 };

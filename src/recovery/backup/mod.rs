@@ -24,6 +24,7 @@ mod streams;
 mod verify;
 
 pub use backup_ref::BackupRef;
+pub(in crate::recovery) use content::Content;
 pub use create::BackupResult;
 pub(crate) use create::create_backup;
 pub(crate) use list::list_backups;

@@ -6,21 +6,23 @@
 //! 2. The present content of the target is backed up.
 //! 3. Bodies and other files are added to the target. The present log does not refer to the added bodies.
 //! 4. The log is replaced (`swap`).
+//! 5. The replaced log is removed if a checked backup contains it. Otherwise the log is kept (`retire`). A failure of this
+//!    step is a note.
 
 use crate::engine::checksum::Digest;
+use crate::engine::fault::chain;
+use crate::engine::log::replacement::{finish_swap, is_swap_interrupted, replaced_log, restored_log};
 use crate::engine::progress::Progress;
 use crate::engine::storage::{File, FileReader, OpenMode, Storage, exists};
-use crate::recovery::backup::{
-    BackupOptions, BackupRef, Manifest, Repository, Section, create_backup, io_error, plan_backup,
-};
+use crate::recovery::backup::{BackupRef, Manifest, Repository, io_error};
 use crate::recovery::error::{Error, Result};
 use crate::recovery::restore::check::{Checked, check};
-use crate::recovery::restore::files::{FileOutcome, restore_file};
+use crate::recovery::restore::files::{FileOutcome, is_replaced, restore_file};
 use crate::recovery::restore::plan::{RestorePlan, check_domain};
+use crate::recovery::restore::retire::{Former, Retirement};
+use crate::recovery::restore::safety::{SafetyBackup, back_up};
 use crate::recovery::restore::stage::Staging;
-use crate::recovery::restore::swap::{
-    LogState, check_unused, finish_swap, replaced_log, restored_log, swap, with_ending, writers,
-};
+use crate::recovery::restore::swap::{LogState, check_log, check_unused, is_present, swap};
 use crate::recovery::restore::tree::{remove_empty_dirs, remove_tree};
 use crate::recovery::status::RecoveryStatus;
 use crate::recovery::workspace_dirs::WorkspaceDirs;
@@ -30,8 +32,6 @@ use std::sync::Arc;
 
 /// The label of the backup of a workspace that is about to be replaced.
 const SAFETY_LABEL: &str = "pre-restore-safety";
-/// The label of the backup of a replaced log to which entries were appended after the safety backup.
-const REPLACED_LABEL: &str = "pre-restore-replaced";
 
 /// The result of a restore.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,6 +79,7 @@ pub(crate) fn restore(
     check_domain(repository, &manifest)?;
     let storage = repository.storage.as_ref();
     if !plan.verify_only {
+        check_log(storage, dirs)?;
         check_unused(storage, dirs)?;
     }
     let root_exists =
@@ -98,17 +99,30 @@ pub(crate) fn restore(
         let _ = storage.remove_file(&dirs.restore_staging.join(LOCK_NAME));
         remove_empty_dirs(storage, &dirs.restore_staging, dirs.root.parent().unwrap_or(&dirs.root));
     }
-    let result = result?;
-    cleaned?;
+    let mut result = result?;
+    match cleaned {
+        Err(e) if result.applied => {
+            result.notes.push(left_behind(&staging, &e));
+            result.status = RecoveryStatus::of(&result.notes);
+        }
+        cleaned => cleaned?,
+    }
     Ok(result)
 }
 
-/// Removes the restored log after an error. If the log itself is missing, finishes the replacement instead. An error is
+/// Returns the note on a directory that could not be removed after the log was replaced.
+fn left_behind(dir: &Path, e: &Error) -> Note {
+    let message =
+        format!("{} was not removed, and remains until the next restore: {}", dir.display(), chain(e));
+    Note::new(Severity::Error, "restore_not_cleaned_up", message)
+}
+
+/// Finishes a replacement after an error, if the replacement has begun. Otherwise removes the restored log. An error is
 /// ignored, because the next restore does the same.
 fn abandon(storage: &dyn Storage, log: &Path) {
-    match exists(storage, log) {
-        Ok(true) => drop(remove_tree(storage, &restored_log(log))),
-        Ok(false) => drop(finish_swap(storage, log)),
+    match is_swap_interrupted(storage, log) {
+        Ok(true) => drop(finish_swap(storage, log)),
+        Ok(false) => drop(remove_tree(storage, &restored_log(log))),
         Err(_) => {}
     }
 }
@@ -158,13 +172,15 @@ impl Restore<'_> {
             self.check_objects(progress)?;
             return Ok(result);
         }
-        let before = LogState::of(storage, &self.dirs.log)?;
-        if self.plan.create_safety_backup && !before.is_empty() {
-            result.safety_backup_ref = Some(self.back_up(self.dirs, SAFETY_LABEL)?);
-        }
+        let state = LogState::of(storage, &self.dirs.log)?;
+        let saved = self.back_up(&state)?;
+        result.safety_backup_ref = saved.as_ref().map(|saved| saved.backup_ref.clone());
+        result.notes.extend(saved.iter().flat_map(|saved| saved.notes.clone()));
+        let may_replace =
+            !self.plan.create_safety_backup || saved.as_ref().is_some_and(|saved| saved.is_whole);
         result.bodies.1 = self.add_bodies()?;
         for file in &self.manifest.files {
-            match restore_file(self.repository, self.dirs, file)? {
+            match restore_file(self.repository, self.dirs, (file, may_replace))? {
                 FileOutcome::Written => result.files += 1,
                 FileOutcome::Same => {}
                 FileOutcome::Kept(note) => result.notes.push(note),
@@ -172,7 +188,11 @@ impl Restore<'_> {
         }
         swap(storage, &staged, self.dirs)?;
         result.applied = true;
-        result.notes.extend(self.retire(Some(&before))?);
+        // The workspace has its new content, so a later failure is a note.
+        match self.retirement().run(Some(&Former { state, saved })) {
+            Ok(notes) => result.notes.extend(notes),
+            Err(e) => result.notes.push(left_behind(&replaced_log(&self.dirs.log), &e)),
+        }
         result.status = RecoveryStatus::of(&result.notes);
         Ok(result)
     }
@@ -182,7 +202,7 @@ impl Restore<'_> {
         let (storage, log) = (self.repository.storage.as_ref(), self.dirs.log.as_path());
         finish_swap(storage, log).map_err(|e| io_error("rename", &restored_log(log), e))?;
         remove_tree(storage, &restored_log(log))?;
-        notes.extend(self.retire(None)?);
+        notes.extend(self.retirement().run(None)?);
         Ok(())
     }
 
@@ -255,44 +275,37 @@ impl Restore<'_> {
         Ok(added)
     }
 
-    /// Creates a backup of the target.
-    fn back_up(&self, dirs: &WorkspaceDirs, label: &str) -> Result<BackupRef> {
-        let options = BackupOptions {
-            label: Some(label.to_owned()),
-            include_cache: self.manifest.sections.contains(&Section::Cache),
-            include_exports: self.manifest.sections.contains(&Section::Exports),
-        };
-        let plan = plan_backup(self.repository, dirs, &options)?;
-        Ok(create_backup(self.repository, dirs, &plan, Progress::none())?.backup_ref)
-    }
-
-    /// Removes the replaced log. If entries were appended to the log after the state `before`, the log is backed up
-    /// first. If a writer still uses the log, the log is kept, and a note names its directory.
-    fn retire(&self, before: Option<&LogState>) -> Result<Option<Note>> {
+    /// Backs up the target, if the restore replaces a part of its content.
+    fn back_up(&self, before: &LogState) -> Result<Option<SafetyBackup>> {
         let storage = self.repository.storage.as_ref();
-        let replaced = replaced_log(&self.dirs.log);
-        if !exists(storage, &replaced).map_err(|e| io_error("read the metadata of", &replaced, e))? {
+        if !self.plan.create_safety_backup || before.is_empty() && !self.replaces_files()? {
             return Ok(None);
         }
-        if writers(storage, &replaced)? > 0 {
-            let kept = with_ending(&self.dirs.log, &format!(".kept-{}", storage.now()));
-            storage.rename(&replaced, &kept).map_err(|e| io_error("rename", &replaced, e))?;
-            let message = format!(
-                "a process still writes to the replaced log; the replaced log was kept as {}",
-                kept.display()
-            );
-            return Ok(Some(Note::new(Severity::Error, "restore_replaced_log_in_use", message)));
+        let mut dirs = self.dirs.clone();
+        if !is_present(storage, &dirs.log)? {
+            // A backup needs a log. An empty directory takes the place of the missing one.
+            dirs.log = self.staging.join("no-log");
+            storage.create_dir_all(&dirs.log).map_err(|e| io_error("create", &dirs.log, e))?;
         }
-        let after = LogState::of(storage, &replaced)?;
-        let mut note = None;
-        if self.plan.create_safety_backup && before != Some(&after) && !after.is_empty() {
-            let dirs = WorkspaceDirs { log: replaced.clone(), ..self.dirs.clone() };
-            let backup = self.back_up(&dirs, REPLACED_LABEL)?;
-            let message = format!("the replaced log is in the backup {backup}");
-            note = Some(Note::new(Severity::Warning, "restore_replaced_log_backed_up", message));
+        back_up(self.repository, &dirs, (SAFETY_LABEL, &self.manifest.sections)).map(Some)
+    }
+
+    fn replaces_files(&self) -> Result<bool> {
+        for file in &self.manifest.files {
+            if is_replaced(self.repository.storage.as_ref(), self.dirs, file)? {
+                return Ok(true);
+            }
         }
-        remove_tree(storage, &replaced)?;
-        Ok(note)
+        Ok(false)
+    }
+
+    fn retirement(&self) -> Retirement<'_> {
+        Retirement {
+            repository: self.repository,
+            dirs: self.dirs,
+            sections: &self.manifest.sections,
+            is_backed_up: self.plan.create_safety_backup,
+        }
     }
 }
 

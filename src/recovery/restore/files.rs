@@ -5,12 +5,12 @@
 
 use crate::engine::checksum::Digest;
 use crate::engine::storage::replace::FileReplacement;
-use crate::engine::storage::{ItemKind, OpenMode, Storage, exists, read_full_at};
-use crate::recovery::backup::{FileCopy, Repository, Section, io_error, source_of};
+use crate::engine::storage::{File, ItemKind, OpenMode, Storage, exists, read_full_at};
+use crate::recovery::backup::{Content, FileCopy, Repository, Section, io_error, source_of};
 use crate::recovery::error::Result;
 use crate::recovery::workspace_dirs::WorkspaceDirs;
 use crate::store::{Note, Severity};
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::Path;
 
 /// The result of restoring one file.
@@ -25,11 +25,12 @@ pub(super) enum FileOutcome {
 }
 
 /// Restores one file. The configuration, the outbox and the quarantine of the target are newer than the backup and may
-/// contain data that exists nowhere else, so their files are added but not replaced.
+/// contain data that exists nowhere else, so their files are added but not replaced. With `may_replace` false no file
+/// is replaced.
 pub(super) fn restore_file(
     repository: &Repository,
     dirs: &WorkspaceDirs,
-    file: &FileCopy,
+    (file, may_replace): (&FileCopy, bool),
 ) -> Result<FileOutcome> {
     let Some(path) = source_of(dirs, file) else {
         return Ok(kept(Path::new(&file.path), "the section has no file of this name"));
@@ -46,8 +47,11 @@ pub(super) fn restore_file(
         if is_same(repository, &path, file)? {
             return Ok(FileOutcome::Same);
         }
-        if matches!(file.section, Section::Config | Section::Recovery) {
+        if is_only_added(file) {
             return Ok(kept(&path, "the workspace has another file of this name"));
+        }
+        if !may_replace {
+            return Ok(kept(&path, "the present file is not in a complete safety backup"));
         }
     }
     let wrap = |e| io_error("write", &path, e);
@@ -58,6 +62,18 @@ pub(super) fn restore_file(
     }
     new.publish().map_err(wrap)?;
     Ok(FileOutcome::Written)
+}
+
+fn is_only_added(file: &FileCopy) -> bool {
+    matches!(file.section, Section::Config | Section::Recovery)
+}
+
+/// Returns true if the target has something at the path of a file that a restore replaces.
+pub(super) fn is_replaced(storage: &dyn Storage, dirs: &WorkspaceDirs, file: &FileCopy) -> Result<bool> {
+    match source_of(dirs, file).filter(|_| !is_only_added(file)) {
+        Some(path) => exists(storage, &path).map_err(|e| io_error("read the metadata of", &path, e)),
+        None => Ok(false),
+    }
 }
 
 fn kept(path: &Path, reason: &str) -> FileOutcome {
@@ -81,17 +97,22 @@ fn has_no_links(storage: &dyn Storage, path: &Path, depth: usize) -> bool {
     })
 }
 
-/// Returns true if a file has the content of a copy.
+/// Returns true if a file has the length and the content of a copy.
 fn is_same(repository: &Repository, path: &Path, file: &FileCopy) -> Result<bool> {
     let wrap = |e| io_error("read", path, e);
     let present = repository.storage.open(path, OpenMode::Read).map_err(wrap)?;
     if present.len().map_err(wrap)? != file.content.len {
         return Ok(false);
     }
-    for part in file.content.parts() {
+    begins_with(present.as_ref(), &file.content).map_err(wrap)
+}
+
+/// Returns true if a file begins with the content of a copy.
+pub(super) fn begins_with(file: &dyn File, content: &Content) -> io::Result<bool> {
+    for part in content.parts() {
         let mut bytes = vec![0; usize::try_from(part.len).unwrap_or_default()];
-        read_full_at(present.as_ref(), part.offset, &mut bytes).map_err(wrap)?;
-        if Digest::of(&bytes) != part.digest {
+        let got = read_full_at(file, part.offset, &mut bytes)?;
+        if got != bytes.len() || Digest::of(&bytes) != part.digest {
             return Ok(false);
         }
     }

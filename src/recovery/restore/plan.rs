@@ -7,7 +7,7 @@ use crate::engine::storage::Storage;
 use crate::projections::DOMAIN;
 use crate::recovery::backup::{BackupRef, Manifest, Repository, Section, io_error, stream_len};
 use crate::recovery::error::{Error, Result};
-use crate::recovery::restore::swap::is_swap_interrupted;
+use crate::recovery::restore::swap::check_log;
 use crate::recovery::workspace_dirs::{WorkspaceDirs, real_path};
 use crate::store::{Moment, Note, Severity};
 use std::io;
@@ -39,7 +39,7 @@ pub struct RestorePlan {
     pub target_workspace: PathBuf,
     /// The directory in which the restored log is prepared.
     pub staging_root: PathBuf,
-    /// `true` to back up the present content of the target first.
+    /// `true` to back up the present content of the target first. A restore that replaces nothing creates no backup.
     pub create_safety_backup: bool,
     /// `true` to check the backup without changing the target.
     pub verify_only: bool,
@@ -63,8 +63,8 @@ pub struct RestorePlan {
     pub notes: Vec<Note>,
 }
 
-/// Plans a restore. Errors: the backup does not exist, its manifest cannot be used, or the log in the backup belongs to
-/// another program.
+/// Plans a restore. Errors: the backup does not exist, its manifest cannot be used, the log in the backup belongs to
+/// another program, or the log of the target is a symbolic link.
 pub(crate) fn plan_restore(
     repository: &Repository,
     backup: &BackupRef,
@@ -75,11 +75,11 @@ pub(crate) fn plan_restore(
     check_domain(repository, &manifest)?;
     check_staging(repository.storage.as_ref(), dirs)?;
     let storage = repository.storage.as_ref();
+    if !options.verify_only {
+        check_log(storage, dirs)?;
+    }
     let streams: Vec<StreamId> = manifest.streams.iter().map(|stream| stream.stream).collect();
     let present = list_streams(storage, &dirs.log)?;
-    let is_interrupted = is_swap_interrupted(storage, &dirs.log);
-    let is_interrupted = is_interrupted.map_err(|e| io_error("read the metadata of", &dirs.log, e))?;
-    let has_content = is_interrupted || !present.is_empty();
     let mut missing_bodies: (u64, u64) = (0, 0);
     let bodies = dirs.bodies(&repository.storage);
     for body in &manifest.bodies {
@@ -98,7 +98,7 @@ pub(crate) fn plan_restore(
         source_root: repository.root().to_path_buf(),
         target_workspace: dirs.root.clone(),
         staging_root: dirs.restore_staging.clone(),
-        create_safety_backup: safety && !options.verify_only && has_content,
+        create_safety_backup: safety && !options.verify_only,
         verify_only: options.verify_only,
         to_time: options.to_time,
         sections: manifest.sections.clone(),

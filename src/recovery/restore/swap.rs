@@ -1,93 +1,94 @@
-//! The replacement of the log of a workspace by a restored log, through renamings of directories.
+//! The replacement of the log of a workspace by a staged log. `engine::log::replacement` names the directories that take
+//! part, and describes how other processes finish an interrupted replacement.
 //!
 //! The log is the only part of a workspace that is replaced as a whole: bodies are named by their content and only
-//! added, and tables are derived from the log. Three directories take part, side by side:
-//!
-//! | Directory | Content |
-//! |---|---|
-//! | `log` | the log |
-//! | `log.restored` | a complete restored log, before the replacement |
-//! | `log.replaced` | the former log, after the replacement |
-//!
-//! `log` is renamed to `log.replaced`, then `log.restored` is renamed to `log`. If the process is killed in between,
-//! there is no `log`, and the next process that opens the workspace finishes the replacement ([`finish_swap`]).
+//! added, and tables are derived from the log.
 
 use crate::engine::entry::{Seq, StreamId};
 use crate::engine::log::directory::{is_held, list_segments, list_streams};
 use crate::engine::log::names::segment_path;
+use crate::engine::log::replacement::{finish_swap, replaced_log, restored_log, sync_parent};
 use crate::engine::storage::{Storage, exists};
 use crate::recovery::backup::io_error;
 use crate::recovery::error::{Error, Result};
 use crate::recovery::workspace_dirs::WorkspaceDirs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-/// The ending of the name of a restored log before the replacement.
-const RESTORED: &str = ".restored";
-/// The ending of the name of a replaced log.
-const REPLACED: &str = ".replaced";
 /// The ending of the file name of tables.
 const TABLES_ENDING: &str = ".gen";
 
-/// Returns the path of a restored log before the replacement.
-pub(super) fn restored_log(log: &Path) -> PathBuf {
-    with_ending(log, RESTORED)
-}
-
-/// Returns the path of a replaced log.
-pub(super) fn replaced_log(log: &Path) -> PathBuf {
-    with_ending(log, REPLACED)
-}
-
-pub(super) fn with_ending(log: &Path, ending: &str) -> PathBuf {
-    let mut name = log.file_name().unwrap_or_default().to_owned();
-    name.push(ending);
-    log.with_file_name(name)
-}
-
-/// Returns true if a replacement was interrupted between its two renamings: the log is missing, and there is a restored
-/// log.
-pub(crate) fn is_swap_interrupted(storage: &dyn Storage, log: &Path) -> io::Result<bool> {
-    Ok(!exists(storage, log)? && exists(storage, &restored_log(log))?)
-}
-
-/// Finishes a replacement that was interrupted between its two renamings. Returns true if the log was missing and a
-/// restored log has taken its place.
-pub(crate) fn finish_swap(storage: &dyn Storage, log: &Path) -> io::Result<bool> {
-    if !is_swap_interrupted(storage, log)? {
-        return Ok(false);
+/// Returns an error if the log is a symbolic link.
+pub(super) fn check_log(storage: &dyn Storage, dirs: &WorkspaceDirs) -> Result<()> {
+    match storage.read_link(&dirs.log) {
+        Ok(_) => Err(Error::LogIsLink { log: dirs.log.clone() }),
+        Err(_) => Ok(()),
     }
-    match storage.rename(&restored_log(log), log) {
-        // Another process has finished the replacement.
-        Err(_) if exists(storage, log)? => return Ok(false),
-        renamed => renamed?,
-    }
-    sync_parent(storage, log)?;
-    Ok(true)
 }
 
-/// Replaces the log by the staged log. The staged log must be complete and durable.
+/// Replaces the log by the staged log. The staged log must be complete and durable. Afterwards the former log is
+/// `log.replaced`, if there was one. Errors: a process uses the log, or another directory than the staged log is in its
+/// place. No log is removed in either case.
 pub(super) fn swap(storage: &dyn Storage, staged: &Path, dirs: &WorkspaceDirs) -> Result<()> {
     let log = dirs.log.as_path();
-    let restored = restored_log(log);
+    let place = place_of(storage, staged)?;
     if let Some(parent) = log.parent() {
         storage.create_dir_all(parent).map_err(|e| io_error("create", parent, e))?;
     }
+    // A log that does not exist yet is not renamed later, because other processes could have put the staged log there.
+    if is_present(storage, log)? {
+        exchange(storage, staged, dirs)?;
+    } else {
+        place_first(storage, staged, dirs)?;
+    }
+    if is_present(storage, &restored_log(log))? || place_of(storage, log)? != place {
+        return Err(not_replaced(log, "another process has put another directory in its place"));
+    }
+    Ok(())
+}
+
+/// Puts the staged log in the place of a log that does not exist.
+fn place_first(storage: &dyn Storage, staged: &Path, dirs: &WorkspaceDirs) -> Result<()> {
+    let log = dirs.log.as_path();
+    remove_tables(storage, &dirs.projections)?;
+    match storage.rename(staged, log) {
+        Err(_) if is_present(storage, log)? => {
+            Err(not_replaced(log, "a process has created the log during the restore"))
+        }
+        moved => moved.and_then(|()| sync_parent(storage, log)).map_err(|e| io_error("move", staged, e)),
+    }
+}
+
+/// Puts the staged log in the place of the log.
+fn exchange(storage: &dyn Storage, staged: &Path, dirs: &WorkspaceDirs) -> Result<()> {
+    let log = dirs.log.as_path();
+    let (restored, replaced) = (restored_log(log), replaced_log(log));
     let moved = storage.rename(staged, &restored).and_then(|()| sync_parent(storage, &restored));
     moved.map_err(|e| io_error("move", staged, e))?;
     check_unused(storage, dirs)?;
     remove_tables(storage, &dirs.projections)?;
-    if exists(storage, log).map_err(|e| io_error("read the metadata of", log, e))? {
-        let replaced = replaced_log(log);
-        let moved = storage.rename(log, &replaced).and_then(|()| sync_parent(storage, log));
-        moved.map_err(|e| io_error("rename", log, e))?;
+    if !is_present(storage, &restored)? {
+        return Err(not_replaced(log, "another process has moved the restored log"));
     }
-    finish_swap(storage, log).map_err(|e| io_error("rename", &restored, e))?;
-    Ok(())
+    let moved = storage.rename(log, &replaced).and_then(|()| sync_parent(storage, log));
+    moved.map_err(|e| io_error("rename", log, e))?;
+    // Another process may have finished the replacement. The caller compares the log with the staged log.
+    finish_swap(storage, log).map(|_| ()).map_err(|e| io_error("rename", &restored, e))
 }
 
-fn sync_parent(storage: &dyn Storage, path: &Path) -> io::Result<()> {
-    path.parent().map_or(Ok(()), |parent| storage.sync_dir(parent))
+fn not_replaced(log: &Path, reason: &str) -> Error {
+    Error::ReplacementFailed { log: log.to_path_buf(), reason: reason.to_owned() }
+}
+
+/// Returns true if there is a file or directory at `path`.
+pub(super) fn is_present(storage: &dyn Storage, path: &Path) -> Result<bool> {
+    exists(storage, path).map_err(|e| io_error("read the metadata of", path, e))
+}
+
+/// Returns the device and the inode of a directory; `None` on platforms without such numbers.
+fn place_of(storage: &dyn Storage, dir: &Path) -> Result<Option<(u64, u64)>> {
+    let info = storage.info(dir).map_err(|e| io_error("read the metadata of", dir, e))?;
+    Ok(info.place.map(|place| (place.device, place.inode)))
 }
 
 /// Removes the saved tables. The next process that opens the workspace derives them from the log again.

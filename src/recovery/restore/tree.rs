@@ -6,9 +6,12 @@ use crate::recovery::error::Result;
 use std::io;
 use std::path::Path;
 
-/// Removes a directory and everything in it. Links are removed, not followed. A directory that does not exist is
-/// ignored.
+/// Removes a directory and everything in it. Links are removed, not followed; this includes `dir`. A directory that
+/// does not exist is ignored.
 pub(super) fn remove_tree(storage: &dyn Storage, dir: &Path) -> Result<()> {
+    if storage.read_link(dir).is_ok() {
+        return storage.remove_file(dir).map_err(|e| io_error("remove", dir, e));
+    }
     let items = match storage.items(dir) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
         items => items.map_err(|e| io_error("list", dir, e))?,

@@ -29,6 +29,7 @@ use crate::engine::log::read::item::{Item, Tail};
 use crate::engine::log::read::reader::{ScanMode, StreamReader};
 use crate::engine::log::write::active::ActiveSegment;
 use crate::engine::log::write::create::create_segment;
+use crate::engine::log::write::replacement::finish_swap;
 use crate::engine::storage::{File, OpenMode, Storage, exists};
 use std::path::Path;
 use std::sync::Arc;
@@ -96,8 +97,11 @@ pub(super) struct Claims<'a> {
 
 impl Claims<'_> {
     /// Selects or creates the stream to append to, and locks the stream. `begun` holds a stream that an earlier call
-    /// began to create, if there is one.
+    /// began to create, if there is one. First finishes an interrupted replacement of the log, because a new directory
+    /// would take the place of the restored log.
     pub(super) fn claim(&self, clock: &mut Clock, begun: &mut Option<BegunStream>) -> Result<ActiveStream> {
+        finish_swap(self.storage.as_ref(), self.log)
+            .map_err(|e| Error::io("finish the restore of", self.log, e))?;
         self.storage.create_dir_all(self.log).map_err(|e| Error::io("create", self.log, e))?;
         let streams = list_streams(self.storage.as_ref(), self.log)?;
         let newest = streams.into_iter().rev().filter(|s| !self.excluded.contains(s)).take(CANDIDATES_MAX);

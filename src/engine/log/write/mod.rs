@@ -10,6 +10,7 @@ mod group;
 mod log;
 mod new_entries;
 mod options;
+pub(crate) mod replacement;
 mod shared;
 
 pub use cut::cut_stream;
