@@ -146,7 +146,9 @@ fn restore_killed_twice_leaves_the_old_or_the_new_workspace() {
         let disk = disk.fork();
         let process = disk.spawn(50);
         process.plan(Moment::Change(first), Fault::Kill);
-        restore(&process, &backup).unwrap_err();
+        // After the replacement, a failure is a note.
+        let killed = restore(&process, &backup);
+        assert!(killed.is_err() || killed.is_ok_and(|result| result.status == RecoveryStatus::Degraded));
         disk.crash(survival(first / 3));
         for second in (first % 7..changes).step_by(7) {
             let disk = disk.fork();
