@@ -129,7 +129,9 @@ impl Creation<'_> {
         let storage = &self.repository.storage;
         let mut log = LogCopy::new(storage, &self.dirs.log, self.previous);
         let mut streams = Vec::new();
-        for stream in list_streams(storage.as_ref(), &self.dirs.log)? {
+        let listed = list_streams(storage.as_ref(), &self.dirs.log)?;
+        log.notes.extend(log.removed(&listed));
+        for stream in listed {
             match log.stream(&mut self.copier, stream) {
                 Ok(copy) => streams.extend(copy),
                 Err(CopyError::Source(e)) => {

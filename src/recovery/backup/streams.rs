@@ -53,7 +53,7 @@ impl<'a> LogCopy<'a> {
         LogCopy { storage, log, previous, notes: Vec::new() }
     }
 
-    /// Copies a stream. Returns `None` if the stream disappeared.
+    /// Copies a stream. Returns `None`, and adds a note, if the stream has no segment.
     pub(super) fn stream(
         &mut self,
         copier: &mut Copier<'_>,
@@ -70,6 +70,15 @@ impl<'a> LogCopy<'a> {
         }
         let dir = stream_dir(self.log, stream);
         Err(CopyError::Source(EngineError::SourceChanged { path: dir }))
+    }
+
+    /// Returns a note on each stream of the previous backup that the log does not contain any more. A restore can remove
+    /// streams.
+    pub(super) fn removed(&self, listed: &[StreamId]) -> Vec<Note> {
+        let mut removed: Vec<StreamId> =
+            self.previous.keys().filter(|stream| !listed.contains(stream)).copied().collect();
+        removed.sort_unstable();
+        removed.into_iter().map(stream_removed).collect()
     }
 
     fn list(&self, stream: StreamId) -> Result<Listed, CopyError> {
@@ -115,11 +124,15 @@ impl<'a> LogCopy<'a> {
             self.notes.extend((previous.damage > 0).then(|| damaged(stream)));
             return Ok(Some(previous.clone()));
         }
-        if previous.is_some_and(|previous| previous.damage > 0) {
-            // The damage may be in any segment, and may have been repaired since.
+        if previous.is_some_and(|previous| previous.damage > 0 || listed.len() < previous.segments.len()) {
+            // The damage may be in any segment, and may have been repaired since. If segments were removed, the end of
+            // the stream is read again.
             segments.clear();
         }
-        let Some((first, _)) = listed.get(segments.len()) else { return Ok(None) };
+        let Some((first, _)) = listed.get(segments.len()) else {
+            self.notes.push(no_segments(stream, previous));
+            return Ok(None);
+        };
         let scanned = self.scan(stream, listed, *first, segments.is_empty())?;
         for (base, info) in listed.iter().skip(segments.len()) {
             if scanned.unfinished == Some(*base) {
@@ -130,6 +143,9 @@ impl<'a> LogCopy<'a> {
             segments.push(SegmentCopy { base: *base, content, state: FileState::of(info, now) });
         }
         let Scanned { last, last_time, head, damage, .. } = scanned;
+        if let Some(previous) = previous.filter(|previous| last < previous.last) {
+            self.notes.push(entries_lost(stream, previous.last, last));
+        }
         Ok(Some(StreamCopy { stream, last, last_time, head, damage, segments }))
     }
 
@@ -201,6 +217,38 @@ impl<'a> LogCopy<'a> {
 
 fn source_error(path: &Path, e: io::Error) -> CopyError {
     CopyError::Source(EngineError::io("read the metadata of", path, e))
+}
+
+/// Returns the note on a stream without segments. Such a stream lost entries if the previous backup contains entries of
+/// it. A writer creates the directory of a stream before the first segment.
+fn no_segments(stream: StreamId, previous: Option<&StreamCopy>) -> Note {
+    match previous {
+        Some(previous) if previous.last > Seq(0) => {
+            let last = previous.last;
+            let message = format!(
+                "stream {stream} has no segments and is not part of the backup; the previous backup contains its \
+                 entries up to {last}"
+            );
+            Note::new(Severity::Error, "backup_stream_missing", message)
+        }
+        _ => {
+            let message = format!("stream {stream} has no segments and is not part of the backup");
+            Note::new(Severity::Info, "backup_stream_empty", message)
+        }
+    }
+}
+
+fn stream_removed(stream: StreamId) -> Note {
+    let message =
+        format!("stream {stream} is part of the previous backup; the log does not contain the stream");
+    Note::new(Severity::Warning, "backup_stream_removed", message)
+}
+
+fn entries_lost(stream: StreamId, before: Seq, last: Seq) -> Note {
+    let message = format!(
+        "stream {stream} ends with entry {last}; in the previous backup the stream ends with entry {before}"
+    );
+    Note::new(Severity::Warning, "backup_stream_shorter", message)
 }
 
 fn end_left_out(stream: StreamId, last: Seq) -> Note {
