@@ -5,7 +5,7 @@ use crate::backup::site::{
     survival,
 };
 use contexta::engine::Digest;
-use contexta::engine::storage::sim::{Fault, Moment, SimDisk, SimProcess};
+use contexta::engine::storage::sim::{Fault, Moment, SimDisk, SimProcess, Survival};
 use contexta::recovery::{Progress, RecoveryStatus, RestoreOptions};
 use contexta::{Options, Result};
 use std::cell::Cell;
@@ -81,6 +81,36 @@ fn killed_backup_is_complete_or_does_not_exist() {
         },
     );
     assert!(crashes > 10, "{crashes}");
+}
+
+/// The second backup uses objects of the killed one. The power is cut after the second backup.
+#[test]
+fn objects_of_a_killed_backup_are_durable_when_the_next_backup_uses_them() {
+    let Changed { disk: changed, backup: first, old, new } = changed();
+    let unsaved = changed.fork();
+    unsaved.remove_tree(Path::new("/backups"));
+    for disk in [changed, unsaved] {
+        let mut at = 0;
+        loop {
+            let disk = disk.fork();
+            let process = disk.spawn(50);
+            process.plan(Moment::Change(at), Fault::Kill);
+            let _ = create(&process, "killed");
+            if process.is_alive() {
+                break;
+            }
+            let second = create(&disk.spawn(60), "second").unwrap().backup_ref.to_string();
+            disk.crash(Survival::Dropped);
+            let intact = intact_backups(&disk);
+            assert!(intact.contains(&second), "{at} {intact:?}");
+            for backup in intact {
+                let expected = if backup == first { old } else { new };
+                assert_eq!(restored_digest(&disk, &backup), expected, "{at} {backup}");
+            }
+            at += 1;
+        }
+        assert!(at > 10, "{at}");
+    }
 }
 
 #[test]

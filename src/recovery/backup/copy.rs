@@ -8,7 +8,8 @@ use crate::engine::storage::{File, OpenMode, Storage, read_full_at};
 use crate::recovery::backup::content::{Content, PART_LEN};
 use crate::recovery::backup::repository::Repository;
 use crate::recovery::error::{Error, Result};
-use std::path::Path;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// The failure of a copy.
@@ -44,6 +45,8 @@ pub(super) struct Copier<'a> {
     pub(super) written: (u64, u64),
     /// The number of objects that the repository contained already.
     pub(super) reused: u64,
+    /// The directories of these objects.
+    pub(super) reused_in: BTreeSet<PathBuf>,
 }
 
 impl<'a> Copier<'a> {
@@ -56,6 +59,7 @@ impl<'a> Copier<'a> {
             done: 0,
             written: (0, 0),
             reused: 0,
+            reused_in: BTreeSet::new(),
         }
     }
 
@@ -72,7 +76,9 @@ impl<'a> Copier<'a> {
                 return Ok(false);
             }
         }
-        self.reused += content.objects.len() as u64;
+        for digest in &content.objects {
+            self.count_reused(digest);
+        }
         self.advance(content.len);
         Ok(true)
     }
@@ -102,13 +108,19 @@ impl<'a> Copier<'a> {
     fn store(&mut self, bytes: &[u8]) -> Result<Digest> {
         let digest = Digest::of(bytes);
         if self.objects.size_of(&digest)? == Some(bytes.len() as u64) {
-            self.reused += 1;
+            self.count_reused(&digest);
             return Ok(digest);
         }
         let mut content = bytes;
         self.objects.ingest(&mut content)?;
         self.count_written(bytes.len() as u64);
         Ok(digest)
+    }
+
+    /// Counts an object that the repository contained already.
+    pub(super) fn count_reused(&mut self, digest: &Digest) {
+        self.reused += 1;
+        self.reused_in.extend(self.objects.path(digest).parent().map(Path::to_path_buf));
     }
 
     /// Counts an object that was written.

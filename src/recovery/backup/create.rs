@@ -93,6 +93,7 @@ pub(crate) fn create_backup(
     manifest.bodies = creation.bodies()?;
     manifest.files = creation.files(&plan.included_sections)?;
     manifest.notes = creation.notes.iter().map(SavedNote::from).collect();
+    repository.sync_names(&lock, &creation.copier.reused_in)?;
     let manifest_bytes = repository.publish(&lock, &manifest)?;
     let Creation { copier, notes, .. } = creation;
     Ok(BackupResult {
@@ -171,7 +172,7 @@ impl Creation<'_> {
             let size = self.copier.objects.size_of(&digest)?;
             if let Some(size) = size.filter(|_| is_intact) {
                 if size_before == Some(size) {
-                    self.copier.reused += 1;
+                    self.copier.count_reused(&digest);
                 } else {
                     self.copier.count_written(size);
                 }

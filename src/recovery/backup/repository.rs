@@ -17,6 +17,7 @@ use crate::recovery::backup::backup_ref::BackupRef;
 use crate::recovery::backup::manifest::Manifest;
 use crate::recovery::backup::manifest_lines::{from_text, to_text};
 use crate::recovery::error::{Error, Result};
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -65,7 +66,11 @@ impl Repository {
 
     /// Returns the store of the objects.
     pub(in crate::recovery) fn objects(&self) -> BlobStore {
-        BlobStore::new(Arc::clone(&self.storage), self.root.join("objects"), self.staging())
+        BlobStore::new(Arc::clone(&self.storage), self.object_dir(), self.staging())
+    }
+
+    fn object_dir(&self) -> PathBuf {
+        self.root.join("objects")
     }
 
     /// Returns the directory of objects that are being written.
@@ -165,6 +170,25 @@ impl Repository {
         }
         manifests.sort_by(|a, b| (a.created_at, &a.backup_ref).cmp(&(b.created_at, &b.backup_ref)));
         Ok((manifests, unreadable))
+    }
+
+    /// Makes the names of objects in these directories durable, and the names of the directories. A process that was
+    /// killed may have created an object or a directory without syncing the directory above.
+    pub(super) fn sync_names(&self, _lock: &RepositoryLock, shards: &BTreeSet<PathBuf>) -> Result<()> {
+        let storage = self.storage.as_ref();
+        let sync = |dir: &Path| storage.sync_dir(dir).map_err(|e| io_error("sync", dir, e));
+        shards.iter().try_for_each(|shard| sync(shard))?;
+        let objects = self.object_dir();
+        if exists(storage, &objects).map_err(|e| io_error("read the metadata of", &objects, e))? {
+            sync(&objects)?;
+        }
+        // The process that published the first backup has synced the directory.
+        if self.names()?.is_empty() {
+            sync(&self.root)?;
+            let parent = self.root.parent().unwrap_or(&self.root);
+            sync(if parent.as_os_str().is_empty() { Path::new(".") } else { parent })?;
+        }
+        Ok(())
     }
 
     /// Writes a manifest durably. The backup exists from this moment on.
