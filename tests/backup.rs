@@ -211,6 +211,8 @@ fn hostile_manifest_writes_nothing_outside_the_target() {
         (path, "\"path\":\"/tmp/contexta-evil.md\""),
         (path, "\"path\":\"reports/./summary.md\""),
         ("\"kind\":\"segment\",\"len\":", "\"kind\":\"segment\",\"len\":99999999"),
+        // A file of the section `reports` cannot have a name of another section.
+        (path, "\"path\":\"log/summary.md\""),
         ("\"version\":1", "\"version\":99"),
         ("\"domain\":\"", "\"domain\":\"other"),
     ] {
@@ -229,12 +231,6 @@ fn hostile_manifest_writes_nothing_outside_the_target() {
         let refused = backups.plan_restore(name, &RestoreOptions::default()).unwrap_err();
         assert_eq!(refused.code(), "recovery_backup_ref_invalid", "{name}");
     }
-    // A file of the section `reports` cannot have a name of another section.
-    fs::write(&manifest, sign(&lines.replace(path, "\"path\":\"log/summary.md\""))).unwrap();
-    let plan = backups.plan_restore(&backup, &RestoreOptions::default()).unwrap();
-    let result = backups.restore(&plan, Progress::none()).unwrap();
-    assert!(result.notes.iter().any(|note| note.code == "restore_file_kept"), "{result:?}");
-    assert!(!root.join("log/summary.md").exists());
     // An object with other content is refused.
     fs::write(&manifest, &text).unwrap();
     for (object, _) in tree(&repository.join("objects")) {
@@ -247,6 +243,20 @@ fn hostile_manifest_writes_nothing_outside_the_target() {
         tree.iter().filter(|(path, _)| path.extension().is_some_and(|e| e == "seg")).count()
     };
     assert_eq!(streams(&tree(&root)), streams(&before));
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn files_that_differ_in_case_have_a_note() {
+    let dir = TempDir::new("backup-case");
+    let root = workspace(&dir);
+    fs::write(root.join("reports/Summary.md"), "# Another summary\n").unwrap();
+    let backups = Backups::new(&root);
+    let result = backups.create(&backups.plan(&options("one")).unwrap(), Progress::none()).unwrap();
+    let similar: Vec<_> =
+        result.notes.iter().filter(|note| note.code == "backup_file_names_similar").collect();
+    assert!(matches!(similar[..], [note] if note.message.contains("reports/Summary.md")), "{result:?}");
+    assert_eq!(result.status, RecoveryStatus::Success);
 }
 
 #[test]
@@ -474,7 +484,10 @@ mod command {
         assert!(text(&["backup", "list"]).contains("there are no backups in"));
         let created = text(&["backup", "create", "--label", "night"]);
         assert!(created.contains("backup night-") && created.contains("SUCCESS"), "{created}");
-        assert!(text(&["backup", "list"]).contains("night-"));
+        let list = text(&["backup", "list"]);
+        assert!(list.contains("night-") && list.contains("SUCCESS"), "{list}");
+        let table: Vec<&str> = list.lines().filter(|line| !line.contains("workspace: ")).collect();
+        assert!(table.iter().all(|line| line.chars().count() <= 80), "{list}");
         assert!(text(&["backup", "verify"]).contains("SUCCESS"));
         assert!(
             text(&["backup", "prune", "--keep-last", "1", "--dry-run"]).contains("1 kept, 0 to be removed")

@@ -1,13 +1,18 @@
 //! Restored workspaces are equal to the originals, and a backup writes only what is new.
 
 use crate::backup::site::{
-    LATER, backups, capture_run, create, digest, intact_backups, open, restored_digest,
+    LATER, backups, capture_run, code, create, digest, intact_backups, open, restored_digest,
 };
-use contexta::contract::Timestamp;
+use contexta::Options;
+use contexta::config::UnifiedConfig;
+use contexta::contract::{Severity, Timestamp};
 use contexta::engine::Digest;
 use contexta::engine::storage::sim::SimDisk;
-use contexta::recovery::{Progress, RecoveryStatus, RestoreOptions, VerifyOptions};
+use contexta::recovery::{
+    BackupVerifyOptions, KeepRules, Progress, RecoveryStatus, RestoreOptions, VerifyOptions,
+};
 use proptest::prelude::*;
+use std::path::{Path, PathBuf};
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(12))]
@@ -72,7 +77,6 @@ fn backup_of_a_growing_stream_writes_only_new_bytes() {
 
 #[test]
 fn damaged_and_missing_objects_are_found_and_healed_by_the_next_backup_or_from_the_workspace() {
-    use contexta::recovery::BackupVerifyOptions;
     let disk = SimDisk::new(1);
     let contexta = open(&disk, 1, "/w");
     capture_run(&disk, &contexta, "first", 5);
@@ -117,6 +121,128 @@ fn damaged_and_missing_objects_are_found_and_healed_by_the_next_backup_or_from_t
             assert_eq!(restored_digest(&disk, &backup), expected);
         }
     }
+}
+
+/// Returns the segments below a directory, in the order of their names.
+fn segments(disk: &SimDisk, dir: &str) -> Vec<PathBuf> {
+    let is_segment = |path: &PathBuf| path.extension().is_some_and(|ending| ending == "seg");
+    disk.paths().into_iter().filter(is_segment).filter(|path| path.starts_with(dir)).collect()
+}
+
+#[test]
+fn incomplete_backup_stays_recognisable_and_the_latest_complete_backup_is_kept() {
+    let disk = SimDisk::new(1);
+    let oldest = open(&disk, 1, "/w");
+    capture_run(&disk, &oldest, "first", 3);
+    let newest = open(&disk, 2, "/w");
+    capture_run(&disk, &newest, "second", 3);
+    let streams = newest.log_streams().unwrap();
+    assert_eq!(streams.len(), 2);
+    drop((oldest, newest));
+    disk.advance(LATER);
+    let older = create(&disk.spawn(3), "older").unwrap().backup_ref;
+    let complete = create(&disk.spawn(3), "complete").unwrap().backup_ref;
+    let expected = digest(&disk, "/w");
+    for segment in segments(&disk, &format!("/w/log/{}", streams[1].stream)) {
+        disk.remove_tree(&segment);
+    }
+    let incomplete = create(&disk.spawn(3), "incomplete").unwrap();
+    assert_eq!((incomplete.status, incomplete.streams), (RecoveryStatus::Degraded, 1), "{incomplete:?}");
+    let incomplete = incomplete.backup_ref;
+
+    let site = backups(&disk.spawn(4));
+    let rows = site.list().unwrap().backups;
+    let states: Vec<_> = rows.iter().map(|row| row.status).collect();
+    assert_eq!(states, [RecoveryStatus::Success, RecoveryStatus::Success, RecoveryStatus::Degraded]);
+    let missing = rows[2].notes.iter().filter(|note| note.code == "backup_stream_missing");
+    assert!(missing.map(|note| note.severity).eq([Severity::Error]));
+    for (backup, status) in [(&complete, RecoveryStatus::Success), (&incomplete, RecoveryStatus::Degraded)] {
+        let options = BackupVerifyOptions { backup: Some(backup.clone()), ..BackupVerifyOptions::default() };
+        let report = site.verify(&options).unwrap();
+        assert_eq!((report.status, report.notes.is_empty()), (status, status == RecoveryStatus::Success));
+    }
+    let options = RestoreOptions { target_workspace: Some("/r".into()), ..RestoreOptions::default() };
+    let plan = site.plan_restore(incomplete.as_str(), &options).unwrap();
+    assert!(plan.notes.iter().any(|note| note.code == "backup_incomplete"), "{plan:?}");
+    let restored = site.restore(&plan, Progress::none()).unwrap();
+    assert_eq!((restored.status, restored.applied), (RecoveryStatus::Degraded, true), "{restored:?}");
+
+    let plan = site.plan_prune(KeepRules { last: 1 }).unwrap();
+    assert_eq!((&plan.kept, &plan.removed), (&vec![complete.clone(), incomplete], &vec![older]));
+    site.prune(&plan).unwrap();
+    assert_eq!(restored_digest(&disk, complete.as_str()), expected);
+}
+
+/// All remaining segments are unchanged since the previous backup, which contains one segment more.
+#[test]
+fn stream_without_its_last_segment_is_still_backed_up() {
+    let disk = SimDisk::new(1);
+    let mut config = UnifiedConfig::default();
+    config.workspace.root_path = "/w".into();
+    config.records.max_segment_bytes = 64 << 10;
+    let options = Options::from_config(&config).unwrap().storage(disk.process(1));
+    let contexta = options.detect_code_revision(false).open().unwrap();
+    let run = contexta.run("long").start().unwrap();
+    for n in 0..8 {
+        run.event("long", &format!("{n} {}", "m".repeat(40_000))).unwrap();
+    }
+    run.complete().unwrap();
+    drop((run, contexta));
+    disk.advance(LATER);
+    create(&disk.spawn(2), "first").unwrap();
+    let all = segments(&disk, "/w/log");
+    assert!(all.len() > 3, "{all:?}");
+    disk.remove_tree(all.last().unwrap());
+    let second = create(&disk.spawn(3), "second").unwrap();
+    assert_eq!((second.streams, second.objects_written), (1, 0), "{second:?}");
+    assert!(second.notes.iter().any(|note| note.code == "backup_stream_shorter"), "{second:?}");
+
+    let site = backups(&disk.spawn(4));
+    let options = RestoreOptions { target_workspace: Some("/r".into()), ..RestoreOptions::default() };
+    let plan = site.plan_restore(second.backup_ref.as_str(), &options).unwrap();
+    let restored = site.restore(&plan, Progress::none()).unwrap();
+    assert_eq!(segments(&disk, "/r/log").len(), all.len() - 1);
+    assert_eq!(restored.digest, open(&disk, 5, "/w").digest().unwrap().0.digest);
+}
+
+/// Two workspaces with the same path, as on two hosts, use one repository.
+#[test]
+fn workspaces_with_the_same_path_and_other_streams_are_counted_separately() {
+    let disk = SimDisk::new(1);
+    let mut expected = Vec::new();
+    for host in ["one", "two"] {
+        disk.remove_tree(Path::new("/w"));
+        let contexta = open(&disk, 1, "/w");
+        capture_run(&disk, &contexta, host, 3);
+        drop(contexta);
+        for _ in 0..2 {
+            disk.advance(LATER);
+            expected.push(create(&disk.spawn(2), host).unwrap().backup_ref);
+        }
+    }
+    let plan = backups(&disk.spawn(3)).plan_prune(KeepRules { last: 1 }).unwrap();
+    assert_eq!(plan.kept, [expected[1].clone(), expected[3].clone()]);
+    assert_eq!(plan.removed, [expected[0].clone(), expected[2].clone()]);
+}
+
+/// The bodies of a workspace are in directories of the same form as the objects of a repository.
+#[test]
+fn directory_without_backups_is_neither_verified_nor_changed() {
+    let disk = SimDisk::new(1);
+    let contexta = open(&disk, 1, "/w");
+    capture_run(&disk, &contexta, "first", 3);
+    drop(contexta);
+    let before = disk.paths();
+    for dir in ["/w/artifacts", "/nowhere"] {
+        let site = backups(&disk.spawn(2)).repository(dir);
+        let verified = site.verify(&BackupVerifyOptions::default()).map(|report| report.status);
+        assert_eq!(code(&verified), Some("recovery_backup_not_found"), "{dir}");
+        let healed = site.heal("/w", &BackupVerifyOptions::default()).map(|report| report.status);
+        assert_eq!(code(&healed), Some("recovery_backup_not_found"), "{dir}");
+        let planned = site.plan_prune(KeepRules { last: 1 }).map(|plan| plan.bytes);
+        assert_eq!(code(&planned), Some("recovery_backup_not_found"), "{dir}");
+    }
+    assert_eq!(disk.paths(), before);
 }
 
 /// Damage of the workspace is part of the backup, is restored, and does not count as damage of the backup.

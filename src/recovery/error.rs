@@ -36,6 +36,12 @@ pub enum Error {
         /// The directory of the repository.
         root: PathBuf,
     },
+    /// The directory of the repository contains no backup.
+    #[error("there are no backups in {}", root.display())]
+    NoBackups {
+        /// The directory.
+        root: PathBuf,
+    },
     /// The repository already has a backup of this name.
     #[error("the backup {backup} exists already")]
     BackupExists {
@@ -127,7 +133,7 @@ impl Error {
             Error::Store(e) => e.code(),
             Error::StreamNotFound { .. } => "log_stream_not_found",
             Error::BackupRefInvalid { .. } => "recovery_backup_ref_invalid",
-            Error::BackupNotFound { .. } => "recovery_backup_not_found",
+            Error::BackupNotFound { .. } | Error::NoBackups { .. } => "recovery_backup_not_found",
             Error::BackupExists { .. } => "recovery_backup_exists",
             Error::ManifestInvalid { .. } => "recovery_manifest_invalid",
             Error::BackupObjectDamaged { .. } => "recovery_backup_damaged",
@@ -152,6 +158,10 @@ impl Error {
             Error::BackupRefInvalid { .. } | Error::BackupNotFound { .. } => {
                 Some("`contexta backup list` lists all backups".into())
             }
+            Error::NoBackups { .. } => Some(
+                "pass the directory of the backups with `--repository DIR`; `contexta backup create` creates a backup"
+                    .into(),
+            ),
             Error::BackupExists { .. } => Some("create the backup with another label".into()),
             Error::ManifestInvalid { .. } => {
                 Some("use another backup; move the manifest out of the repository to ignore it".into())

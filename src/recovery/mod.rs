@@ -22,7 +22,7 @@ pub use crate::engine::progress::Progress;
 #[doc(hidden)]
 pub use backup::rewritten_manifest;
 pub use backup::{
-    BackupList, BackupOptions, BackupPlan, BackupProblem, BackupRef, BackupResult, BackupRow,
+    BackupList, BackupNote, BackupOptions, BackupPlan, BackupProblem, BackupRef, BackupResult, BackupRow,
     BackupVerification, BackupVerifyOptions, KeepRules, PrunePlan, Section, UnreadableBackup,
 };
 pub(crate) use backup::{

@@ -362,7 +362,7 @@ fn manifests() -> Vec<Seed> {
         format!(r#"{{"base":1,"kind":"segment","len":1048577,"objects":["{}","{}"],"state":[1,2,3,4,5,18446744073709551615]}}"#, digest(2), digest(3)),
         format!(r#"{{"digest":"{}","kind":"body","size":9}}"#, digest(4)),
         format!(r#"{{"kind":"file","len":3,"objects":["{}"],"path":"reports/a.md","section":"reports"}}"#, digest(5)),
-        r#"{"code":"cache_excluded","kind":"note","message":"cached files are not part of the backup"}"#.to_owned(),
+        r#"{"code":"cache_excluded","kind":"note","message":"cached files are not part of the backup","severity":"info"}"#.to_owned(),
     ];
     let lines = lines.join("\n") + "\n";
     let manifest = |name, lines: &str| {

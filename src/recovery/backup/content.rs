@@ -9,6 +9,10 @@ pub(in crate::recovery) const PART_LEN: u64 = 1 << 20;
 /// file system have a limited resolution, so a later change could have the same time.
 const SETTLED_AFTER: u64 = 2_000_000_000;
 
+/// An object: its digest, and its length in a manifest. A hostile manifest can contain another length than the other
+/// manifests.
+pub(super) type Object = (Digest, u64);
+
 /// The content of a file: consecutive parts, each stored as one object.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(in crate::recovery) struct Content {

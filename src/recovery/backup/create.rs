@@ -12,7 +12,7 @@ use crate::projections::DOMAIN;
 use crate::recovery::backup::backup_ref::BackupRef;
 use crate::recovery::backup::content::FileState;
 use crate::recovery::backup::copy::{Copier, CopyError};
-use crate::recovery::backup::files::{SectionFile, unreadable, walk};
+use crate::recovery::backup::files::{SectionFile, similar_names, unreadable, walk};
 use crate::recovery::backup::manifest::{FileCopy, Manifest, SavedNote, StreamCopy};
 use crate::recovery::backup::plan::{BackupPlan, check_place, check_workspace};
 use crate::recovery::backup::repository::Repository;
@@ -20,7 +20,7 @@ use crate::recovery::backup::section::Section;
 use crate::recovery::backup::streams::LogCopy;
 use crate::recovery::error::{Error, Result};
 use crate::recovery::status::RecoveryStatus;
-use crate::recovery::workspace_dirs::WorkspaceDirs;
+use crate::recovery::workspace_dirs::{WorkspaceDirs, real_path};
 use crate::store::{Note, Severity};
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -72,8 +72,9 @@ pub(crate) fn create_backup(
     if repository.contains(&plan.backup_ref)? {
         return Err(Error::BackupExists { backup: plan.backup_ref.to_string() });
     }
-    let root = dirs.root.display().to_string();
-    let previous = repository.latest(&root)?;
+    let storage = repository.storage.as_ref();
+    let root = real_path(storage, &dirs.root).display().to_string();
+    let previous = repository.latest(&root, &list_streams(storage, &dirs.log)?)?;
     let copier = Copier::new(repository, plan.estimated_bytes, progress);
     let mut creation = Creation { repository, dirs, previous: previous.as_ref(), copier, notes: Vec::new() };
     let mut manifest = Manifest {
@@ -197,6 +198,7 @@ impl Creation<'_> {
                 files.extend(self.file(*section, file, known)?);
             }
         }
+        self.notes.extend(similar_names(&files));
         Ok(files)
     }
 

@@ -1,10 +1,11 @@
 //! The files of a workspace outside the log and the bodies.
 
 use crate::engine::storage::{FileInfo, ItemKind, Storage};
-use crate::recovery::backup::manifest::is_plain_path;
+use crate::recovery::backup::manifest::{FileCopy, is_plain_path};
 use crate::recovery::backup::section::Section;
 use crate::recovery::workspace_dirs::{WorkspaceDirs, real_path};
 use crate::store::{Note, Severity};
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -29,19 +30,17 @@ pub(super) struct Walked {
 }
 
 /// Returns the directories and files that a section consists of, each with its path in the section.
-pub(in crate::recovery) fn places(dirs: &WorkspaceDirs, section: Section) -> Vec<(&'static str, &Path)> {
-    match section {
-        Section::Config => vec![("contexta.toml", dirs.config_file.as_path())],
+fn places(dirs: &WorkspaceDirs, section: Section) -> Vec<(&'static str, &Path)> {
+    // The order is the order of `Section::top_names`.
+    let paths: Vec<&Path> = match section {
+        Section::Config => vec![&dirs.config_file],
         Section::Records | Section::Artifacts => Vec::new(),
-        Section::Recovery => vec![
-            ("outbox", dirs.outbox.as_path()),
-            ("sinks", dirs.sinks.as_path()),
-            ("quarantine", dirs.quarantine.as_path()),
-        ],
-        Section::Reports => vec![("reports", dirs.reports.as_path())],
-        Section::Cache => vec![("cache", dirs.cache.as_path())],
-        Section::Exports => vec![("exports", dirs.exports.as_path())],
-    }
+        Section::Recovery => vec![&dirs.outbox, &dirs.sinks, &dirs.quarantine],
+        Section::Reports => vec![&dirs.reports],
+        Section::Cache => vec![&dirs.cache],
+        Section::Exports => vec![&dirs.exports],
+    };
+    section.top_names().iter().copied().zip(paths).collect()
 }
 
 /// Lists the files of a section. Links are not followed and not copied. The directories that the engine manages, and
@@ -126,4 +125,33 @@ impl Walk<'_> {
 pub(super) fn unreadable(path: &Path, e: &dyn std::fmt::Display) -> Note {
     let message = format!("{} is not part of the backup: {e}", path.display());
     Note::new(Severity::Error, "backup_source_unreadable", message)
+}
+
+/// Returns a note on each file whose path differs from the path of an earlier file only in upper and lower case.
+pub(super) fn similar_names(files: &[FileCopy]) -> Vec<Note> {
+    let mut known: BTreeMap<(Section, String), &str> = BTreeMap::new();
+    let mut notes = Vec::new();
+    for file in files {
+        let key = (file.section, file.path.to_lowercase());
+        if let Some(other) = known.insert(key, &file.path) {
+            let message = format!(
+                "the files {other} and {} differ only in upper and lower case; a restore to a file system that ignores \
+                 case keeps only one of them",
+                file.path
+            );
+            notes.push(Note::new(Severity::Warning, "backup_file_names_similar", message));
+        }
+    }
+    notes
+}
+
+/// Returns the path of a copied file in a workspace.
+pub(in crate::recovery) fn source_of(dirs: &WorkspaceDirs, file: &FileCopy) -> Option<PathBuf> {
+    places(dirs, file.section).into_iter().find_map(|(name, place)| {
+        let rest = file.path.strip_prefix(name)?;
+        if rest.is_empty() {
+            return Some(place.to_path_buf());
+        }
+        Some(place.join(rest.strip_prefix('/')?))
+    })
 }

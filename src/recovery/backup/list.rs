@@ -3,10 +3,12 @@
 use crate::contract::Timestamp;
 use crate::engine::chain::Head;
 use crate::recovery::backup::backup_ref::BackupRef;
-use crate::recovery::backup::manifest::Manifest;
+use crate::recovery::backup::manifest::{Manifest, SavedNote};
 use crate::recovery::backup::repository::{Repository, UnreadableBackup};
 use crate::recovery::backup::section::Section;
 use crate::recovery::error::Result;
+use crate::recovery::status::RecoveryStatus;
+use crate::store::Severity;
 use std::path::PathBuf;
 
 /// The backups of a repository.
@@ -45,8 +47,28 @@ pub struct BackupRow {
     pub bodies: u64,
     /// The number of other files.
     pub files: u64,
-    /// The notes of the creation, each as code and message.
-    pub notes: Vec<(String, String)>,
+    /// `Degraded` if the backup does not contain the whole workspace. Notes name the missing parts.
+    pub status: RecoveryStatus,
+    /// The notes of the creation.
+    pub notes: Vec<BackupNote>,
+}
+
+/// A note in a manifest: a remark of the creation of the backup.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct BackupNote {
+    /// `Error` if a part of the workspace is not in the backup.
+    pub severity: Severity,
+    /// The code. A newer version may have written a code that is unknown to this build.
+    pub code: String,
+    /// The text for people.
+    pub message: String,
+}
+
+impl From<&SavedNote> for BackupNote {
+    fn from(note: &SavedNote) -> BackupNote {
+        BackupNote { severity: note.severity, code: note.code.clone(), message: note.message.clone() }
+    }
 }
 
 impl From<&Manifest> for BackupRow {
@@ -62,14 +84,21 @@ impl From<&Manifest> for BackupRow {
             streams: manifest.streams.len() as u64,
             bodies: manifest.bodies.len() as u64,
             files: manifest.files.len() as u64,
-            notes: manifest.notes.iter().map(|note| (note.code.clone(), note.message.clone())).collect(),
+            status: manifest.status(),
+            notes: manifest.notes.iter().map(BackupNote::from).collect(),
         }
     }
 }
 
 /// Lists the backups of a repository. A repository that does not exist has no backups.
 pub(crate) fn list_backups(repository: &Repository) -> Result<BackupList> {
-    let (manifests, unreadable) = repository.read_all()?;
-    let backups = manifests.iter().map(BackupRow::from).collect();
+    let (mut backups, mut unreadable) = (Vec::new(), Vec::new());
+    for read in repository.manifests()? {
+        match read {
+            Ok(manifest) => backups.push(BackupRow::from(&manifest)),
+            Err(manifest) => unreadable.push(manifest),
+        }
+    }
+    backups.sort_by(|a, b| (a.created_at, &a.backup_ref).cmp(&(b.created_at, &b.backup_ref)));
     Ok(BackupList { backup_root: repository.root().to_path_buf(), backups, unreadable })
 }

@@ -9,7 +9,8 @@ use crate::engine::entry::{Seq, StreamId};
 use crate::recovery::backup::backup_ref::BackupRef;
 use crate::recovery::backup::content::{Content, FileState};
 use crate::recovery::backup::section::Section;
-use crate::store::Note;
+use crate::recovery::status::RecoveryStatus;
+use crate::store::{Note, Severity};
 use std::collections::BTreeMap;
 
 /// The manifest of a backup.
@@ -18,7 +19,7 @@ pub(in crate::recovery) struct Manifest {
     pub(in crate::recovery) backup_ref: BackupRef,
     pub(in crate::recovery) label: Option<String>,
     pub(in crate::recovery) created_at: Timestamp,
-    /// The path of the workspace, for people and to group the backups of a workspace.
+    /// The absolute path of the workspace without links, for people and to group the backups of a workspace.
     pub(in crate::recovery) workspace_root: String,
     /// The domain of the log.
     pub(in crate::recovery) domain: Domain,
@@ -65,23 +66,54 @@ pub(in crate::recovery) struct FileCopy {
 /// A note in a manifest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::recovery) struct SavedNote {
+    pub(in crate::recovery) severity: Severity,
     pub(in crate::recovery) code: String,
     pub(in crate::recovery) message: String,
 }
 
 impl From<&Note> for SavedNote {
     fn from(note: &Note) -> SavedNote {
-        SavedNote { code: note.code.to_owned(), message: note.message.clone() }
+        SavedNote { severity: note.severity, code: note.code.to_owned(), message: note.message.clone() }
     }
 }
 
 impl Manifest {
-    /// Returns every object of the backup with its length in bytes.
-    pub(in crate::recovery) fn objects(&self) -> BTreeMap<Digest, u64> {
+    /// Returns every object of the backup with its length in bytes. A digest can occur several times.
+    pub(in crate::recovery) fn parts(&self) -> impl Iterator<Item = (Digest, u64)> + '_ {
         let segments = self.streams.iter().flat_map(|stream| &stream.segments);
         let contents = segments.map(|s| &s.content).chain(self.files.iter().map(|file| &file.content));
         let parts = contents.flat_map(Content::parts).map(|part| (part.digest, part.len));
-        parts.chain(self.bodies.iter().map(|body| (body.digest, body.size))).collect()
+        parts.chain(self.bodies.iter().map(|body| (body.digest, body.size)))
+    }
+
+    /// Returns every object of the backup once, with its length in bytes.
+    pub(in crate::recovery) fn objects(&self) -> BTreeMap<Digest, u64> {
+        self.parts().collect()
+    }
+
+    /// Returns the identity of the workspace: its path and its oldest stream. Several hosts can use the same path, and a
+    /// workspace can have copies with the same streams.
+    pub(in crate::recovery) fn workspace(&self) -> (String, Option<StreamId>) {
+        (self.workspace_root.clone(), self.streams.iter().map(|stream| stream.stream).min())
+    }
+
+    /// Returns the notes on parts of the workspace that the backup does not contain.
+    pub(in crate::recovery) fn errors(&self) -> impl Iterator<Item = &SavedNote> {
+        self.notes.iter().filter(|note| note.severity == Severity::Error)
+    }
+
+    /// Returns the status that the creation of the backup had.
+    pub(in crate::recovery) fn status(&self) -> RecoveryStatus {
+        if self.errors().next().is_some() { RecoveryStatus::Degraded } else { RecoveryStatus::Success }
+    }
+
+    /// Returns a note on each part of the workspace that the backup does not contain.
+    pub(in crate::recovery) fn degraded_notes(&self) -> Vec<Note> {
+        let note = |error: &SavedNote| {
+            let message = format!("the backup {} is incomplete: {}", self.backup_ref, error.message);
+            Note::new(Severity::Error, "backup_incomplete", message).with("cause", &error.code)
+        };
+        self.errors().map(note).collect()
     }
 
     /// Returns the total length of the copied files in bytes.

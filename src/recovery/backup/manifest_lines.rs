@@ -14,7 +14,8 @@ use crate::recovery::backup::manifest::{
     FileCopy, Manifest, SavedNote, SegmentCopy, StreamCopy, is_plain_path,
 };
 use crate::recovery::backup::section::Section;
-use std::collections::BTreeSet;
+use crate::store::Severity;
+use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 
 /// The version of the text form.
@@ -38,8 +39,7 @@ pub(super) fn to_text(manifest: &Manifest) -> contract::Result<String> {
         push(&mut text, file_line(file))?;
     }
     for note in &manifest.notes {
-        let (code, message) = (Value::text(&note.code), Value::text(&note.message));
-        push(&mut text, Value::map([("kind", "note".into()), ("code", code), ("message", message)]))?;
+        push(&mut text, note_line(note))?;
     }
     let digest = Value::text(Digest::of(text.as_bytes()));
     push(&mut text, Value::map([("kind", "end".into()), ("digest", digest)]))?;
@@ -85,6 +85,15 @@ fn file_line(file: &FileCopy) -> Value {
     let [len, objects, state] = content_members(&file.content, file.state);
     let section = ("section", file.section.name().into());
     Value::map([("kind", "file".into()), section, ("path", Value::text(&file.path)), len, objects, state])
+}
+
+fn note_line(note: &SavedNote) -> Value {
+    Value::map([
+        ("kind", "note".into()),
+        ("severity", note.severity.as_str().into()),
+        ("code", Value::text(&note.code)),
+        ("message", Value::text(&note.message)),
+    ])
 }
 
 fn content_members(content: &Content, state: Option<FileState>) -> [(&'static str, Value); 3] {
@@ -178,11 +187,17 @@ fn add_line(manifest: &mut Manifest, kind: &str, value: &Value) -> Result<(), St
         "file" => manifest.files.push(read_file(value)?),
         "note" => {
             let text = |name| text_of(value, name).map(str::to_owned);
-            manifest.notes.push(SavedNote { code: text("code")?, message: text("message")? });
+            let severity = severity_of(text_of(value, "severity")?).ok_or("the severity is not known")?;
+            manifest.notes.push(SavedNote { severity, code: text("code")?, message: text("message")? });
         }
         other => return Err(format!("the kind {other:?} is not known")),
     }
     Ok(())
+}
+
+fn severity_of(name: &str) -> Option<Severity> {
+    let all = [Severity::Info, Severity::Warning, Severity::Error];
+    all.into_iter().find(|severity| severity.as_str() == name)
 }
 
 fn read_stream(value: &Value) -> Result<StreamCopy, String> {
@@ -210,6 +225,9 @@ fn read_file(value: &Value) -> Result<FileCopy, String> {
     if !is_plain_path(&path) {
         return Err(format!("the path {path:?} is not a relative path of plain names"));
     }
+    if !section.holds(&path) {
+        return Err(format!("the path {path:?} does not belong to the section {section}"));
+    }
     let (content, state) = read_content(value)?;
     Ok(FileCopy { section, path, content, state })
 }
@@ -230,13 +248,19 @@ fn read_content(value: &Value) -> Result<(Content, Option<FileState>), String> {
     Ok((content, state))
 }
 
-/// Checks that no two parts have the same name.
+/// Checks that no two parts have the same name, and that no object has two lengths.
 fn check_names(manifest: &Manifest) -> Result<(), String> {
     let mut streams = BTreeSet::new();
     for stream in &manifest.streams {
         let bases: BTreeSet<Seq> = stream.segments.iter().map(|segment| segment.base).collect();
         if !streams.insert(stream.stream) || bases.len() != stream.segments.len() {
             return Err(format!("the stream {} has two copies of a segment", stream.stream));
+        }
+    }
+    let mut lens = BTreeMap::new();
+    for (digest, len) in manifest.parts() {
+        if *lens.entry(digest).or_insert(len) != len {
+            return Err(format!("the object {digest} has two lengths"));
         }
     }
     let mut files = BTreeSet::new();
@@ -293,8 +317,17 @@ mod tests {
                 segments: vec![SegmentCopy { base: Seq(1), content: content.clone(), state }],
             }],
             bodies: vec![BlobInfo { digest: Digest([2; 32]), size: 11 }],
-            files: vec![FileCopy { section: Section::Reports, path: "a/b".into(), content, state: None }],
-            notes: vec![SavedNote { code: "x".into(), message: "a \"note\"\n".into() }],
+            files: vec![FileCopy {
+                section: Section::Reports,
+                path: "reports/b".into(),
+                content,
+                state: None,
+            }],
+            notes: vec![SavedNote {
+                severity: Severity::Error,
+                code: "x".into(),
+                message: "a \"note\"\n".into(),
+            }],
         }
     }
 
@@ -331,8 +364,10 @@ mod tests {
         let lines = text.rsplit_once("{\"digest\"").unwrap().0;
         assert_eq!(from_text(&signed(lines)).unwrap(), manifest());
         for (from, to) in [
-            ("\"path\":\"a/b\"", "\"path\":\"../b\""),
-            ("\"path\":\"a/b\"", "\"path\":\"/etc/passwd\""),
+            ("\"path\":\"reports/b\"", "\"path\":\"reports/../b\""),
+            ("\"path\":\"reports/b\"", "\"path\":\"/etc/passwd\""),
+            ("\"path\":\"reports/b\"", "\"path\":\"log/b\""),
+            ("\"severity\":\"error\"", "\"severity\":\"none\""),
             ("\"section\":\"reports\"", "\"section\":\"records\""),
             ("\"section\":\"reports\"", "\"section\":\"../x\""),
             ("\"len\":3", "\"len\":30000000000"),
@@ -347,7 +382,13 @@ mod tests {
             assert_ne!(changed, lines, "{from}");
             assert!(from_text(&signed(&changed)).is_err(), "{to}");
         }
-        let file = lines.lines().find(|line| line.contains("reports")).unwrap();
+        let file = lines.lines().find(|line| line.contains("\"path\"")).unwrap();
         assert!(from_text(&signed(&format!("{lines}{file}\n"))).unwrap_err().contains("two copies"));
+        // The object of the segment has three bytes.
+        let body = format!(
+            "{{\"digest\":\"{}\",\"kind\":\"body\",\"size\":4611686018427387904}}\n",
+            Digest([5; 32])
+        );
+        assert!(from_text(&signed(&format!("{lines}{body}"))).unwrap_err().contains("two lengths"));
     }
 }

@@ -6,6 +6,7 @@
 //! - `backup_ref`, `section`, `content`, `manifest` and `manifest_lines` describe a backup and its text form.
 //! - `repository` reads and writes manifests and objects.
 //! - `files`, `copy` and `streams` read the workspace and copy its files.
+//! - `heal` replaces damaged objects by intact copies from a workspace.
 //! - `plan`, `create`, `list`, `verify` and `prune` are the operations.
 
 mod backup_ref;
@@ -13,6 +14,7 @@ mod content;
 mod copy;
 mod create;
 mod files;
+mod heal;
 mod list;
 mod manifest;
 mod manifest_lines;
@@ -27,8 +29,9 @@ pub use backup_ref::BackupRef;
 pub(in crate::recovery) use content::Content;
 pub use create::BackupResult;
 pub(crate) use create::create_backup;
+pub(in crate::recovery) use files::source_of;
 pub(crate) use list::list_backups;
-pub use list::{BackupList, BackupRow};
+pub use list::{BackupList, BackupNote, BackupRow};
 pub(in crate::recovery) use manifest::{FileCopy, Manifest, SegmentCopy, StreamCopy};
 #[cfg(feature = "testing")]
 #[doc(hidden)]
@@ -42,6 +45,5 @@ pub use repository::UnreadableBackup;
 pub(in crate::recovery) use repository::io_error;
 pub use section::Section;
 pub(in crate::recovery) use streams::stream_len;
-pub(in crate::recovery) use verify::source_of;
 pub(crate) use verify::verify_backups;
 pub use verify::{BackupProblem, BackupVerification, BackupVerifyOptions};

@@ -3,20 +3,23 @@
 //! Manifests are removed first, and durably, then the objects that no remaining manifest needs. A process that is
 //! killed in between leaves objects without a manifest, which the next removal deletes.
 
+use crate::contract::Timestamp;
 use crate::engine::blob::BlobInfo;
 use crate::engine::checksum::Digest;
+use crate::engine::entry::StreamId;
 use crate::engine::error::Error as EngineError;
 use crate::recovery::backup::backup_ref::BackupRef;
-use crate::recovery::backup::manifest::Manifest;
-use crate::recovery::backup::repository::{Repository, io_error};
+use crate::recovery::backup::repository::{Repository, UnreadableBackup, io_error};
 use crate::recovery::error::{Error, Result};
+use crate::recovery::status::RecoveryStatus;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// The backups that a removal keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KeepRules {
-    /// The number of backups to keep of each workspace: the latest. At least 1.
+    /// The number of backups to keep of each workspace: the latest. At least 1. If all of them are incomplete, the latest
+    /// complete backup is kept too.
     pub last: usize,
 }
 
@@ -38,36 +41,73 @@ pub struct PrunePlan {
     pub bytes: u64,
 }
 
-/// Plans a removal. Changes nothing. Errors: a manifest cannot be used, because its backup may need any object.
+/// The values of a manifest that decide on the removal of its backup.
+struct Candidate {
+    created_at: Timestamp,
+    backup_ref: BackupRef,
+    workspace: (String, Option<StreamId>),
+    is_complete: bool,
+}
+
+/// Plans a removal. Changes nothing. Errors: a manifest cannot be used, because its backup may need any object. The
+/// directory contains no backup, so its objects may belong to something else.
 pub(crate) fn plan_prune(repository: &Repository, rules: KeepRules) -> Result<PrunePlan> {
     if rules.last == 0 {
         return Err(Error::PruneKeepsNothing);
     }
-    let (manifests, unreadable) = repository.read_all()?;
-    if let Some(unreadable) = unreadable.into_iter().next() {
-        let reason =
-            format!("{}; no backup is removed, because this backup may need any object", unreadable.reason);
-        return Err(Error::ManifestInvalid { path: unreadable.path, reason });
+    let (kept, removed) = divide(candidates(repository)?, rules);
+    let mut needed: BTreeSet<Digest> = BTreeSet::new();
+    for backup in &kept {
+        needed.extend(repository.read(backup)?.parts().map(|(digest, _)| digest));
     }
-    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    let (mut kept, mut removed) = (Vec::new(), Vec::new());
-    for manifest in manifests.iter().rev() {
-        let count = counts.entry(&manifest.workspace_root).or_default();
-        *count += 1;
-        if *count <= rules.last { kept.push(manifest) } else { removed.push(manifest.backup_ref.clone()) }
-    }
-    kept.reverse();
-    removed.reverse();
-    let needed: BTreeSet<Digest> = kept.iter().flat_map(|manifest| manifest.objects().into_keys()).collect();
     let objects = unneeded(repository, &needed)?;
     Ok(PrunePlan {
         backup_root: repository.root().to_path_buf(),
         rules,
-        kept: kept.into_iter().map(|manifest: &Manifest| manifest.backup_ref.clone()).collect(),
+        kept,
         removed,
         bytes: objects.iter().map(|object| object.size).sum(),
         objects,
     })
+}
+
+/// Returns all backups, the oldest first.
+fn candidates(repository: &Repository) -> Result<Vec<Candidate>> {
+    let mut all = Vec::new();
+    for read in repository.manifests()? {
+        let manifest = read.map_err(|UnreadableBackup { path, reason }| {
+            let reason = format!("{reason}; no backup is removed, because this backup may need any object");
+            Error::ManifestInvalid { path, reason }
+        })?;
+        all.push(Candidate {
+            created_at: manifest.created_at,
+            workspace: manifest.workspace(),
+            is_complete: manifest.status() == RecoveryStatus::Success,
+            backup_ref: manifest.backup_ref,
+        });
+    }
+    if all.is_empty() {
+        return Err(Error::NoBackups { root: repository.root().to_path_buf() });
+    }
+    all.sort_by(|a, b| (a.created_at, &a.backup_ref).cmp(&(b.created_at, &b.backup_ref)));
+    Ok(all)
+}
+
+/// Returns the backups to keep, and the backups to remove, each with the oldest first.
+fn divide(candidates: Vec<Candidate>, rules: KeepRules) -> (Vec<BackupRef>, Vec<BackupRef>) {
+    // The number of newer backups of each workspace, and the number of complete backups among them.
+    let mut counts: BTreeMap<(String, Option<StreamId>), (usize, usize)> = BTreeMap::new();
+    let (mut kept, mut removed) = (Vec::new(), Vec::new());
+    for candidate in candidates.into_iter().rev() {
+        let (newer, complete) = counts.entry(candidate.workspace).or_default();
+        let is_kept = *newer < rules.last || candidate.is_complete && *complete == 0;
+        *newer += 1;
+        *complete += usize::from(candidate.is_complete);
+        if is_kept { kept.push(candidate.backup_ref) } else { removed.push(candidate.backup_ref) }
+    }
+    kept.reverse();
+    removed.reverse();
+    (kept, removed)
 }
 
 /// Returns the objects that are not needed. Errors: a directory with objects cannot be listed.
@@ -87,7 +127,7 @@ fn unneeded(repository: &Repository, needed: &BTreeSet<Digest>) -> Result<Vec<Bl
 /// Removes the backups and the objects of a plan. Errors: the repository has changed since the plan was made. In
 /// this case, nothing was removed.
 pub(crate) fn prune(repository: &Repository, plan: &PrunePlan) -> Result<()> {
-    let lock = repository.lock()?;
+    let lock = repository.lock_existing()?;
     if plan_prune(repository, plan.rules)? != *plan {
         let reason = "backups or objects were added or removed since it was made".to_owned();
         return Err(Error::BackupPlanOutdated { reason });

@@ -9,6 +9,7 @@
 
 use crate::engine::blob::BlobStore;
 use crate::engine::checksum::Digest;
+use crate::engine::entry::StreamId;
 use crate::engine::error::Error as EngineError;
 use crate::engine::fault::chain;
 use crate::engine::storage::replace::{FileReplacement, remove_stale};
@@ -80,10 +81,10 @@ impl Repository {
 
     /// Returns the path of the manifest of a backup.
     pub(in crate::recovery) fn manifest_path(&self, backup: &BackupRef) -> PathBuf {
-        self.manifests().join(format!("{backup}{MANIFEST_ENDING}"))
+        self.manifest_dir().join(format!("{backup}{MANIFEST_ENDING}"))
     }
 
-    fn manifests(&self) -> PathBuf {
+    fn manifest_dir(&self) -> PathBuf {
         self.root.join("backups")
     }
 
@@ -99,6 +100,14 @@ impl Repository {
         Ok(RepositoryLock { _file: file })
     }
 
+    /// Acquires the lock of a repository that contains backups. Errors: the directory contains no backup.
+    pub(super) fn lock_existing(&self) -> Result<RepositoryLock> {
+        if self.names()?.is_empty() {
+            return Err(Error::NoBackups { root: self.root.clone() });
+        }
+        self.lock()
+    }
+
     /// Returns true if the repository has a manifest of this name, readable or not.
     pub(super) fn contains(&self, backup: &BackupRef) -> Result<bool> {
         let path = self.manifest_path(backup);
@@ -107,7 +116,7 @@ impl Repository {
 
     /// Returns the names of all backups. A repository that does not exist has none.
     pub(super) fn names(&self) -> Result<Vec<BackupRef>> {
-        let dir = self.manifests();
+        let dir = self.manifest_dir();
         let entries = match self.storage.list(&dir) {
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             listed => listed.map_err(|e| io_error("list", &dir, e))?,
@@ -141,14 +150,21 @@ impl Repository {
         Ok(manifest)
     }
 
-    /// Returns the latest readable manifest of a workspace; `None` if there is none. The names of backups end with the
-    /// time, so the latest manifests are read first.
-    pub(super) fn latest(&self, workspace_root: &str) -> Result<Option<Manifest>> {
+    /// Returns the latest readable manifest of a workspace; `None` if there is none. The workspace is identified by its
+    /// path and its streams, because several hosts can use the same path. The names of backups end with the time, so the
+    /// latest manifests are read first.
+    pub(super) fn latest(&self, workspace_root: &str, streams: &[StreamId]) -> Result<Option<Manifest>> {
+        let is_same = |manifest: &Manifest| {
+            manifest.workspace_root == workspace_root
+                && (streams.is_empty()
+                    || manifest.streams.is_empty()
+                    || manifest.streams.iter().any(|copy| streams.contains(&copy.stream)))
+        };
         let mut names = self.names()?;
         names.sort_by(|a, b| b.time().cmp(a.time()));
         for name in names {
             match self.read(&name) {
-                Ok(manifest) if manifest.workspace_root == workspace_root => return Ok(Some(manifest)),
+                Ok(manifest) if is_same(&manifest) => return Ok(Some(manifest)),
                 // Without the previous manifest, more files are read.
                 Ok(_) | Err(_) => {}
             }
@@ -156,20 +172,15 @@ impl Repository {
         Ok(None)
     }
 
-    /// Reads all manifests, the oldest first, and returns the manifests that cannot be used. Errors: the directory
-    /// cannot be listed.
-    pub(super) fn read_all(&self) -> Result<(Vec<Manifest>, Vec<UnreadableBackup>)> {
-        let (mut manifests, mut unreadable) = (Vec::new(), Vec::new());
-        for backup in self.names()? {
-            match self.read(&backup) {
-                Ok(manifest) => manifests.push(manifest),
-                Err(e) => {
-                    unreadable.push(UnreadableBackup { path: self.manifest_path(&backup), reason: chain(&e) })
-                }
-            }
-        }
-        manifests.sort_by(|a, b| (a.created_at, &a.backup_ref).cmp(&(b.created_at, &b.backup_ref)));
-        Ok((manifests, unreadable))
+    /// Reads the manifests one after another, in the order of the names. A manifest that cannot be used is an `Err`.
+    /// Errors: the directory cannot be listed.
+    pub(super) fn manifests(
+        &self,
+    ) -> Result<impl Iterator<Item = std::result::Result<Manifest, UnreadableBackup>> + '_> {
+        Ok(self.names()?.into_iter().map(|backup| {
+            let path = self.manifest_path(&backup);
+            self.read(&backup).map_err(|e| UnreadableBackup { path, reason: chain(&e) })
+        }))
     }
 
     /// Makes the names of objects in these directories durable, and the names of the directories. A process that was
@@ -209,7 +220,7 @@ impl Repository {
 
     /// Removes manifests. They stay removed after a power cut.
     pub(super) fn remove(&self, _lock: &RepositoryLock, backups: &[BackupRef]) -> Result<()> {
-        let dir = self.manifests();
+        let dir = self.manifest_dir();
         for backup in backups {
             let path = self.manifest_path(backup);
             self.storage.remove_file(&path).map_err(|e| io_error("remove", &path, e))?;
@@ -222,7 +233,7 @@ impl Repository {
 
     /// Removes the temporary files of processes that died while they wrote to the repository.
     pub(super) fn remove_leftovers(&self, _lock: &RepositoryLock) {
-        remove_stale(self.storage.as_ref(), &self.manifests(), MANIFEST_STEM);
+        remove_stale(self.storage.as_ref(), &self.manifest_dir(), MANIFEST_STEM);
         remove_stale(self.storage.as_ref(), &self.staging(), "body");
     }
 

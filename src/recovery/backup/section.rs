@@ -48,6 +48,24 @@ impl Section {
         }
     }
 
+    /// Returns the names of the files and directories of the section. Each path in the section begins with one of them.
+    pub(super) fn top_names(self) -> &'static [&'static str] {
+        match self {
+            Section::Config => &["contexta.toml"],
+            Section::Records | Section::Artifacts => &[],
+            Section::Recovery => &["outbox", "sinks", "quarantine"],
+            Section::Reports => &["reports"],
+            Section::Cache => &["cache"],
+            Section::Exports => &["exports"],
+        }
+    }
+
+    /// Returns true if a path in a manifest belongs to the section. The section `config` is a single file.
+    pub(super) fn holds(self, path: &str) -> bool {
+        let first = if self == Section::Config { path } else { path.split('/').next().unwrap_or(path) };
+        self.top_names().contains(&first)
+    }
+
     /// Returns the section with this name; `None` if no section has it.
     #[must_use]
     pub fn parse(name: &str) -> Option<Section> {

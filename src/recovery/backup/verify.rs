@@ -1,22 +1,21 @@
 //! The check of backups: every object is read and compared with its digest.
 
+use crate::contract::Timestamp;
 use crate::engine::blob::BlobStore;
 use crate::engine::checksum::Digest;
 use crate::engine::error::Error as EngineError;
 use crate::engine::fault::chain;
-use crate::engine::log::names::segment_path;
 use crate::engine::progress::Progress;
-use crate::engine::storage::{FileReader, OpenMode, read_full_at};
 use crate::recovery::backup::backup_ref::BackupRef;
-use crate::recovery::backup::content::Content;
-use crate::recovery::backup::files::places;
-use crate::recovery::backup::manifest::{FileCopy, Manifest};
+use crate::recovery::backup::content::Object;
+use crate::recovery::backup::heal::Healer;
+use crate::recovery::backup::manifest::Manifest;
 use crate::recovery::backup::repository::{Repository, UnreadableBackup};
-use crate::recovery::error::Result;
+use crate::recovery::error::{Error, Result};
 use crate::recovery::status::RecoveryStatus;
 use crate::recovery::workspace_dirs::WorkspaceDirs;
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use crate::store::Note;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Options of a check of backups.
 #[derive(Debug, Clone, Default)]
@@ -31,9 +30,10 @@ pub struct BackupVerifyOptions<'a> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct BackupVerification {
-    /// `Failure` if a backup cannot be restored completely.
+    /// `Failure` if a backup cannot be restored as it was created. `Degraded` if a part of the workspace was not copied
+    /// when a backup was created.
     pub status: RecoveryStatus,
-    /// The backups that were checked.
+    /// The backups that were checked, the oldest first.
     pub backups: Vec<BackupRef>,
     /// The number of objects that were read. An object that several backups use is read once.
     pub objects: u64,
@@ -45,6 +45,8 @@ pub struct BackupVerification {
     pub healed: u64,
     /// The manifests that cannot be used.
     pub unreadable: Vec<UnreadableBackup>,
+    /// Notes on parts of the workspace that a backup does not contain.
+    pub notes: Vec<Note>,
 }
 
 /// An object that is missing or damaged.
@@ -62,44 +64,41 @@ pub struct BackupProblem {
 }
 
 /// Reads every object of the backups. With `heal_from`, replaces objects that are missing or damaged by an intact copy
-/// from the files of this workspace.
+/// from the files of this workspace. Errors: the repository contains no backup.
 pub(crate) fn verify_backups(
     repository: &Repository,
     options: &BackupVerifyOptions<'_>,
     heal_from: Option<&WorkspaceDirs>,
 ) -> Result<BackupVerification> {
-    let (manifests, unreadable) = match &options.backup {
-        Some(backup) => (vec![repository.read(backup)?], Vec::new()),
-        None => repository.read_all()?,
-    };
-    let lock = heal_from.map(|_| repository.lock()).transpose()?;
-    let objects: BTreeMap<Digest, u64> = manifests.iter().flat_map(Manifest::objects).collect();
-    let total = objects.values().fold(0, |sum: u64, len| sum.saturating_add(*len));
+    let lock = heal_from.map(|_| repository.lock_existing()).transpose()?;
+    let scope = Scope::read(repository, options.backup.as_ref())?;
+    let total = scope.objects.iter().fold(0, |sum: u64, (_, len)| sum.saturating_add(*len));
     let store = repository.objects();
     let mut report = BackupVerification {
-        status: RecoveryStatus::Success,
-        backups: manifests.iter().map(|manifest| manifest.backup_ref.clone()).collect(),
+        status: RecoveryStatus::of(&scope.notes),
+        backups: scope.backups.into_iter().map(|(_, backup)| backup).collect(),
         objects: 0,
         bytes: 0,
         problems: Vec::new(),
         healed: 0,
-        unreadable,
+        unreadable: scope.unreadable,
+        notes: scope.notes,
     };
-    let mut found = BTreeMap::new();
-    for (digest, len) in &objects {
+    let mut found = FoundAll::new();
+    for object in &scope.objects {
+        let (digest, len) = object;
         report.objects += 1;
         report.bytes = report.bytes.saturating_add(*len);
-        found.extend(problem_of(&store, digest, *len).map(|problem| (*digest, problem)));
+        found.extend(problem_of(&store, digest, *len).map(|problem| (*object, problem)));
         options.progress.report(report.bytes, total);
     }
-    if let Some(dirs) = heal_from {
-        let healer = Healer::new(repository, dirs, &manifests, &found);
-        for digest in healer.heal_all(&objects)? {
+    if let Some(dirs) = heal_from.filter(|_| !found.is_empty()) {
+        for object in Healer::new(repository, dirs, &report.backups, found.keys())?.heal_all()? {
             report.healed += 1;
-            found.remove(&digest);
+            found.remove(&object);
         }
     }
-    report.problems = problems(found, &manifests);
+    report.problems = problems(found, repository, &report.backups)?;
     drop(lock);
     if !report.problems.is_empty() || !report.unreadable.is_empty() {
         report.status = RecoveryStatus::Failure;
@@ -107,22 +106,65 @@ pub(crate) fn verify_backups(
     Ok(report)
 }
 
+/// The backups that are checked. The manifests are read one after another and not kept, because each of them can be
+/// large.
+#[derive(Default)]
+struct Scope {
+    /// The backups with their times, the oldest first.
+    backups: Vec<(Timestamp, BackupRef)>,
+    objects: BTreeSet<Object>,
+    unreadable: Vec<UnreadableBackup>,
+    notes: Vec<Note>,
+}
+
+impl Scope {
+    /// Reads one backup, or all backups of the repository.
+    fn read(repository: &Repository, backup: Option<&BackupRef>) -> Result<Scope> {
+        let mut scope = Scope::default();
+        if let Some(backup) = backup {
+            scope.add(&repository.read(backup)?);
+            return Ok(scope);
+        }
+        for read in repository.manifests()? {
+            match read {
+                Ok(manifest) => scope.add(&manifest),
+                Err(manifest) => scope.unreadable.push(manifest),
+            }
+        }
+        if scope.backups.is_empty() && scope.unreadable.is_empty() {
+            return Err(Error::NoBackups { root: repository.root().to_path_buf() });
+        }
+        scope.backups.sort();
+        Ok(scope)
+    }
+
+    fn add(&mut self, manifest: &Manifest) {
+        self.backups.push((manifest.created_at, manifest.backup_ref.clone()));
+        self.objects.extend(manifest.parts());
+        self.notes.extend(manifest.degraded_notes());
+    }
+}
+
 /// The code and the message of the problem of an object.
 type Found = (&'static str, String);
+/// The problems of all objects.
+type FoundAll = BTreeMap<Object, Found>;
 
 /// Returns the problems with the backups that need the objects.
-fn problems(found: BTreeMap<Digest, Found>, manifests: &[Manifest]) -> Vec<BackupProblem> {
-    let mut users: BTreeMap<Digest, Vec<BackupRef>> = BTreeMap::new();
-    for manifest in manifests.iter().filter(|_| !found.is_empty()) {
-        for digest in manifest.objects().into_keys().filter(|digest| found.contains_key(digest)) {
-            users.entry(digest).or_default().push(manifest.backup_ref.clone());
+fn problems(found: FoundAll, repository: &Repository, backups: &[BackupRef]) -> Result<Vec<BackupProblem>> {
+    let mut users: BTreeMap<Object, Vec<BackupRef>> = BTreeMap::new();
+    for backup in backups.iter().filter(|_| !found.is_empty()) {
+        for object in repository.read(backup)?.objects() {
+            if found.contains_key(&object) {
+                users.entry(object).or_default().push(backup.clone());
+            }
         }
     }
-    let problem = |(digest, (code, message)): (Digest, Found)| {
-        let backups = users.get(&digest).cloned().unwrap_or_default();
-        BackupProblem { digest, code, message, backups }
+    let problem = |(object, (code, message)): (Object, Found)| {
+        let backups = users.remove(&object).unwrap_or_default();
+        BackupProblem { digest: object.0, code, message, backups }
     };
-    found.into_iter().map(problem).collect()
+    Ok(found.into_iter().map(problem).collect())
 }
 
 /// Returns the code and the message of the problem of an object; `None` if the object is intact.
@@ -146,96 +188,4 @@ fn problem_of(store: &BlobStore, digest: &Digest, len: u64) -> Option<Found> {
         }
         Err(e) => Some(unreadable(&e)),
     }
-}
-
-/// Restores objects from the files of a workspace.
-struct Healer<'a> {
-    repository: &'a Repository,
-    bodies: BlobStore,
-    /// The places in the files of the workspace at which the bytes of each object were when they were copied.
-    places: BTreeMap<Digest, Vec<(PathBuf, u64)>>,
-}
-
-impl<'a> Healer<'a> {
-    /// Creates a healer of the objects `found`.
-    fn new(
-        repository: &'a Repository,
-        dirs: &WorkspaceDirs,
-        manifests: &[Manifest],
-        found: &BTreeMap<Digest, Found>,
-    ) -> Healer<'a> {
-        let bodies = dirs.bodies(&repository.storage);
-        let mut places: BTreeMap<Digest, Vec<(PathBuf, u64)>> =
-            found.keys().map(|digest| (*digest, Vec::new())).collect();
-        let mut add = |content: &Content, path: &Path| {
-            for part in content.parts() {
-                if let Some(places) = places.get_mut(&part.digest) {
-                    places.push((path.to_path_buf(), part.offset));
-                }
-            }
-        };
-        for manifest in manifests {
-            for stream in &manifest.streams {
-                for segment in &stream.segments {
-                    add(&segment.content, &segment_path(&dirs.log, stream.stream, segment.base));
-                }
-            }
-            for file in &manifest.files {
-                add(&file.content, &source_of(dirs, file).unwrap_or_default());
-            }
-        }
-        for places in places.values_mut() {
-            places.sort();
-            places.dedup();
-        }
-        Healer { repository, bodies, places }
-    }
-
-    /// Stores an intact copy of each object that has one in the workspace. Returns the digests of these objects.
-    fn heal_all(&self, objects: &BTreeMap<Digest, u64>) -> Result<Vec<Digest>> {
-        let mut healed = Vec::new();
-        for (digest, places) in &self.places {
-            let len = objects.get(digest).copied().unwrap_or(0);
-            if self.heal(digest, len, places)? {
-                healed.push(*digest);
-            }
-        }
-        Ok(healed)
-    }
-
-    fn heal(&self, digest: &Digest, len: u64, places: &[(PathBuf, u64)]) -> Result<bool> {
-        let objects = self.repository.objects();
-        for (path, offset) in places {
-            if let Some(bytes) = self.read(path, *offset, len)
-                && Digest::of(&bytes) == *digest
-            {
-                objects.ingest(&mut bytes.as_slice())?;
-                return Ok(true);
-            }
-        }
-        // The object may be a body. A missing or damaged body does not help.
-        if !self.bodies.verify(digest, &[len]).unwrap_or(false) {
-            return Ok(false);
-        }
-        let mut content = FileReader::new(self.bodies.open(digest)?);
-        Ok(objects.ingest(&mut content)?.digest == *digest)
-    }
-
-    fn read(&self, path: &Path, offset: u64, len: u64) -> Option<Vec<u8>> {
-        let file = self.repository.storage.open(path, OpenMode::Read).ok()?;
-        let mut bytes = vec![0; usize::try_from(len).ok()?];
-        let got = read_full_at(file.as_ref(), offset, &mut bytes).ok()?;
-        (got == bytes.len()).then_some(bytes)
-    }
-}
-
-/// Returns the path of a copied file in a workspace.
-pub(in crate::recovery) fn source_of(dirs: &WorkspaceDirs, file: &FileCopy) -> Option<PathBuf> {
-    places(dirs, file.section).into_iter().find_map(|(name, place)| {
-        let rest = file.path.strip_prefix(name)?;
-        if rest.is_empty() {
-            return Some(place.to_path_buf());
-        }
-        Some(place.join(rest.strip_prefix('/')?))
-    })
 }

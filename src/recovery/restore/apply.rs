@@ -217,6 +217,7 @@ impl Restore<'_> {
 
     fn result(&self, checked: Checked, mut notes: Vec<Note>) -> RestoreResult {
         notes.extend(checked.notes);
+        notes.extend(self.manifest.degraded_notes());
         RestoreResult {
             status: RecoveryStatus::of(&notes),
             backup_ref: self.plan.backup_ref.clone(),

@@ -88,6 +88,7 @@ pub(crate) fn plan_restore(
         }
     }
     let mut notes = missing_objects(repository, &manifest)?;
+    notes.extend(manifest.degraded_notes());
     notes.push(match options.verify_only {
         true => Note::new(Severity::Info, "verify_only", "the backup is checked, and nothing is replaced"),
         false => Note::new(Severity::Info, "apply_restore", "the log of the target is replaced"),

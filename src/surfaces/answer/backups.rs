@@ -2,8 +2,8 @@
 
 use crate::contract::Value;
 use crate::recovery::{
-    BackupList, BackupPlan, BackupProblem, BackupResult, BackupRow, BackupVerification, PrunePlan,
-    RestorePlan, RestoreResult, Section, UnreadableBackup,
+    BackupList, BackupNote, BackupPlan, BackupProblem, BackupResult, BackupRow, BackupVerification,
+    PrunePlan, RestorePlan, RestoreResult, Section, UnreadableBackup,
 };
 use crate::surfaces::answer::parts::{list, notes, text};
 use std::path::Path;
@@ -48,8 +48,12 @@ pub(super) fn result(r: &BackupResult) -> Value {
 }
 
 fn row(b: &BackupRow) -> Value {
-    let note = |(code, message): &(String, String)| {
-        Value::map([("code", Value::text(code)), ("message", Value::text(message))])
+    let note = |note: &BackupNote| {
+        Value::map([
+            ("severity", note.severity.as_str().into()),
+            ("code", Value::text(&note.code)),
+            ("message", Value::text(&note.message)),
+        ])
     };
     Value::map([
         ("backup_ref", Value::text(&b.backup_ref)),
@@ -62,6 +66,7 @@ fn row(b: &BackupRow) -> Value {
         ("streams", b.streams.into()),
         ("bodies", b.bodies.into()),
         ("files", b.files.into()),
+        ("status", b.status.as_str().into()),
         ("notes", list(&b.notes, note)),
     ])
 }
@@ -96,6 +101,7 @@ pub(super) fn verification(v: &BackupVerification) -> Value {
         ("healed", v.healed.into()),
         ("problems", list(&v.problems, problem)),
         ("unreadable", list(&v.unreadable, unreadable)),
+        ("notes", notes(&v.notes)),
     ])
 }
 

@@ -13,7 +13,7 @@ pub(super) enum BackupCommand {
     /// List the backups
     List(RepositoryArgs),
     /// Read the backups completely and compare the data with its digests. Exit code 0: no problem was found, 1: a
-    /// backup is damaged
+    /// backup is damaged or incomplete
     Verify(BackupVerifyArgs),
     /// Remove old backups, and data that no backup needs
     Prune(BackupPruneArgs),

@@ -2,8 +2,8 @@
 
 use crate::interpretation::{Block, Cell, Note, ReportDocument, ReportSection, Table};
 use crate::recovery::{
-    BackupList, BackupPlan, BackupResult, BackupVerification, PrunePlan, RecoveryStatus, RestorePlan,
-    RestoreResult, Section, UnreadableBackup,
+    BackupList, BackupPlan, BackupResult, BackupRow, BackupVerification, PrunePlan, RecoveryStatus,
+    RestorePlan, RestoreResult, Section, UnreadableBackup,
 };
 
 fn document(title: &str, lines: Vec<String>, notes: &[Note]) -> ReportDocument {
@@ -46,24 +46,36 @@ pub(crate) fn backup_list(list: &BackupList) -> ReportDocument {
         let text = format!("there are no backups in {}", list.backup_root.display());
         sections.push(ReportSection::new("", Block::Text(text)));
     } else {
-        let columns = ["Backup", "Created", "Bytes", "Streams", "Bodies", "Files", "Workspace"];
-        let rows = list.backups.iter().map(|row| {
-            vec![
-                Cell::text(row.backup_ref.as_str()),
-                Cell::text(row.created_at.to_string()),
-                Cell::text(row.bytes.to_string()),
-                Cell::text(row.streams.to_string()),
-                Cell::text(row.bodies.to_string()),
-                Cell::text(row.files.to_string()),
-                Cell::text(&row.workspace_root),
-            ]
-        });
-        sections.push(ReportSection::table("", Table::new(&columns, rows.collect()), ""));
+        sections.extend(backup_table(&list.backups));
     }
     if !list.unreadable.is_empty() {
         sections.push(unreadable(&list.unreadable));
     }
     ReportDocument { title: "Backups".to_owned(), sections }
+}
+
+/// Returns the table of the backups. The path of the workspace is a column only if the backups have several paths. The
+/// name of a backup contains its time, so the table has no column of times.
+fn backup_table(backups: &[BackupRow]) -> Vec<ReportSection> {
+    let first = backups.first().map(|row| row.workspace_root.as_str()).unwrap_or_default();
+    let is_shared = backups.iter().any(|row| row.workspace_root != first);
+    let mut columns = vec!["Backup", "Status", "Bytes", "Streams", "Bodies", "Files"];
+    columns.extend(is_shared.then_some("Workspace"));
+    let rows = backups.iter().map(|row| {
+        let mut cells = vec![
+            Cell::text(row.backup_ref.as_str()),
+            Cell::text(row.status.as_str()),
+            Cell::text(row.bytes.to_string()),
+            Cell::text(row.streams.to_string()),
+            Cell::text(row.bodies.to_string()),
+            Cell::text(row.files.to_string()),
+        ];
+        cells.extend(is_shared.then(|| Cell::text(&row.workspace_root)));
+        cells
+    });
+    let table = ReportSection::table("", Table::new(&columns, rows.collect()), "");
+    let workspace = ReportSection::new("", Block::Text(format!("workspace: {first}")));
+    if is_shared { vec![table] } else { vec![workspace, table] }
 }
 
 fn unreadable(all: &[UnreadableBackup]) -> ReportSection {
@@ -91,6 +103,9 @@ pub(crate) fn backup_verification(report: &BackupVerification) -> ReportDocument
     }
     if !report.unreadable.is_empty() {
         sections.push(unreadable(&report.unreadable));
+    }
+    if !report.notes.is_empty() {
+        sections.push(ReportSection::new("Notes", Block::Notes(report.notes.clone())));
     }
     ReportDocument { title: "Verification of backups".to_owned(), sections }
 }
