@@ -1,4 +1,4 @@
-//! Backups and restores on the real file system: the facade and the commands.
+//! Tests of backups and restores on the real file system, through the facade and the commands.
 
 use crate::support::{TempDir, two_runs};
 use contexta::contract::Value;
@@ -47,7 +47,7 @@ fn create(backups: &Backups, label: &str) -> String {
     result.backup_ref.to_string()
 }
 
-/// Returns every file below a directory with its content.
+/// Returns the paths and contents of all files below a directory.
 fn tree(dir: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     let mut found = Vec::new();
     for entry in fs::read_dir(dir).into_iter().flatten().map(Result::unwrap) {
@@ -74,7 +74,7 @@ fn restored_workspace_has_the_content_of_the_backup() {
     let (old, objects) = (digest(&root), root.join("artifacts/objects"));
     let bodies = tree(&objects);
 
-    // The workspace changes: a further run, a lost body, a lost report.
+    // The workspace changes: a run is added, a body is lost, and a report is lost.
     let contexta = open(&root);
     contexta.run("later").start().unwrap().complete().unwrap();
     contexta.close().unwrap();
@@ -130,7 +130,7 @@ fn workspace_with_a_writer_is_backed_up_and_not_replaced() {
     let plan = backups.plan_restore(&backup, &RestoreOptions::default()).unwrap();
     assert_eq!(backups.restore(&plan, Progress::none()).unwrap_err().code(), "workspace_in_use");
     assert_eq!(tree(&root.join("log")), before);
-    // A check, and a restore into another directory, need no free workspace.
+    // A check and a restore into another directory succeed while a writer uses the workspace.
     let check = RestoreOptions { verify_only: true, ..RestoreOptions::default() };
     let checked = backups.restore(&backups.plan_restore(&backup, &check).unwrap(), Progress::none()).unwrap();
     assert_eq!((checked.status, checked.applied), (RecoveryStatus::Success, false));
@@ -158,7 +158,7 @@ fn check_of_a_backup_for_a_new_target_leaves_no_trace() {
     let result = backups.restore(&plan, Progress::none()).unwrap();
     assert!(!result.applied && result.safety_backup_ref.is_none());
     assert!(!target.exists());
-    // A directory with other content is refused.
+    // A restore into a directory with foreign content is refused.
     fs::create_dir_all(&target).unwrap();
     fs::write(target.join("thesis.tex"), "text").unwrap();
     assert_eq!(backups.plan_restore(&backup, &options).unwrap_err().code(), "workspace_invalid");
@@ -186,7 +186,8 @@ fn restore_to_a_time_leaves_out_later_entries() {
     assert_eq!(open(&target).list_runs(None).unwrap().runs.len(), 3);
 }
 
-/// The last line of a manifest contains the digest of the other lines, so a hostile manifest has a valid last line.
+/// Appends the last line of a manifest, which contains the digest of the other lines. A hostile manifest also
+/// has a valid last line.
 fn sign(lines: &str) -> String {
     let digest = Digest::of(lines.as_bytes());
     format!("{lines}{{\"digest\":\"{digest}\",\"kind\":\"end\"}}\n")
@@ -211,7 +212,7 @@ fn hostile_manifest_writes_nothing_outside_the_target() {
         (path, "\"path\":\"/tmp/contexta-evil.md\""),
         (path, "\"path\":\"reports/./summary.md\""),
         ("\"kind\":\"segment\",\"len\":", "\"kind\":\"segment\",\"len\":99999999"),
-        // A file of the section `reports` cannot have a name of another section.
+        // The path of a file in the section `reports` cannot begin with a name of another section.
         (path, "\"path\":\"log/summary.md\""),
         ("\"version\":1", "\"version\":99"),
         ("\"domain\":\"", "\"domain\":\"other"),
@@ -221,7 +222,7 @@ fn hostile_manifest_writes_nothing_outside_the_target() {
         fs::write(&manifest, sign(&changed)).unwrap();
         let refused = backups.plan_restore(&backup, &RestoreOptions::default()).unwrap_err();
         assert_eq!(refused.code(), "recovery_manifest_invalid", "{to}");
-        // No backup is removed beside a manifest that cannot be used.
+        // If a manifest cannot be used, no backup is removed.
         if !to.contains("domain") {
             let refused = backups.plan_prune(KeepRules { last: 1 }).unwrap_err();
             assert_eq!(refused.code(), "recovery_manifest_invalid", "{to}");
@@ -359,7 +360,7 @@ fn backups_in_the_directory_of_the_log_are_refused() {
         let refused = Backups::new(&root).repository(&place).plan(&options("x")).unwrap_err();
         assert_eq!(refused.code(), "recovery_backup_misplaced", "{place:?}");
     }
-    // A repository in the exports is not copied into itself.
+    // If the repository is in the directory of exports, a backup does not copy the repository.
     let backups = Backups::new(&root).repository(root.join("exports/backups"));
     create(&backups, "one");
     let plan = backups.plan(&options("two")).unwrap();
@@ -399,7 +400,7 @@ mod command {
     use super::*;
     use contexta::run_cli_captured;
 
-    /// Runs a command with JSON output. Returns the exit code and the answer.
+    /// Runs a command with JSON output. Returns the exit code and the JSON document.
     fn run(root: &Path, args: &[&str]) -> (u8, Value) {
         let mut all = vec!["contexta", "--format", "json", "--workspace", root.to_str().unwrap()];
         all.extend(args);

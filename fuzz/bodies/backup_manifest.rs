@@ -1,5 +1,5 @@
-//! A manifest of a backup from arbitrary text: an accepted manifest has one canonical text, and cannot name a file outside
-//! its section.
+//! The decoder of manifests reads arbitrary text. An accepted manifest has one canonical text, and contains
+//! no path that leads out of its section.
 
 use contexta::contract::Value;
 use contexta::contract::json::read::parse;
@@ -9,7 +9,7 @@ use contexta::recovery::rewritten_manifest;
 pub(crate) fn run(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     check(text);
-    // A hostile manifest has a valid last line.
+    // A last line with the right digest lets hostile values reach the code after the check of the digest.
     let lines = text.trim_end().rsplit_once('\n').map_or(text, |(lines, _)| lines);
     let lines = format!("{lines}\n");
     check(&format!("{lines}{{\"digest\":\"{}\",\"kind\":\"end\"}}\n", Digest::of(lines.as_bytes())));

@@ -1,4 +1,4 @@
-//! A manifest of a backup. What must hold is in `fuzz/bodies/backup_manifest.rs`.
+//! The fuzz target for manifests of backups. The asserted properties are in `fuzz/bodies/backup_manifest.rs`.
 #![no_main]
 
 #[path = "../bodies/backup_manifest.rs"]

@@ -1,4 +1,4 @@
-//! A crash, a second crash, or an error at every operation of a backup, a restore and a removal.
+//! Crashes, second crashes and errors at every operation of a backup, a restore and a removal.
 
 use crate::backup::site::{
     Changed, LATER, backups, changed, create, digest, intact_backups, prune, restore, restored_digest,
@@ -14,8 +14,9 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Calls `operate` with a process that is killed at each of its changes in turn, cuts the power, and calls `check` with
-/// the disk. Returns the number of crashes.
+/// Repeats `operate` on copies of the disk. In each repetition, the process is killed at a later change and
+/// the power is cut. Then `check` is called with the disk. The last repetition completes without a crash.
+/// Returns the number of crashes.
 fn crash_at_every_change<T>(
     disk: &SimDisk,
     operate: impl Fn(&Arc<SimProcess>) -> Result<T>,
@@ -37,7 +38,8 @@ fn crash_at_every_change<T>(
     0
 }
 
-/// Calls `operate` with a process of which one operation fails, for each operation in turn.
+/// Repeats `operate` on copies of the disk. In each repetition, another operation of the process fails. Then
+/// `check` is called with the result.
 fn fail_at_every_operation<T>(
     disk: &SimDisk,
     operate: impl Fn(&Arc<SimProcess>) -> Result<T>,
@@ -73,7 +75,7 @@ fn killed_backup_is_complete_or_does_not_exist() {
                 let expected = if backup == first { old } else { new };
                 assert_eq!(restored_digest(disk, &backup), expected, "{at} {backup}");
             }
-            // The next backup uses the objects of the killed one.
+            // The next backup uses the objects that the killed process has written.
             let again = create(&disk.spawn(60), "again").unwrap();
             assert_eq!(again.status, RecoveryStatus::Success, "{at} {again:?}");
             assert_eq!(restored_digest(disk, again.backup_ref.as_str()), new, "{at}");
@@ -143,7 +145,8 @@ fn killed_restore_leaves_the_old_or_the_new_workspace() {
             let opened = disk.fork();
             let found = digest(&opened, "/w");
             assert!(found == old || found == new, "{at}");
-            // The restore can be repeated, before and after a process has opened the workspace.
+            // The restore can be repeated on a disk on which no process has opened the workspace yet, and on
+            // a disk on which a process has opened it.
             for disk in [disk, &opened] {
                 let disk = disk.fork();
                 let again = restore(&disk.spawn(60), &backup).unwrap();
@@ -157,7 +160,7 @@ fn killed_restore_leaves_the_old_or_the_new_workspace() {
     assert!(crashes > 25, "{crashes}");
 }
 
-/// Returns true for a file of a restored or replaced log, or of a log that is being prepared.
+/// Returns `true` if the path belongs to a restored log, a replaced log or a log in preparation.
 fn is_leftover(path: &std::path::Path) -> bool {
     ["/w/log.restored", "/w/log.replaced", "/w/recovery/staging/restore"]
         .iter()
@@ -321,7 +324,7 @@ fn killed_removal_leaves_only_intact_backups() {
         prune(&disk.spawn(60)).unwrap();
         assert_eq!(intact_backups(disk), std::slice::from_ref(&latest), "{at}");
         assert_eq!(restored_digest(disk, &latest), new, "{at}");
-        // Every remaining object is needed.
+        // A further removal finds no object that is not needed.
         let objects = disk.paths().into_iter().filter(|path| path.starts_with("/backups/objects")).count();
         let again = disk.fork();
         assert!(prune(&again.spawn(61)).is_ok());

@@ -1,4 +1,4 @@
-//! Restored workspaces are equal to the originals, and a backup writes only what is new.
+//! Properties of backups: a restored workspace is equal to the original, and a backup writes only new data.
 
 use crate::backup::site::{
     LATER, backups, capture_run, code, create, digest, intact_backups, open, restored_digest,
@@ -17,7 +17,8 @@ use std::path::{Path, PathBuf};
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(12))]
 
-    /// The workspace grows several times. Each backup is restored to its content, with and without a moment.
+    /// The workspace grows several times and is backed up each time. Each backup is restored as a whole. In
+    /// addition, the last backup is restored as of the time of each backup.
     #[test]
     fn restored_backup_equals_the_original(sizes in prop::collection::vec(0..30i64, 1..5), seed in any::<u64>()) {
         let disk = SimDisk::new(seed);
@@ -70,7 +71,7 @@ fn backup_of_a_growing_stream_writes_only_new_bytes() {
         run.event("progress", &text(n)).unwrap();
     }
     let second = create(&disk.spawn(2), "second").unwrap();
-    // At most the last object of the stream is written again, with the new bytes.
+    // Only the last object of the stream contains old bytes that are written again.
     assert!(second.objects_written >= 1 && second.bytes_written < 2 << 20, "{second:?}");
     run.complete().unwrap();
 }
@@ -100,7 +101,8 @@ fn damaged_and_missing_objects_are_found_and_healed_by_the_next_backup_or_from_t
             let backups = backups(&disk.spawn(3));
             let found = backups.verify(&BackupVerifyOptions::default()).unwrap();
             assert_eq!((found.status, found.problems.len()), (RecoveryStatus::Failure, 1), "{found:?}");
-            // A restore into the workspace itself does not need a body that the workspace contains.
+            // A restore into `/w` does not read an object if `/w` contains the same body. The test therefore
+            // checks the backup, and restores into a new workspace.
             for options in [
                 RestoreOptions { verify_only: true, ..RestoreOptions::default() },
                 RestoreOptions { target_workspace: Some("/new".into()), ..RestoreOptions::default() },
@@ -248,7 +250,8 @@ fn directory_without_backups_is_neither_verified_nor_changed() {
     assert_eq!(disk.paths(), before);
 }
 
-/// Damage of the workspace is part of the backup, is restored, and does not count as damage of the backup.
+/// A backup contains the damage of the workspace, and a restore restores this damage. The damage does not
+/// count as damage of the backup.
 #[test]
 fn damaged_workspace_is_backed_up_and_restored_with_its_damage() {
     let disk = SimDisk::new(1);

@@ -1,5 +1,5 @@
-//! Backups and restores on the simulated disk: a crash or an error at every operation, writers during a backup, and the
-//! comparison of restored workspaces with the originals.
+//! Tests of backups and restores on the simulated disk: crashes and errors at every operation, writers during
+//! a backup or restore, and comparisons of restored workspaces with the originals.
 
 mod crash;
 mod equality;

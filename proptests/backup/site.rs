@@ -10,7 +10,8 @@ use contexta::{Backups, Contexta, Error, Options, Result};
 use std::path::Path;
 use std::sync::Arc;
 
-/// More than the time for which a file must be unchanged before a backup trusts its state: three seconds.
+/// Three seconds in nanoseconds. After this time, a backup saves the state of an unchanged file in its
+/// manifest.
 pub(crate) const LATER: i64 = 3_000_000_000;
 
 /// Opens the workspace at `path`.
@@ -31,7 +32,7 @@ pub(crate) fn capture_run(disk: &SimDisk, contexta: &Contexta, name: &str, point
     run.complete().unwrap();
 }
 
-/// Returns the digest of the tables of the workspace at `path`. Checks the workspace completely.
+/// Checks the workspace at `path` completely. Returns the digest of its tables.
 pub(crate) fn digest(disk: &SimDisk, path: &str) -> Digest {
     let contexta = open(disk, 90, path);
     let report = contexta.verify(VerifyOptions::default()).unwrap();
@@ -39,7 +40,7 @@ pub(crate) fn digest(disk: &SimDisk, path: &str) -> Digest {
     contexta.digest().unwrap().0.digest
 }
 
-/// Returns the access of a process to the backups of the workspace `/w`.
+/// Returns access to the backups of the workspace `/w`. `process` executes all operations.
 pub(crate) fn backups(process: &Arc<SimProcess>) -> Backups {
     Backups::new("/w").repository("/backups").storage(Arc::<SimProcess>::clone(process))
 }
@@ -59,7 +60,7 @@ pub(crate) fn restore(process: &Arc<SimProcess>, backup: &str) -> Result<Restore
     backups.restore(&plan, Progress::none())
 }
 
-/// Restores a backup into `/r`, and returns the digest of the restored workspace.
+/// Restores a backup into `/r`. Returns the digest of the restored workspace.
 pub(crate) fn restored_digest(disk: &SimDisk, backup: &str) -> Digest {
     let disk = disk.fork();
     let backups = backups(&disk.spawn(91));
@@ -71,7 +72,7 @@ pub(crate) fn restored_digest(disk: &SimDisk, backup: &str) -> Digest {
     result.digest
 }
 
-/// Removes all backups but the latest.
+/// Removes all backups except the latest backup.
 pub(crate) fn prune(process: &Arc<SimProcess>) -> Result<()> {
     let backups = backups(process);
     let plan = backups.plan_prune(KeepRules { last: 1 })?;
@@ -86,13 +87,13 @@ pub(crate) fn intact_backups(disk: &SimDisk) -> Vec<String> {
     report.backups.iter().map(ToString::to_string).collect()
 }
 
-/// A workspace that was backed up, and has changed since.
+/// A workspace that has changed after its backup.
 pub(crate) struct Changed {
     pub(crate) disk: SimDisk,
     pub(crate) backup: String,
-    /// The digest of the backup.
+    /// The digest of the tables at the time of the backup.
     pub(crate) old: Digest,
-    /// The digest of the workspace.
+    /// The digest of the tables after the change.
     pub(crate) new: Digest,
 }
 
@@ -115,7 +116,7 @@ pub(crate) fn changed() -> Changed {
     Changed { disk, backup: backup.backup_ref.to_string(), old, new }
 }
 
-/// Returns the survival of unsynced changes after the crash number `n`.
+/// Returns the fate of unsynced changes in the crash with the number `n`.
 pub(crate) fn survival(n: u64) -> Survival {
     match n % 3 {
         0 => Survival::Kept,
@@ -124,7 +125,7 @@ pub(crate) fn survival(n: u64) -> Survival {
     }
 }
 
-/// Returns the code of an error.
+/// Returns the error code of a failed result. Returns `None` for a success.
 pub(crate) fn code<T>(result: &Result<T>) -> Option<&'static str> {
     result.as_ref().err().map(Error::code)
 }

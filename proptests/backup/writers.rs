@@ -1,4 +1,4 @@
-//! Writers and other processes during a backup and a restore.
+//! Tests of writers that append during a backup or a restore.
 
 use crate::backup::site::{
     Changed, backups, capture_run, changed, code, create, digest, open, restore, restored_digest,
@@ -9,8 +9,8 @@ use contexta::recovery::{Progress, RecoveryStatus, RestoreOptions, StreamRow};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-/// A writer captures a run in the middle of a backup, at every operation in turn. The backup contains a consistent
-/// beginning of the stream.
+/// In each repetition, a writer captures a run before another operation of a backup. The backup contains a
+/// consistent prefix of the stream.
 #[test]
 fn backup_beside_a_writer_is_a_consistent_prefix() {
     let Changed { disk, new, .. } = changed();

@@ -1,4 +1,5 @@
-//! [`Backups`]: backups of a workspace, and restores from them.
+//! [`Backups`]: operations that create, check and remove backups of a workspace, and restore workspaces from
+//! them.
 
 use crate::client::error::{Error, Result};
 use crate::client::paths::Paths;
@@ -15,10 +16,11 @@ use crate::recovery::{
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// The backups of a workspace in a repository. A repository is a directory. Its backups share what they have in common,
-/// so a further backup writes only what is new. The workspace need not exist, and need not be open.
+/// Access to the backups of a workspace. The backups are in a repository, which is a directory. Backups share
+/// equal content, so a further backup writes only data that earlier backups do not contain. The workspace
+/// need not exist, and need not be open.
 ///
-/// Each operation is planned first. A plan is data, and planning writes nothing.
+/// Backups, removals and restores are planned first. A plan is a value, and planning writes nothing.
 ///
 /// ```
 /// # fn main() -> Result<(), contexta::Error> {
@@ -57,12 +59,14 @@ pub struct Backups {
 }
 
 impl Backups {
-    /// Creates the access to the backups of the workspace at `workspace`, in its directory `recovery/backups`.
+    /// Creates access to the backups of the workspace at `workspace`. The repository is the directory
+    /// `recovery/backups` of the workspace.
     pub fn new(workspace: impl AsRef<Path>) -> Backups {
         Backups::of(&config_at(workspace.as_ref()))
     }
 
-    /// Creates the access to the backups that the settings describe. Errors: a value is outside its range.
+    /// Creates access to the backups of the workspace that the settings name. Errors: a value is outside its
+    /// range.
     pub fn from_config(config: &UnifiedConfig) -> Result<Backups> {
         config.check()?;
         Ok(Backups::of(config))
@@ -81,21 +85,22 @@ impl Backups {
         }
     }
 
-    /// Uses another repository.
+    /// Uses the repository in the directory `dir`.
     #[must_use]
     pub fn repository(mut self, dir: impl AsRef<Path>) -> Backups {
         self.root = dir.as_ref().to_path_buf();
         self
     }
 
-    /// Sets whether a restore backs up the content that it replaces; by default `true`.
+    /// Turns the safety backups of restores on or off. If they are on, a restore backs up the content that it
+    /// replaces. By default, they are on.
     #[must_use]
     pub fn safety_backup(mut self, on: bool) -> Backups {
         self.safety_backup = on;
         self
     }
 
-    /// Replaces the file system with another storage, for tests.
+    /// Uses another storage instead of the file system. Tests need this method.
     #[must_use]
     pub fn storage(mut self, storage: Arc<dyn Storage>) -> Backups {
         self.storage = storage;
@@ -116,9 +121,9 @@ impl Backups {
         Ok(plan_backup(&self.access(), &self.dirs, options)?)
     }
 
-    /// Creates a backup. Writers of the workspace continue during the backup. The backup contains each stream up to
-    /// its last complete commit. A backup that is killed does not exist, and the next backup uses the objects that it has
-    /// written.
+    /// Creates a backup. Writers of the workspace continue during the backup. The backup contains each stream
+    /// up to its last complete commit. If the process is killed, the backup does not exist. The next backup
+    /// then uses the objects that were already written.
     pub fn create(&self, plan: &BackupPlan, progress: Progress<'_>) -> Result<BackupResult> {
         self.check_exists()?;
         Ok(create_backup(&self.access(), &self.dirs, plan, progress)?)
@@ -129,13 +134,13 @@ impl Backups {
         Ok(list_backups(&self.access())?)
     }
 
-    /// Reads every object of the backups, and compares the objects with their digests. Changes nothing.
+    /// Reads every object of the backups, and compares each object with its digest. Changes nothing.
     pub fn verify(&self, options: &BackupVerifyOptions<'_>) -> Result<BackupVerification> {
         Ok(verify_backups(&self.access(), options, None)?)
     }
 
-    /// Checks the backups as [`Backups::verify`] does. Replaces missing and damaged objects by intact copies from the
-    /// workspace at `workspace`, which is only read.
+    /// Checks the backups as [`Backups::verify`] does. Replaces missing and damaged objects by intact copies
+    /// from the workspace at `workspace`. This workspace is not changed.
     pub fn heal(
         &self,
         workspace: impl AsRef<Path>,
@@ -145,18 +150,19 @@ impl Backups {
         Ok(verify_backups(&self.access(), options, Some(&dirs))?)
     }
 
-    /// Plans the removal of old backups and of objects that no backup needs. Errors: a manifest cannot be used.
+    /// Plans a removal of old backups, and of objects that no remaining backup needs. Errors: a manifest
+    /// cannot be used.
     pub fn plan_prune(&self, rules: KeepRules) -> Result<PrunePlan> {
         Ok(plan_prune(&self.access(), rules)?)
     }
 
-    /// Removes backups and objects. Errors: the repository has changed since the plan was made.
+    /// Removes the backups and objects of a plan. Errors: the repository has changed since the plan was made.
     pub fn prune(&self, plan: &PrunePlan) -> Result<()> {
         Ok(prune(&self.access(), plan)?)
     }
 
-    /// Plans a restore. `backup` is the name of a backup. Errors: the backup does not exist or has no usable manifest,
-    /// or the target is a directory with other content.
+    /// Plans a restore of the backup with the name `backup`. Errors: the backup does not exist, its manifest
+    /// cannot be used, or the target is a directory with content that does not belong to a workspace.
     pub fn plan_restore(&self, backup: &str, options: &RestoreOptions) -> Result<RestorePlan> {
         let invalid = || RecoveryError::BackupRefInvalid { text: backup.to_owned() };
         let backup = BackupRef::parse(backup).ok_or_else(invalid)?;
@@ -166,8 +172,9 @@ impl Backups {
         Ok(plan_restore(&self.access(), &backup, &dirs, (options, self.safety_backup))?)
     }
 
-    /// Restores a backup. The restored log is checked completely, and then replaces the log of the target. Before the
-    /// check has succeeded, the target is not changed. Errors: a process writes to the target (`workspace_in_use`), or the backup is damaged.
+    /// Restores a backup. First, the restored log is checked completely. Then the restored log replaces the
+    /// log of the target. If the check fails, the target is not changed. Errors: a process writes to the
+    /// target (`workspace_in_use`), or the backup is damaged.
     pub fn restore(&self, plan: &RestorePlan, progress: Progress<'_>) -> Result<RestoreResult> {
         let target = &plan.target_workspace;
         if self.is_read_only && !plan.verify_only && self.is_own(target) {
@@ -183,7 +190,8 @@ impl Backups {
         root == self.dirs.root || resolved(root).is_some_and(|root| Some(root) == resolved(&self.dirs.root))
     }
 
-    /// Returns the directories of a workspace: those of the settings, or the usual directories of another workspace.
+    /// Returns the directories of the workspace at `root`. If `root` is the workspace of the settings, the
+    /// settings name the directories. Another workspace has the default directories.
     fn dirs_at(&self, root: &Path) -> WorkspaceDirs {
         if self.is_own(root) { self.dirs.clone() } else { workspace_dirs(&config_at(root)) }
     }
@@ -193,7 +201,7 @@ impl Backups {
     }
 }
 
-/// Returns the default settings of a workspace.
+/// Returns the default settings with the workspace directory `root`.
 fn config_at(root: &Path) -> UnifiedConfig {
     let mut config = UnifiedConfig::default();
     config.workspace.root_path = root.to_path_buf();

@@ -48,8 +48,9 @@ pub(super) fn prepare(storage: &dyn Storage, paths: &Paths, create: Create) -> R
     Ok(())
 }
 
-/// Checks that a backup may be restored to the paths: the directory is a workspace, is a workspace with an interrupted
-/// restore, does not exist, or contains nothing but the configuration file and directories of a workspace.
+/// Checks that a backup may be restored to the paths. A restore is allowed in four cases: the root does not
+/// exist, the root is a workspace, a restore into the root was interrupted, or the root contains only files
+/// and directories that can exist before the workspace (`is_begun`).
 pub(super) fn check_target(storage: &dyn Storage, paths: &Paths) -> Result<()> {
     let root = paths.root();
     let wrap = |e| engine_io("inspect", root, e);
@@ -60,8 +61,8 @@ pub(super) fn check_target(storage: &dyn Storage, paths: &Paths) -> Result<()> {
     if is_free { Ok(()) } else { Err(Error::NotAWorkspace { path: root.to_path_buf() }) }
 }
 
-/// Returns `true` if the root contains nothing but the configuration file, which may exist before the workspace, and
-/// directories of a workspace.
+/// Returns `true` if the root contains only the configuration file and directories of a workspace. These can
+/// exist before the workspace is created.
 fn is_begun(storage: &dyn Storage, paths: &Paths) -> io::Result<bool> {
     let (root, names) = (paths.root(), paths.names());
     let is_own = |entry: &DirEntry| match entry.is_dir {

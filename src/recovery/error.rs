@@ -28,7 +28,7 @@ pub enum Error {
         /// The text.
         text: String,
     },
-    /// The repository has no backup of this name.
+    /// The repository has no backup with this name.
     #[error("there is no backup {backup} in {}", root.display())]
     BackupNotFound {
         /// The name of the backup.
@@ -42,7 +42,7 @@ pub enum Error {
         /// The directory.
         root: PathBuf,
     },
-    /// The repository already has a backup of this name.
+    /// The repository already has a backup with this name.
     #[error("the backup {backup} exists already")]
     BackupExists {
         /// The name of the backup.
@@ -64,13 +64,13 @@ pub enum Error {
         /// The fault, as message text.
         reason: String,
     },
-    /// Another process writes to the repository.
-    #[error("another process creates or removes backups: it holds the lock {}", path.display())]
+    /// Another process writes to the repository, or restores the same workspace.
+    #[error("another process changes backups or restores a workspace, and holds the lock {}", path.display())]
     BackupBusy {
         /// The lock file.
         path: PathBuf,
     },
-    /// A directory of backups or of a restore is in a place where it would be copied or replaced itself.
+    /// The directory of the backups or the staging directory of a restore is in an unsuitable position.
     #[error("{} cannot be used: {reason}", path.display())]
     BackupMisplaced {
         /// The directory.
@@ -78,16 +78,16 @@ pub enum Error {
         /// The reason, as message text.
         reason: String,
     },
-    /// No backup would be kept.
+    /// The removal would keep no backup.
     #[error("at least one backup of each workspace must be kept")]
     PruneKeepsNothing,
-    /// The backups have changed since the plan was made.
+    /// The repository has changed since the plan was made.
     #[error("the plan is outdated: {reason}")]
     BackupPlanOutdated {
-        /// The difference, as message text.
+        /// The change, as message text.
         reason: String,
     },
-    /// A process writes to the workspace that would be replaced.
+    /// A process writes to the workspace that a restore would replace.
     #[error("the workspace {} is in use: {writers} stream(s) have a writer", root.display())]
     WorkspaceInUse {
         /// The directory of the workspace.

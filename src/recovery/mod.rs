@@ -2,7 +2,8 @@
 //!
 //! [`verify`] checks log, projections and bodies without changing anything, [`rebuild`] derives the projections from
 //! the log again, [`inspect`] lists the content of the log, and [`merge`] copies the streams and bodies of another
-//! workspace. `backup` copies a workspace into a repository, and `restore` replaces a workspace by a copy from there.
+//! workspace. `backup` copies a workspace into a repository of backups. `restore` replaces the content of a
+//! workspace by a backup.
 //!
 //! Stability: Advanced.
 

@@ -3,13 +3,14 @@
 use crate::store::{Note, Severity};
 use std::fmt;
 
-/// The status of a completed operation. The text form is upper case, as in the Python package contexta 1.0.0.
+/// The status of a completed operation. The text form is in upper case, as in the Python package contexta
+/// 1.0.0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RecoveryStatus {
-    /// The operation is complete.
+    /// The operation has ended, and nothing is missing.
     Success,
-    /// The operation has ended, but a part is missing or damaged. Notes describe the part.
+    /// The operation has ended, but data is missing or damaged. Notes describe this data.
     Degraded,
     /// A check has found damage.
     Failure,

@@ -1,4 +1,4 @@
-//! The directories of a workspace that backups read and restores write.
+//! The directories of a workspace. Backups read these directories, and restores write to them.
 
 use crate::engine::blob::BlobStore;
 use crate::engine::storage::Storage;
@@ -22,7 +22,7 @@ pub(crate) struct WorkspaceDirs {
     pub(crate) projections: PathBuf,
     /// The positions of sinks.
     pub(crate) sinks: PathBuf,
-    /// Facts that were not delivered yet.
+    /// The outbox: facts that were not delivered yet.
     pub(crate) outbox: PathBuf,
     /// Copies of damaged bytes, and refused lines.
     pub(crate) quarantine: PathBuf,
@@ -42,15 +42,15 @@ impl WorkspaceDirs {
         BlobStore::new(Arc::clone(storage), self.objects.clone(), self.body_staging.clone())
     }
 
-    /// Returns the directories whose content a copy of files must not include: the log, the bodies, the tables and
-    /// temporary files.
+    /// Returns the directories that the engine manages: the log, the bodies, the tables and temporary files.
+    /// A copy of files must not include their content.
     pub(in crate::recovery) fn managed(&self) -> [&Path; 5] {
         [&self.log, &self.objects, &self.projections, &self.body_staging, &self.restore_staging]
     }
 }
 
-/// Returns an absolute path in which the links of all existing directories are resolved. The end of the path need not
-/// exist.
+/// Returns an absolute path. All links in the existing part of `path` are resolved. The last components of
+/// `path` need not exist.
 pub(in crate::recovery) fn real_path(storage: &dyn Storage, path: &Path) -> PathBuf {
     for existing in path.ancestors() {
         let dir = if existing.as_os_str().is_empty() { Path::new(".") } else { existing };

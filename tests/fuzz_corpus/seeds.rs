@@ -352,7 +352,7 @@ fn payloads() -> Vec<Seed> {
 
 // ---- text
 
-/// Returns manifests of backups: a valid manifest, and manifests with hostile values.
+/// Returns seed inputs for manifests: one valid manifest, and several manifests with hostile values.
 fn manifests() -> Vec<Seed> {
     let digest = |byte: u8| Digest([byte; 32]);
     let (stream, head) = ("018bcfe568007459ac00895412763d46", digest(1));

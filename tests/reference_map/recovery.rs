@@ -1,5 +1,5 @@
-//! Backups and restores: section I of the list of names of the Python package contexta 1.0.0
-//! (`docs/REFERENCE-MAP.md`).
+//! Calls of backups and restores. They are section I in the list of names of the Python package contexta
+//! 1.0.0 (`docs/REFERENCE-MAP.md`).
 
 use super::Call;
 use crate::support::{open_sim, two_runs};
@@ -10,7 +10,7 @@ use contexta::recovery::{
     RestoreResult, Section,
 };
 
-/// A workspace with two runs, and the access to its backups.
+/// Returns a disk with a workspace that contains two runs, and access to the backups of the workspace.
 fn backups() -> (SimDisk, Backups) {
     let disk = SimDisk::new(1);
     two_runs(&open_sim(&disk, 1, "/w"));

@@ -214,8 +214,8 @@ pub trait Storage: Debug + Send + Sync + 'static {
     fn create_dir_all(&self, path: &Path) -> io::Result<()>;
     /// Makes the names in a directory durable: files that were created, renamed or removed.
     fn sync_dir(&self, path: &Path) -> io::Result<()>;
-    /// Renames a file or directory. An existing file at `to` is replaced by a file. A directory is renamed only to a
-    /// path that does not exist, on the same file system.
+    /// Renames a file or directory on the same file system. A file replaces an existing file at `to`. A
+    /// directory is renamed only if nothing exists at `to`.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
     /// Removes a file.
     fn remove_file(&self, path: &Path) -> io::Result<()>;

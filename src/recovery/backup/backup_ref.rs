@@ -5,20 +5,22 @@ use std::fmt;
 
 /// The greatest length of a name in bytes. The name of the manifest must be a valid file name.
 const LEN_MAX: usize = 200;
-/// The greatest length of the part that comes from the label, in characters.
+/// The greatest number of characters that a name takes from the label.
 const LABEL_LEN_MAX: usize = 32;
-/// The length of the time in a name, such as `2026-11-01T08-00-00_000000Z`.
+/// The number of bytes of the time in a name, such as `2026-11-01T08-00-00_000000Z`.
 const TIME_LEN: usize = 27;
-/// The beginning of a name without a usable label.
+/// The label in the name of a backup that has no usable label.
 const LABEL_DEFAULT: &str = "backup";
 
-/// The name of a backup: letters, digits, `-` and `_`. A name is therefore always a single component of a path.
+/// The name of a backup. A name contains only letters, digits, `-` and `_`, so it is always a single
+/// component of a path.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BackupRef(String);
 
 impl BackupRef {
-    /// Returns the name of a backup with this label and time of creation, such as `manual-2026-11-01T08-00-00_000000Z`.
-    /// Each character of the label that is not a letter, a digit, `-` or `_` becomes `-`.
+    /// Returns the name of a backup, such as `manual-2026-11-01T08-00-00_000000Z`. The name consists of the
+    /// label and the time of creation. In the label, `-` replaces each character that is not a letter, a
+    /// digit, `-` or `_`.
     #[must_use]
     pub fn new(label: Option<&str>, created_at: Timestamp) -> BackupRef {
         let plain = |c: char| if is_allowed(c) { c } else { '-' };
@@ -33,14 +35,16 @@ impl BackupRef {
         BackupRef(format!("{label}-{time}"))
     }
 
-    /// Reads a name. Returns `None` if the text is empty, is too long, or contains another character.
+    /// Reads a name. Returns `None` if the text is empty, is too long, or contains a character that is not
+    /// allowed.
     #[must_use]
     pub fn parse(text: &str) -> Option<BackupRef> {
         let is_valid = !text.is_empty() && text.len() <= LEN_MAX && text.chars().all(is_allowed);
         is_valid.then(|| BackupRef(text.to_owned()))
     }
 
-    /// Returns the end of the name that contains the time of creation, if [`BackupRef::new`] made the name.
+    /// Returns the last characters of the name. If [`BackupRef::new`] made the name, they are the time of
+    /// creation.
     pub(super) fn time(&self) -> &str {
         self.0.get(self.0.len().saturating_sub(TIME_LEN)..).unwrap_or(&self.0)
     }

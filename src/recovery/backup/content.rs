@@ -1,34 +1,36 @@
-//! The content of a file in a backup: a list of objects.
+//! The content of a file in a backup, as a list of objects.
 
 use crate::engine::checksum::Digest;
 use crate::engine::storage::FileInfo;
 
-/// The length of an object that holds a part of a file, in bytes. Only the last part of a file is shorter.
+/// The length of a part of a file in bytes. Each part is one object. Only the last part of a file can be
+/// shorter.
 pub(in crate::recovery) const PART_LEN: u64 = 1 << 20;
-/// The time in nanoseconds for which a file must be unchanged before its state is saved in a manifest. The times of a
-/// file system have a limited resolution, so a later change could have the same time.
+/// The minimum age of the last change of a file in nanoseconds. After a younger change, the state of the file
+/// is not saved in a manifest. The times of a file system have a limited resolution, so a later change could
+/// have the same time.
 const SETTLED_AFTER: u64 = 2_000_000_000;
 
 /// An object: its digest, and its length in a manifest. A hostile manifest can contain another length than the other
 /// manifests.
 pub(super) type Object = (Digest, u64);
 
-/// The content of a file: consecutive parts, each stored as one object.
+/// The content of a file. The file is divided into consecutive parts, and each part is stored as one object.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(in crate::recovery) struct Content {
     /// The length in bytes.
     pub(in crate::recovery) len: u64,
-    /// The BLAKE3 digests of the parts.
+    /// The BLAKE3 digests of the parts, in the order of the parts.
     pub(in crate::recovery) objects: Vec<Digest>,
 }
 
 impl Content {
-    /// Returns true if the number of parts fits the length.
+    /// Returns `true` if the number of digests agrees with the length.
     pub(in crate::recovery) fn is_consistent(&self) -> bool {
         self.len.div_ceil(PART_LEN) == self.objects.len() as u64
     }
 
-    /// Returns the parts: digest, offset in the file, and length.
+    /// Returns the digest, the offset in the file and the length of each part.
     pub(in crate::recovery) fn parts(&self) -> impl Iterator<Item = Part> + '_ {
         self.objects.iter().zip(0u64..).map(|(digest, n)| {
             let offset = n.saturating_mul(PART_LEN);
@@ -48,13 +50,15 @@ pub(in crate::recovery) struct Part {
     pub(in crate::recovery) len: u64,
 }
 
-/// The state of a file when it was copied. If a later state is equal, the file has not changed since.
+/// The state of a file at the time of its copy. If the file has the same state later, its content has not
+/// changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::recovery) struct FileState(pub(in crate::recovery) [u64; 6]);
 
 impl FileState {
-    /// Returns the state of a file at the time `now`. Returns `None` if the file system has no inode numbers or no
-    /// times of changes, or if the file was changed so recently that a later change could have the same time.
+    /// Returns the state of a file at the time `now`. Returns `None` in two cases: the file system has no
+    /// inode numbers or no times of changes, or the file was changed so recently that a later change could
+    /// have the same time.
     pub(in crate::recovery) fn of(info: &FileInfo, now: u64) -> Option<FileState> {
         let place = info.place?;
         let is_settled = info.changed > 0 && info.changed.saturating_add(SETTLED_AFTER) < now;

@@ -1,4 +1,4 @@
-//! Copying of files into the objects of a repository.
+//! Copies of files in the repository: each file is divided into objects.
 
 use crate::engine::blob::BlobStore;
 use crate::engine::checksum::Digest;
@@ -12,10 +12,10 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// The failure of a copy.
+/// The error of a copy.
 #[derive(Debug)]
 pub(super) enum CopyError {
-    /// The file of the workspace cannot be read. Other files can still be copied.
+    /// A file of the workspace cannot be read. Other files can still be copied.
     Source(EngineError),
     /// The repository cannot be written.
     Repository(Error),
@@ -33,7 +33,7 @@ impl From<EngineError> for CopyError {
     }
 }
 
-/// A writer of objects that counts what it writes.
+/// A writer of objects. The writer counts the written objects and reports progress.
 #[derive(Debug)]
 pub(super) struct Copier<'a> {
     pub(super) objects: BlobStore,
@@ -41,7 +41,7 @@ pub(super) struct Copier<'a> {
     progress: Progress<'a>,
     total: u64,
     done: u64,
-    /// The number of objects that were written, and their bytes.
+    /// The number of objects that were written, and the sum of their lengths in bytes.
     pub(super) written: (u64, u64),
     /// The number of objects that the repository contained already.
     pub(super) reused: u64,
@@ -63,13 +63,14 @@ impl<'a> Copier<'a> {
         }
     }
 
-    /// Reports progress: `bytes` more bytes of the workspace are in the repository.
+    /// Adds `bytes` to the bytes of the workspace that the repository contains, and reports progress.
     pub(super) fn advance(&mut self, bytes: u64) {
         self.done += bytes;
         self.progress.report(self.done.min(self.total), self.total);
     }
 
-    /// Returns true if the repository contains all parts of a content, with the right lengths. The parts are not read.
+    /// Returns `true` if the repository contains all parts of a content with the right lengths. Does not read
+    /// the parts.
     pub(super) fn contains(&mut self, content: &Content) -> Result<bool> {
         for part in content.parts() {
             if self.objects.size_of(&part.digest)? != Some(part.len) {
@@ -83,7 +84,7 @@ impl<'a> Copier<'a> {
         Ok(true)
     }
 
-    /// Copies the first `len` bytes of a file; fewer if the file is shorter.
+    /// Copies the first `len` bytes of a file. If the file is shorter, copies the whole file.
     pub(super) fn copy(&mut self, path: &Path, len: u64) -> std::result::Result<Content, CopyError> {
         let file = self.storage.open(path, OpenMode::Read);
         let file = file.map_err(|e| CopyError::Source(EngineError::io("read", path, e)))?;
@@ -104,7 +105,7 @@ impl<'a> Copier<'a> {
         Ok(content)
     }
 
-    /// Stores an object, unless the repository contains an object of this digest and length.
+    /// Stores an object, unless the repository already contains an object with this digest and length.
     fn store(&mut self, bytes: &[u8]) -> Result<Digest> {
         let digest = Digest::of(bytes);
         if self.objects.size_of(&digest)? == Some(bytes.len() as u64) {
@@ -130,7 +131,7 @@ impl<'a> Copier<'a> {
     }
 }
 
-/// Reads the part of a file that begins at `offset`, and ends at `end` at the latest.
+/// Reads the part of a file that begins at `offset`. The part does not extend beyond `end`.
 fn read_part(file: &dyn File, offset: u64, end: u64) -> std::io::Result<Vec<u8>> {
     let mut bytes = vec![0; usize::try_from(end.saturating_sub(offset).min(PART_LEN)).unwrap_or_default()];
     let got = read_full_at(file, offset, &mut bytes)?;

@@ -1,5 +1,5 @@
-//! The creation of a backup: objects first, the manifest last. A process that is killed before leaves objects without
-//! a manifest, which the next backup uses again.
+//! The creation of a backup. The objects are written first, and the manifest is written last. If the process
+//! is killed earlier, the objects have no manifest, and the next backup uses them.
 
 use crate::contract::Timestamp;
 use crate::engine::blob::BlobInfo;
@@ -33,7 +33,7 @@ pub struct BackupResult {
     pub status: RecoveryStatus,
     /// The name of the backup.
     pub backup_ref: BackupRef,
-    /// The time in the manifest.
+    /// The time of creation, as in the manifest.
     pub created_at: Timestamp,
     /// The path of the manifest.
     pub location: PathBuf,
@@ -49,9 +49,9 @@ pub struct BackupResult {
     pub streams: u64,
     /// The number of bodies in the backup.
     pub bodies: u64,
-    /// The number of other files in the backup.
+    /// The number of files in the backup outside the log and the bodies.
     pub files: u64,
-    /// Notes on parts of the workspace that are damaged, or are not part of the backup.
+    /// Notes about parts of the workspace that are damaged or not part of the backup.
     pub notes: Vec<Note>,
     /// Short texts about the checks of this backup.
     pub verification_notes: Vec<String>,
@@ -117,7 +117,7 @@ pub(crate) fn create_backup(
     })
 }
 
-/// The creation of a backup.
+/// The state of the creation of a backup.
 struct Creation<'a> {
     repository: &'a Repository,
     dirs: &'a WorkspaceDirs,
@@ -146,7 +146,7 @@ impl Creation<'_> {
         Ok(streams)
     }
 
-    /// Copies the bodies. A body that the repository contains with the same length is not read.
+    /// Copies the bodies. If the repository contains a body with the same length, the body is not read.
     fn bodies(&mut self) -> Result<Vec<BlobInfo>> {
         let from = self.dirs.bodies(&self.repository.storage);
         let (digests, errors) = from.list()?;
@@ -168,7 +168,7 @@ impl Creation<'_> {
                 }
                 Err(e) => return Err(e.into()),
             };
-            // An earlier backup may contain an intact copy of a body that is damaged now.
+            // The body is damaged in the workspace, but an earlier backup may have stored an intact copy.
             let is_intact = copied || size_before.is_some() && self.copier.objects.verify(&digest, &[])?;
             let size = self.copier.objects.size_of(&digest)?;
             if let Some(size) = size.filter(|_| is_intact) {
@@ -226,6 +226,6 @@ impl Creation<'_> {
 }
 
 fn damaged_body(digest: &str) -> Note {
-    let message = format!("the body {digest} does not match its digest in the workspace");
+    let message = format!("in the workspace, the body {digest} does not match its digest");
     Note::new(Severity::Error, "artifact_body_damaged", message)
 }

@@ -15,21 +15,21 @@ const DEPTH_MAX: usize = 64;
 /// A file of a section.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct SectionFile {
-    /// The path in the section, with `/` between its components.
+    /// The path in the section. `/` separates its components.
     pub(super) path: String,
     /// The path on disk.
     pub(super) source: PathBuf,
     pub(super) info: FileInfo,
 }
 
-/// The files of a section, and notes on objects that cannot be copied.
+/// The files of a section, with notes about files and directories that cannot be copied.
 #[derive(Debug, Default)]
 pub(super) struct Walked {
     pub(super) files: Vec<SectionFile>,
     pub(super) notes: Vec<Note>,
 }
 
-/// Returns the directories and files that a section consists of, each with its path in the section.
+/// Returns the directories and files that belong to a section. Each of them has a name in the section.
 fn places(dirs: &WorkspaceDirs, section: Section) -> Vec<(&'static str, &Path)> {
     // The order is the order of `Section::top_names`.
     let paths: Vec<&Path> = match section {
@@ -43,8 +43,8 @@ fn places(dirs: &WorkspaceDirs, section: Section) -> Vec<(&'static str, &Path)> 
     section.top_names().iter().copied().zip(paths).collect()
 }
 
-/// Lists the files of a section. Links are not followed and not copied. The directories that the engine manages, and
-/// the repository, are left out.
+/// Lists the files of a section. Links are not followed and not copied. The repository and the directories
+/// that the engine manages are not listed.
 pub(super) fn walk(
     storage: &dyn Storage,
     dirs: &WorkspaceDirs,
@@ -121,7 +121,7 @@ impl Walk<'_> {
     }
 }
 
-/// Returns the note on a file or directory that cannot be read.
+/// Returns a note about a file or directory that cannot be read.
 pub(super) fn unreadable(path: &Path, e: &dyn std::fmt::Display) -> Note {
     let message = format!("{} is not part of the backup: {e}", path.display());
     Note::new(Severity::Error, "backup_source_unreadable", message)

@@ -17,7 +17,7 @@ use std::path::PathBuf;
 pub struct BackupList {
     /// The directory of the repository.
     pub backup_root: PathBuf,
-    /// The backups, the oldest first.
+    /// The readable backups. The oldest backup is the first.
     pub backups: Vec<BackupRow>,
     /// The manifests that cannot be used.
     pub unreadable: Vec<UnreadableBackup>,
@@ -37,15 +37,15 @@ pub struct BackupRow {
     pub workspace_root: String,
     /// The sections.
     pub included_sections: Vec<Section>,
-    /// The number of bytes of all files. Backups share objects, so a backup may take less space.
+    /// The total length of all files in bytes. Backups share objects, so the backup may need less space.
     pub bytes: u64,
-    /// The head of each stream. A stream with missing entries may have no known head.
+    /// The known heads of the streams. The head of a stream with missing entries may be unknown.
     pub heads: Vec<Head>,
     /// The number of streams.
     pub streams: u64,
     /// The number of bodies.
     pub bodies: u64,
-    /// The number of other files.
+    /// The number of files outside the log and the bodies.
     pub files: u64,
     /// `Degraded` if the backup does not contain the whole workspace. Notes name the missing parts.
     pub status: RecoveryStatus,

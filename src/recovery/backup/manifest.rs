@@ -1,4 +1,4 @@
-//! The manifest of a backup: everything that the backup contains, as digests of objects.
+//! The manifest of a backup. The manifest lists the content of the backup by the digests of its objects.
 
 use crate::contract::Timestamp;
 use crate::engine::blob::BlobInfo;
@@ -30,22 +30,22 @@ pub(in crate::recovery) struct Manifest {
     pub(in crate::recovery) notes: Vec<SavedNote>,
 }
 
-/// The beginning of a stream.
+/// The copied part of a stream, from its first entry on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::recovery) struct StreamCopy {
     pub(in crate::recovery) stream: StreamId,
-    /// The sequence number of the last entry; 0 without entries.
+    /// The sequence number of the last entry, or 0 if there is no entry.
     pub(in crate::recovery) last: Seq,
     /// The time of the last entry.
     pub(in crate::recovery) last_time: u64,
-    /// The head after the last entry; `None` if the chain is not known because entries are missing.
+    /// The head after the last entry. `None` if entries are missing and the chain is therefore unknown.
     pub(in crate::recovery) head: Option<Head>,
     /// The number of findings and gaps in the copied part.
     pub(in crate::recovery) damage: u64,
     pub(in crate::recovery) segments: Vec<SegmentCopy>,
 }
 
-/// A segment, up to the end of the last complete frame.
+/// The copy of a segment. The last segment is copied up to the end of the last complete frame.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::recovery) struct SegmentCopy {
     pub(in crate::recovery) base: Seq,
@@ -57,7 +57,7 @@ pub(in crate::recovery) struct SegmentCopy {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::recovery) struct FileCopy {
     pub(in crate::recovery) section: Section,
-    /// The path in the section, with `/` between its components.
+    /// The path in the section. `/` separates its components.
     pub(in crate::recovery) path: String,
     pub(in crate::recovery) content: Content,
     pub(in crate::recovery) state: Option<FileState>,
@@ -124,10 +124,10 @@ impl Manifest {
     }
 }
 
-/// Returns true if `path` is a relative path of plain names with `/` between them. Such a path cannot leave the
-/// directory that it is joined to, unless the directory contains links.
+/// Returns `true` if all names in the relative path `path` are plain. A plain name is not empty, `.` or `..`.
+/// Such a path does not lead out of the directory to which it is joined, unless the directory contains links.
 pub(in crate::recovery) fn is_plain_path(path: &str) -> bool {
-    // A Windows path can also be divided by `\`, and can begin with a drive.
+    // On Windows, `\` also separates names, and a path can begin with the name of a drive.
     let forbidden: &[char] = if cfg!(windows) { &['\0', '\\', ':'] } else { &['\0'] };
     let is_plain = |name: &str| !name.is_empty() && name != "." && name != ".." && !name.contains(forbidden);
     path.split('/').all(is_plain)

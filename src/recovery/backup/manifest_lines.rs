@@ -1,5 +1,6 @@
-//! The text form of a manifest: one line of canonical JSON for each part, and a last line with the digest of all lines
-//! before it. A manifest has any number of lines, so that it describes workspaces of any size.
+//! The text form of a manifest. Each stream, segment, body, file and note has one line of canonical JSON. The
+//! last line contains the digest of all earlier lines. The number of lines is not limited, so a manifest can
+//! describe a workspace of any size.
 
 use crate::contract;
 use crate::contract::json::read::parse;
@@ -105,8 +106,8 @@ fn content_members(content: &Content, state: Option<FileState>) -> [(&'static st
     ]
 }
 
-/// Reads the text form of a manifest. The error is a text that describes the fault. Every value is checked: digests,
-/// numbers, the number of objects of each file, and that no path leaves its section.
+/// Reads the text form of a manifest. Checks all digests, numbers and paths, and the number of objects of
+/// each file. The error is a text that describes the fault.
 pub(super) fn from_text(text: &str) -> Result<Manifest, String> {
     check_end(text)?;
     let mut reading: Option<Manifest> = None;
@@ -126,13 +127,13 @@ pub(super) fn from_text(text: &str) -> Result<Manifest, String> {
     Ok(manifest)
 }
 
-/// Reads the text form of a manifest, and returns the text form of the result.
+/// Reads the text form of a manifest, and writes the manifest as text again.
 #[cfg(feature = "testing")]
 pub fn rewritten_manifest(text: &str) -> Result<String, String> {
     to_text(&from_text(text)?).map_err(|e| e.to_string())
 }
 
-/// Checks that the last line contains the digest of all lines before it.
+/// Checks that the last line contains the digest of all earlier lines.
 fn check_end(text: &str) -> Result<(), String> {
     let body = text.strip_suffix('\n').ok_or("the last line is incomplete")?;
     let (before, end) = body.rsplit_once('\n').ok_or("the last line is missing")?;
@@ -331,7 +332,7 @@ mod tests {
         }
     }
 
-    /// Returns the text with another digest in its last line, which fits the other lines.
+    /// Returns the lines, followed by a last line with their digest.
     fn signed(lines: &str) -> String {
         let digest = Digest::of(lines.as_bytes());
         format!("{lines}{{\"digest\":\"{digest}\",\"kind\":\"end\"}}\n")

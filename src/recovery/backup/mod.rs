@@ -1,13 +1,16 @@
 //! Backups of a workspace in a repository.
 //!
-//! A repository is a directory with objects, which are named by their BLAKE3 digests, and one manifest for each backup
-//! (docs/design/013). Backups share objects: a second backup writes only what is new. Files, lowest first:
+//! A repository is a directory that contains objects and manifests (docs/design/013). The name of an object
+//! is its BLAKE3 digest. Each backup has one manifest. Backups share objects, so a second backup writes only
+//! new data. Files, lowest first:
 //!
-//! - `backup_ref`, `section`, `content`, `manifest` and `manifest_lines` describe a backup and its text form.
+//! - `backup_ref`, `section`, `content`, `manifest` and `manifest_lines` define a backup and the text form of
+//!   its manifest.
 //! - `repository` reads and writes manifests and objects.
-//! - `files`, `copy` and `streams` read the workspace and copy its files.
+//! - `files` lists the files of the workspace. `copy` and `streams` copy files and streams into the
+//!   repository.
 //! - `heal` replaces damaged objects by intact copies from a workspace.
-//! - `plan`, `create`, `list`, `verify` and `prune` are the operations.
+//! - `plan`, `create`, `list`, `verify` and `prune` contain the operations.
 
 mod backup_ref;
 mod content;

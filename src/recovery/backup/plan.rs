@@ -15,7 +15,7 @@ use std::path::PathBuf;
 /// Options of a backup.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct BackupOptions {
-    /// A text for people. The name of the backup contains the text.
+    /// The label: a text that becomes part of the name of the backup.
     pub label: Option<String>,
     /// `true` to include cached files, which can be created again.
     pub include_cache: bool,
@@ -31,17 +31,18 @@ pub struct BackupPlan {
     pub backup_ref: BackupRef,
     /// The label.
     pub label: Option<String>,
-    /// The time that the name and the manifest contain.
+    /// The time of the plan. The name and the manifest of the backup contain this time.
     pub created_at: Timestamp,
     /// The directory of the workspace.
     pub workspace_root: PathBuf,
     /// The directory of the repository.
     pub backup_root: PathBuf,
-    /// The sections, in the order in which they are copied.
+    /// The included sections, in the order in which they are copied.
     pub included_sections: Vec<Section>,
-    /// The number of bytes of all included files. A backup writes only objects that the repository does not contain.
+    /// The total length of all included files in bytes. A backup writes only the objects that the repository
+    /// does not contain.
     pub estimated_bytes: u64,
-    /// Notes on sections that are left out, and on files that cannot be copied.
+    /// Notes about sections that are not included, and about files that cannot be copied.
     pub notes: Vec<Note>,
 }
 
@@ -84,7 +85,8 @@ pub(crate) fn plan_backup(
     })
 }
 
-/// Returns the first time from `now` on at which the repository has no backup with this label.
+/// Returns the first free time, beginning with `now`. A time is free if the repository has no backup with
+/// this label and time.
 fn free_time(repository: &Repository, label: Option<&str>, now: Timestamp) -> Result<Timestamp> {
     let mut time = now;
     while repository.contains(&BackupRef::new(label, time))? {
@@ -98,7 +100,7 @@ fn excluded(code: &'static str, what: &str) -> Note {
     Note::new(Severity::Info, code, format!("{what} not part of the backup"))
 }
 
-/// Returns the number of bytes of the files of a section.
+/// Returns the total length of the files in a section in bytes.
 fn section_bytes(
     repository: &Repository,
     dirs: &WorkspaceDirs,
@@ -124,8 +126,8 @@ fn section_bytes(
     })
 }
 
-/// Checks that the repository is not in a directory that belongs to the log, the bodies or the tables, and does not
-/// contain the log or the bodies.
+/// Checks the directory of the repository. Errors: the directory is in a directory that the engine manages,
+/// or contains the log or the bodies.
 pub(super) fn check_place(repository: &Repository, dirs: &WorkspaceDirs) -> Result<()> {
     let storage = repository.storage.as_ref();
     let root = real_path(storage, repository.root());

@@ -1,7 +1,8 @@
-//! The removal of old backups: a plan, then its application.
+//! Removals of old backups. A removal is planned first, and then applied.
 //!
-//! Manifests are removed first, and durably, then the objects that no remaining manifest needs. A process that is
-//! killed in between leaves objects without a manifest, which the next removal deletes.
+//! First, manifests are removed and the removal is made durable. Then the objects that no remaining manifest
+//! needs are removed. If the process is killed before all objects are removed, the next removal deletes the
+//! other objects.
 
 use crate::contract::Timestamp;
 use crate::engine::blob::BlobInfo;
@@ -15,10 +16,10 @@ use crate::recovery::status::RecoveryStatus;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-/// The backups that a removal keeps.
+/// The rules that decide which backups a removal keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KeepRules {
-    /// The number of backups to keep of each workspace: the latest. At least 1. If all of them are incomplete, the latest
+    /// The number of latest backups to keep for each workspace, at least 1. If all of them are incomplete, the latest
     /// complete backup is kept too.
     pub last: usize,
 }
@@ -31,13 +32,13 @@ pub struct PrunePlan {
     pub backup_root: PathBuf,
     /// The rules.
     pub rules: KeepRules,
-    /// The backups that are kept, the oldest first.
+    /// The backups that are kept, in ascending order of creation.
     pub kept: Vec<BackupRef>,
-    /// The backups that are removed, the oldest first.
+    /// The backups that are removed, in ascending order of creation.
     pub removed: Vec<BackupRef>,
     /// The objects that are removed, with their sizes on disk.
     pub objects: Vec<BlobInfo>,
-    /// The number of bytes of these objects.
+    /// The total size of the removed objects in bytes.
     pub bytes: u64,
 }
 
@@ -49,7 +50,8 @@ struct Candidate {
     is_complete: bool,
 }
 
-/// Plans a removal. Changes nothing. Errors: a manifest cannot be used, because its backup may need any object. The
+/// Plans a removal. Changes nothing. Errors: a manifest cannot be used. The backup of such a manifest may
+/// need any object. The
 /// directory contains no backup, so its objects may belong to something else.
 pub(crate) fn plan_prune(repository: &Repository, rules: KeepRules) -> Result<PrunePlan> {
     if rules.last == 0 {
@@ -110,7 +112,7 @@ fn divide(candidates: Vec<Candidate>, rules: KeepRules) -> (Vec<BackupRef>, Vec<
     (kept, removed)
 }
 
-/// Returns the objects that are not needed. Errors: a directory with objects cannot be listed.
+/// Returns the objects that are not in `needed`. Errors: a directory with objects cannot be listed.
 fn unneeded(repository: &Repository, needed: &BTreeSet<Digest>) -> Result<Vec<BlobInfo>> {
     let store = repository.objects();
     let (digests, errors) = store.list()?;
@@ -124,12 +126,12 @@ fn unneeded(repository: &Repository, needed: &BTreeSet<Digest>) -> Result<Vec<Bl
     Ok(objects)
 }
 
-/// Removes the backups and the objects of a plan. Errors: the repository has changed since the plan was made. In
-/// this case, nothing was removed.
+/// Removes the backups and the objects of a plan. Errors: the repository has changed since the plan was made.
+/// After this error, nothing was removed.
 pub(crate) fn prune(repository: &Repository, plan: &PrunePlan) -> Result<()> {
     let lock = repository.lock_existing()?;
     if plan_prune(repository, plan.rules)? != *plan {
-        let reason = "backups or objects were added or removed since it was made".to_owned();
+        let reason = "backups or objects were added or removed since the plan was made".to_owned();
         return Err(Error::BackupPlanOutdated { reason });
     }
     repository.remove(&lock, &plan.removed)?;

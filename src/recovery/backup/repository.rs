@@ -2,9 +2,9 @@
 //!
 //! ```text
 //! backups/<name>.jsonl     the manifest of a backup
-//! objects/ab/cdef...       objects, named by the BLAKE3 digest of their content
-//! staging/                 objects that are being written
-//! repository.lock          empty; its lock is held by a process that writes to the repository
+//! objects/ab/cdef...       an object; its name is the BLAKE3 digest of its content
+//! staging/                 temporary files of objects
+//! repository.lock          an empty file, which a process locks while it writes to the repository
 //! ```
 
 use crate::engine::blob::BlobStore;
@@ -23,14 +23,14 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// The ending of the name of a manifest.
+/// The suffix of the file name of a manifest.
 const MANIFEST_ENDING: &str = ".jsonl";
-/// The greatest length of a manifest in bytes. A body takes 130 bytes.
+/// The greatest length of a manifest in bytes. Each body adds a line of about 130 bytes.
 const MANIFEST_BYTES_MAX: u64 = 1 << 30;
-/// The beginning of the names of temporary files of manifests.
+/// The prefix of the names of temporary files for manifests.
 const MANIFEST_STEM: &str = "manifest";
 
-/// A repository: a directory with the backups of one or several workspaces.
+/// A repository. The repository is a directory that contains the backups of one or more workspaces.
 #[derive(Debug, Clone)]
 pub(crate) struct Repository {
     pub(in crate::recovery) storage: Arc<dyn Storage>,
@@ -55,12 +55,12 @@ pub struct UnreadableBackup {
 }
 
 impl Repository {
-    /// Creates the access to the repository in a directory, which need not exist.
+    /// Creates access to the repository in a directory. The directory need not exist.
     pub(crate) fn new(storage: &Arc<dyn Storage>, root: &Path) -> Repository {
         Repository { storage: Arc::clone(storage), root: root.to_path_buf() }
     }
 
-    /// Returns the directory.
+    /// Returns the directory of the repository.
     pub(in crate::recovery) fn root(&self) -> &Path {
         &self.root
     }
@@ -74,7 +74,7 @@ impl Repository {
         self.root.join("objects")
     }
 
-    /// Returns the directory of objects that are being written.
+    /// Returns the directory for temporary files of objects.
     pub(super) fn staging(&self) -> PathBuf {
         self.root.join("staging")
     }
@@ -88,8 +88,8 @@ impl Repository {
         self.root.join("backups")
     }
 
-    /// Acquires the lock of the repository. Creates the directory. If the file system has no locks, the caller must run
-    /// one writing operation at a time.
+    /// Acquires the lock of the repository. Creates the directory if necessary. If the file system has no
+    /// locks, the caller must ensure that only one process at a time writes to the repository.
     pub(super) fn lock(&self) -> Result<RepositoryLock> {
         let path = self.root.join("repository.lock");
         self.storage.create_dir_all(&self.root).map_err(|e| io_error("create", &self.root, e))?;
@@ -108,13 +108,13 @@ impl Repository {
         self.lock()
     }
 
-    /// Returns true if the repository has a manifest of this name, readable or not.
+    /// Returns `true` if the repository has a manifest with this name. The manifest need not be readable.
     pub(super) fn contains(&self, backup: &BackupRef) -> Result<bool> {
         let path = self.manifest_path(backup);
         exists(self.storage.as_ref(), &path).map_err(|e| io_error("read the metadata of", &path, e))
     }
 
-    /// Returns the names of all backups. A repository that does not exist has none.
+    /// Returns the names of all backups. If the repository does not exist, returns no names.
     pub(super) fn names(&self) -> Result<Vec<BackupRef>> {
         let dir = self.manifest_dir();
         let entries = match self.storage.list(&dir) {
@@ -165,7 +165,7 @@ impl Repository {
         for name in names {
             match self.read(&name) {
                 Ok(manifest) if is_same(&manifest) => return Ok(Some(manifest)),
-                // Without the previous manifest, more files are read.
+                // If a manifest is unreadable, an older manifest is used, and the backup reads more files.
                 Ok(_) | Err(_) => {}
             }
         }
@@ -202,7 +202,8 @@ impl Repository {
         Ok(())
     }
 
-    /// Writes a manifest durably. The backup exists from this moment on.
+    /// Writes a manifest durably. From this moment on, the backup exists. Returns the length of the manifest
+    /// in bytes.
     pub(super) fn publish(&self, _lock: &RepositoryLock, manifest: &Manifest) -> Result<u64> {
         let path = self.manifest_path(&manifest.backup_ref);
         let wrap = |e| io_error("write", &path, e);
@@ -218,7 +219,7 @@ impl Repository {
         Ok(text.len() as u64)
     }
 
-    /// Removes manifests. They stay removed after a power cut.
+    /// Removes manifests durably.
     pub(super) fn remove(&self, _lock: &RepositoryLock, backups: &[BackupRef]) -> Result<()> {
         let dir = self.manifest_dir();
         for backup in backups {
@@ -231,14 +232,14 @@ impl Repository {
         self.storage.sync_dir(&dir).map_err(|e| io_error("sync", &dir, e))
     }
 
-    /// Removes the temporary files of processes that died while they wrote to the repository.
+    /// Removes the temporary files of processes that ended while they wrote to the repository.
     pub(super) fn remove_leftovers(&self, _lock: &RepositoryLock) {
         remove_stale(self.storage.as_ref(), &self.manifest_dir(), MANIFEST_STEM);
         remove_stale(self.storage.as_ref(), &self.staging(), "body");
     }
 
-    /// Reads an object and compares it with its digest and its length. The object is at most as long as a part of a
-    /// file.
+    /// Reads an object, and compares the content with the digest and the length. The object is held in
+    /// memory, so it must not be longer than a part of a file.
     pub(in crate::recovery) fn object(&self, digest: &Digest, len: u64) -> Result<Vec<u8>> {
         let damaged = |reason: &str| Error::BackupObjectDamaged { digest: *digest, reason: reason.into() };
         let objects = self.objects();

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// A part of a workspace that a backup contains. The text form is [`Section::name`].
+/// A kind of content of a workspace that a backup can contain. The text form is [`Section::name`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Section {
@@ -23,7 +23,7 @@ pub enum Section {
 }
 
 impl Section {
-    /// All sections, in the order in which a backup copies them.
+    /// All sections, in the order in which a backup copies the sections.
     pub const ALL: [Section; 7] = [
         Section::Config,
         Section::Records,
@@ -66,7 +66,7 @@ impl Section {
         self.top_names().contains(&first)
     }
 
-    /// Returns the section with this name; `None` if no section has it.
+    /// Returns the section with this name. Returns `None` if the name is unknown.
     #[must_use]
     pub fn parse(name: &str) -> Option<Section> {
         Section::ALL.into_iter().find(|section| section.name() == name)

@@ -1,7 +1,8 @@
-//! Copying of the streams of a log into a repository, while their writers continue.
+//! Copies of the streams of a log in a repository. Writers can append to the streams during the copy.
 //!
-//! A stream is copied up to the end of its last complete frame. A writer only appends behind this end, so the copied
-//! bytes do not change. A merge or a repair may replace the file of a segment. The stream is then copied again.
+//! A stream is copied up to the end of its last complete frame. Writers only append after this end, so the
+//! copied bytes do not change. If a merge or a repair replaces the file of a segment during the copy, the
+//! stream is copied again.
 
 use crate::engine::chain::Head;
 use crate::engine::entry::{Seq, StreamId};
@@ -19,10 +20,11 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-/// The greatest number of attempts to copy a stream whose files are replaced during the copy.
+/// The maximum number of attempts to copy a stream. An attempt fails if a file of the stream is replaced
+/// during the copy.
 const ATTEMPTS_MAX: usize = 8;
 
-/// The copying of a log.
+/// The state of the copy of a log.
 pub(super) struct LogCopy<'a> {
     pub(super) storage: &'a Arc<dyn Storage>,
     pub(super) log: &'a Path,
@@ -31,16 +33,16 @@ pub(super) struct LogCopy<'a> {
     pub(super) notes: Vec<Note>,
 }
 
-/// A segment file: the first sequence number, and the metadata.
+/// The segment files of a stream: the first sequence number and the metadata of each file.
 type Listed = Vec<(Seq, FileInfo)>;
 
-/// The part of a stream that was scanned.
+/// The result of a scan of a stream.
 struct Scanned {
     last: Seq,
     last_time: u64,
     head: Option<Head>,
     damage: u64,
-    /// The last segment and the offset at which the copy of the stream ends.
+    /// The end of the copied part of the stream: the last segment and an offset in its file.
     end: (Seq, u64),
     /// A segment whose creation was not finished. Such a segment contains no entry.
     unfinished: Option<Seq>,
@@ -92,8 +94,8 @@ impl<'a> LogCopy<'a> {
         Ok(listed)
     }
 
-    /// Returns true if no file of the stream was replaced or removed since it was listed. Files may have grown, and may
-    /// have been added.
+    /// Returns `true` if all listed files of the stream still exist and none of them was replaced. Files may
+    /// have grown, and new files may exist.
     fn is_unchanged(&self, stream: StreamId, listed: &Listed) -> Result<bool, CopyError> {
         let now = self.list(stream)?;
         let is_same = |((base, info), (now, after)): (&(Seq, FileInfo), &(Seq, FileInfo))| {
@@ -125,7 +127,7 @@ impl<'a> LogCopy<'a> {
             return Ok(Some(previous.clone()));
         }
         if previous.is_some_and(|previous| previous.damage > 0 || listed.len() < previous.segments.len()) {
-            // The damage may be in any segment, and may have been repaired since. If segments were removed, the end of
+            // The damage may be in any segment, and may have been repaired after the previous backup. If segments were removed, the end of
             // the stream is read again.
             segments.clear();
         }
@@ -149,8 +151,8 @@ impl<'a> LogCopy<'a> {
         Ok(Some(StreamCopy { stream, last, last_time, head, damage, segments }))
     }
 
-    /// Returns the copy of a segment from the previous manifest, if the file has not changed since and the repository
-    /// still contains the copy.
+    /// Returns the copy of a segment from the previous manifest. Returns `None` if the file may have changed,
+    /// or if the repository does not contain all objects of the copy.
     fn unchanged(
         &self,
         copier: &mut Copier<'_>,
@@ -165,7 +167,8 @@ impl<'a> LogCopy<'a> {
         Ok((is_same && copier.contains(&copied.content)?).then(|| copied.clone()))
     }
 
-    /// Reads the stream from the segment `first` on. Computes the head and the end of the last complete frame.
+    /// Reads the stream, beginning with the segment `first`. Computes the head and the end of the last
+    /// complete frame.
     fn scan(
         &mut self,
         stream: StreamId,
@@ -185,7 +188,7 @@ impl<'a> LogCopy<'a> {
             damage += u64::from(!matches!(item, Item::Commit(_)));
         }
         let resume = reader.resume_point();
-        // The offset is 0 if the last segment has no readable header. Its file is then copied as it is.
+        // The offset is 0 if the last segment has no readable header. In this case, the whole file is copied.
         let unfinished_at = match reader.tail() {
             Tail::Unfinished { offset } if offset > 0 => Some(offset),
             _ => None,
@@ -193,7 +196,8 @@ impl<'a> LogCopy<'a> {
         let last = reader.next_seq().previous();
         let head = reader.chain().map(|chain| Head { stream, seq: last, digest: chain.link() });
         if unfinished_at.is_some() {
-            // The scan reports the unfinished end as a finding and a gap. The end is not part of the copy.
+            // The scan reports the unfinished end as one finding and one gap. The copy does not contain this
+            // end, so they are not counted.
             damage = damage.saturating_sub(2);
             if !is_live_before && !is_held(self.storage.as_ref(), self.log, stream) {
                 self.notes.push(end_left_out(stream, last));
@@ -260,7 +264,7 @@ fn end_left_out(stream: StreamId, last: Seq) -> Note {
 }
 
 fn damaged(stream: StreamId) -> Note {
-    let message = format!("stream {stream} is damaged or incomplete; the backup contains it as it is");
+    let message = format!("stream {stream} is damaged or incomplete; the backup contains the damaged stream");
     Note::new(Severity::Warning, "backup_stream_damaged", message)
 }
 

@@ -1,4 +1,4 @@
-//! The check of backups: every object is read and compared with its digest.
+//! The check of backups. The check reads every object and compares it with its digest.
 
 use crate::contract::Timestamp;
 use crate::engine::blob::BlobStore;
@@ -20,9 +20,10 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Options of a check of backups.
 #[derive(Debug, Clone, Default)]
 pub struct BackupVerifyOptions<'a> {
-    /// The backup to check; `None` for all backups of the repository.
+    /// The backup to check. `None` means all backups of the repository.
     pub backup: Option<BackupRef>,
-    /// The receiver of progress: bytes of objects that are read, and their total.
+    /// The receiver of progress. The progress is the number of bytes of the objects that were read, and the
+    /// total number of bytes.
     pub progress: Progress<'a>,
 }
 
@@ -35,13 +36,14 @@ pub struct BackupVerification {
     pub status: RecoveryStatus,
     /// The backups that were checked, the oldest first.
     pub backups: Vec<BackupRef>,
-    /// The number of objects that were read. An object that several backups use is read once.
+    /// The number of objects that were read. If several backups use an object, it is read once.
     pub objects: u64,
-    /// The number of bytes of these objects.
+    /// The total length of the read objects in bytes.
     pub bytes: u64,
-    /// The objects that are missing or damaged.
+    /// The objects that are missing, damaged or unreadable, without the healed objects.
     pub problems: Vec<BackupProblem>,
-    /// The number of objects that were missing or damaged, and were replaced by an intact copy from the workspace.
+    /// The number of healed objects: missing or damaged objects that were replaced by intact copies from a
+    /// workspace.
     pub healed: u64,
     /// The manifests that cannot be used.
     pub unreadable: Vec<UnreadableBackup>,
@@ -49,22 +51,23 @@ pub struct BackupVerification {
     pub notes: Vec<Note>,
 }
 
-/// An object that is missing or damaged.
+/// An object that is missing, damaged or unreadable.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct BackupProblem {
     /// The digest that names the object.
     pub digest: Digest,
-    /// A stable code: `backup_object_missing`, `backup_object_damaged` or `backup_object_unreadable`.
+    /// The stable code of the problem: `backup_object_missing`, `backup_object_damaged` or
+    /// `backup_object_unreadable`.
     pub code: &'static str,
-    /// The text for people.
+    /// The message text.
     pub message: String,
     /// The backups that need the object.
     pub backups: Vec<BackupRef>,
 }
 
-/// Reads every object of the backups. With `heal_from`, replaces objects that are missing or damaged by an intact copy
-/// from the files of this workspace. Errors: the repository contains no backup.
+/// Reads every object of the backups. If `heal_from` is given, replaces missing and damaged objects by intact
+/// copies from the files of this workspace. Errors: the repository contains no backup.
 pub(crate) fn verify_backups(
     repository: &Repository,
     options: &BackupVerifyOptions<'_>,
@@ -150,7 +153,7 @@ type Found = (&'static str, String);
 /// The problems of all objects.
 type FoundAll = BTreeMap<Object, Found>;
 
-/// Returns the problems with the backups that need the objects.
+/// Returns the problems. Each problem lists the backups that need the object.
 fn problems(found: FoundAll, repository: &Repository, backups: &[BackupRef]) -> Result<Vec<BackupProblem>> {
     let mut users: BTreeMap<Object, Vec<BackupRef>> = BTreeMap::new();
     for backup in backups.iter().filter(|_| !found.is_empty()) {
@@ -167,7 +170,7 @@ fn problems(found: FoundAll, repository: &Repository, backups: &[BackupRef]) -> 
     Ok(found.into_iter().map(problem).collect())
 }
 
-/// Returns the code and the message of the problem of an object; `None` if the object is intact.
+/// Checks an object. Returns the code and the message of its problem, or `None` if the object is intact.
 fn problem_of(store: &BlobStore, digest: &Digest, len: u64) -> Option<Found> {
     let unreadable = |e: &EngineError| {
         ("backup_object_unreadable", format!("the object {digest} cannot be read: {}", chain(e)))

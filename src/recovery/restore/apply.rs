@@ -1,8 +1,8 @@
 //! The application of a restore plan.
 //!
-//! The order of the steps makes the restore safe at every moment:
+//! The order of the steps makes an interruption at any moment safe:
 //!
-//! 1. The log is prepared in a staging directory and checked. Until then the target is unchanged.
+//! 1. The log is prepared in a staging directory and checked. During this step, the target does not change.
 //! 2. The present content of the target is backed up.
 //! 3. Bodies and other files are added to the target. The present log does not refer to the added bodies.
 //! 4. The log is replaced (`swap`).
@@ -30,7 +30,7 @@ use crate::store::{Note, Severity};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// The label of the backup of a workspace that is about to be replaced.
+/// The label of the safety backup, which contains the workspace before the restore.
 const SAFETY_LABEL: &str = "pre-restore-safety";
 
 /// The result of a restore.
@@ -41,7 +41,7 @@ pub struct RestoreResult {
     pub status: RecoveryStatus,
     /// The name of the backup.
     pub backup_ref: BackupRef,
-    /// The workspace.
+    /// The directory of the workspace into which the backup was restored.
     pub target_workspace: PathBuf,
     /// `true` if the log of the target was replaced.
     pub applied: bool,
@@ -49,21 +49,23 @@ pub struct RestoreResult {
     pub entries: u64,
     /// The digest of the tables that were derived from the restored log.
     pub digest: Digest,
-    /// The number of bodies that were checked, and the number that were added to the target.
+    /// The number of bodies in the backup, and the number of bodies that were added to the target.
     pub bodies: (u64, u64),
-    /// The number of other files that were written.
+    /// The number of written files outside the log and the bodies.
     pub files: u64,
-    /// The backup of the content that was replaced.
+    /// The name of the backup that contains the replaced content. `None` if no such backup was created.
     pub safety_backup_ref: Option<BackupRef>,
-    /// Notes on files that were not restored, and on damage that the backup contains.
+    /// Notes about files that were not restored, and about damage in the backup.
     pub notes: Vec<Note>,
-    /// Short texts about the checks: the manifest, the number of objects, and the number of entries.
+    /// Short texts about the checks. They contain the name of the manifest, the number of objects, the number
+    /// of entries, and the digest of the tables.
     pub verification_notes: Vec<String>,
 }
 
-/// Restores a backup, or only checks it if the plan says so. A restore that was interrupted is finished or cleaned up
-/// first. Errors: a writer uses the target, an object is damaged, or the check of the restored log fails. The target
-/// then has its present content.
+/// Restores a backup. With [`RestorePlan::verify_only`], only checks the backup. Before a restore, finishes
+/// or cleans up an earlier restore that was interrupted. Errors: a writer uses the target, an object is
+/// damaged, or the check of the restored log fails. After one of these errors, the log of the target is
+/// unchanged.
 pub(crate) fn restore(
     repository: &Repository,
     dirs: &WorkspaceDirs,
@@ -91,10 +93,10 @@ pub(crate) fn restore(
     if result.is_err() && !plan.verify_only {
         abandon(storage, &dirs.log);
     }
-    // After an error the next restore removes the directory.
+    // If the removal fails, the next restore removes the directory.
     let cleaned = remove_tree(storage, &staging);
     drop(lock);
-    // The directories of an existing workspace are kept, because a writer may be about to use them.
+    // If the workspace existed before, its directories are kept, because a writer may be about to use them.
     if !root_exists && (plan.verify_only || result.is_err()) {
         let _ = storage.remove_file(&dirs.restore_staging.join(LOCK_NAME));
         remove_empty_dirs(storage, &dirs.restore_staging, dirs.root.parent().unwrap_or(&dirs.root));
@@ -127,10 +129,10 @@ fn abandon(storage: &dyn Storage, log: &Path) {
     }
 }
 
-/// The name of the lock file of restores.
+/// The name of the lock file that a restore uses.
 const LOCK_NAME: &str = "restore.lock";
 
-/// The lock of a restore into a workspace.
+/// The lock that a restore holds. Only one restore into a workspace runs at a time.
 struct RestoreLock {
     _file: Arc<dyn File>,
 }
@@ -197,7 +199,7 @@ impl Restore<'_> {
         Ok(result)
     }
 
-    /// Finishes an interrupted replacement, and removes what interrupted restores have left.
+    /// Finishes an interrupted replacement of the log. Removes files and directories of interrupted restores.
     fn clean_up(&self, notes: &mut Vec<Note>) -> Result<()> {
         let (storage, log) = (self.repository.storage.as_ref(), self.dirs.log.as_path());
         finish_swap(storage, log).map_err(|e| io_error("rename", &restored_log(log), e))?;
@@ -238,7 +240,7 @@ impl Restore<'_> {
         }
     }
 
-    /// Reads every object that is not part of the log.
+    /// Reads every object outside the log. Errors: an object is missing or damaged.
     fn check_objects(&self, progress: Progress<'_>) -> Result<()> {
         let store = self.repository.objects();
         let total = self.manifest.bytes();
@@ -254,7 +256,7 @@ impl Restore<'_> {
         Ok(())
     }
 
-    /// Adds the bodies that the target does not contain. Returns their number.
+    /// Adds the bodies that the target does not contain intact. Returns the number of added bodies.
     fn add_bodies(&self) -> Result<u64> {
         let (from, into) = (self.repository.objects(), self.dirs.bodies(&self.repository.storage));
         let mut added = 0;

@@ -1,4 +1,5 @@
-//! The check of a restored log: the log is read, compared with the heads in the manifest, and projected into tables.
+//! The check of a restored log. The check reads the log, compares the log with the heads in the manifest, and
+//! derives the tables.
 
 use crate::engine::checksum::Digest;
 use crate::engine::entry::StreamId;
@@ -25,8 +26,8 @@ pub(super) struct Checked {
     pub(super) notes: Vec<Note>,
 }
 
-/// Checks a restored log. `is_cut` is true if entries were left out, so that heads cannot be compared. Errors: the log
-/// has a problem that the workspace did not have when it was backed up.
+/// Checks a restored log. `is_cut` is `true` if the latest entries were left out. The heads are then not
+/// compared. Errors: the log has damage that the manifest does not record.
 pub(super) fn check(
     storage: &Arc<dyn Storage>,
     (log, staging): (&Path, &Path),
@@ -57,7 +58,7 @@ pub(super) fn check(
         manifest.streams.iter().filter(|stream| stream.damage > 0).map(|stream| stream.stream).collect();
     let mut notes = Vec::new();
     for problem in &report.problems {
-        // An entry that cannot be decoded has intact bytes, so the workspace contained the same entry.
+        // The bytes of an undecodable entry are intact, so the workspace contained the same entry.
         let is_known = problem.code == "entry_unreadable"
             || problem.stream.is_some_and(|stream| damaged.contains(&stream));
         if !is_known {
@@ -79,11 +80,11 @@ fn failed(manifest: &Manifest, reason: &str) -> Error {
 }
 
 fn known_damage(problem: &Problem) -> Note {
-    let message = format!("the backup contains damage of the workspace: {}", problem.message);
+    let message = format!("the backup contains earlier damage of the workspace: {}", problem.message);
     Note::new(Severity::Warning, "restored_stream_damaged", message)
 }
 
-/// Checks that every segment of the manifest was written.
+/// Checks that the restored log contains every segment of the manifest.
 fn check_segments(storage: &dyn Storage, log: &Path, (manifest, is_cut): (&Manifest, bool)) -> Result<()> {
     for stream in manifest.streams.iter().filter(|_| !is_cut) {
         if list_segments(storage, log, stream.stream)?.len() != stream.segments.len() {

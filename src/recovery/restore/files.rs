@@ -1,7 +1,8 @@
-//! Restoring of the files outside the log and the bodies.
+//! Restores of the files outside the log and the bodies.
 //!
-//! A manifest names a file by its section and by a relative path of plain names. A directory of the target may contain
-//! links, so every directory on the way to the file is examined, and a file behind a link is not written.
+//! A manifest names a file by its section and a relative path of plain names. A directory of the target may
+//! contain links. Every directory on the path is therefore examined. If a directory is a link, the file is
+//! not written.
 
 use crate::engine::checksum::Digest;
 use crate::engine::storage::replace::FileReplacement;
@@ -18,14 +19,15 @@ use std::path::Path;
 pub(super) enum FileOutcome {
     /// The file was written.
     Written,
-    /// The target contains the same file.
+    /// The target already contains a file with the same content.
     Same,
-    /// The file was not written, for the reason in the note.
+    /// The file was not written. The note contains the reason.
     Kept(Note),
 }
 
-/// Restores one file. The configuration, the outbox and the quarantine of the target are newer than the backup and may
-/// contain data that exists nowhere else, so their files are added but not replaced. With `may_replace` false no file
+/// Restores one file. Files of the configuration, the outbox, the positions of sinks and the quarantine are
+/// added but never replace a file. The target may contain newer data in these files, and this data may exist
+/// nowhere else. With `may_replace` false no file
 /// is replaced.
 pub(super) fn restore_file(
     repository: &Repository,
@@ -48,7 +50,7 @@ pub(super) fn restore_file(
             return Ok(FileOutcome::Same);
         }
         if is_only_added(file) {
-            return Ok(kept(&path, "the workspace has another file of this name"));
+            return Ok(kept(&path, "the workspace has a file with this name and other content"));
         }
         if !may_replace {
             return Ok(kept(&path, "the present file is not in a complete safety backup"));
@@ -81,8 +83,9 @@ fn kept(path: &Path, reason: &str) -> FileOutcome {
     FileOutcome::Kept(Note::new(Severity::Warning, "restore_file_kept", message))
 }
 
-/// Returns true if none of the last `depth` directories above a path, and not the path itself, is a link. Directories
-/// that do not exist are accepted.
+/// Returns `true` if no link is followed when a file is written at `path`. Examines the last `depth`
+/// components of the path. Each component must be missing or a directory. The last component must be missing
+/// or a file.
 fn has_no_links(storage: &dyn Storage, path: &Path, depth: usize) -> bool {
     path.ancestors().take(depth.max(1)).enumerate().all(|(n, path)| {
         let (Some(dir), Some(name)) = (path.parent(), path.file_name()) else { return false };

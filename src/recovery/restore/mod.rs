@@ -1,4 +1,4 @@
-//! Restoring a workspace from a backup: a plan, then its application (docs/design/013).
+//! Restores of workspaces from backups. A restore is planned first, and then applied (docs/design/013).
 
 mod apply;
 mod check;

@@ -16,12 +16,12 @@ use std::path::{Path, PathBuf};
 /// Options of a restore.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RestoreOptions {
-    /// The workspace to restore into; `None` for the workspace of the settings.
+    /// The workspace into which the backup is restored. `None` means the workspace of the settings.
     pub target_workspace: Option<PathBuf>,
-    /// `true` to check the backup without changing the target: every byte is read, and the tables are derived from the
-    /// restored log.
+    /// `true` to check the backup without changing the target. The check reads every byte and derives the
+    /// tables from the restored log.
     pub verify_only: bool,
-    /// Entries after this moment are left out; `None` to restore all entries.
+    /// The moment after which entries are left out. `None` means that all entries are restored.
     pub to_time: Option<Moment>,
 }
 
@@ -39,27 +39,27 @@ pub struct RestorePlan {
     pub target_workspace: PathBuf,
     /// The directory in which the restored log is prepared.
     pub staging_root: PathBuf,
-    /// `true` to back up the present content of the target first. A restore that replaces nothing creates no backup.
+    /// `true` to back up the present content of the target before the restore. A restore that replaces nothing creates no backup.
     pub create_safety_backup: bool,
     /// `true` to check the backup without changing the target.
     pub verify_only: bool,
-    /// Entries after this moment are left out.
+    /// The moment after which entries are left out. `None` means that all entries are restored.
     pub to_time: Option<Moment>,
     /// The sections of the backup.
     pub sections: Vec<Section>,
     /// The streams that are restored.
     pub streams: Vec<StreamId>,
-    /// The streams of the target that the backup does not contain. They are removed from the target.
+    /// The streams that the restore removes from the target, because the backup does not contain them.
     pub removed_streams: Vec<StreamId>,
-    /// The number of bytes of the restored streams.
+    /// The total length of the restored streams in bytes.
     pub log_bytes: u64,
     /// The number of bodies in the backup.
     pub bodies: u64,
-    /// The number of bodies that the target does not contain, and their bytes.
+    /// The number of bodies that the target does not contain, and their total size in bytes.
     pub missing_bodies: (u64, u64),
-    /// The number of other files in the backup.
+    /// The number of files in the backup outside the log and the bodies.
     pub files: u64,
-    /// Notes on objects that are missing in the repository, and on the effect of the plan.
+    /// Notes about objects that are missing in the repository, and about the effect of the plan.
     pub notes: Vec<Note>,
 }
 
@@ -121,20 +121,19 @@ pub(super) fn check_domain(repository: &Repository, manifest: &Manifest) -> Resu
     Err(Error::ManifestInvalid { path: repository.manifest_path(&manifest.backup_ref), reason })
 }
 
-/// Returns a note if objects of a backup are missing or have another length.
+/// Returns a note if objects of a backup are missing or have a wrong length.
 fn missing_objects(repository: &Repository, manifest: &Manifest) -> Result<Vec<Note>> {
     let store = repository.objects();
     let mut missing = 0u64;
     for (digest, len) in manifest.objects() {
         missing += u64::from(store.size_of(&digest).ok().flatten() != Some(len));
     }
-    let message =
-        format!("{missing} objects of the backup are missing or incomplete, so it cannot be restored");
+    let message = format!("{missing} objects are missing or incomplete, so the backup cannot be restored");
     let note = Note::new(Severity::Error, "backup_object_missing", message).with("objects", missing);
     Ok((missing > 0).then_some(note).into_iter().collect())
 }
 
-/// Checks that the restored log can be renamed from the staging directory to its place.
+/// Checks that a renaming can move the restored log from the staging directory to the directory of the log.
 fn check_staging(storage: &dyn Storage, dirs: &WorkspaceDirs) -> Result<()> {
     let misplaced = |reason: String| Error::BackupMisplaced { path: dirs.restore_staging.clone(), reason };
     if real_path(storage, &dirs.restore_staging).starts_with(real_path(storage, &dirs.log)) {
@@ -150,7 +149,8 @@ fn check_staging(storage: &dyn Storage, dirs: &WorkspaceDirs) -> Result<()> {
     Ok(())
 }
 
-/// Returns the device of a path, or of the first parent that exists; `None` on platforms without device numbers.
+/// Returns the device of a path. If the path does not exist, returns the device of its nearest existing
+/// parent. Returns `None` on platforms without device numbers.
 fn device_of(storage: &dyn Storage, path: &Path) -> Result<Option<u64>> {
     let dot = Path::new(".");
     for dir in path.ancestors().map(|dir| if dir.as_os_str().is_empty() { dot } else { dir }) {

@@ -11,7 +11,7 @@ use crate::recovery::restore::tree::remove_tree;
 use crate::store::Moment;
 use std::path::Path;
 
-/// The staging of one log.
+/// The preparation of one restored log.
 pub(super) struct Staging<'a> {
     pub(super) repository: &'a Repository,
     /// The directory of the staged log.
@@ -23,9 +23,9 @@ pub(super) struct Staging<'a> {
 }
 
 impl Staging<'_> {
-    /// Writes all streams of a backup, and makes them durable. Every object is compared with its digest. The streams
-    /// have no lock file and no home, so no writer continues them. Streams without an entry up to
-    /// [`Staging::to_time`] are left out.
+    /// Writes all streams of a backup durably. Compares every object with its digest. The streams get no lock
+    /// file and no home, so no writer continues them. If [`Staging::to_time`] is set, leaves out later
+    /// entries and streams without earlier entries.
     pub(super) fn run(&mut self, manifest: &Manifest) -> Result<()> {
         let storage = &self.repository.storage;
         storage.create_dir_all(self.log).map_err(|e| io_error("create", self.log, e))?;

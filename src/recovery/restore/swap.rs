@@ -15,7 +15,7 @@ use crate::recovery::workspace_dirs::WorkspaceDirs;
 use std::io;
 use std::path::Path;
 
-/// The ending of the file name of tables.
+/// The suffix of the file names of saved tables.
 const TABLES_ENDING: &str = ".gen";
 
 /// Returns an error if the log is a symbolic link.
@@ -91,7 +91,7 @@ fn place_of(storage: &dyn Storage, dir: &Path) -> Result<Option<(u64, u64)>> {
     Ok(info.place.map(|place| (place.device, place.inode)))
 }
 
-/// Removes the saved tables. The next process that opens the workspace derives them from the log again.
+/// Removes the saved tables. The next process that opens the workspace derives the tables from the log again.
 fn remove_tables(storage: &dyn Storage, projections: &Path) -> Result<()> {
     let entries = match storage.list(projections) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -122,7 +122,7 @@ pub(super) fn writers(storage: &dyn Storage, log: &Path) -> Result<usize> {
     Ok(streams.into_iter().filter(|stream| is_held(storage, log, *stream)).count())
 }
 
-/// The state of all segments of a log. If a later state is equal, no entry was appended since.
+/// The state of all segments of a log. If two states are equal, no entry was appended between them.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct LogState(Vec<(StreamId, Seq, [u64; 4])>);
 

@@ -27,10 +27,11 @@ pub(super) fn remove_tree(storage: &dyn Storage, dir: &Path) -> Result<()> {
     storage.remove_dir(dir).map_err(|e| io_error("remove", dir, e))
 }
 
-/// Removes a directory and its parents below `above`, as long as they are empty.
+/// Removes a directory and its empty parents below `above`. Stops at the first directory that cannot be
+/// removed.
 pub(super) fn remove_empty_dirs(storage: &dyn Storage, dir: &Path, above: &Path) {
     for dir in dir.ancestors().take_while(|dir| dir.starts_with(above) && *dir != above) {
-        // An error means that the directory is not empty, or cannot be removed. It only occupies a name.
+        // The directory is not empty or cannot be removed. An empty directory that remains has no effect.
         if storage.remove_dir(dir).is_err() {
             break;
         }

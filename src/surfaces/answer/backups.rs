@@ -1,4 +1,4 @@
-//! The JSON form of answers about backups and restores.
+//! The JSON forms of the results of backup and restore commands.
 
 use crate::contract::Value;
 use crate::recovery::{

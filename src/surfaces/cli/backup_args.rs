@@ -7,22 +7,22 @@ use std::path::PathBuf;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum BackupCommand {
-    /// Back up the workspace. Only data that the earlier backups do not contain is written. Programs can capture during
-    /// the backup
+    /// Back up the workspace. The command writes only data that earlier backups do not contain. Programs can
+    /// continue to capture during the backup
     Create(BackupCreateArgs),
     /// List the backups
     List(RepositoryArgs),
-    /// Read the backups completely and compare the data with its digests. Exit code 0: no problem was found, 1: a
-    /// backup is damaged or incomplete
+    /// Read the backups completely and compare all data with its digests. The exit code is 0 if no problem
+    /// was found, and 1 if data is missing or damaged or incomplete
     Verify(BackupVerifyArgs),
-    /// Remove old backups, and data that no backup needs
+    /// Remove old backups, and data that no remaining backup needs
     Prune(BackupPruneArgs),
 }
 
 #[derive(Debug, Subcommand)]
 pub(super) enum RestoreCommand {
-    /// Replace a workspace by a backup, or create a workspace from a backup. The content that is replaced is backed up
-    /// first. The backup is checked completely before anything is replaced
+    /// Replace the content of a workspace by a backup, or create a workspace from a backup. The backup is
+    /// checked completely before anything is replaced. The replaced content is backed up first
     Apply(RestoreApplyArgs),
 }
 
@@ -53,7 +53,7 @@ pub(super) struct BackupCreateArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct BackupVerifyArgs {
-    /// Name of the backup [default: all backups]
+    /// Name of the backup to check [default: all backups]
     #[arg(value_name = "BACKUP")]
     pub(super) backup: Option<String>,
     #[command(flatten)]
@@ -67,7 +67,7 @@ pub(super) struct BackupVerifyArgs {
 pub(super) struct BackupPruneArgs {
     #[command(flatten)]
     pub(super) repository: RepositoryArgs,
-    /// Number of backups to keep of each workspace: the latest
+    /// Number of latest backups to keep for each workspace
     #[arg(long, value_name = "N")]
     pub(super) keep_last: NonZeroUsize,
     /// Show the plan and remove nothing
@@ -82,17 +82,17 @@ pub(super) struct RestoreApplyArgs {
     pub(super) backup: String,
     #[command(flatten)]
     pub(super) repository: RepositoryArgs,
-    /// Workspace to restore into [default: the workspace]
+    /// Directory of the workspace to restore [default: the workspace of the settings]
     #[arg(long, value_name = "PATH")]
     pub(super) target_workspace: Option<PathBuf>,
-    /// Check the backup completely, and replace nothing
+    /// Check the backup completely and replace nothing
     #[arg(long)]
     pub(super) verify_only: bool,
     /// Show the plan and change nothing
     #[arg(long)]
     pub(super) dry_run: bool,
-    /// Leave out the entries after this moment. The moment is a time such as 2026-11-01T08:00:00Z (the end of the
-    /// second), a date (the end of the day in UTC) or a stamp
+    /// Leave out all entries after this moment. TIME is a time, a date or a stamp. A time such as
+    /// 2026-11-01T08:00:00Z means the end of the second. A date means the end of the day in UTC
     #[arg(long, value_name = "TIME")]
     pub(super) to_time: Option<Moment>,
 }

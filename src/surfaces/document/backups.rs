@@ -1,4 +1,4 @@
-//! The documents of backups and restores.
+//! Documents that show plans and results of backups and restores.
 
 use crate::interpretation::{Block, Cell, Note, ReportDocument, ReportSection, Table};
 use crate::recovery::{
@@ -83,7 +83,8 @@ fn unreadable(all: &[UnreadableBackup]) -> ReportSection {
     ReportSection::table("Unusable manifests", Table::new(&["Manifest", "Reason"], rows.collect()), "")
 }
 
-/// Returns a document with the verdict of a check of backups, and a table of all problems if there are any.
+/// Returns a document with the result of a check of backups. If there are problems, the document contains a
+/// table of them.
 pub(crate) fn backup_verification(report: &BackupVerification) -> ReportDocument {
     let (backups, objects, bytes) = (report.backups.len(), report.objects, report.bytes);
     let healed = if report.healed > 0 { format!(", healed: {}", report.healed) } else { String::new() };
@@ -110,7 +111,7 @@ pub(crate) fn backup_verification(report: &BackupVerification) -> ReportDocument
     ReportDocument { title: "Verification of backups".to_owned(), sections }
 }
 
-/// Returns a document with a plan of a removal. `applied` is `true` if the plan was applied.
+/// Returns a document with the plan of a removal. `applied` is `true` if the plan was applied.
 pub(crate) fn prune(plan: &PrunePlan, applied: bool) -> ReportDocument {
     let done = if applied { "removed" } else { "to be removed" };
     let mut lines = vec![format!(
@@ -136,7 +137,7 @@ pub(crate) fn restore_plan(plan: &RestorePlan) -> ReportDocument {
             plan.log_bytes
         ),
         format!(
-            "bodies: {}, of which {} with {} bytes are added; files: {}",
+            "bodies: {} ({} to be added, {} bytes), files: {}",
             plan.bodies, plan.missing_bodies.0, plan.missing_bodies.1, plan.files
         ),
     ];
@@ -148,7 +149,7 @@ pub(crate) fn restore_plan(plan: &RestorePlan) -> ReportDocument {
 
 /// Returns a document with the result of a restore.
 pub(crate) fn restore(result: &RestoreResult) -> ReportDocument {
-    let done = if result.applied { "restored into" } else { "checked for" };
+    let done = if result.applied { "restored into" } else { "checked for a restore into" };
     let mut lines = vec![
         format!(
             "backup {} {done} {}: {}",

@@ -1,4 +1,4 @@
-//! Removal of the entries after a stamp from a copy of a stream that no writer uses.
+//! Removal of the last entries of a stream: all entries after a stamp. No writer may use the stream.
 
 use crate::engine::entry::{Seq, Stamp, StreamId};
 use crate::engine::error::{Error, Result};
@@ -11,12 +11,12 @@ use crate::engine::storage::{OpenMode, Storage, write_all_at};
 use std::path::Path;
 use std::sync::Arc;
 
-/// Removes the entries of a stream whose stamps are greater than `until`. Times increase within a stream, so the
-/// remaining entries are the beginning of the stream. Returns true if the stream still has an entry. A stream
-/// without an entry keeps its directory, but no segment.
+/// Removes all entries of a stream whose stamps are greater than `until`. Times increase within a stream, so
+/// the remaining entries are a prefix of the stream. Returns `true` if entries remain. If no entry remains,
+/// the directory of the stream is kept without segments.
 ///
-/// The function changes segment files in place. The caller must own the log: no process may read or write it, and
-/// the caller must discard the log after an error.
+/// The function changes segment files in place. The caller must own the log: no other process may read or
+/// write the log. After an error, the caller must discard the log.
 pub fn cut_stream(storage: &Arc<dyn Storage>, log: &Path, stream: StreamId, until: Stamp) -> Result<bool> {
     let mut reader = StreamReader::open(storage, log, stream, ScanMode::Follow)?;
     let mut has_entries = false;
@@ -37,7 +37,7 @@ pub fn cut_stream(storage: &Arc<dyn Storage>, log: &Path, stream: StreamId, unti
     Ok(has_entries)
 }
 
-/// The stream that is cut.
+/// A stream from which the last entries are removed.
 struct Cut<'a> {
     storage: &'a Arc<dyn Storage>,
     log: &'a Path,
@@ -56,8 +56,8 @@ impl Cut<'_> {
         self.storage.sync_dir(&dir).map_err(|e| Error::io("sync", &dir, e))
     }
 
-    /// Ends the stream with the first `kept` entries of a commit. Without the salt of the segment, because both copies
-    /// of the header are damaged, the whole commit is removed.
+    /// Ends the stream after the first `kept` entries of a commit. `salt` is `None` if both copies of the
+    /// segment header are damaged. In this case, no frame can be written, so the whole commit is removed.
     fn end_at(&self, commit: &Commit, kept: usize, salt: Option<u64>) -> Result<()> {
         self.remove_segments(commit.segment)?;
         let path = names::segment_path(self.log, self.stream, commit.segment);
@@ -88,7 +88,7 @@ mod tests {
     use crate::engine::log::{Durability, Log, LogOptions};
     use crate::engine::storage::sim::SimDisk;
 
-    /// Returns all stamps of a stream, and the number of findings and gaps.
+    /// Returns all stamps of a stream. The second result is the number of findings and gaps.
     fn read(storage: &Arc<dyn Storage>, stream: StreamId) -> (Vec<Stamp>, usize) {
         let mut reader = StreamReader::open(storage, Path::new("/log"), stream, ScanMode::Full).unwrap();
         let (mut stamps, mut faults) = (Vec::new(), 0);

@@ -1,5 +1,5 @@
 //! Appending to the log: the choice of the stream, the active segment, syncs that threads share, and the log itself.
-//! Removal of the last entries of a copy of a stream.
+//! Removal of the last entries of a stream that no writer uses.
 
 mod active;
 mod claim;

@@ -60,20 +60,21 @@ pub(super) enum NameChange {
     Remove {
         path: PathBuf,
     },
-    /// The names of all files below the directory `from` change.
+    /// A directory was renamed, so the names of all files below `from` change.
     RenameDir {
         from: PathBuf,
         to: PathBuf,
     },
 }
 
-/// Returns `path` with its beginning `from` replaced by `to`; `None` if `path` does not begin with `from`.
+/// Replaces the directory `from` at the beginning of `path` by `to`. Returns `None` if `path` does not begin
+/// with `from`.
 pub(super) fn moved(path: &Path, from: &Path, to: &Path) -> Option<PathBuf> {
     let rest = path.strip_prefix(from).ok()?;
     Some(if rest.as_os_str().is_empty() { to.to_path_buf() } else { to.join(rest) })
 }
 
-/// Replaces the beginning `from` of the keys of a map by `to`.
+/// Replaces the directory `from` by `to` in all keys of a map that begin with `from`.
 pub(super) fn move_keys<T>(map: &mut BTreeMap<PathBuf, T>, from: &Path, to: &Path) {
     for path in map.keys().filter(|path| path.starts_with(from)).cloned().collect::<Vec<_>>() {
         if let (Some(new), Some(value)) = (moved(&path, from, to), map.remove(&path)) {

@@ -215,7 +215,7 @@ impl Storage for SimProcess {
         })
     }
 
-    /// Removes a directory. The removal is durable at once.
+    /// Removes an empty directory. The removal is durable immediately.
     fn remove_dir(&self, path: &Path) -> io::Result<()> {
         self.change(|state, _| {
             if !state.dirs.contains_key(path) {

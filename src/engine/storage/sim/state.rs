@@ -72,8 +72,9 @@ impl DiskState {
         self.unsynced_names.push((order, change));
     }
 
-    /// Renames a directory. Earlier changes of names in the directory, and at the new path, become durable at once, as in
-    /// a file system with a journal: such a file system does not write the renaming to disk without the earlier changes.
+    /// Renames a directory. Earlier changes of names in the directory and at the new path become durable
+    /// immediately. A file system with a journal behaves in the same way, because it does not write the
+    /// renaming to disk before the earlier changes.
     pub(super) fn rename_dir(&mut self, order: u64, from: &Path, to: &Path) {
         for (order, change) in std::mem::take(&mut self.unsynced_names) {
             if change.any_path(|path| path.starts_with(to) || path.starts_with(from) && path != from) {
@@ -87,7 +88,7 @@ impl DiskState {
         self.change_name(order, NameChange::RenameDir { from, to });
     }
 
-    /// Gives the directories the names that they had before the unsynced renamings of directories.
+    /// Undoes the unsynced renamings of directories. Each directory gets its earlier name.
     pub(super) fn undo_dir_renames(&mut self) {
         for (_, change) in self.unsynced_names.iter().rev() {
             if let NameChange::RenameDir { from, to } = change {
@@ -96,7 +97,7 @@ impl DiskState {
         }
     }
 
-    /// Creates the missing directories of all files.
+    /// Creates the missing parent directories of all files.
     pub(super) fn complete_dirs(&mut self) {
         let dirs: Vec<PathBuf> =
             self.files.keys().flat_map(|path| path.ancestors().skip(1)).map(Path::to_path_buf).collect();

@@ -26,7 +26,7 @@ pub(in crate::surfaces::cli) fn run(cli: &Cli, command: &BackupCommand, out: &Ou
     }
 }
 
-/// Returns the access to the backups of the settings, in the repository of the arguments.
+/// Returns access to the backups of the configured workspace. The arguments can name another repository.
 fn backups(cli: &Cli, args: &RepositoryArgs) -> crate::client::Result<Backups> {
     let backups = Backups::from_config(&cli.loaded.config)?;
     Ok(match &args.repository {
