@@ -21,8 +21,8 @@ pub(super) enum BackupCommand {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum RestoreCommand {
-    /// Replace the content of a workspace by a backup, or create a workspace from a backup. The backup is
-    /// checked completely before anything is replaced. The replaced content is backed up first
+    /// Replace the content of a workspace by a backup, or create a workspace from a backup. The log in the
+    /// backup is checked before anything is replaced. The replaced content is backed up first
     Apply(RestoreApplyArgs),
 }
 
