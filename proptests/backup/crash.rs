@@ -1,8 +1,8 @@
 //! Crashes, second crashes and errors at every operation of a backup, a restore and a removal.
 
 use crate::backup::site::{
-    Changed, LATER, backups, changed, create, digest, intact_backups, prune, restore, restored_digest,
-    survival,
+    Changed, LATER, backups, changed, create, digest, intact_backups, prune, readable_backups, restore,
+    restored_digest, survival,
 };
 use contexta::engine::Digest;
 use contexta::engine::storage::sim::{Fault, Moment, SimDisk, SimProcess, Survival};
@@ -242,7 +242,7 @@ fn failed_operation_of_a_restore_leaves_the_old_or_the_new_workspace() {
 
 /// Returns true if the log with the digest `expected` is in a later backup than `first`, or was kept beside the log.
 fn is_saved(disk: &SimDisk, first: &str, expected: Digest) -> bool {
-    let later = intact_backups(disk).into_iter().filter(|backup| backup != first);
+    let later = readable_backups(disk).into_iter().filter(|backup| backup != first);
     let mut saved = later.map(|backup| {
         let disk = disk.fork();
         let backups = backups(&disk.spawn(62));
