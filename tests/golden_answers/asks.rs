@@ -384,13 +384,14 @@ fn of_command(args: &Arguments<'_>, command: &str) -> Option<Ask> {
     let by = by.map_or(Some(Representative::Latest), |by| Representative::parse(&by))?;
     let metric = |key: String| Metric { key, stage: args.option("--stage"), by };
     let selection = || Some(Selection { is_of_command: true, ..args.selection()? });
+    let of_statistics = || Some(Selection { is_of_statistics: true, ..selection()? });
     Some(match command {
         "runs" | "export-runs" => Ask::Runs(selection()?),
         "trend" | "export-trend" => {
             let window = args.setting("trend.default_window_runs").map_or(Ok(20), |window| window.parse());
-            Ask::Trend { metric: metric(last(1)?), selection: selection()?, window: window.ok()? }
+            Ask::Trend { metric: metric(last(1)?), selection: of_statistics()?, window: window.ok()? }
         }
-        "aggregate" => Ask::Aggregate { metric: metric(last(1)?), selection: selection()? },
+        "aggregate" => Ask::Aggregate { metric: metric(last(1)?), selection: of_statistics()? },
         "anomaly" | "export-anomaly" => {
             let monitored = args.setting("anomaly.monitored_metrics").map(|list| list_of_texts(&list));
             let number = |name: &str, default: f64| {

@@ -63,6 +63,10 @@ pub(super) struct Selection {
     /// `true` for the runs of the commands `runs`, `trend` and `aggregate`. In the reference, a limit selects
     /// the oldest runs of these lists (G11).
     pub(super) is_of_command: bool,
+    /// `true` for the runs of the commands `trend` and `aggregate`. If several runs started at the same time, a limit
+    /// selects the last of them in the order of project and ref. The lists of the other commands select the first of
+    /// them, because these lists are read from the newest run on.
+    pub(super) is_of_statistics: bool,
 }
 
 /// The runs of a workspace.
@@ -158,11 +162,17 @@ impl Runs {
                 "ended_at" => run.ended_at.as_ref().map_or_else(String::new, |end| time(end, rules)),
                 _ => time(&run.started_at, rules),
             };
-            let is_descending = asked.is_descending || is_newest_last || is_newest_first;
+            let is_read_from_newest = is_newest_last && !asked.is_of_statistics;
+            let is_descending = asked.is_descending || is_read_from_newest || is_newest_first;
             runs.sort_by(|a, b| if is_descending { key(b).cmp(&key(a)) } else { key(a).cmp(&key(b)) });
         }
-        let mut page: Vec<&Run> =
-            runs.into_iter().skip(asked.offset).take(asked.limit.unwrap_or(usize::MAX)).collect();
+        let limit = asked.limit.unwrap_or(usize::MAX);
+        if is_newest_last && asked.is_of_statistics {
+            // The runs are in ascending order, so the newest runs are the last ones.
+            runs.truncate(runs.len().saturating_sub(asked.offset));
+            return runs.split_off(runs.len().saturating_sub(limit));
+        }
+        let mut page: Vec<&Run> = runs.into_iter().skip(asked.offset).take(limit).collect();
         if is_newest_last {
             page.reverse();
         }

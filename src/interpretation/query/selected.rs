@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 /// Returns the runs that a query selects for a trend, for statistics or for groups. The second result is the
 /// number of runs that the query selects without its limit. With [`RunListQuery::limit_to_newest`], the limit
-/// selects the runs that started last. The selected runs are then ordered by ascending start. Of runs that started at the same time, the last ones in the order of project and ref are selected.
+/// selects the runs that started last. The selected runs are then ordered by ascending start. If several runs
+/// started at the same time, the order of project and ref determines which of them are the last runs.
 pub(in crate::interpretation) fn selected_runs(
     view: &StoreView<'_>,
     query: &RunListQuery,
