@@ -85,7 +85,7 @@ impl Backups {
         }
     }
 
-    /// Uses the repository in the directory `dir`.
+    /// Sets the directory that contains the backups. The directory is created with the first backup.
     #[must_use]
     pub fn repository(mut self, dir: impl AsRef<Path>) -> Backups {
         self.root = dir.as_ref().to_path_buf();

@@ -191,8 +191,8 @@ impl Contexta {
         self.aggregation().aggregate_metric(metric_key, stage, query)
     }
 
-    /// Returns statistics of metric points, grouped by stage and metric. A query selects the runs, and all
-    /// metric points of these runs are used.
+    /// Returns statistics of metric points, grouped by stage and metric. `query` selects runs. The
+    /// statistics contain all metric points of the selected runs.
     pub fn aggregate_by_stage(&self, query: impl Into<RunListQuery>) -> Result<RunSummaryTable> {
         self.aggregation().aggregate_by_stage(query)
     }

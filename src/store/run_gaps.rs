@@ -1,4 +1,4 @@
-//! Missing entries of the log that may belong to a run.
+//! Methods of `StoreView` that find missing entries of the log. A missing entry may belong to a run.
 
 use crate::contract::{RecordType, RunRef, RunStatus, StableRef};
 use crate::engine::Error as EngineError;

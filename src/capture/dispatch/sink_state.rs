@@ -83,7 +83,8 @@ pub(super) enum Offered {
 }
 
 impl SinkState {
-    /// Creates the state of a sink. Errors: the name is blank, or the sink panics.
+    /// Creates the state of a sink. Returns an error if the name of the sink is blank, or if a method of the sink
+    /// panics.
     pub(super) fn new(sink: &Arc<dyn Sink>, cursors: &Path) -> Result<SinkState> {
         let Identity { name, families, dir } = Identity::of(sink)?;
         Ok(SinkState {

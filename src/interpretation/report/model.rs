@@ -18,9 +18,9 @@ pub struct ReportDocument {
 
 /// A section of a report.
 ///
-/// The content of a section exists in two forms. The lines are plain text, and their format is the same in
-/// every version. The blocks contain all values of the lines, and usually further values. A section without
-/// blocks is rendered from its lines.
+/// A section contains its content twice, as lines and as blocks. A line is plain text, and its format is the
+/// same in every version. The blocks contain all values of the lines, and usually further values. If a section
+/// has no blocks, its lines are shown.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ReportSection {
     /// The title; may be empty.

@@ -15,7 +15,8 @@ pub struct TrendPolicy {
     /// The greatest number of runs in a trend. If the query selects more runs, the runs that started last are
     /// used.
     pub window_runs: usize,
-    /// The choice of one value from the points of a metric in a run. The default is the latest value.
+    /// The rule that selects the value of a run among the points of the metric. By default, the latest value is
+    /// selected.
     pub metric_aggregation: Selection,
 }
 

@@ -22,8 +22,8 @@ pub struct WaitingDelivery {
     pub failures: u32,
     /// `true` if the sink belongs to the session that listed the deliveries. A replay of this session delivers the facts.
     pub is_attached: bool,
-    /// The types of the records that the sink receives. If the sink does not belong to the session, the list contains all
-    /// types.
+    /// The sink receives records of these types. The list contains all types if the session does not have the
+    /// sink.
     pub record_types: Vec<RecordType>,
     /// `true` if the sink receives artifacts. Also `true` if the sink does not belong to the session.
     pub receives_artifacts: bool,

@@ -37,8 +37,10 @@ impl RecordStore {
     /// ref, or if the record is too large for the log. The run and the other objects that a record names need
     /// not exist.
     ///
-    /// Errors: the records are read-only, another process holds the lock `planes.lock` for ten seconds, or
-    /// the log cannot be written.
+    /// Returns an error in these cases:
+    /// - The records are read-only.
+    /// - Another process has held the lock `planes.lock` for ten seconds.
+    /// - The log cannot be written.
     pub fn append_many(&self, records: impl IntoIterator<Item = AnyRecord>) -> Result<AppendResult> {
         append_all(&self.planes, records)
     }
@@ -49,8 +51,9 @@ impl RecordStore {
         RecordScan::begin(&self.planes, filter)
     }
 
-    /// Checks the log, and returns the records that the filter accepts. All these records are in memory. For
-    /// more records than fit into memory, use [`RecordStore::scan`] or [`RecordStore::export_jsonl`].
+    /// Checks the log, and returns the records that the filter accepts. All these records are in memory. If
+    /// there may be too many records for the memory, use [`RecordStore::scan`] or
+    /// [`RecordStore::export_jsonl`] instead.
     ///
     /// Errors: the log is damaged and the mode is [`ReplayMode::Strict`] (`record_replay_unhealthy_store`),
     /// the filter is invalid, or the log cannot be read.
@@ -63,7 +66,7 @@ impl RecordStore {
         Ok(ReplayResult { records, ..result })
     }
 
-    /// Writes the records that the filter accepts to a file. Each line of the file is the canonical text of
+    /// Writes records to a file. The filter selects the records. Each line of the file is the canonical text of
     /// one record. The result contains no records. An existing file is replaced when the export is complete.
     /// After an error, the existing file is unchanged.
     pub fn export_jsonl(
