@@ -3,11 +3,12 @@
 //! [`verify`] checks log, projections and bodies without changing anything, [`rebuild`] derives the projections from
 //! the log again, [`inspect`] lists the content of the log, and [`merge`] copies the streams and bodies of another
 //! workspace. `backup` copies a workspace into a repository of backups. `restore` replaces the content of a
-//! workspace by a backup.
+//! workspace by a backup. [`compaction`] writes closed segments of the log in a smaller form.
 //!
 //! Stability: Advanced.
 
 mod backup;
+pub mod compaction;
 pub mod error;
 pub mod inspect;
 pub mod merge;
@@ -28,6 +29,10 @@ pub use backup::{
 };
 pub(crate) use backup::{
     Repository, create_backup, list_backups, plan_backup, plan_prune, prune, verify_backups,
+};
+pub use compaction::{
+    CompactionOptions, CompactionPlan, CompactionReport, CompactionResult, PlannedSegment, SegmentCompaction,
+    SegmentSkip, SkippedSegment,
 };
 pub use error::{Error, Result};
 pub use inspect::{DumpItem, DumpedEntry, LogDump, SegmentRow, StreamRow};

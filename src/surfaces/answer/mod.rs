@@ -2,6 +2,7 @@
 //! an edge has only the type and the two refs of an edge. New versions add members, but never remove them.
 
 mod backups;
+mod compaction;
 mod comparisons;
 mod groups;
 mod history;
@@ -32,8 +33,8 @@ use crate::interpretation::{
     RunSnapshot, RunStatusDistribution, RunSummaryTable, SampleList, StepSeries,
 };
 use crate::recovery::{
-    BackupList, BackupPlan, BackupResult, BackupVerification, DumpedEntry, MergeReport, PrunePlan,
-    RebuildReport, RestorePlan, RestoreResult, StreamRow, VerifyReport,
+    BackupList, BackupPlan, BackupResult, BackupVerification, CompactionPlan, CompactionResult, DumpedEntry,
+    MergeReport, PrunePlan, RebuildReport, RestorePlan, RestoreResult, StreamRow, VerifyReport,
 };
 use crate::surfaces::escape;
 #[cfg(feature = "cli")]
@@ -80,6 +81,8 @@ json_forms! {
     BatchList => queries::batch_list,
     BestRun => comparisons::best_run,
     CodeDiff => reproduction::code_diff,
+    CompactionPlan => compaction::plan,
+    CompactionResult => compaction::result,
     DeploymentList => queries::deployment_list,
     DiagnosticsResult => services::diagnosis,
     DumpedEntry => recovery::dumped,
