@@ -6,6 +6,8 @@ mod backups;
 mod capture;
 mod compaction;
 mod contexta;
+#[cfg(feature = "cli")]
+pub(crate) mod demo;
 mod error;
 #[cfg(all(unix, feature = "cli"))]
 pub(crate) mod exec;

@@ -122,6 +122,9 @@ pub(super) enum Command {
     /// Copy everything from another workspace into this one. The other workspace is not changed; repeating the merge
     /// has no effect
     Merge(MergeArgs),
+    /// Show a recovery in a new directory: a process is killed, the log is damaged, a check names the loss, and a backup
+    /// restores the workspace. Takes a few seconds. Existing workspaces are not used
+    Demo(DemoArgs),
     /// Write closed segments of the log in a smaller form. No answer changes. Programs can continue to capture
     Compact(CompactArgs),
     /// Create, list, check or remove backups
@@ -513,6 +516,16 @@ pub(super) struct MergeArgs {
     /// Directory of the other workspace
     #[arg(value_name = "FROM")]
     pub(super) from: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct DemoArgs {
+    /// Directory for the demonstration, which must not exist. It is kept. Default: a temporary directory, which is removed
+    #[arg(long, value_name = "DIR")]
+    pub(super) dir: Option<PathBuf>,
+    /// Capture into this workspace until the process is killed
+    #[arg(long, value_name = "DIR", hide = true)]
+    pub(super) capture_into: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

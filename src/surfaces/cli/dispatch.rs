@@ -125,6 +125,7 @@ fn gathered(args: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
 fn answers_as_of(command: &Command) -> bool {
     use RunCommand::{Archive, End, Note, Rename, Star, Tag, Unarchive, Unstar};
     match command {
+        Command::Compact(_) | Command::Demo(_) => false,
         Command::Init | Command::Merge(_) | Command::Import(_) | Command::Ingest(_) => false,
         #[cfg(unix)]
         Command::Exec(_) => false,
@@ -188,6 +189,7 @@ fn dispatch(cli: &Cli, out: &Output) -> Outcome {
         Command::Verify(args) => Ok(commands::verify::run(cli, args, out)),
         Command::Merge(args) => commands::merge::run(cli, args, out),
         Command::Compact(args) => commands::compact::run(cli, args, out),
+        Command::Demo(args) => commands::demo::run(args, out),
         Command::Backup(command) => commands::backup::run(cli, command, out),
         Command::Restore(RestoreCommand::Apply(args)) => commands::backup::restore(cli, args, out),
         Command::Import(ImportCommand::Jsonl(args)) => commands::import::jsonl(cli, args, out),

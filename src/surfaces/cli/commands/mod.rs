@@ -9,6 +9,7 @@ pub(super) mod compact;
 pub(super) mod compare;
 pub(super) mod compare_multi;
 pub(super) mod config;
+pub(super) mod demo;
 pub(super) mod diagnostics;
 pub(super) mod digest;
 #[cfg(unix)]

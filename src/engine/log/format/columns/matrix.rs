@@ -110,7 +110,9 @@ pub(super) fn read_matrix(
     let is_variable: Vec<bool> = (0..len)
         .map(|column| mask.get(column / 8).is_some_and(|bits| bits >> (column % 8) & 1 == 1))
         .collect();
-    let count = reader.bytes.length().filter(|count| *count <= len / WINDOW_LEN)?;
+    let after =
+        (len..mask.len() * 8).any(|bit| mask.get(bit / 8).is_some_and(|bits| bits >> (bit % 8) & 1 == 1));
+    let count = reader.bytes.length().filter(|count| *count <= len / WINDOW_LEN && !after)?;
     let windows: Option<Vec<usize>> = (0..count).map(|_| reader.bytes.length()).collect();
     let windows = windows.filter(|windows| are_windows(windows, len))?;
     for start in starts {
