@@ -46,6 +46,8 @@ mod os_storage;
 mod projections;
 #[cfg(all(unix, feature = "cli"))]
 mod python_client;
+#[cfg(feature = "cli")]
+mod recovery_document;
 mod reference_map;
 mod reports;
 #[cfg(all(unix, feature = "cli"))]
