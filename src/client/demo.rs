@@ -30,6 +30,8 @@ pub(crate) struct DemoReport {
     pub(crate) directory: PathBuf,
     /// The steps, in order.
     pub(crate) steps: Vec<DemoStep>,
+    /// `true` if the directory is kept.
+    pub(crate) is_kept: bool,
     /// `true` if the restored workspace is intact and has all points.
     pub(crate) is_restored: bool,
 }
@@ -59,15 +61,32 @@ pub(crate) fn capture(workspace: &Path, out: &mut dyn Write) -> Result<()> {
     Ok(())
 }
 
-/// Runs the demonstration in `directory`, which must not exist. `capture` starts a process that calls [`capture`] with the
-/// path of the workspace. Errors: the directory cannot be created, the process cannot be started, or a step fails.
-pub(crate) fn run(directory: &Path, capture: impl FnOnce(&Path) -> Command) -> Result<DemoReport> {
+/// Runs the demonstration in `directory`, which must not exist. Without a directory, runs it in a temporary directory, which
+/// is removed at the end.
+///
+/// `arguments` are the arguments with which this program captures; the path of the workspace is added to them. Errors: the
+/// directory cannot be created, the process cannot be started, or a step fails.
+pub(crate) fn run(directory: Option<&Path>, arguments: &[&str]) -> Result<DemoReport> {
+    let is_kept = directory.is_some();
+    let temporary = || std::env::temp_dir().join(format!("contexta-demo-{}", std::process::id()));
+    let directory = directory.map_or_else(temporary, Path::to_path_buf);
+    let result = run_in(&directory, arguments);
+    if !is_kept {
+        let removed = fs::remove_dir_all(&directory);
+        if result.is_ok() {
+            removed.map_err(|source| Error::Demo { directory, source })?;
+        }
+    }
+    result.map(|report| DemoReport { is_kept, ..report })
+}
+
+fn run_in(directory: &Path, arguments: &[&str]) -> Result<DemoReport> {
     let io = |source| Error::Demo { directory: directory.to_path_buf(), source };
     fs::create_dir_all(directory.parent().unwrap_or(directory))
         .and_then(|()| fs::create_dir(directory))
         .map_err(io)?;
     let mut demo = Demo { workspace: directory.join("workspace"), steps: Vec::new() };
-    demo.capture_and_kill(capture).map_err(io)?;
+    demo.capture_and_kill(arguments).map_err(io)?;
     let points = demo.count_points()?;
     let backup = demo.back_up()?;
     demo.damage().map_err(io)?;
@@ -77,7 +96,7 @@ pub(crate) fn run(directory: &Path, capture: impl FnOnce(&Path) -> Command) -> R
     let restored = demo.count_points()?;
     let is_whole = demo.check()?;
     let is_restored = is_whole && restored == points;
-    Ok(DemoReport { directory: directory.to_path_buf(), steps: demo.steps, is_restored })
+    Ok(DemoReport { directory: directory.to_path_buf(), steps: demo.steps, is_kept: true, is_restored })
 }
 
 struct Demo {
@@ -99,8 +118,9 @@ impl Demo {
     }
 
     /// Starts the process that captures, and kills it.
-    fn capture_and_kill(&mut self, capture: impl FnOnce(&Path) -> Command) -> std::io::Result<()> {
-        let mut child = capture(&self.workspace).stdout(Stdio::piped()).spawn()?;
+    fn capture_and_kill(&mut self, arguments: &[&str]) -> std::io::Result<()> {
+        let mut command = Command::new(std::env::current_exe()?);
+        let mut child = command.args(arguments).arg(&self.workspace).stdout(Stdio::piped()).spawn()?;
         let lines = child.stdout.take().map(|out| BufReader::new(out).lines());
         let captured =
             lines.into_iter().flatten().take(POINTS_MIN).filter(std::result::Result::is_ok).count();
