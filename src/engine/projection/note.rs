@@ -25,6 +25,8 @@ pub enum RebuildReason {
     Completed(StreamId),
     /// A merge divided this stream at a fork: entries that the generation was made from are now in a derived stream.
     Divided(StreamId),
+    /// Events that the generation was made from are erased.
+    Erased,
 }
 
 impl RebuildReason {
@@ -39,6 +41,7 @@ impl RebuildReason {
             RebuildReason::History(_) => "history",
             RebuildReason::Completed(_) => "completed",
             RebuildReason::Divided(_) => "divided",
+            RebuildReason::Erased => "erased",
         }
     }
 }
@@ -61,6 +64,7 @@ impl fmt::Display for RebuildReason {
             RebuildReason::Divided(stream) => {
                 write!(f, "a merge moved entries of stream {stream} to a derived stream")
             }
+            RebuildReason::Erased => f.write_str("entries in the old tables were erased"),
         }
     }
 }
