@@ -76,7 +76,8 @@ fn severity_of(note: &EngineNote) -> Severity {
             | RebuildReason::Requested
             | RebuildReason::Version
             | RebuildReason::Divided(_)
-            | RebuildReason::Completed(_) => Severity::Info,
+            | RebuildReason::Completed(_)
+            | RebuildReason::Erased => Severity::Info,
         },
         EngineNote::NotPublished { .. } => Severity::Info,
     }
