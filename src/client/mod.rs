@@ -5,6 +5,7 @@ mod artifacts;
 mod backups;
 mod capture;
 mod contexta;
+mod erasure;
 mod error;
 #[cfg(all(unix, feature = "cli"))]
 pub(crate) mod exec;

@@ -260,6 +260,7 @@ fn object(fact: Fact, entry: &Entry) -> Value {
         Fact::Annotation(a) => a.to_value(),
         Fact::Process(p) => p.to_value(),
         Fact::Writer(w) => w.to_value(),
+        Fact::Erasure(e) => e.to_value(),
         Fact::Import(i) => Value::map([
             ("id", Value::text(hex(&i.id))),
             ("source", Value::Text(i.source)),

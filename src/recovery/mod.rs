@@ -3,11 +3,12 @@
 //! [`verify`] checks log, projections and bodies without changing anything, [`rebuild`] derives the projections from
 //! the log again, [`inspect`] lists the content of the log, and [`merge`] copies the streams and bodies of another
 //! workspace. `backup` copies a workspace into a repository of backups. `restore` replaces the content of a
-//! workspace by a backup.
+//! workspace by a backup. `erase` erases runs.
 //!
 //! Stability: Advanced.
 
 mod backup;
+mod erase;
 pub mod error;
 pub mod inspect;
 pub mod merge;
@@ -29,6 +30,8 @@ pub use backup::{
 pub(crate) use backup::{
     Repository, create_backup, list_backups, plan_backup, plan_prune, prune, verify_backups,
 };
+pub use erase::{EraseOptions, ErasePlan, EraseResult, PlannedErasure};
+pub(crate) use erase::{EraseSite, erase, plan_erasure};
 pub use error::{Error, Result};
 pub use inspect::{DumpItem, DumpedEntry, LogDump, SegmentRow, StreamRow};
 pub use merge::MergeReport;

@@ -3,6 +3,7 @@
 
 mod backups;
 mod comparisons;
+mod erasure;
 mod groups;
 mod history;
 mod interchange;
@@ -32,8 +33,8 @@ use crate::interpretation::{
     RunSnapshot, RunStatusDistribution, RunSummaryTable, SampleList, StepSeries,
 };
 use crate::recovery::{
-    BackupList, BackupPlan, BackupResult, BackupVerification, DumpedEntry, MergeReport, PrunePlan,
-    RebuildReport, RestorePlan, RestoreResult, StreamRow, VerifyReport,
+    BackupList, BackupPlan, BackupResult, BackupVerification, DumpedEntry, ErasePlan, EraseResult,
+    MergeReport, PrunePlan, RebuildReport, RestorePlan, RestoreResult, StreamRow, VerifyReport,
 };
 use crate::surfaces::escape;
 #[cfg(feature = "cli")]
@@ -84,6 +85,8 @@ json_forms! {
     DiagnosticsResult => services::diagnosis,
     DumpedEntry => recovery::dumped,
     DurationTrend => services::duration_trend,
+    ErasePlan => erasure::plan,
+    EraseResult => erasure::result,
     EnvironmentDiff => services::environment_diff,
     ExportReport => interchange::export,
     History => history::history,

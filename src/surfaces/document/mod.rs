@@ -4,6 +4,7 @@
 mod backups;
 mod curves;
 mod digest;
+mod erasure;
 mod history;
 mod import;
 mod lineage;
@@ -21,6 +22,7 @@ pub(crate) use backups::{
 };
 pub(crate) use curves::{groups, step_series};
 pub(crate) use digest::digest;
+pub(crate) use erasure::{erase_plan, erasure};
 pub(crate) use history::history;
 pub(crate) use import::import;
 pub(crate) use lineage::lineage;

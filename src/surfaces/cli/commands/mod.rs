@@ -28,6 +28,7 @@ pub(super) mod rebuild;
 pub(super) mod recover;
 pub(super) mod report;
 pub(super) mod run_change;
+pub(super) mod run_delete;
 pub(super) mod run_diff;
 pub(super) mod run_reproduce;
 pub(super) mod run_show;
