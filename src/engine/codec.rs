@@ -15,6 +15,13 @@ pub const PAYLOAD_BYTES_MAX: usize = 4 << 20;
 /// The codec id of frames whose payloads have this profile. The entries of such a frame are stored as rows (FORMAT.md).
 pub(in crate::engine) const CODEC_ROWS: u16 = 1;
 
+/// The codec id of frames whose payloads have this profile and are stored as columns (FORMAT.md). Only compaction
+/// writes such frames.
+pub(in crate::engine) const CODEC_COLUMNS: u16 = 2;
+
+/// The codec id of frames that stand in place of erased entries. Such a frame has no payload.
+pub(in crate::engine) const CODEC_ERASED: u16 = 3;
+
 /// An error in encoding or decoding a payload.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]

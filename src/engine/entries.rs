@@ -1,6 +1,6 @@
 //! The entries of one commit, with their payloads in one buffer.
 
-use crate::engine::entry::{Entry, Kind, PayloadVersion, Stamp};
+use crate::engine::entry::{Entry, Kind, PayloadVersion, Stamp, StreamChecksums};
 use std::fmt;
 use std::ops::Range;
 
@@ -64,6 +64,33 @@ impl Entries {
         let Entry { stamp, kind, version, checksum, .. } = entry;
         self.headers.push(EntryHeader { stamp, kind, version, checksum, start });
         Some(Entry { payload: self.payloads.get(start..)?, ..entry })
+    }
+
+    /// Adds an entry whose payload begins at offset `start` of the buffer of all payloads, directly after the payload of
+    /// the previous entry. The caller fills in the payload later: see [`Entries::resize_payloads`].
+    pub(in crate::engine) fn push_at(&mut self, entry: EntryRef<'_>, start: usize) {
+        let Entry { stamp, kind, version, checksum, .. } = entry;
+        self.headers.push(EntryHeader { stamp, kind, version, checksum, start });
+    }
+
+    /// Sets the total length of all payloads. New bytes are zeros.
+    pub(in crate::engine) fn resize_payloads(&mut self, len: usize) {
+        self.payloads.resize(len, 0);
+    }
+
+    /// Returns the buffer of all payloads.
+    pub(in crate::engine) fn payloads_mut(&mut self) -> &mut [u8] {
+        &mut self.payloads
+    }
+
+    /// Computes the checksum of each entry.
+    pub(in crate::engine) fn set_checksums(&mut self, checksums: &StreamChecksums) {
+        for n in 0..self.headers.len() {
+            let checksum = self.get(n).map_or(0, |entry| checksums.checksum(&entry));
+            if let Some(header) = self.headers.get_mut(n) {
+                header.checksum = checksum;
+            }
+        }
     }
 
     /// Appends a copy of `len` payload bytes that begin at offset `at`.

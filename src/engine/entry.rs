@@ -364,21 +364,26 @@ impl StreamChecksums {
 
     /// Returns true if the checksum of an entry of the stream equals the result of [`entry_checksum`].
     pub(in crate::engine) fn is_valid(&self, entry: &Entry<&[u8]>) -> bool {
+        self.checksum(entry) == entry.checksum
+    }
+
+    /// Computes the [`entry_checksum`] of an entry of the stream.
+    pub(in crate::engine) fn checksum(&self, entry: &Entry<&[u8]>) -> u32 {
         /// The number of canonical bytes between the id of the stream and the payload.
         const HEAD_LEN: usize = 24;
         /// The maximum length of a payload that is copied behind the other bytes. One update of the hasher with one
         /// slice is faster than two updates.
         const COPIED_MAX: usize = 104;
         let head = entry.canonical_head();
-        let Some(head) = head.last_chunk::<HEAD_LEN>() else { return false };
+        let head = head.last_chunk::<HEAD_LEN>().copied().unwrap_or_default();
         let mut bytes = [0u8; HEAD_LEN + COPIED_MAX];
         let Some(bytes) = bytes.get_mut(..HEAD_LEN + entry.payload.len()) else {
-            return self.beginning.followed_by(&[head, entry.payload]) == entry.checksum;
+            return self.beginning.followed_by(&[&head, entry.payload]);
         };
         let (first, payload) = bytes.split_at_mut(HEAD_LEN);
-        first.copy_from_slice(head);
+        first.copy_from_slice(&head);
         payload.copy_from_slice(entry.payload);
-        self.beginning.followed_by(&[bytes]) == entry.checksum
+        self.beginning.followed_by(&[bytes])
     }
 }
 
@@ -393,6 +398,8 @@ pub enum GapCause {
     /// The segment with the entries cannot be read: both headers are damaged, name another stream, or have a newer
     /// format.
     SegmentUnreadable,
+    /// The entries were erased on request. Nothing is missing that was not meant to be erased.
+    Erased,
 }
 
 impl GapCause {
@@ -402,6 +409,7 @@ impl GapCause {
             GapCause::Damaged => "damaged",
             GapCause::SegmentMissing => "segment_missing",
             GapCause::SegmentUnreadable => "segment_unreadable",
+            GapCause::Erased => "erased",
         }
     }
 }

@@ -88,6 +88,10 @@ pub use front::{Condition, Engine, EngineOptions, Heads, Once, Transacted, Trans
 #[cfg(feature = "testing")]
 #[doc(hidden)]
 pub use front::{HeldLock, TransactionLock};
+pub use log::compact::{
+    CompactionOptions, CompactionPlan, CompactionReport, PlannedSegment, SegmentCompaction, SegmentSkip,
+    SkippedSegment,
+};
 pub use log::merge::{Change, Fork, LogMerge, Quarantined, Side, SkipReason, StreamMerge};
 pub use log::ordered::{Ordered, OrderedReader};
 pub use log::{BatchOptions, Committed, Durability, UnknownDurability};

@@ -42,7 +42,6 @@ fn map_pieces_in<T: Sync, R: Send>(
 
 /// Applies `f` to every item, on all cores if possible. One core is given at least `len_min` consecutive items. The
 /// results are in the order of the items.
-#[cfg_attr(not(any(feature = "ml", test)), expect(dead_code, reason = "only the ML store maps owned items"))]
 pub(crate) fn map_owned<T: Send, R: Send>(
     items: Vec<T>,
     len_min: usize,

@@ -6,6 +6,7 @@
     reason = "helpers of tests may panic; clippy.toml permits it in test functions only"
 )]
 
+mod compaction;
 mod final_streams;
 mod jobs;
 mod open;

@@ -6,9 +6,10 @@
 //! a time on the machine.
 //!
 //! Files, lowest first: `paths`, `lock`, `idempotency`, `condition`, `options`, `engine`, `transaction`, `check`,
-//! `repair`.
+//! `repair`, `compaction`.
 
 mod check;
+mod compaction;
 mod condition;
 mod engine;
 mod idempotency;

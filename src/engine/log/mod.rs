@@ -17,8 +17,10 @@
 //! read     directory, segment scan, stream reader, ordered reader
 //! write    choice of the stream to append to, active segment, group commit, the log
 //! merge    families of streams, comparison, plan, application, quarantine
+//! compact  closed segments written anew as columns, erasure of entries
 //! ```
 
+pub mod compact;
 mod format;
 pub mod merge;
 mod read;

@@ -321,6 +321,7 @@ impl Cursor {
                 GapCause::Damaged => 0,
                 GapCause::SegmentMissing => 1,
                 GapCause::SegmentUnreadable => 2,
+                GapCause::Erased => 4,
             });
         }
         out.push(u8::from(self.boot.is_some()));
@@ -354,6 +355,7 @@ impl Cursor {
                 0 => GapCause::Damaged,
                 1 => GapCause::SegmentMissing,
                 2 => GapCause::SegmentUnreadable,
+                4 => GapCause::Erased,
                 _ => return None,
             };
             gaps.push(Gap { stream, first, last: (last > 0).then_some(Seq(last)), cause });

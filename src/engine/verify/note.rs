@@ -39,6 +39,13 @@ pub enum LogNote {
         /// The last intact entry.
         after: Seq,
     },
+    /// Entries of a stream were erased on request.
+    EntriesErased {
+        /// The stream.
+        stream: StreamId,
+        /// The number of erased entries.
+        entries: u64,
+    },
     /// A saved head could not be compared with its stream, because entries before the head are missing.
     HeadUnchecked {
         /// The saved head.
@@ -60,6 +67,7 @@ impl LogNote {
             LogNote::StreamInFlight { .. } => "stream_in_flight",
             LogNote::SegmentUnfinished { .. } => "segment_unfinished",
             LogNote::StreamNotClosed { .. } => "stream_not_closed",
+            LogNote::EntriesErased { .. } => "entries_erased",
             LogNote::HeadUnchecked { .. } => "head_unchecked",
             LogNote::StreamUnchecked { .. } => "could_not_check",
         }
@@ -70,7 +78,8 @@ impl LogNote {
         match self {
             LogNote::StreamInFlight { .. }
             | LogNote::SegmentUnfinished { .. }
-            | LogNote::StreamNotClosed { .. } => Severity::Info,
+            | LogNote::StreamNotClosed { .. }
+            | LogNote::EntriesErased { .. } => Severity::Info,
             LogNote::HeadUnchecked { .. } => Severity::Warning,
             LogNote::StreamUnchecked { .. } => Severity::Error,
         }
@@ -82,6 +91,7 @@ impl LogNote {
             LogNote::StreamInFlight { stream }
             | LogNote::SegmentUnfinished { stream, .. }
             | LogNote::StreamNotClosed { stream, .. }
+            | LogNote::EntriesErased { stream, .. }
             | LogNote::StreamUnchecked { stream, .. } => *stream,
             LogNote::HeadUnchecked { head } => head.stream,
         }
@@ -103,6 +113,9 @@ impl fmt::Display for LogNote {
                 f,
                 "stream {stream} has no close mark: if entries after {after} were lost, this check cannot detect it"
             ),
+            LogNote::EntriesErased { entries, .. } => {
+                write!(f, "{entries} entries of stream {stream} were erased on request")
+            }
             LogNote::HeadUnchecked { head } => write!(
                 f,
                 "the saved head at entry {} of stream {stream} could not be checked: earlier entries are missing",

@@ -26,11 +26,13 @@ pub(super) struct Problems {
     pub(super) omitted: u64,
     /// The number of known losses, including those that are only counted.
     pub(super) known_losses: u64,
+    /// The number of erased entries. They are not a problem.
+    pub(super) erased: u64,
 }
 
 impl Problems {
     pub(super) fn new(stream: StreamId, room: usize) -> Problems {
-        Problems { stream, room, pending: None, found: Vec::new(), omitted: 0, known_losses: 0 }
+        Problems { stream, room, pending: None, found: Vec::new(), omitted: 0, known_losses: 0, erased: 0 }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -52,9 +54,14 @@ impl Problems {
         }
     }
 
-    /// Adds the missing entries of a gap as a problem. If the gap follows a finding, the problem also contains the
+    /// Adds the missing entries of a gap as a problem. Erased entries are only counted. If the gap follows a finding, the problem also contains the
     /// finding. `segment` is the segment in which the reader found the gap.
     pub(super) fn add_gap(&mut self, gap: &Gap, segment: Option<Seq>) {
+        if gap.cause == GapCause::Erased {
+            self.end_finding();
+            self.erased += gap.last.map_or(0, |last| last.0 - gap.first.previous().0);
+            return;
+        }
         let problem = match self.pending.take() {
             Some(f) => {
                 let kind = f.kind.name().replace('_', " ");

@@ -73,6 +73,9 @@ impl StreamCheck<'_> {
             // An incomplete end of a stream with a writer is a write in progress, not a loss.
             problems.remove_unfinished_end();
         }
+        if problems.erased > 0 {
+            notes.push(LogNote::EntriesErased { stream, entries: problems.erased });
+        }
         let mut heads = 0;
         for head in &self.heads {
             match compare_head(head, &reader, &mut problems) {

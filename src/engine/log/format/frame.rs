@@ -9,9 +9,10 @@
 
 use crate::engine::bytes::{Reader, is_zero};
 use crate::engine::checksum::salted_crc32;
-use crate::engine::codec::CODEC_ROWS;
+use crate::engine::codec::{CODEC_COLUMNS, CODEC_ERASED, CODEC_ROWS};
 use crate::engine::entries::Entries;
 use crate::engine::entry::{Entry, Seq, StreamChecksums, StreamId};
+use crate::engine::log::format::columns::{ColumnWriter, Columns};
 use crate::engine::log::format::limits::{
     FRAME_ALIGN, FRAME_ENTRIES_MAX, FRAME_HEADER_LEN, FRAME_PAYLOAD_BYTES_MAX,
 };
@@ -108,6 +109,16 @@ impl FrameHeader {
             first: self.first,
             time: self.time,
         }
+    }
+
+    /// Returns the encoded columns of the frame. `payload` is the payload without padding.
+    fn columns<'a>(&self, payload: &'a [u8]) -> Columns<'a> {
+        Columns { payload, count: self.entries as usize, first: self.first, time: self.time }
+    }
+
+    /// Returns true if the frame stands in place of erased entries.
+    pub fn is_erased(&self) -> bool {
+        self.codec == CODEC_ERASED && self.flags == FLAG_ENTRIES && self.payload_len == 0
     }
 
     /// Returns the sequence number of the last entry; for a mark, of the last entry before the mark.
@@ -223,10 +234,35 @@ pub fn put_entries(
     let start = out.len();
     out.resize(start + FRAME_HEADER_LEN, 0);
     put_rows(out, canonical, rows, stream, first);
+    finish_entries(out, start, rows, (CODEC_ROWS, first, salt));
+}
+
+/// Appends one frame with the entries `rows` as columns to `out`. The conditions are those of [`put_entries`].
+pub(in crate::engine::log) fn put_columns(
+    out: &mut Vec<u8>,
+    writer: &mut ColumnWriter,
+    rows: &PendingEntries,
+    stream: StreamId,
+    first: Seq,
+    salt: u64,
+) {
+    let start = out.len();
+    out.resize(start + FRAME_HEADER_LEN, 0);
+    writer.put(out, rows, stream, first);
+    finish_entries(out, start, rows, (CODEC_COLUMNS, first, salt));
+}
+
+/// Completes a frame with entries, as [`finish_frame`] does.
+fn finish_entries(
+    out: &mut Vec<u8>,
+    start: usize,
+    rows: &PendingEntries,
+    (codec, first, salt): (u16, Seq, u64),
+) {
     let header = FrameHeader {
         payload_len: (out.len() - start - FRAME_HEADER_LEN) as u32,
         entries: rows.len() as u32,
-        codec: CODEC_ROWS,
+        codec,
         flags: FLAG_ENTRIES,
         first,
         time: rows.times().0,
@@ -235,8 +271,25 @@ pub fn put_entries(
     finish_frame(out, start, header, salt);
 }
 
+/// Appends a frame to `out` that stands in place of `count` erased entries, at most [`FRAME_ENTRIES_MAX`]. `first` and
+/// `time` are the sequence number and the time of the first one.
+pub(in crate::engine::log) fn put_erased(out: &mut Vec<u8>, first: Seq, count: u32, time: u64, salt: u64) {
+    let header = FrameHeader {
+        payload_len: 0,
+        entries: count,
+        codec: CODEC_ERASED,
+        flags: FLAG_ENTRIES,
+        first,
+        time,
+        payload_checksum: 0,
+    };
+    let start = out.len();
+    out.resize(start + FRAME_HEADER_LEN, 0);
+    finish_frame(out, start, header, salt);
+}
+
 /// Decodes the entries of a frame. The caller has checked both checksums. Returns `None` if the payload does not
-/// consist of valid rows of this format, for example because the writer was newer or the file is hostile.
+/// consist of valid rows or columns of this format, for example because the writer was newer or the file is hostile.
 pub fn decode_entries(header: &FrameHeader, payload: &[u8], stream: StreamId) -> Option<Entries> {
     decode_checked(header, payload, &StreamChecksums::of(stream))
 }
@@ -248,14 +301,16 @@ pub(in crate::engine::log) fn decode_checked(
     payload: &[u8],
     checksums: &StreamChecksums,
 ) -> Option<Entries> {
-    if header.codec != CODEC_ROWS {
-        return None;
+    let payload = payload.get(..header.payload_len as usize)?;
+    match header.codec {
+        CODEC_ROWS => header.rows(payload, checksums.stream()).decode(checksums),
+        CODEC_COLUMNS => header.columns(payload).decode(Some(checksums)),
+        _ => None,
     }
-    header.rows(payload.get(..header.payload_len as usize)?, checksums.stream()).decode(checksums)
 }
 
 /// Decodes rows of a frame whose checksums are not valid or cannot be compared, up to the first invalid one. `payload`
-/// may be incomplete.
+/// may be incomplete. A frame with columns is decoded completely or not at all.
 ///
 /// The checksum of each entry is compared if the stream is known. If it is not, all rows must be valid. Also returns the
 /// number of payload bytes that were decoded, which may be much greater than the number of bytes in the frame.
@@ -264,10 +319,17 @@ pub(in crate::engine) fn decode_rows(
     payload: &[u8],
     stream: Option<StreamId>,
 ) -> (Vec<Entry>, u64) {
+    let whole = payload.get(..header.payload_len as usize);
+    if header.codec == CODEC_COLUMNS {
+        let checksums = stream.map(StreamChecksums::of);
+        let entries = whole.and_then(|payload| header.columns(payload).decode(checksums.as_ref()));
+        let entries = entries.unwrap_or_default();
+        let decoded = entries.payload_bytes() as u64;
+        return (entries.into_iter().collect(), decoded);
+    }
     if header.codec != CODEC_ROWS {
         return (Vec::new(), 0);
     }
-    let whole = payload.get(..header.payload_len as usize);
     let rows = header.rows(whole.unwrap_or(payload), stream.unwrap_or(StreamId([0; 16])));
     rows.decode_leniently(stream.map(StreamChecksums::of).as_ref())
 }

@@ -1,6 +1,6 @@
 //! The scan of a stream for a repair: findings and losses by file.
 
-use crate::engine::codec::CODEC_ROWS;
+use crate::engine::codec::{CODEC_COLUMNS, CODEC_ERASED, CODEC_ROWS};
 use crate::engine::entry::{Gap, Seq, StreamId};
 use crate::engine::error::{Error, Result};
 use crate::engine::log::format::frame::FLAG_ENTRIES;
@@ -184,7 +184,8 @@ fn is_newer_frame(sides: &Sides<'_>, finding: &Finding) -> Result<bool> {
     let read = |file: Arc<dyn File>| read_full_at(file.as_ref(), finding.offset, &mut bytes);
     with_file(sides, finding.stream, finding.segment, read)?;
     let [codec, flags] = [12, 14].map(|at| bytes.get(at..at + 2).unwrap_or_default());
-    Ok(flags != FLAG_ENTRIES.to_le_bytes() || codec != CODEC_ROWS.to_le_bytes())
+    let is_known = [CODEC_ROWS, CODEC_COLUMNS, CODEC_ERASED].iter().any(|known| codec == known.to_le_bytes());
+    Ok(flags != FLAG_ENTRIES.to_le_bytes() || !is_known)
 }
 
 pub(super) fn with_file<T>(

@@ -43,7 +43,7 @@ impl MergeLock {
 }
 
 /// The result of trying to lock a stream of the target. A held lock excludes writers.
-pub(super) enum Hold {
+pub(in crate::engine::log) enum Hold {
     /// No writer holds the stream: it has no lock file, or the merge holds the lock.
     Free { _locks: Vec<Arc<dyn File>> },
     /// A writer holds the stream, or the file system has no locks.
@@ -52,7 +52,7 @@ pub(super) enum Hold {
 
 impl Hold {
     /// Tries to lock a stream.
-    pub(super) fn of(sides: &Sides<'_>, stream: StreamId) -> Result<Hold> {
+    pub(in crate::engine::log) fn of(sides: &Sides<'_>, stream: StreamId) -> Result<Hold> {
         let mut locks = Vec::new();
         // A writer that prevents other processes from continuing its stream renames the lock file to the second name.
         for name in [names::LOCK_NAME, names::ABANDONED_LOCK_NAME] {
@@ -67,7 +67,7 @@ impl Hold {
         Ok(Hold::Free { _locks: locks })
     }
 
-    pub(super) fn is_busy(&self) -> bool {
+    pub(in crate::engine::log) fn is_busy(&self) -> bool {
         matches!(self, Hold::Busy)
     }
 }

@@ -24,6 +24,12 @@ mod sides;
 mod staged;
 mod survey;
 
+pub(in crate::engine::log) use digest::digest_of;
+pub(in crate::engine::log) use lock::Hold;
+pub(in crate::engine::log) use sealing::Sealing;
+pub(in crate::engine::log) use sides::Sides;
+pub(in crate::engine::log) use staged::{Staged, is_leftover, remove_names};
+
 pub use digest::content_digest;
 pub use fork::derived_id;
 pub use lock::MergeLock;

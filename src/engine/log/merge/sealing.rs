@@ -6,28 +6,34 @@ use crate::engine::log::format::mark::{INDEX_STEP, SEAL_INDEX_MAX, Seal};
 
 /// The counts and the digest of a segment that is being written and will be sealed.
 #[derive(Debug)]
-pub(super) struct Sealing {
+pub(in crate::engine::log) struct Sealing {
     /// The sequence number of the next entry after the segment, from the seal of the old file.
-    pub(super) next: Seq,
+    pub(in crate::engine::log) next: Seq,
     hasher: blake3::Hasher,
     seal: Seal,
 }
 
 impl Sealing {
-    pub(super) fn new(next: Seq) -> Sealing {
+    pub(in crate::engine::log) fn new(next: Seq) -> Sealing {
         let (digest, index) = (Digest([0; 32]), Vec::new());
         let seal = Seal { entries: 0, frames: 0, bytes: 0, times: (0, 0), digest, index };
         Sealing { next, hasher: blake3::Hasher::new(), seal }
     }
 
     /// Adds bytes that were written to the end of the segment.
-    pub(super) fn push_bytes(&mut self, bytes: &[u8]) {
+    pub(in crate::engine::log) fn push_bytes(&mut self, bytes: &[u8]) {
         self.hasher.update(bytes);
         self.seal.bytes += bytes.len() as u64;
     }
 
     /// Adds a frame at `offset` with `entries` entries from `first` on.
-    pub(super) fn push_frame(&mut self, first: Seq, offset: u64, entries: u64, times: (u64, u64)) {
+    pub(in crate::engine::log) fn push_frame(
+        &mut self,
+        first: Seq,
+        offset: u64,
+        entries: u64,
+        times: (u64, u64),
+    ) {
         let seal = &mut self.seal;
         let from = if seal.frames == 0 { times.0 } else { seal.times.0 };
         seal.times = (from, times.1);
@@ -40,7 +46,7 @@ impl Sealing {
     }
 
     /// Returns the seal for the bytes that were added.
-    pub(super) fn seal(self) -> Seal {
+    pub(in crate::engine::log) fn seal(self) -> Seal {
         Seal { digest: Digest(*self.hasher.finalize().as_bytes()), ..self.seal }
     }
 }

@@ -17,11 +17,11 @@ pub enum Side {
 
 /// Both logs of a merge.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Sides<'a> {
-    pub(super) storage: &'a Arc<dyn Storage>,
-    pub(super) domain: Domain,
-    pub(super) from: &'a Path,
-    pub(super) into: &'a Path,
+pub(in crate::engine::log) struct Sides<'a> {
+    pub(in crate::engine::log) storage: &'a Arc<dyn Storage>,
+    pub(in crate::engine::log) domain: Domain,
+    pub(in crate::engine::log) from: &'a Path,
+    pub(in crate::engine::log) into: &'a Path,
 }
 
 impl Sides<'_> {

@@ -1,9 +1,11 @@
 //! Files of the target that are written under a temporary name, synced and renamed.
 
+use crate::engine::checksum::Digest;
 use crate::engine::entry::{Seq, StreamId};
 use crate::engine::error::{Error, Result};
 use crate::engine::log::format::names;
 use crate::engine::log::merge::content::{Content, content_of};
+use crate::engine::log::merge::digest::digest_of;
 use crate::engine::log::merge::sides::Sides;
 use crate::engine::storage::{File, OpenMode, publish, read_full_at, temporary_path, write_all_at};
 use std::collections::BTreeSet;
@@ -14,7 +16,7 @@ use std::sync::Arc;
 const CHUNK: usize = 1 << 20;
 
 /// A file of the target that is being written under a temporary name.
-pub(super) struct Staged<'a> {
+pub(in crate::engine::log) struct Staged<'a> {
     sides: &'a Sides<'a>,
     temporary: PathBuf,
     to: PathBuf,
@@ -23,7 +25,11 @@ pub(super) struct Staged<'a> {
 }
 
 impl<'a> Staged<'a> {
-    pub(super) fn new(sides: &'a Sides<'a>, stream: StreamId, base: Seq) -> Result<Staged<'a>> {
+    pub(in crate::engine::log) fn new(
+        sides: &'a Sides<'a>,
+        stream: StreamId,
+        base: Seq,
+    ) -> Result<Staged<'a>> {
         let dir = names::stream_dir(sides.into, stream);
         let storage = sides.storage.as_ref();
         let temporary = temporary_path(storage, &dir, "segment");
@@ -33,7 +39,7 @@ impl<'a> Staged<'a> {
         Ok(Staged { sides, temporary, to: names::segment_path(sides.into, stream, base), file, len: 0 })
     }
 
-    pub(super) fn write(&mut self, bytes: &[u8]) -> Result<()> {
+    pub(in crate::engine::log) fn write(&mut self, bytes: &[u8]) -> Result<()> {
         let written = write_all_at(self.file.as_ref(), self.len, bytes);
         written.map_err(|e| self.abandon("write", e))?;
         self.len += bytes.len() as u64;
@@ -63,16 +69,31 @@ impl<'a> Staged<'a> {
         Ok(())
     }
 
-    pub(super) fn publish(self) -> Result<u64> {
+    pub(in crate::engine::log) fn publish(self) -> Result<u64> {
         let published =
             self.file.sync().and_then(|()| publish(self.sides.storage.as_ref(), &self.temporary, &self.to));
         published.map_err(|e| self.abandon("publish", e))?;
         Ok(self.len)
     }
 
-    fn abandon(&self, action: &'static str, e: io::Error) -> Error {
+    /// Returns the length of the bytes that were written.
+    pub(in crate::engine::log) fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// Reads the file and returns its digest.
+    pub(in crate::engine::log) fn digest(&self) -> Result<Digest> {
+        digest_of(self.file.as_ref(), self.len).map_err(|e| Error::io("read segment", &self.temporary, e))
+    }
+
+    /// Removes the file.
+    pub(in crate::engine::log) fn discard(&self) {
         // An error is ignored: the next merge removes a leftover file.
         let _ = self.sides.storage.remove_file(&self.temporary);
+    }
+
+    fn abandon(&self, action: &'static str, e: io::Error) -> Error {
+        self.discard();
         Error::io(action, &self.to, e)
     }
 }
@@ -96,12 +117,12 @@ pub(super) fn prepare(sides: &Sides<'_>, stream: StreamId) -> Result<()> {
 }
 
 /// Returns true if a file in the directory of a stream has the name of a [`Staged`] file that is being written.
-pub(super) fn is_leftover(name: &str) -> bool {
+pub(in crate::engine::log) fn is_leftover(name: &str) -> bool {
     name.starts_with("segment-") && name.ends_with(".tmp")
 }
 
 /// Removes the files in the directory of a stream of the target whose names fulfil the condition.
-pub(super) fn remove_names(
+pub(in crate::engine::log) fn remove_names(
     sides: &Sides<'_>,
     stream: StreamId,
     is_removed: impl Fn(&str) -> bool,

@@ -12,6 +12,7 @@ use crate::engine::entry::{Gap, Seq, StreamId};
 use crate::engine::error::Result;
 use crate::engine::log::merge::content::{Content, content_of, files_of};
 use crate::engine::log::merge::damage::{Forbidden, Scan, is_repairable, with_file};
+use crate::engine::log::merge::digest::digest_of;
 use crate::engine::log::merge::end::Lost;
 use crate::engine::log::merge::outline::{FileOutline, Outline, Tally};
 use crate::engine::log::merge::plan::Plan;
@@ -19,9 +20,7 @@ use crate::engine::log::merge::sides::{Side, Sides};
 use crate::engine::log::read::directory::{may_be_creation, origin_of};
 use crate::engine::log::read::item::{Finding, FindingKind};
 use crate::engine::log::read::source::Source;
-use crate::engine::storage::{File, read_full_at};
 use std::collections::{BTreeMap, BTreeSet};
-use std::io;
 
 /// The change of one file of a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -193,23 +192,6 @@ fn file_survey(
         });
     }
     Ok(FileSurvey { base, action, len, digest, findings: scan.findings(base).to_vec(), lost })
-}
-
-/// Returns the BLAKE3 digest of the first `len` bytes of a file.
-fn digest_of(file: &dyn File, len: u64) -> io::Result<Digest> {
-    let mut hasher = blake3::Hasher::new();
-    let mut buffer = vec![0u8; 256 << 10];
-    let mut at = 0;
-    while at < len {
-        let want = usize::try_from(len - at).unwrap_or(usize::MAX).min(buffer.len());
-        let got = read_full_at(file, at, buffer.get_mut(..want).unwrap_or_default())?;
-        if got == 0 {
-            break;
-        }
-        hasher.update(buffer.get(..got).unwrap_or_default());
-        at += got as u64;
-    }
-    Ok(Digest(*hasher.finalize().as_bytes()))
 }
 
 /// Returns the plan that writes damaged segments anew; `None` if no segment is damaged.

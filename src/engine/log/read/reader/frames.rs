@@ -3,7 +3,7 @@
 use crate::engine::chain::Chain;
 use crate::engine::checksum::Digest;
 use crate::engine::entries::Entries;
-use crate::engine::entry::Seq;
+use crate::engine::entry::{GapCause, Seq};
 use crate::engine::error::{Error, Result};
 use crate::engine::log::format::frame::{FLAG_SEAL, FrameHeader};
 use crate::engine::log::format::mark::Mark;
@@ -14,8 +14,8 @@ use crate::engine::log::read::source::Source;
 use crate::engine::storage::OpenMode;
 
 impl StreamReader {
-    /// Records the entries of a frame. `entries` is `None` if this build cannot decode the frame; a finding and a gap
-    /// are then recorded instead.
+    /// Records the entries of a frame. For a frame in place of erased entries, records a gap. `entries` is `None` if this
+    /// build cannot decode the frame; a finding and a gap are then recorded instead.
     pub(super) fn read_entries(
         &mut self,
         base: Seq,
@@ -24,6 +24,12 @@ impl StreamReader {
         entries: Option<Entries>,
     ) {
         self.record_gap_before(header.first);
+        if header.is_erased() {
+            let cause = std::mem::replace(&mut self.cause, GapCause::Erased);
+            self.record_gap_before(header.next());
+            self.cause = cause;
+            return;
+        }
         let Some(entries) = entries else {
             self.record_finding(FindingKind::Unreadable, base, offset, header.frame_len());
             self.record_gap_before(header.next());
