@@ -242,7 +242,7 @@ mod tests {
                 "started_at":"2024-01-31T12:00:00Z","ended_at":"2024-01-31T12:00:00.5Z","order_index":2}"#,
             ),
             Fact::Ended(Ended::new(run_ref.clone().into(), RunStatus::Failed, time()).unwrap()),
-            Fact::Param(Param::new(run_ref, "lr", Value::Float(0.5)).unwrap()),
+            Fact::Param(Param::new(run_ref.clone(), "lr", Value::Float(0.5)).unwrap()),
             object(
                 ObjectKind::Environment,
                 r#"{"environment_snapshot_ref":"environment:p.r.e","run_ref":"run:p.r","captured_at":"2024-01-31T12:00:00Z",

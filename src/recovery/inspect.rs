@@ -3,7 +3,7 @@
 use crate::contract::{Canonical, Fact, Timestamp, Value};
 use crate::engine;
 use crate::engine::checksum::hex;
-use crate::engine::entry::{Entry, Gap, Seq, StreamId};
+use crate::engine::entry::{Entry, Gap, GapCause, Seq, StreamId};
 use crate::engine::log::directory::{is_held, list_segments, list_streams, read_headers};
 use crate::engine::log::names;
 use crate::engine::log::{Item, ScanMode, StreamReader, Tail};
@@ -221,6 +221,9 @@ impl Iterator for LogDump {
 }
 
 fn gap_note(gap: &Gap) -> Note {
+    if gap.cause == GapCause::Erased {
+        return Note::new(Severity::Info, "log_erased", format!("entries were erased on request: {gap}"));
+    }
     Note::new(Severity::Error, "log_gap", format!("entries are missing: {gap}"))
 }
 

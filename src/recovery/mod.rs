@@ -4,16 +4,19 @@
 //! the log again, [`inspect`] lists the content of the log, and [`merge`] copies the streams and bodies of another
 //! workspace. `backup` copies a workspace into a repository of backups. `restore` replaces the content of a
 //! workspace by a backup. `erase` erases runs.
+//! `retention` removes old files and unused bodies.
 //!
 //! Stability: Advanced.
 
 mod backup;
+mod cache;
 mod erase;
 pub mod error;
 pub mod inspect;
 pub mod merge;
 pub mod rebuild;
 mod restore;
+mod retention;
 mod status;
 pub mod verify;
 mod workspace_dirs;
@@ -38,6 +41,8 @@ pub use merge::MergeReport;
 pub use rebuild::{RebuildOptions, RebuildReport};
 pub use restore::{RestoreOptions, RestorePlan, RestoreResult};
 pub(crate) use restore::{plan_restore, restore};
+pub use retention::{RetentionPlan, RetentionResult, RetentionRules, RetiredFile};
+pub(crate) use retention::{plan_retention, retain};
 pub use status::RecoveryStatus;
 pub use verify::{Outcome, Problem, ProjectionState, StreamReport, VerifyOptions, VerifyReport};
 pub(crate) use workspace_dirs::WorkspaceDirs;

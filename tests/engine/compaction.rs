@@ -140,8 +140,7 @@ fn subscription_continues_after_a_compaction() {
     options.from = half.current_position().clone();
     compact(&engine).unwrap();
     let rest = engine.subscribe(options);
-    let rest =
-        rest.take_while(|item| !matches!(item, Ok(SubscriptionItem::CaughtUp(_)))).filter(is_entry);
+    let rest = rest.take_while(|item| !matches!(item, Ok(SubscriptionItem::CaughtUp(_)))).filter(is_entry);
     assert_eq!(seen + rest.count(), expected);
 }
 

@@ -6,7 +6,8 @@
 //! 1. The erasures are appended durably.
 //! 2. Bodies that no artifact uses any more, and the files of reports and exports, are removed. The log still contains the
 //!    entries of the artifacts, so an interrupted removal can be repeated.
-//! 3. Segments are rewritten without the erased entries, and a further entry records the digests of the segments.
+//! 3. Segments are rewritten without the erased entries, and a further entry records the digests of the segments. If bodies
+//!    of step 2 remain, this step is left out.
 //! 4. The tables are derived from the changed log.
 
 use crate::contract::fact::{ErasureStep, RunErasure};
@@ -18,6 +19,7 @@ use crate::engine::progress::Progress;
 use crate::projections::entry::Captured;
 use crate::projections::fact_runs::runs_of;
 use crate::recovery::backup::{BackupRef, io_error};
+use crate::recovery::cache::remove_cache;
 use crate::recovery::erase::bodies::remove_unused;
 use crate::recovery::erase::plan::{ErasePlan, Examined, examine_again};
 use crate::recovery::erase::rewrite::{RewrittenLog, rewrite_segments};
@@ -81,14 +83,21 @@ pub(crate) fn erase(
     let examined = examine_again(site, plan, progress)?;
     check(&examined.plan, options)?;
     let is_capturing = site.journal.head().is_some() && site.has_open_runs()?;
-    let requested = site.append_requests(&examined, options.reason.as_deref())?;
+    let (requested, cached) = site.append_requests(&examined, options.reason.as_deref())?;
     // The stream of this process must not count as a stream of a program that captures.
     if !is_capturing {
         site.journal.close()?;
     }
     let (bodies, mut notes) = remove_unused(site, &examined.bodies)?;
+    // Only the entries of the artifacts name the bodies. While bodies remain, the entries remain too, so that the next
+    // erasure finds the bodies.
+    let are_removed = notes.is_empty();
+    notes.extend(cached.map(removed_cache));
     let files = site.remove_files(&examined.plan)?;
-    let rewritten = site.rewrite(&lock, &examined, progress)?;
+    let rewritten = match are_removed {
+        true => site.rewrite(&lock, &examined, progress)?,
+        false => RewrittenLog::default(),
+    };
     notes.extend(rewritten.skipped.iter().map(skipped));
     site.append_rewritten(&requested, &rewritten)?;
     site.store.catch_up()?;
@@ -118,6 +127,11 @@ fn check(plan: &ErasePlan, options: &EraseOptions) -> Result<()> {
     Ok(())
 }
 
+fn removed_cache(files: u64) -> Note {
+    let message = format!("the disk was full, so all cached files were removed (files: {files})");
+    Note::new(Severity::Warning, "erase_cache_removed", message)
+}
+
 fn skipped((stream, base, reason): &(StreamId, Seq, String)) -> Note {
     let message = format!(
         "the bytes of erased entries remain in the segment of stream {stream} that begins with entry {base}: {reason}"
@@ -132,8 +146,13 @@ impl EraseSite<'_> {
         Ok(runs.iter().any(|run| run.status == RunStatus::Open && run.interrupted_at.is_none()))
     }
 
-    /// Appends one erasure for each run with entries, as one durable commit. Returns the erasures.
-    fn append_requests(&self, examined: &Examined, reason: Option<&str>) -> Result<Vec<RunErasure>> {
+    /// Appends one erasure for each run with entries, as one durable commit. If the disk is full, removes all cached files
+    /// first. Returns the erasures, and the number of removed cached files.
+    fn append_requests(
+        &self,
+        examined: &Examined,
+        reason: Option<&str>,
+    ) -> Result<(Vec<RunErasure>, Option<u64>)> {
         // The stamp of the erasure is greater than the stamps of all entries that were read.
         self.journal.observe(self.store.latest_seen());
         let now = Timestamp::from_nanos(self.storage.now());
@@ -143,8 +162,18 @@ impl EraseSite<'_> {
             let erasure = RunErasure::new(run.clone(), now, reason.map(str::to_owned), step);
             requested.push(erasure.map_err(crate::store::Error::from)?);
         }
-        self.append(requested.iter().cloned().map(Fact::Erasure))?;
-        Ok(requested)
+        let append = || self.append(requested.iter().cloned().map(Fact::Erasure));
+        match append() {
+            Err(e) if e.code() == "storage_full" => {
+                let removed = remove_cache(self.storage.as_ref(), self.dirs, self.repository.root())?;
+                if removed == 0 {
+                    return Err(e);
+                }
+                append()?;
+                Ok((requested, Some(removed)))
+            }
+            appended => appended.map(|()| (requested, None)),
+        }
     }
 
     /// Appends facts durably. The facts may use the disk space that the log reserves for ends of runs.
@@ -185,7 +214,7 @@ impl EraseSite<'_> {
             let fact = decoded.ok().flatten().map(|captured| captured.fact);
             fact.is_some_and(|fact| runs_of(&fact).iter().any(|run| names.contains(run)))
         };
-        let segments: Vec<(StreamId, Seq)> = examined.found.segments.keys().copied().collect();
+        let segments: BTreeSet<(StreamId, Seq)> = examined.found.segments.keys().copied().collect();
         rewrite_segments(self, lock, &segments, &is_erased, progress)
     }
 

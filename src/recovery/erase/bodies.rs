@@ -37,7 +37,7 @@ fn unknown_files(tree: &Digest, e: &crate::store::Error) -> Note {
 
 /// Returns the bodies that the artifacts of a view use, except artifacts of the runs for which `is_excluded` returns `true`.
 /// Errors: the list of the files of a directory cannot be read, so its files are not known.
-pub(super) fn used_bodies(
+pub(in crate::recovery) fn used_bodies(
     view: &StoreView<'_>,
     is_excluded: impl Fn(&RunRef) -> bool,
 ) -> crate::store::Result<BTreeSet<Digest>> {
@@ -55,7 +55,7 @@ pub(super) fn used_bodies(
 ///
 /// A program may have stored a body again and may be about to append the artifact. The bodies are therefore kept while a
 /// program captures into the workspace. The caller holds the lock of merges, so no merge adds an artifact.
-pub(super) fn remove_unused(
+pub(in crate::recovery) fn remove_unused(
     site: &EraseSite<'_>,
     candidates: &BTreeSet<Digest>,
 ) -> Result<(Vec<BlobInfo>, Vec<Note>)> {
@@ -102,7 +102,7 @@ pub(super) fn remove_unused(
 
 /// Returns `true` if a process may write to a stream of the log. On a file system without locks, this is not known, and
 /// every stream without a close counts.
-fn is_captured_into(site: &EraseSite<'_>) -> Result<bool> {
+pub(in crate::recovery) fn is_captured_into(site: &EraseSite<'_>) -> Result<bool> {
     let (storage, log) = (site.storage.as_ref(), site.dirs.log.as_path());
     let streams = list_streams(storage, log).map_err(Error::from)?;
     Ok(streams.into_iter().any(|stream| has_writer(storage, log, stream) != Some(false)))

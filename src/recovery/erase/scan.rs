@@ -4,7 +4,7 @@ use crate::contract::fact::ErasedEntries;
 use crate::contract::{Fact, RunRef};
 use crate::engine::checksum::Digest;
 use crate::engine::entries::EntryRef;
-use crate::engine::entry::{Event, Seq, StreamId};
+use crate::engine::entry::{Event, GapCause, Seq, StreamId};
 use crate::engine::error::Error as EngineError;
 use crate::engine::log::directory::list_streams;
 use crate::engine::log::{Commit, Item, ScanMode, StreamReader};
@@ -108,8 +108,8 @@ impl FoundEntries {
         while let Some(item) = reader.next_item()? {
             match item {
                 Item::Commit(commit) => self.add_commit(stream, &commit, runs),
-                Item::Gap(gap) => gaps.push(gap),
-                Item::Finding(_) => {}
+                Item::Gap(gap) if gap.cause != GapCause::Erased => gaps.push(gap),
+                Item::Gap(_) | Item::Finding(_) => {}
             }
         }
         let is_affected = self.segments.range((stream, Seq(0))..=(stream, Seq(u64::MAX))).next().is_some();

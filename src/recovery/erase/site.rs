@@ -27,7 +27,7 @@ pub(crate) struct EraseSite<'a> {
 impl EraseSite<'_> {
     /// Acquires the lock of merges. While the lock is held, no merge and no repair changes the log. Errors: another
     /// process holds the lock.
-    pub(super) fn lock(&self) -> Result<MergeLock> {
+    pub(in crate::recovery) fn lock(&self) -> Result<MergeLock> {
         let WorkspaceDirs { log, quarantine, .. } = self.dirs;
         Ok(MergeLock::acquire(self.storage.as_ref(), &MergeOptions::new(DOMAIN, log, log, quarantine))?)
     }

@@ -13,6 +13,7 @@ mod queries;
 mod recovery;
 mod report;
 mod reproduction;
+mod retention;
 mod rows;
 mod services;
 mod stores;
@@ -34,7 +35,8 @@ use crate::interpretation::{
 };
 use crate::recovery::{
     BackupList, BackupPlan, BackupResult, BackupVerification, DumpedEntry, ErasePlan, EraseResult,
-    MergeReport, PrunePlan, RebuildReport, RestorePlan, RestoreResult, StreamRow, VerifyReport,
+    MergeReport, PrunePlan, RebuildReport, RestorePlan, RestoreResult, RetentionPlan, RetentionResult,
+    StreamRow, VerifyReport,
 };
 use crate::surfaces::escape;
 #[cfg(feature = "cli")]
@@ -112,6 +114,8 @@ json_forms! {
     Reproduction => reproduction::reproduction,
     RestorePlan => backups::restore_plan,
     RestoreResult => backups::restore,
+    RetentionPlan => retention::plan,
+    RetentionResult => retention::result,
     RunComparison => comparisons::comparison,
     RunGroups => groups::groups,
     RunList => queries::run_list,

@@ -7,7 +7,7 @@ use crate::interpretation::Moment;
 use crate::recovery::Head;
 use crate::surfaces::cli::backup_args::{BackupCommand, RestoreCommand};
 use crate::surfaces::cli::curve_args::{GroupArgs, SeriesArgs};
-use crate::surfaces::cli::erase_args::RunDeleteArgs;
+use crate::surfaces::cli::erase_args::{RetentionCommand, RunDeleteArgs};
 use crate::surfaces::cli::query_args::{
     AlertArgs, AnomalyArgs, CompareArgs, CompareManyArgs, CsvCommand, DiagnosticsArgs, ExportHtmlArgs,
     HistoryArgs, MetricArgs, ProvenanceCommand, RenderArgs, RunArgs, RunsArgs, SearchCommand, TrendArgs,
@@ -129,6 +129,9 @@ pub(super) enum Command {
     /// Restore a workspace from a backup
     #[command(subcommand)]
     Restore(RestoreCommand),
+    /// Remove old cached files, reports and exports, and unused artifact bodies
+    #[command(subcommand)]
+    Retention(RetentionCommand),
     /// Import objects and records from a file
     #[command(subcommand)]
     Import(ImportCommand),

@@ -1,6 +1,6 @@
-//! The arguments of the command `contexta run delete`.
+//! The arguments of the commands `contexta run delete` and `contexta retention`.
 
-use clap::Args;
+use clap::{Args, Subcommand};
 use std::path::PathBuf;
 
 #[derive(Debug, Args)]
@@ -23,4 +23,23 @@ pub(super) struct RunDeleteArgs {
     /// Directory of the backups [default: the setting recovery.backup_root]
     #[arg(long, value_name = "DIR")]
     pub(super) repository: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum RetentionCommand {
+    /// Show the files and bodies that `retention apply` removes
+    Plan(RetentionArgs),
+    /// Remove old cached files, reports and exports, temporary files of interrupted programs, and artifact bodies
+    /// that no artifact uses. The settings retention.* contain the ages. The command needs no disk space
+    Apply(RetentionArgs),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RetentionArgs {
+    /// Remove all cached files, whatever their age
+    #[arg(long)]
+    pub(super) all_cached: bool,
+    /// Remove bodies that no artifact uses, even if retention.artifact_retention_mode is `manual`
+    #[arg(long)]
+    pub(super) bodies: bool,
 }

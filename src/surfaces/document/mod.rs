@@ -10,6 +10,7 @@ mod import;
 mod lineage;
 mod merge;
 mod rebuild;
+mod retention;
 mod run_list;
 mod services;
 mod settings;
@@ -28,6 +29,7 @@ pub(crate) use import::import;
 pub(crate) use lineage::lineage;
 pub(crate) use merge::merge;
 pub(crate) use rebuild::rebuild;
+pub(crate) use retention::{retention, retention_plan};
 pub(crate) use run_list::run_list;
 pub(crate) use services::{
     aggregate, alerts, anomalies, artifacts, audit, compare_many, diagnosis, environment_diff, trend,

@@ -1,7 +1,7 @@
 //! The scan of records. The iterator returns the records in the order in which they were appended.
 
 use crate::contract::{RecordType, Timestamp};
-use crate::engine::entry::{Entry, Position, Stamp};
+use crate::engine::entry::{Entry, GapCause, Position, Stamp};
 use crate::engine::log::ordered::{Ordered, OrderedReader};
 use crate::engine::projection::ErasedEvents;
 use crate::engine::projection::Note as EngineNote;
@@ -88,6 +88,7 @@ impl RecordScan {
                 let mut read = Vec::new();
                 for _ in 0..BATCH_ENTRIES {
                     match reader.next_item()? {
+                        Some(Ordered::Gap(gap)) if gap.cause == GapCause::Erased => {}
                         Some(Ordered::Gap(gap)) => {
                             read.push(Read::Item(ScanItem::Gap(Box::new((&gap).into()))))
                         }

@@ -27,6 +27,7 @@ pub(super) mod provenance;
 pub(super) mod rebuild;
 pub(super) mod recover;
 pub(super) mod report;
+pub(super) mod retention;
 pub(super) mod run_change;
 pub(super) mod run_delete;
 pub(super) mod run_diff;
