@@ -95,10 +95,7 @@ fn setting_what_has_no_effect_gives_a_warning_once() {
     fs::write(&file, "surfaces.http.port = 9\n").unwrap();
     assert_eq!(warned(&inputs().file(&file)), warning(Source::File(file.clone())));
     // Of several sources, the warning names the one whose value is effective.
-    assert_eq!(
-        warned(&by_variable.clone().file(&file).set("surfaces.http.port=9")),
-        warning(Source::Set)
-    );
+    assert_eq!(warned(&by_variable.clone().file(&file).set("surfaces.http.port=9")), warning(Source::Set));
     // Profiles and overlays are part of the program and cause no warning.
     assert_eq!(warned(&inputs().profile("test").overlays(&["ci", "forensic"])), []);
     assert_eq!(warned(&inputs().set("records.durability_mode=fsync")), []);

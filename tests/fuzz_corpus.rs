@@ -4,6 +4,8 @@
 
 #[path = "../fuzz/bodies/backup_manifest.rs"]
 mod backup_manifest;
+#[path = "../fuzz/bodies/columns.rs"]
+mod columns;
 #[path = "../fuzz/bodies/config_file.rs"]
 mod config_file;
 #[path = "../fuzz/bodies/cursor.rs"]
@@ -20,6 +22,8 @@ mod interchange_line;
 mod json_read;
 #[path = "../fuzz/bodies/payload.rs"]
 mod payload;
+#[path = "../fuzz/bodies/recover.rs"]
+mod recover;
 #[path = "../fuzz/bodies/ref_parse.rs"]
 mod ref_parse;
 #[path = "../fuzz/bodies/resync.rs"]
@@ -164,7 +168,7 @@ fn every_fuzz_body_has_a_target_and_a_corpus() {
         names
     };
     let bodies = names("fuzz/bodies", ".rs");
-    assert_eq!(bodies.len(), 12);
+    assert_eq!(bodies.len(), 14);
     assert_eq!(bodies, names("fuzz/fuzz_targets", ".rs"));
     assert_eq!(bodies, names("fuzz/corpus", ""));
     let manifest = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/Cargo.toml"));
@@ -175,6 +179,16 @@ fn every_fuzz_body_has_a_target_and_a_corpus() {
 #[test]
 fn frames() {
     check("frame", 3000, frame::run);
+}
+
+#[test]
+fn columns_of_frames() {
+    check("columns", 3000, columns::run);
+}
+
+#[test]
+fn damage_and_recovery() {
+    check("recover", 40, recover::run);
 }
 
 #[test]

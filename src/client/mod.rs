@@ -4,6 +4,7 @@ mod artifact_copy;
 mod artifacts;
 mod backups;
 mod capture;
+mod compaction;
 mod contexta;
 mod erasure;
 mod error;

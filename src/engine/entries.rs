@@ -127,6 +127,14 @@ impl Entries {
         self.payloads.truncate(end);
     }
 
+    /// Removes the first `count` entries.
+    pub(in crate::engine) fn remove_first(&mut self, count: usize) {
+        let removed = self.payload_range(count.min(self.headers.len())).start;
+        self.headers.drain(..count.min(self.headers.len()));
+        self.payloads.drain(..removed);
+        self.headers.iter_mut().for_each(|header| header.start -= removed);
+    }
+
     /// Returns the number of entries.
     pub fn len(&self) -> usize {
         self.headers.len()
@@ -259,6 +267,12 @@ mod tests {
         let mut twice = entries.clone();
         twice.append(&entries);
         assert!(twice.iter().eq(entries.iter().chain(&entries)));
+        // The payload of an entry ends where the payload of the next entry begins.
+        let mut rest = entries.clone();
+        rest.remove_first(2);
+        let mut joined = entries.clone();
+        joined.append(&rest);
+        assert!(joined.iter().eq(entries.iter().chain(entries.iter().skip(2))));
         entries.truncate(9);
         assert_eq!(entries.len(), 4);
         entries.truncate(2);

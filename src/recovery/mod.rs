@@ -3,13 +3,14 @@
 //! [`verify`] checks log, projections and bodies without changing anything, [`rebuild`] derives the projections from
 //! the log again, [`inspect`] lists the content of the log, and [`merge`] copies the streams and bodies of another
 //! workspace. `backup` copies a workspace into a repository of backups. `restore` replaces the content of a
-//! workspace by a backup. `erase` erases runs.
+//! workspace by a backup. [`compaction`] writes closed segments of the log in a smaller form. `erase` erases runs.
 //! `retention` removes old files and unused bodies.
 //!
 //! Stability: Advanced.
 
 mod backup;
 mod cache;
+pub mod compaction;
 mod erase;
 pub mod error;
 pub mod inspect;
@@ -32,6 +33,10 @@ pub use backup::{
 };
 pub(crate) use backup::{
     Repository, create_backup, list_backups, plan_backup, plan_prune, prune, verify_backups,
+};
+pub use compaction::{
+    CompactionOptions, CompactionPlan, CompactionReport, CompactionResult, PlannedSegment, SegmentCompaction,
+    SegmentSkip, SkippedSegment,
 };
 pub use erase::{EraseOptions, ErasePlan, EraseResult, PlannedErasure};
 pub(crate) use erase::{EraseSite, erase, plan_erasure};

@@ -126,6 +126,31 @@ fn tables_are_not_rebuilt_after_a_compaction() {
     }
 }
 
+/// The tables of a process contain only a part of the entries of a stream when the stream is compacted.
+#[test]
+fn tables_in_the_middle_of_a_compacted_frame_are_not_rebuilt() {
+    let disk = workspace();
+    let behind = engine(disk.process(4));
+    let writer = engine(disk.process(5));
+    for id in 2000..2010 {
+        writer.append(&added(id)).unwrap();
+    }
+    behind.view().unwrap();
+    for id in 2010..2020 {
+        writer.append(&added(id)).unwrap();
+    }
+    writer.close().unwrap();
+    let report = compact(&engine(disk.process(6))).unwrap();
+    assert!(report.skipped.is_empty(), "{:?}", report.skipped);
+    let view = behind.view().unwrap();
+    assert!(!view.notes().iter().any(|note| matches!(note, Note::Rebuilt { .. })), "{:?}", view.notes());
+    assert!((2000..2020).all(|id| crate::jobs::jobs(&view).contains(&id)));
+    drop(view);
+    let fresh = engine(disk.process(7));
+    fresh.rebuild(Progress::none()).unwrap();
+    assert_eq!(behind.digest().unwrap().digest, fresh.digest().unwrap().digest);
+}
+
 #[test]
 fn subscription_continues_after_a_compaction() {
     let disk = workspace();

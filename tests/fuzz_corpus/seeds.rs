@@ -9,7 +9,9 @@ use contexta::engine::checksum::Digest;
 use contexta::engine::domain::Domain;
 use contexta::engine::entry::{Gap, GapCause, Kind, PayloadVersion, Seq, StreamId};
 use contexta::engine::log::directory::ResumePoint;
-use contexta::engine::log::frame::{FLAG_CLOSE, FLAG_SEAL, frame_salt, put_entries, put_mark};
+use contexta::engine::log::frame::{
+    FLAG_CLOSE, FLAG_SEAL, FrameHeader, columns_frame, frame_salt, put_entries, put_mark,
+};
 use contexta::engine::log::header::{FRAMES_AT, Home, SECOND_HEADER_AT, SegmentHeader};
 use contexta::engine::log::limits::FRAME_HEADER_LEN;
 use contexta::engine::log::mark::{Mark, Seal};
@@ -23,6 +25,8 @@ type Seed = (&'static str, &'static str, Vec<u8>);
 pub(crate) fn all() -> Vec<Seed> {
     [
         frames(),
+        columns(),
+        recoveries(),
         segments(),
         files(),
         payloads(),
@@ -36,6 +40,62 @@ pub(crate) fn all() -> Vec<Seed> {
         ingests(),
     ]
     .concat()
+}
+
+// ---- columns
+
+/// Returns the number of entries as two bytes, and the payload of a frame with these entries as columns.
+fn columns_of(payloads: &[Vec<u8>]) -> Vec<u8> {
+    let mut rows = PendingEntries::new();
+    for (payload, n) in payloads.iter().zip(0u64..) {
+        let kind = Kind(1 + (n % 2) as u16);
+        rows.push(PendingEntry { kind, version: PayloadVersion(1), time: 1 + n * n, payload });
+    }
+    let frame = columns_frame(&rows, frame::STREAM, Seq(1), frame::SALT).unwrap();
+    let header = FrameHeader::decode(&frame, frame::SALT).unwrap();
+    let payload = &frame[FRAME_HEADER_LEN..][..header.payload_len as usize];
+    [&(payloads.len() as u16).to_le_bytes(), payload].concat()
+}
+
+fn columns() -> Vec<Seed> {
+    let points = |count: u64| {
+        let point = |n: u64| [b"loss".as_slice(), &(n * 7919).to_le_bytes(), &(n + 1).to_le_bytes()].concat();
+        (0..count).map(point).collect::<Vec<_>>()
+    };
+    let texts = |count: usize| (0..count).map(|n| vec![b'a' + n as u8; n * n]).collect::<Vec<_>>();
+    let seed = |name, payloads: &[Vec<u8>]| ("columns", name, columns_of(payloads));
+    vec![
+        seed("one_entry", &points(1)),
+        seed("matrix", &points(200)),
+        seed("texts", &texts(12)),
+        seed("both", &[points(80), texts(9)].concat()),
+        seed("empty_payloads", &vec![Vec::new(); 40]),
+    ]
+}
+
+// ---- recovery
+
+fn recoveries() -> Vec<Seed> {
+    let seed = |name, steps: &[(u8, u8)]| {
+        ("recover", name, steps.iter().flat_map(|(operation, place)| [*operation, *place]).collect())
+    };
+    vec![
+        seed("append_and_close", &[(0, 9), (1, 250), (5, 0), (0, 3), (5, 0)]),
+        seed("flip_and_repair", &[(0, 200), (0, 210), (5, 0), (7, 60), (12, 0), (12, 0)]),
+        seed("cut_and_repair", &[(0, 200), (1, 90), (6, 0), (8, 50), (12, 0), (0, 7)]),
+        seed("removed_and_merged", &[(0, 200), (2, 220), (5, 0), (10, 0), (9, 1), (13, 0), (12, 0)]),
+        seed("compacted", &[(0, 250), (0, 251), (0, 252), (0, 253), (5, 0), (11, 0), (0, 5), (11, 0)]),
+        seed(
+            "compacted_damaged_merged",
+            &[(0, 250), (0, 252), (5, 0), (10, 0), (11, 0), (7, 130), (12, 0), (13, 0), (11, 0)],
+        ),
+        // The cursor of the tables was inside a compacted frame.
+        seed(
+            "cursor_inside_a_frame",
+            &[(4, 73), (4, 101), (11, 142), (3, 117), (12, 119), (11, 92), (0, 82)],
+        ),
+        seed("killed_and_compacted", &[(0, 240), (0, 240), (6, 0), (11, 0), (0, 240), (7, 200), (12, 0)]),
+    ]
 }
 
 // ---- frames

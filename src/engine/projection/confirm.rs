@@ -5,7 +5,7 @@ use crate::engine::entry::{Gap, Seq, StreamId};
 use crate::engine::error::Result;
 use crate::engine::log::directory::ResumePoint;
 use crate::engine::log::moved::is_in_derived_stream;
-use crate::engine::log::{Item, OpenSegment, StreamReader};
+use crate::engine::log::{Commit, Item, OpenSegment, StreamReader};
 use crate::engine::projection::cursor::{CurrentFile, Cursor, FRESH, Listing};
 use crate::engine::projection::log_access::{CommitPlace, LogAccess};
 use crate::engine::projection::note::RebuildReason;
@@ -134,7 +134,7 @@ impl LogAccess<'_> {
         Ok(if is_unchanged || is_appended()? { Some((place, reader)) } else { None })
     }
 
-    /// Confirms the cursor by a scan of the whole stream up to the frame that ends with the cursor's last entry.
+    /// Confirms the cursor by a scan of the whole stream up to the frame that contains the cursor's last entry.
     fn confirm_all(&self, stream: StreamId, cursor: &Cursor) -> Result<Scanned> {
         let mut reader = self.reader(stream, ResumePoint::START)?;
         let mut gaps: Vec<Gap> = Vec::new();
@@ -144,7 +144,12 @@ impl LogAccess<'_> {
                 Item::Commit(commit) => {
                     let Some(place) = CommitPlace::of(&commit) else { continue };
                     if place.last.0 >= cursor.last.0 {
-                        return Ok(match place.last == cursor.last {
+                        // A compaction combines frames, so the entry may be inside a frame. The frame is then read
+                        // again, without the entries that are applied already.
+                        let is_inside = place.last != cursor.last && contains(&commit, cursor.last);
+                        let end = if is_inside { place.frame } else { place.end };
+                        let place = CommitPlace { end, ..place };
+                        return Ok(match is_inside || place.last == cursor.last {
                             true if gaps == known => Scanned::Same(place),
                             true if gaps.iter().all(|gap| is_within(gap, &known)) => Scanned::Completed,
                             _ => Scanned::Different,
@@ -162,12 +167,17 @@ impl LogAccess<'_> {
 /// The result of comparing a cursor with a whole stream.
 enum Scanned {
     /// The stream contains the last entry of the cursor, with the gaps of the cursor before it. Contains the place of the
-    /// frame that ends with the entry.
+    /// frame that ends with the entry. If the frame contains later entries too, the place ends where the frame begins.
     Same(CommitPlace),
     /// The stream contains the last entry of the cursor, and some of the entries that were missing before it.
     Completed,
     /// The stream does not contain the last entry of the cursor, or other entries are missing before it.
     Different,
+}
+
+/// Returns true if a commit contains an entry with this sequence number and checksum.
+fn contains(commit: &Commit, entry: (Seq, u32)) -> bool {
+    commit.entries.iter().any(|other| (other.stamp.seq, other.checksum) == entry)
 }
 
 /// Returns true if one of the gaps in `known` contains all entries of `gap`.

@@ -88,7 +88,9 @@ impl<'a> StreamCommits<'a> {
                         }
                     }
                     let Some(place) = CommitPlace::of(&commit) else { break };
-                    if place.frame.next <= self.cursor.last.0 {
+                    if place.frame.next <= self.cursor.last.0
+                        && !remove_applied(&mut commit, self.cursor.last)
+                    {
                         self.is_contradicted = true;
                         return Ok(None);
                     }
@@ -164,4 +166,12 @@ impl Iterator for StreamCommits<'_> {
         self.has_ended = !matches!(commit, Some(Ok(_)));
         commit
     }
+}
+
+/// Removes the entries of a commit up to the entry `last`, its sequence number and its checksum. Returns `false` if the
+/// commit does not contain this entry, or no entry after it.
+fn remove_applied(commit: &mut Commit, last: (Seq, u32)) -> bool {
+    let at = commit.entries.iter().position(|entry| (entry.stamp.seq, entry.checksum) == last);
+    let applied = at.map(|at| at + 1).filter(|applied| *applied < commit.entries.len());
+    applied.map(|applied| commit.entries.remove_first(applied)).is_some()
 }

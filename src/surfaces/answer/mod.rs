@@ -2,6 +2,7 @@
 //! an edge has only the type and the two refs of an edge. New versions add members, but never remove them.
 
 mod backups;
+mod compaction;
 mod comparisons;
 mod erasure;
 mod groups;
@@ -34,9 +35,9 @@ use crate::interpretation::{
     RunSnapshot, RunStatusDistribution, RunSummaryTable, SampleList, StepSeries,
 };
 use crate::recovery::{
-    BackupList, BackupPlan, BackupResult, BackupVerification, DumpedEntry, ErasePlan, EraseResult,
-    MergeReport, PrunePlan, RebuildReport, RestorePlan, RestoreResult, RetentionPlan, RetentionResult,
-    StreamRow, VerifyReport,
+    BackupList, BackupPlan, BackupResult, BackupVerification, CompactionPlan, CompactionResult, DumpedEntry,
+    ErasePlan, EraseResult, MergeReport, PrunePlan, RebuildReport, RestorePlan, RestoreResult, RetentionPlan,
+    RetentionResult, StreamRow, VerifyReport,
 };
 use crate::surfaces::escape;
 #[cfg(feature = "cli")]
@@ -83,6 +84,8 @@ json_forms! {
     BatchList => queries::batch_list,
     BestRun => comparisons::best_run,
     CodeDiff => reproduction::code_diff,
+    CompactionPlan => compaction::plan,
+    CompactionResult => compaction::result,
     DeploymentList => queries::deployment_list,
     DiagnosticsResult => services::diagnosis,
     DumpedEntry => recovery::dumped,

@@ -123,6 +123,8 @@ pub(super) enum Command {
     /// Copy everything from another workspace into this one. The other workspace is not changed; repeating the merge
     /// has no effect
     Merge(MergeArgs),
+    /// Write closed segments of the log in a smaller form. No answer changes. Programs can continue to capture
+    Compact(CompactArgs),
     /// Create, list, check or remove backups
     #[command(subcommand)]
     Backup(BackupCommand),
@@ -519,6 +521,16 @@ pub(super) struct MergeArgs {
     /// Directory of the other workspace
     #[arg(value_name = "FROM")]
     pub(super) from: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CompactArgs {
+    /// Show the plan and change nothing
+    #[arg(long)]
+    pub(super) dry_run: bool,
+    /// Do not compact segments with fewer bytes than this
+    #[arg(long, value_name = "BYTES")]
+    pub(super) min_bytes: Option<u64>,
 }
 
 #[derive(Debug, Args)]

@@ -189,6 +189,7 @@ fn dispatch(cli: &Cli, out: &Output) -> Outcome {
         Command::Recover(RecoverCommand::Replay(args)) => commands::recover::replay(cli, args, out),
         Command::Verify(args) => Ok(commands::verify::run(cli, args, out)),
         Command::Merge(args) => commands::merge::run(cli, args, out),
+        Command::Compact(args) => commands::compact::run(cli, args, out),
         Command::Backup(command) => commands::backup::run(cli, command, out),
         Command::Retention(command) => commands::retention::run(cli, command, out),
         Command::Restore(RestoreCommand::Apply(args)) => commands::backup::restore(cli, args, out),

@@ -2,6 +2,7 @@
 //! `interpretation::report`, because the library offers them as well.
 
 mod backups;
+mod compaction;
 mod curves;
 mod digest;
 mod erasure;
@@ -21,6 +22,7 @@ mod verify;
 pub(crate) use backups::{
     backup, backup_list, backup_plan, backup_verification, prune, restore, restore_plan,
 };
+pub(crate) use compaction::{compaction, compaction_plan};
 pub(crate) use curves::{groups, step_series};
 pub(crate) use digest::digest;
 pub(crate) use erasure::{erase_plan, erasure};

@@ -252,6 +252,26 @@ pub(in crate::engine::log) fn put_columns(
     finish_entries(out, start, rows, (CODEC_COLUMNS, first, salt));
 }
 
+/// Returns a frame with the entries `rows` as columns. The conditions are those of [`put_entries`]. Error: memory for the
+/// compressor could not be allocated.
+#[cfg(feature = "testing")]
+pub fn columns_frame(
+    rows: &PendingEntries,
+    stream: StreamId,
+    first: Seq,
+    salt: u64,
+) -> std::io::Result<Vec<u8>> {
+    let mut frame = Vec::new();
+    put_columns(&mut frame, &mut ColumnWriter::new()?, rows, stream, first, salt);
+    Ok(frame)
+}
+
+/// Decodes columns without comparing the checksum over the entries, so that hostile values reach the code before it.
+#[cfg(feature = "testing")]
+pub fn decode_columns(count: usize, payload: &[u8]) -> Option<Entries> {
+    Columns { payload, count: count.min(FRAME_ENTRIES_MAX), first: Seq(1), time: 1 }.decode(None)
+}
+
 /// Completes a frame with entries, as [`finish_frame`] does.
 fn finish_entries(
     out: &mut Vec<u8>,

@@ -5,6 +5,7 @@ pub(super) mod alert;
 pub(super) mod anomaly;
 pub(super) mod artifact;
 pub(super) mod backup;
+pub(super) mod compact;
 pub(super) mod compare;
 pub(super) mod compare_multi;
 pub(super) mod config;
