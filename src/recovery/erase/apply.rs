@@ -120,7 +120,8 @@ fn check(plan: &ErasePlan, options: &EraseOptions) -> Result<()> {
     if let Some(open) = plan.runs.iter().find(|run| run.is_open) {
         return Err(Error::RunIsOpen { run_ref: open.run_ref.clone() });
     }
-    if plan.backup_ref.is_none() && !options.without_backup {
+    let has_entries = plan.runs.iter().any(|run| run.entries > 0);
+    if has_entries && plan.backup_ref.is_none() && !options.without_backup {
         let runs = plan.runs.iter().map(|run| run.run_ref.clone()).collect();
         return Err(Error::NotBackedUp { runs });
     }
