@@ -15,7 +15,8 @@ fn open(path: &Path) -> Contexta {
     Options::new(path).project("wine").detect_code_revision(false).open().unwrap()
 }
 
-/// A workspace with the runs `good` and `bad`, each with an artifact. The artifact of `good` was made from that of `bad`.
+/// A workspace with the runs `good` and `bad`, each with an artifact. The artifact of `good` was made from that of
+/// `bad`.
 fn workspace(dir: &TempDir) -> PathBuf {
     let root = dir.path().join(".contexta");
     let contexta = open(&root);

@@ -11,9 +11,9 @@ use crate::recovery::{
 use std::path::Path;
 
 impl Contexta {
-    /// Plans the erasure of runs, and changes nothing. `runs` names the runs. A run that was erased before, but whose bytes
-    /// were not all removed, is named by its ref. `repository` is the directory of the backups; `None` means the directory
-    /// of the settings. Reads the whole log. Errors: a run is not found.
+    /// Plans the erasure of runs, and changes nothing. `runs` names the runs. A run that was erased before, but whose
+    /// bytes were not all removed, is named by its ref. `repository` is the directory of the backups; `None` means
+    /// the directory of the settings. Reads the whole log. Errors: a run is not found.
     pub fn plan_erasure(&self, runs: &[String], repository: Option<&Path>) -> Result<ErasePlan> {
         let (dirs, repository) = self.erasure_dirs(repository);
         let plan =
@@ -21,11 +21,12 @@ impl Contexta {
         Ok(plan)
     }
 
-    /// Erases the runs of a plan. When the method returns, no answer contains the runs, and the bodies that only they used
-    /// are removed. The log keeps an entry about the erasure, so a merge with an older copy of the log does not bring the
-    /// runs back. A run of the same name that is captured later is a new run.
+    /// Erases the runs of a plan. When the method returns, no answer contains the runs, and the bodies that only they
+    /// used are removed. The log keeps an entry about the erasure, so a merge with an older copy of the log does not
+    /// bring the runs back. A run of the same name that is captured later is a new run.
     ///
-    /// If the setting `retention.artifact_retention_mode` is `enforced`, other bodies that no artifact uses are removed too.
+    /// If the setting `retention.artifact_retention_mode` is `enforced`, other bodies that no artifact uses are
+    /// removed too.
     ///
     /// If the method is interrupted, plan and erase the same runs again. Errors: a process captures one of the runs, no
     /// backup contains the runs, or the runs have changed since the plan was made.
@@ -66,8 +67,8 @@ impl Contexta {
         Ok(result)
     }
 
-    /// Plans the removal of old files and unused bodies, and changes nothing. [`Contexta::retention_rules`] returns the rules
-    /// of the settings.
+    /// Plans the removal of old files and unused bodies, and changes nothing. [`Contexta::retention_rules`] returns
+    /// the rules of the settings.
     pub fn plan_retention(&self, rules: RetentionRules) -> Result<RetentionPlan> {
         let (dirs, repository) = self.erasure_dirs(None);
         let now = self.storage.now();

@@ -243,18 +243,18 @@ pub trait Event: Sized + Send + Sync + 'static {
     /// The version of the rule by which [`Event::idempotency_key`] makes keys. Change the version whenever the rule
     /// gives another key to an event that a log may already contain. The tables are then rebuilt.
     const IDEMPOTENCY_VERSION: u32 = 0;
-    /// Returns the subjects of this event. An event is erased if one of its subjects is erased ([`Event::erasure`]). The
-    /// bytes are the embedder's own, such as the id of a customer. By default, an event has no subject and cannot be
-    /// erased. A change of this rule needs a new version of a projection, so that the tables are rebuilt.
+    /// Returns the subjects of this event. An event is erased if one of its subjects is erased ([`Event::erasure`]).
+    /// The bytes are the embedder's own, such as the id of a customer. By default, an event has no subject and cannot
+    /// be erased. A change of this rule needs a new version of a projection, so that the tables are rebuilt.
     fn subjects(&self) -> Vec<Cow<'_, [u8]>> {
         Vec::new()
     }
     /// Returns the erasure that this event states; `None` for all other events. Only events of the kinds in
     /// [`Event::ERASURE_KINDS`] are asked.
     ///
-    /// Erased events are not applied to the tables. If they were applied before, the tables are rebuilt without them. The
-    /// tables depend only on the events in the log and not on the order in which the events arrive. Erased events that a
-    /// merge adds later are therefore not applied either.
+    /// Erased events are not applied to the tables. If they were applied before, the tables are rebuilt without them.
+    /// The tables depend only on the events in the log and not on the order in which the events arrive. Erased events
+    /// that a merge adds later are therefore not applied either.
     fn erasure(&self) -> Option<Erasure<'_>> {
         None
     }
@@ -269,8 +269,8 @@ pub struct Erasure<'a> {
     /// The subject. Its events with lower stamps than the erasure are erased. Later events of the subject are not
     /// erased.
     pub subject: Cow<'a, [u8]>,
-    /// Positions of further erased events. In the stream of each position, the events of the subject up to this position
-    /// are erased, whatever their stamps are. The positions are needed if the clock of a writer was ahead.
+    /// Positions of further erased events. In the stream of each position, the events of the subject up to this
+    /// position are erased, whatever their stamps are. The positions are needed if the clock of a writer was ahead.
     pub through: Vec<Position>,
 }
 

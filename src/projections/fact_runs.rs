@@ -5,8 +5,9 @@ use crate::contract::{Fact, Object, RunRef, StableRef};
 /// Returns the runs to which a fact belongs. The erasure of one of these runs also erases the fact.
 ///
 /// A fact about an object, artifact or record of a run belongs to this run. A lineage edge belongs to the runs of its
-/// source and its target, and an alias to the run of its artifact. A provenance record belongs to the run of its context and
-/// to the run of its evidence. Facts about projects, deployments, processes, imports and erasures belong to no run.
+/// source and its target, and an alias to the run of its artifact. A provenance record belongs to the run of its
+/// context and to the run of its evidence. Facts about projects, deployments, processes, imports and erasures belong
+/// to no run.
 pub(crate) fn runs_of(fact: &Fact) -> Vec<RunRef> {
     let run_of = |any: &StableRef| any.run();
     match fact {

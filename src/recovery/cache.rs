@@ -7,8 +7,8 @@ use crate::recovery::workspace_dirs::WorkspaceDirs;
 use std::io;
 use std::path::Path;
 
-/// Removes all cached files. Nothing is written, so the removal works on a full disk. `repository` is the directory of the
-/// backups, whose files are not removed. Returns the number of removed files.
+/// Removes all cached files. Nothing is written, so the removal works on a full disk. `repository` is the directory
+/// of the backups, whose files are not removed. Returns the number of removed files.
 pub(in crate::recovery) fn remove_cache(
     storage: &dyn Storage,
     dirs: &WorkspaceDirs,

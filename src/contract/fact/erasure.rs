@@ -20,8 +20,8 @@ pub struct RunErasure {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ErasureStep {
-    /// The erasure was requested. All entries of the run with lower stamps, and the listed entries, are erased: they are
-    /// not part of any answer.
+    /// The erasure was requested. All entries of the run with lower stamps, and the listed entries, are erased: they
+    /// are not part of any answer.
     Requested(Vec<ErasedEntries>),
     /// Segments were rewritten without the erased entries.
     Rewritten(Vec<RewrittenSegment>),

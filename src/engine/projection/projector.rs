@@ -381,9 +381,9 @@ impl<E: Event> Projector<E> {
         self.options.spill.clone().map(|dir| Spill { storage, dir, bytes_max })
     }
 
-    /// Publishes a new generation if that is worth it ([`Opened::is_worth_publishing`]). Publishes nothing if the options
-    /// forbid publishing. Returns a database over the new generation, or `opened` if no generation was published. Views
-    /// of the old generation keep the old generation open.
+    /// Publishes a new generation if that is worth it ([`Opened::is_worth_publishing`]). Publishes nothing if the
+    /// options forbid publishing. Returns a database over the new generation, or `opened` if no generation was
+    /// published. Views of the old generation keep the old generation open.
     fn publish(&self, mut opened: Opened, notes: &mut Vec<Note>) -> Result<Opened> {
         if !self.options.publish || !opened.is_worth_publishing() {
             return Ok(opened);

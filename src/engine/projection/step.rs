@@ -173,9 +173,9 @@ impl Derived {
         Ok(derived)
     }
 
-    /// Adds the rows of an entry that is not erased. Decodes the event only if it states an erasure, if it can be erased,
-    /// or if a projection needs the event. Also decodes the event if no projection applies entries of this kind, to
-    /// count entries that cannot be decoded.
+    /// Adds the rows of an entry that is not erased. Decodes the event only if it states an erasure, if it can be
+    /// erased, or if a projection needs the event. Also decodes the event if no projection applies entries of this
+    /// kind, to count entries that cannot be decoded.
     fn add<E: Event>(
         &mut self,
         entry: EntryRef<'_>,

@@ -1,12 +1,14 @@
 //! The application of an erasure plan.
 //!
-//! The order of the steps makes an interruption at any moment safe. After step 1, no answer contains the runs. If a later
-//! step is interrupted, the next erasure of the same runs repeats it.
+//! The order of the steps makes an interruption at any moment safe. After step 1, no answer contains the runs. If a
+//! later step is interrupted, the next erasure of the same runs repeats it.
 //!
 //! 1. The erasures are appended durably.
-//! 2. Bodies that no artifact uses any more, and the files of reports and exports, are removed. The log still contains the
+//! 2. Bodies that no artifact uses any more, and the files of reports and exports, are removed. The log still
+//!    contains the
 //!    entries of the artifacts, so an interrupted removal can be repeated.
-//! 3. Segments are rewritten without the erased entries, and a further entry records the digests of the segments. If bodies
+//! 3. Segments are rewritten without the erased entries, and a further entry records the digests of the segments. If
+//!    bodies
 //!    of step 2 remain, this step is left out.
 //! 4. The tables are derived from the changed log.
 
@@ -71,8 +73,8 @@ pub struct EraseResult {
     pub notes: Vec<Note>,
 }
 
-/// Erases the runs of a plan. Errors: a process captures one of the runs, no backup contains the runs, or entries of the
-/// runs were added since the plan was made. After one of these errors, nothing was changed.
+/// Erases the runs of a plan. Errors: a process captures one of the runs, no backup contains the runs, or entries of
+/// the runs were added since the plan was made. After one of these errors, nothing was changed.
 pub(crate) fn erase(
     site: &EraseSite<'_>,
     plan: &ErasePlan,
@@ -147,8 +149,8 @@ impl EraseSite<'_> {
         Ok(runs.iter().any(|run| run.status == RunStatus::Open && run.interrupted_at.is_none()))
     }
 
-    /// Appends one erasure for each run with entries, as one durable commit. If the disk is full, removes all cached files
-    /// first. Returns the erasures, and the number of removed cached files.
+    /// Appends one erasure for each run with entries, as one durable commit. If the disk is full, removes all cached
+    /// files first. Returns the erasures, and the number of removed cached files.
     fn append_requests(
         &self,
         examined: &Examined,
@@ -219,8 +221,8 @@ impl EraseSite<'_> {
         rewrite_segments(self, lock, &segments, &is_erased, progress)
     }
 
-    /// Records the digests of rewritten segments. The segments can contain entries of several of the runs, so the entry is
-    /// recorded for the first run.
+    /// Records the digests of rewritten segments. The segments can contain entries of several of the runs, so the
+    /// entry is recorded for the first run.
     fn append_rewritten(&self, requested: &[RunErasure], rewritten: &RewrittenLog) -> Result<()> {
         let Some(first) = requested.first().filter(|_| !rewritten.segments.is_empty()) else { return Ok(()) };
         let mut facts = Vec::new();

@@ -13,8 +13,8 @@ use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Returns the bodies of the runs, and the bodies in the directories that are artifacts of the runs. A directory whose list
-/// of files cannot be read has a note, because its files are not known.
+/// Returns the bodies of the runs, and the bodies in the directories that are artifacts of the runs. A directory
+/// whose list of files cannot be read has a note, because its files are not known.
 pub(super) fn bodies_of(view: &StoreView<'_>, found: &FoundEntries) -> (BTreeSet<Digest>, Vec<Note>) {
     let (mut bodies, mut notes) = (BTreeSet::new(), Vec::new());
     for (digest, is_tree) in found.runs.values().flat_map(|run| &run.bodies) {
@@ -35,8 +35,8 @@ fn unknown_files(tree: &Digest, e: &crate::store::Error) -> Note {
     Note::new(Severity::Warning, "erase_files_unknown", message)
 }
 
-/// Returns the bodies that the artifacts of a view use, except artifacts of the runs for which `is_excluded` returns `true`.
-/// Errors: the list of the files of a directory cannot be read, so its files are not known.
+/// Returns the bodies that the artifacts of a view use, except artifacts of the runs for which `is_excluded` returns
+/// `true`. Errors: the list of the files of a directory cannot be read, so its files are not known.
 pub(in crate::recovery) fn used_bodies(
     view: &StoreView<'_>,
     is_excluded: impl Fn(&RunRef) -> bool,
@@ -53,8 +53,8 @@ pub(in crate::recovery) fn used_bodies(
 
 /// Removes those of the bodies that no artifact uses. Returns the removed bodies, and a note if bodies are kept.
 ///
-/// A program may have stored a body again and may be about to append the artifact. The bodies are therefore kept while a
-/// program captures into the workspace. The caller holds the lock of merges, so no merge adds an artifact.
+/// A program may have stored a body again and may be about to append the artifact. The bodies are therefore kept
+/// while a program captures into the workspace. The caller holds the lock of merges, so no merge adds an artifact.
 pub(in crate::recovery) fn remove_unused(
     site: &EraseSite<'_>,
     candidates: &BTreeSet<Digest>,

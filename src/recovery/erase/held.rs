@@ -1,7 +1,8 @@
 //! The search for a backup that contains the entries and bodies of runs.
 //!
 //! A backup contains an entry if it contains the bytes of the entry's segment up to the end of the entry's frame. The
-//! bytes of the segment are compared with the digests in the manifest, so the comparison also works for damaged segments.
+//! bytes of the segment are compared with the digests in the manifest, so the comparison also works for damaged
+//! segments.
 
 use crate::engine::checksum::Digest;
 use crate::engine::entry::{Seq, StreamId};
@@ -21,8 +22,8 @@ pub(super) struct Needed<'a> {
     pub(super) bodies: &'a BTreeSet<Digest>,
 }
 
-/// Returns the latest backup that contains the data; `None` if there is none. Reads the data in the backup and compares it
-/// with its digests.
+/// Returns the latest backup that contains the data; `None` if there is none. Reads the data in the backup and
+/// compares it with its digests.
 pub(super) fn backup_with(site: &EraseSite<'_>, needed: &Needed<'_>) -> Result<Option<BackupRef>> {
     let mut names = site.repository.names()?;
     names.sort_by(|a, b| b.time().cmp(a.time()));
@@ -65,7 +66,8 @@ fn contains(site: &EraseSite<'_>, manifest: &Manifest, needed: &Needed<'_>) -> R
     Ok(true)
 }
 
-/// Returns `true` if the first `end` bytes of a segment are part of `content`, and the objects of these bytes are intact.
+/// Returns `true` if the first `end` bytes of a segment are part of `content`, and the objects of these bytes are
+/// intact.
 fn contains_segment(
     site: &EraseSite<'_>,
     (stream, base): (StreamId, Seq),

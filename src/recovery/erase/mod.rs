@@ -1,8 +1,8 @@
 //! The erasure of runs. An erasure is planned first, and then applied.
 //!
-//! `scan` finds the entries of the runs in the log. `plan` adds the bodies that only these runs use (`bodies`) and the
-//! backup that contains the runs (`held`). `apply` records the erasure, removes the bodies, and removes the bytes of the
-//! entries from the log (`rewrite`).
+//! `scan` finds the entries of the runs in the log. `plan` adds the bodies that only these runs use (`bodies`) and
+//! the backup that contains the runs (`held`). `apply` records the erasure, removes the bodies, and removes the bytes
+//! of the entries from the log (`rewrite`).
 
 mod apply;
 mod bodies;

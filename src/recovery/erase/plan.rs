@@ -10,6 +10,7 @@ use crate::recovery::erase::held::{Needed, backup_with};
 use crate::recovery::erase::scan::{FoundEntries, RunEntries, find_entries};
 use crate::recovery::erase::site::EraseSite;
 use crate::recovery::error::{Error, Result};
+use crate::recovery::workspace_dirs::real_path;
 use crate::store::{self, Note, Severity, StoreView, chain};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -24,8 +25,8 @@ pub struct ErasePlan {
     pub bodies: u64,
     /// The total size of these bodies in bytes.
     pub body_bytes: u64,
-    /// The files in the directories of reports and exports that artifacts of the runs refer to. An erasure removes these
-    /// files.
+    /// The files in the directories of reports and exports that artifacts of the runs refer to. An erasure removes
+    /// these files.
     pub files: Vec<PathBuf>,
     /// The latest backup that contains all entries and bodies of the runs; `None` if there is none.
     pub backup_ref: Option<BackupRef>,
@@ -49,8 +50,8 @@ pub struct PlannedErasure {
     pub streams: Vec<ErasedEntries>,
     /// The number of entries.
     pub entries: u64,
-    /// The total length of the entries' payloads in bytes. In the log, the entries take less or more space, because equal
-    /// parts are stored once and each commit has a header.
+    /// The total length of the entries' payloads in bytes. In the log, the entries take less or more space, because
+    /// equal parts are stored once and each commit has a header.
     pub payload_bytes: u64,
 }
 
@@ -71,8 +72,8 @@ struct RunState {
     is_open: bool,
 }
 
-/// Plans the erasure of runs. `asked` names the runs by ref, id, name or prefix. A run that was erased before is named by
-/// its ref. Reads the whole log. Errors: a run is not found.
+/// Plans the erasure of runs. `asked` names the runs by ref, id, name or prefix. A run that was erased before is
+/// named by its ref. Reads the whole log. Errors: a run is not found.
 pub(crate) fn plan_erasure(
     site: &EraseSite<'_>,
     asked: &[String],
@@ -185,10 +186,10 @@ fn planned(run: &RunRef, state: &RunState, entries: Option<&RunEntries>) -> Plan
 fn files_of(site: &EraseSite<'_>, found: &FoundEntries) -> Result<Vec<PathBuf>> {
     let storage = site.storage.as_ref();
     let dirs = [&site.dirs.reports, &site.dirs.exports];
-    let dirs = dirs.map(|dir| crate::recovery::workspace_dirs::real_path(storage, dir));
+    let dirs = dirs.map(|dir| real_path(storage, dir));
     let files: BTreeSet<&PathBuf> = found.runs.values().flat_map(|run| &run.files).collect();
     let is_own = |path: &PathBuf| {
-        let real = crate::recovery::workspace_dirs::real_path(storage, path);
+        let real = real_path(storage, path);
         dirs.iter().any(|dir| real != *dir && real.starts_with(dir))
             && storage.info(path).is_ok_and(|info| info.is_file)
     };
@@ -196,17 +197,17 @@ fn files_of(site: &EraseSite<'_>, found: &FoundEntries) -> Result<Vec<PathBuf>> 
 }
 
 fn fingerprint(found: &FoundEntries, bodies: &BTreeSet<Digest>) -> Digest {
-    let mut hasher = Vec::new();
+    let mut covered = Vec::new();
     for (run, entries) in &found.runs {
-        hasher.extend_from_slice(run.as_str().as_bytes());
-        hasher.push(0);
+        covered.extend_from_slice(run.as_str().as_bytes());
+        covered.push(0);
         for stream in entries.streams.values() {
-            hasher.extend_from_slice(&stream.stream);
+            covered.extend_from_slice(&stream.stream);
             for number in [stream.first, stream.last, stream.entries] {
-                hasher.extend_from_slice(&number.to_le_bytes());
+                covered.extend_from_slice(&number.to_le_bytes());
             }
         }
     }
-    bodies.iter().for_each(|digest| hasher.extend_from_slice(&digest.0));
-    Digest::of(&hasher)
+    bodies.iter().for_each(|digest| covered.extend_from_slice(&digest.0));
+    Digest::of(&covered)
 }

@@ -24,9 +24,10 @@ pub struct RetentionResult {
     pub notes: Vec<Note>,
 }
 
-/// Removes the files and bodies of a plan. Nothing is written, so the removal works on a full disk. The files are removed
-/// in the order of the plan, cached files first. A file that cannot be removed has a note, and the other files are
-/// removed. Errors: files or bodies were changed or added since the plan was made. After this error, nothing was removed.
+/// Removes the files and bodies of a plan. Nothing is written, so the removal works on a full disk. The files are
+/// removed in the order of the plan, cached files first. A file that cannot be removed has a note, and the other
+/// files are removed. Errors: files or bodies were changed or added since the plan was made. After this error,
+/// nothing was removed.
 pub(crate) fn retain(site: &EraseSite<'_>, plan: &RetentionPlan) -> Result<RetentionResult> {
     let now = u64::try_from(plan.planned_at.micros()).unwrap_or(0).saturating_mul(1_000);
     let current = plan_retention(site, plan.rules, now)?;

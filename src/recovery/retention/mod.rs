@@ -1,5 +1,5 @@
-//! Retention: the removal of old cached files, reports and exports, of bodies that no artifact uses, and of temporary files
-//! of interrupted programs. A removal is planned first, and then applied.
+//! Retention: the removal of old cached files, reports and exports, of bodies that no artifact uses, and of temporary
+//! files of interrupted programs. A removal is planned first, and then applied.
 
 mod apply;
 mod plan;

@@ -64,8 +64,8 @@ pub struct RetiredFile {
     pub changed_at: Timestamp,
 }
 
-/// Plans a removal at the time `now`, in nanoseconds since the epoch. Links are not followed. A file to which an artifact
-/// refers is kept, because it is the content of the artifact.
+/// Plans a removal at the time `now`, in nanoseconds since the epoch. Links are not followed. A file to which an
+/// artifact refers is kept, because it is the content of the artifact.
 pub(crate) fn plan_retention(site: &EraseSite<'_>, rules: RetentionRules, now: u64) -> Result<RetentionPlan> {
     // The plan contains the time in microseconds.
     let now = now / 1_000 * 1_000;
@@ -191,8 +191,8 @@ impl RetentionPlan {
     }
 }
 
-/// Returns the bodies that artifacts use. Returns the reason if the bodies are not known completely. A missing entry of the
-/// log may belong to an artifact.
+/// Returns the bodies that artifacts use. Returns the reason if the bodies are not known completely. A missing entry
+/// of the log may belong to an artifact.
 fn whole_use(view: &store::StoreView<'_>) -> std::result::Result<BTreeSet<Digest>, String> {
     if let Some(note) = view.notes().iter().find(|note| note.severity == Severity::Error) {
         return Err(format!("no body is removed, because an artifact may be missing: {}", note.message));

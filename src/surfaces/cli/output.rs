@@ -112,8 +112,8 @@ impl Output {
         std::env::temp_dir()
     }
 
-    /// Asks a question on standard error, and returns `true` if the user answers yes. Returns `false` without a question
-    /// if standard input or standard error is not a terminal.
+    /// Asks a question on standard error, and returns `true` if the user answers yes. Returns `false` without a
+    /// question if standard input or standard error is not a terminal.
     pub(super) fn confirm(&self, question: &str) -> io::Result<bool> {
         if !self.streams.messages_are_terminal() || !io::stdin().is_terminal() {
             return Ok(false);
