@@ -90,7 +90,7 @@ pub(crate) fn erase(
     if !is_capturing {
         site.journal.close()?;
     }
-    let (bodies, mut notes) = remove_unused(site, &examined.bodies)?;
+    let (bodies, mut notes) = remove_unused(site, &examined.bodies, examined.plan.backup_ref.is_some())?;
     // Only the entries of the artifacts name the bodies. While bodies remain, the entries remain too, so that the next
     // erasure finds the bodies.
     let are_removed = notes.is_empty();

@@ -58,6 +58,7 @@ pub(in crate::recovery) fn used_bodies(
 pub(in crate::recovery) fn remove_unused(
     site: &EraseSite<'_>,
     candidates: &BTreeSet<Digest>,
+    accepts_gaps: bool,
 ) -> Result<(Vec<BlobInfo>, Vec<Note>)> {
     let store = site.dirs.bodies(site.storage);
     let mut present = Vec::new();
@@ -77,13 +78,12 @@ pub(in crate::recovery) fn remove_unused(
         );
         return Ok((Vec::new(), vec![Note::new(Severity::Error, "erase_bodies_in_use", message)]));
     }
-    let used = match site.store.read(|view| used_bodies(view, |_| false)) {
+    let used = match site.store.read(|view| Ok::<_, crate::store::Error>(known_use(view, accepts_gaps)))? {
         Ok(used) => used,
-        Err(e) if e.code() == "artifact_body_missing" || e.code() == "artifact_tree_invalid" => {
-            let message = format!("no body was removed, because a directory cannot be read: {}", chain(&e));
+        Err(reason) => {
+            let message = format!("no body was removed, because {reason}");
             return Ok((Vec::new(), vec![Note::new(Severity::Error, "erase_bodies_kept", message)]));
         }
-        Err(e) => return Err(e.into()),
     };
     let (mut removed, mut shards): (Vec<BlobInfo>, BTreeSet<PathBuf>) = Default::default();
     for (digest, size) in present.into_iter().filter(|(digest, _)| !used.contains(digest)) {
@@ -98,6 +98,22 @@ pub(in crate::recovery) fn remove_unused(
         site.storage.sync_dir(&shard).map_err(|e| io_error("sync", &shard, e))?;
     }
     Ok((removed, Vec::new()))
+}
+
+/// Returns the bodies that the artifacts of a view use, or the reason why they are not known.
+fn known_use(view: &StoreView<'_>, accepts_gaps: bool) -> std::result::Result<BTreeSet<Digest>, String> {
+    let is_accepted = |note: &Note| accepts_gaps && note.code == "log_gap";
+    let notes = view.notes();
+    let incomplete = notes.iter().find(|note| {
+        let is_incomplete = note.severity == Severity::Error || note.code == "entry_unknown_kind";
+        is_incomplete && !is_accepted(note)
+    });
+    match incomplete {
+        Some(note) => Err(format!("an artifact may be missing: {}", note.message)),
+        None => {
+            used_bodies(view, |_| false).map_err(|e| format!("a directory cannot be read: {}", chain(&e)))
+        }
+    }
 }
 
 /// Returns `true` if a process may write to a stream of the log. On a file system without locks, this is not known, and

@@ -58,7 +58,7 @@ pub(crate) fn retain(site: &EraseSite<'_>, plan: &RetentionPlan) -> Result<Reten
         let candidates = plan.bodies.iter().map(|body| body.digest).collect();
         // A merge could add an artifact that uses one of the bodies.
         let lock = site.lock()?;
-        let (bodies, notes) = remove_bodies(site, &candidates)?;
+        let (bodies, notes) = remove_bodies(site, &candidates, false)?;
         drop(lock);
         result.bodies = bodies.len() as u64;
         result.bytes += bodies.iter().map(|body| body.size).sum::<u64>();
