@@ -3,7 +3,9 @@
 
 use contexta::engine::codec::{self, CodecError};
 use contexta::engine::domain::Domain;
-use contexta::engine::entry::{Entry, Event, Gap, Kind, PayloadVersion, Position, Seq, Stamp, StreamId};
+use contexta::engine::entry::{
+    Entry, Erasure, Event, Gap, Kind, PayloadVersion, Position, Seq, Stamp, StreamId,
+};
 use contexta::engine::log::directory::{list_streams, origin_of};
 use contexta::engine::log::{
     BatchOptions, Committed, Durability, Finding, Item, Log, LogOptions, ScanMode, StreamReader, Tail,
@@ -17,6 +19,7 @@ use contexta::engine::storage::sim::SimDisk;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed};
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -54,17 +57,23 @@ pub(crate) enum Toy {
     Strange(u8),
     /// An event of a known kind with an invalid payload.
     Broken(u8),
+    /// The erasure of the earlier events of a key.
+    Erase { key: Vec<u8> },
 }
+
+const V1: PayloadVersion = PayloadVersion(1);
 
 impl Event for Toy {
     const KINDS: &'static [(Kind, PayloadVersion)] =
-        &[(Kind(1), PayloadVersion(1)), (Kind(2), PayloadVersion(1)), (Kind(3), PayloadVersion(1))];
+        &[(Kind(1), V1), (Kind(2), V1), (Kind(3), V1), (Kind(4), V1)];
+    const ERASURE_KINDS: &'static [Kind] = &[Kind(4)];
 
     fn kind(&self) -> Kind {
         Kind(match self {
             Toy::Put { .. } => 1,
             Toy::Tag { .. } => 2,
             Toy::Measure { .. } | Toy::Broken(_) => 3,
+            Toy::Erase { .. } => 4,
             Toy::Strange(_) => 400,
         })
     }
@@ -82,7 +91,25 @@ impl Event for Toy {
     }
 
     fn decode(kind: Kind, _: PayloadVersion, payload: &[u8]) -> Result<Option<Toy>, CodecError> {
-        if kind.0 > 3 { Ok(None) } else { codec::decode(payload).map(Some) }
+        if kind.0 > 4 { Ok(None) } else { codec::decode(payload).map(Some) }
+    }
+
+    fn subjects(&self) -> Vec<Cow<'_, [u8]>> {
+        self.key().map(Cow::Borrowed).into_iter().collect()
+    }
+
+    fn erasure(&self) -> Option<Erasure<'_>> {
+        if let Toy::Erase { key } = self { Some(Erasure::of(key)) } else { None }
+    }
+}
+
+impl Toy {
+    /// The key that the event is about; `None` for erasures and events that cannot be decoded.
+    fn key(&self) -> Option<&[u8]> {
+        match self {
+            Toy::Put { key, .. } | Toy::Tag { key } | Toy::Measure { series: key, .. } => Some(key),
+            Toy::Strange(_) | Toy::Broken(_) | Toy::Erase { .. } => None,
+        }
     }
 }
 
@@ -174,19 +201,26 @@ impl PlainTables {
     /// Computes the tables of these entries without the engine.
     pub(crate) fn of<'a>(entries: impl Iterator<Item = (&'a Stamp, &'a Toy)>) -> PlainTables {
         let mut tables = PlainTables::default();
-        for (stamp, event) in entries {
+        let entries: Vec<(&Stamp, &Toy)> = entries.collect();
+        let is_erased = |stamp: &Stamp, event: &Toy| {
+            entries.iter().any(|(erased_at, erasure)| match erasure {
+                Toy::Erase { key } => event.key() == Some(key) && stamp < *erased_at,
+                _ => false,
+            })
+        };
+        for (stamp, event) in entries.iter().filter(|(stamp, event)| !is_erased(stamp, event)) {
             match event {
                 Toy::Put { key, value, replaces } => {
                     let replaces = replaces.iter().map(Stamp::from_bytes).collect();
-                    let version = Version { stamp: *stamp, replaces, value: value.to_le_bytes().to_vec() };
+                    let version = Version { stamp: **stamp, replaces, value: value.to_le_bytes().to_vec() };
                     tables.versions.entry(key.clone()).or_default().push(version);
                 }
                 Toy::Tag { key } => drop(tables.tags.insert(key.clone())),
                 Toy::Measure { series, time, measure } => {
-                    let point = point_of(*stamp, *time, *measure);
+                    let point = point_of(**stamp, *time, *measure);
                     tables.series.entry(series.clone()).or_default().push(point);
                 }
-                Toy::Strange(_) | Toy::Broken(_) => {}
+                Toy::Strange(_) | Toy::Broken(_) | Toy::Erase { .. } => {}
             }
         }
         tables.versions.values_mut().for_each(|v| v.sort_by_key(|v| v.stamp));
@@ -480,6 +514,7 @@ pub(crate) fn event() -> impl Strategy<Value = Toy> {
             .prop_map(|(series, time, measure)| Toy::Measure { series, time, measure }),
         1 => any::<u8>().prop_map(Toy::Strange),
         1 => any::<u8>().prop_map(Toy::Broken),
+        1 => key().prop_map(|key| Toy::Erase { key }),
     ]
 }
 

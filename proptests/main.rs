@@ -16,6 +16,7 @@ mod config;
 mod contract;
 mod domain;
 mod durability;
+mod erase;
 mod json;
 mod log;
 mod merge;

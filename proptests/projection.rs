@@ -5,8 +5,9 @@ use crate::domain::{
     Acknowledgements, PlainTables, Scan, Toy, Workspace, cases, domain, durability, event, events,
 };
 use crate::log::{Harm, harm};
+use crate::merge::merged;
 use contexta::engine::checksum::Digest;
-use contexta::engine::entry::{Entry, Gap, GapCause, Kind, Position, Seq, Stamp};
+use contexta::engine::entry::{Entry, Gap, GapCause, Kind, Position, Seq, Stamp, StreamId};
 use contexta::engine::error::Error;
 use contexta::engine::log::header::FRAMES_AT;
 use contexta::engine::log::ordered::Ordered;
@@ -1254,4 +1255,71 @@ fn swapped_directories_are_an_error() {
         workspace.projector(3, true).catch_up().unwrap();
         assert!(!workspace.generations().is_empty());
     }
+}
+
+/// Returns true if the notes of a catch-up state that the tables were rebuilt.
+fn is_rebuilt(notes: &[Note]) -> bool {
+    notes.iter().any(|note| matches!(note, Note::Rebuilt { .. }))
+}
+
+#[test]
+fn erased_events_stay_hidden_after_a_merge_of_an_old_copy_and_later_events_are_visible() {
+    let workspace = Workspace::new(5, SMALL);
+    let tag = |key: &[u8]| Toy::Tag { key: key.to_vec() };
+    let log = workspace.log(1);
+    log.append(&[tag(b"kept"), tag(b"gone"), tag(b"gone")], Durability::Flush).unwrap();
+    let reader = workspace.projector(2, true);
+    reader.catch_up().unwrap();
+    drop(log);
+    let old = workspace.copy_to("/old");
+    // Another process adds events of the key to the copy before the erasure.
+    old.log(9).append(&[tag(b"gone")], Durability::Flush).unwrap();
+    workspace.disk.advance(LONG);
+    let log = workspace.log(3);
+    log.append(&[Toy::Erase { key: b"gone".to_vec() }], Durability::Fsync).unwrap();
+    let notes = reader.catch_up().unwrap();
+    let erased = |n: &Note| matches!(n, Note::Rebuilt { reason: RebuildReason::Erased, .. });
+    assert!(notes.iter().any(erased), "{notes:?}");
+    let tags = |keys: &[&[u8]]| {
+        let events: Vec<Toy> = keys.iter().map(|key| tag(key)).collect();
+        let stamps: Vec<Stamp> = (1..=events.len() as u64)
+            .map(|n| Stamp { time: n, stream: StreamId([1; 16]), seq: Seq(n) })
+            .collect();
+        PlainTables::of(stamps.iter().zip(&events))
+    };
+    check_plain(&reader, &tags(&[b"kept"]));
+    assert!(!is_rebuilt(&reader.catch_up().unwrap()));
+    assert!(!is_rebuilt(&workspace.projector(4, true).catch_up().unwrap()), "the saved tables were not used");
+    let streams = workspace.streams().len();
+    merged(&old, &workspace);
+    assert_eq!(workspace.streams().len(), streams + 1);
+    check_plain(&reader, &tags(&[b"kept"]));
+    check(&workspace, &reader);
+    log.append(&[tag(b"gone"), tag(b"new")], Durability::Flush).unwrap();
+    assert!(!is_rebuilt(&reader.catch_up().unwrap()));
+    check_plain(&reader, &tags(&[b"kept", b"gone", b"new"]));
+    check(&workspace, &reader);
+    assert_eq!(digest_of(&workspace.projector(6, false)), digest_of(&reader));
+}
+
+#[test]
+fn tables_of_a_log_without_the_erasure_contain_the_events_again() {
+    let workspace = Workspace::new(5, SMALL);
+    workspace.log(1).append(&[Toy::Tag { key: b"k".to_vec() }], Durability::Flush).unwrap();
+    let before = workspace.copy_to("/before");
+    let log = workspace.log(2);
+    log.append(
+        &[Toy::Erase { key: b"k".to_vec() }, Toy::Erase { key: b"other".to_vec() }],
+        Durability::Fsync,
+    )
+    .unwrap();
+    drop(log);
+    let reader = workspace.projector(3, true);
+    assert_eq!(reader.read(PlainTables::read).unwrap(), PlainTables::default());
+    workspace.disk.remove_tree(&workspace.log_dir());
+    workspace.disk.copy_tree(&before.log_dir(), &workspace.log_dir());
+    workspace.disk.advance(LONG);
+    check_plain(&reader, &workspace.plain_tables());
+    assert_ne!(reader.read(PlainTables::read).unwrap(), PlainTables::default());
+    check(&workspace, &reader);
 }

@@ -81,24 +81,21 @@ fn settings_without_a_reader_are_those_listed_without_effect() {
 #[test]
 fn setting_what_has_no_effect_gives_a_warning_once() {
     let inputs = || LoadInputs::new().base_dir("/base");
-    let key = "retention.cache_ttl_days";
+    let key = "surfaces.http.port";
     let warned = |inputs: &LoadInputs| load_config(inputs).unwrap().warnings;
     let warning = |source_of| vec![ConfigWarning::NoEffect { key, source_of }];
-    let by_set = inputs().set("retention.cache_ttl_days=7");
+    let by_set = inputs().set("surfaces.http.port=8765");
     assert_eq!(warned(&by_set), warning(Source::Set));
-    let name = "CONTEXTA_RETENTION_CACHE_TTL_DAYS";
+    let name = "CONTEXTA_SURFACES_HTTP_PORT";
     // Setting the default causes a warning too, because the value has no effect either.
-    let by_variable = inputs().environment([(name, "7")]);
+    let by_variable = inputs().environment([(name, "8765")]);
     assert_eq!(warned(&by_variable), warning(Source::Variable(name.to_owned())));
     let dir = TempDir::new("effects-warning");
     let file = dir.path().join("a.toml");
-    fs::write(&file, "retention.cache_ttl_days = 9\n").unwrap();
+    fs::write(&file, "surfaces.http.port = 9\n").unwrap();
     assert_eq!(warned(&inputs().file(&file)), warning(Source::File(file.clone())));
     // Of several sources, the warning names the one whose value is effective.
-    assert_eq!(
-        warned(&by_variable.clone().file(&file).set("retention.cache_ttl_days=9")),
-        warning(Source::Set)
-    );
+    assert_eq!(warned(&by_variable.clone().file(&file).set("surfaces.http.port=9")), warning(Source::Set));
     // Profiles and overlays are part of the program and cause no warning.
     assert_eq!(warned(&inputs().profile("test").overlays(&["ci", "forensic"])), []);
     assert_eq!(warned(&inputs().set("records.durability_mode=fsync")), []);

@@ -21,6 +21,7 @@ mod contract_codes;
 mod contract_settings;
 mod diagnostics;
 mod end_to_end;
+mod erase;
 #[cfg(all(unix, feature = "cli"))]
 mod exec;
 mod failures;

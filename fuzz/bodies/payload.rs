@@ -12,7 +12,7 @@ use contexta::{Contexta, Options, rewritten};
 use std::path::PathBuf;
 
 /// All known kinds, and one unknown kind.
-pub(crate) const KINDS: [u16; 19] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 16, 17, 18, 19, 32, 33, 34, 48, 999];
+pub(crate) const KINDS: [u16; 20] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 16, 17, 18, 19, 32, 33, 34, 48, 999, 49];
 
 /// The kind and version for a first byte. One value in 256 selects an unknown version.
 pub(crate) fn kind_of(first: u8) -> (Kind, PayloadVersion) {

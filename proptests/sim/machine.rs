@@ -102,7 +102,7 @@ fn id_of(event: &Toy) -> (usize, usize) {
     match event {
         Toy::Put { key, .. } | Toy::Tag { key } => of_key(key),
         Toy::Measure { time, .. } => (*time as usize / 256, *time as usize % 256),
-        Toy::Strange(_) | Toy::Broken(_) => panic!("unexpected event {event:?}"),
+        Toy::Strange(_) | Toy::Broken(_) | Toy::Erase { .. } => panic!("unexpected event {event:?}"),
     }
 }
 

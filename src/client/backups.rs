@@ -208,7 +208,8 @@ fn config_at(root: &Path) -> UnifiedConfig {
     config
 }
 
-fn workspace_dirs(config: &UnifiedConfig) -> WorkspaceDirs {
+/// Returns the directories of the workspace of the settings.
+pub(super) fn workspace_dirs(config: &UnifiedConfig) -> WorkspaceDirs {
     let (paths, directories) = (Paths::of(config), config.directories());
     WorkspaceDirs {
         config_file: paths.root().join(FILE_NAME),

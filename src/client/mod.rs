@@ -8,6 +8,7 @@ mod compaction;
 mod contexta;
 #[cfg(feature = "cli")]
 pub(crate) mod demo;
+mod erasure;
 mod error;
 #[cfg(all(unix, feature = "cli"))]
 pub(crate) mod exec;

@@ -107,11 +107,10 @@ choices! {
     /// A named set of settings that is applied over a profile. Several overlays are applied in the order in which the
     /// variants are declared here.
     Overlay {
-        /// Settings for debugging: detailed messages, evidence in reports, no maximum age of cached files. None of
-        /// these settings has an effect yet.
+        /// Settings for debugging: detailed messages, evidence in reports, no maximum age of cached files.
         Debug = "debug",
         /// Settings for investigations: the most detailed messages, lineage and evidence in reports, no maximum age of
-        /// cached files and exports. None of these settings has an effect yet.
+        /// cached files and exports.
         Forensic = "forensic",
         /// Settings for build machines: JSON output, no colours, no server, no retries.
         Ci = "ci",

@@ -21,10 +21,6 @@ const WITHOUT_EFFECT: &[&str] = &[
     "surfaces.notebook.enabled",
     "surfaces.export.html_inline_charts",
     "surfaces.export.include_completeness_notes",
-    "retention.cache_ttl_days",
-    "retention.report_ttl_days",
-    "retention.export_ttl_days",
-    "retention.artifact_retention_mode",
     "retention.records_compaction_enabled",
     "security.allow_unredacted_local_exports",
 ];

@@ -7,6 +7,7 @@ use crate::engine::checksum::{CrcPrefix, hex, parse_hex, salted_crc32};
 use crate::engine::codec::CodecError;
 use crate::engine::text_form::ParseError;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
@@ -242,6 +243,49 @@ pub trait Event: Sized + Send + Sync + 'static {
     /// The version of the rule by which [`Event::idempotency_key`] makes keys. Change the version whenever the rule
     /// gives another key to an event that a log may already contain. The tables are then rebuilt.
     const IDEMPOTENCY_VERSION: u32 = 0;
+    /// Returns the subjects of this event. An event is erased if one of its subjects is erased ([`Event::erasure`]).
+    /// The bytes are the embedder's own, such as the id of a customer. By default, an event has no subject and cannot
+    /// be erased. A change of this rule needs a new version of a projection, so that the tables are rebuilt.
+    fn subjects(&self) -> Vec<Cow<'_, [u8]>> {
+        Vec::new()
+    }
+    /// Returns the erasure that this event states; `None` for all other events. Only events of the kinds in
+    /// [`Event::ERASURE_KINDS`] are asked.
+    ///
+    /// Erased events are not applied to the tables. If they were applied before, the tables are rebuilt without them.
+    /// The tables depend only on the events in the log and not on the order in which the events arrive. Erased events
+    /// that a merge adds later are therefore not applied either.
+    fn erasure(&self) -> Option<Erasure<'_>> {
+        None
+    }
+    /// The kinds of events for which [`Event::erasure`] can return an erasure. By default, there are none.
+    const ERASURE_KINDS: &'static [Kind] = &[];
+}
+
+/// A statement that the events of a subject are erased.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Erasure<'a> {
+    /// The subject. Its events with lower stamps than the erasure are erased. Later events of the subject are not
+    /// erased.
+    pub subject: Cow<'a, [u8]>,
+    /// Positions of further erased events. In the stream of each position, the events of the subject up to this
+    /// position are erased, whatever their stamps are. The positions are needed if the clock of a writer was ahead.
+    pub through: Vec<Position>,
+}
+
+impl<'a> Erasure<'a> {
+    /// Creates the erasure of the events of `subject` with lower stamps.
+    pub fn of(subject: impl Into<Cow<'a, [u8]>>) -> Erasure<'a> {
+        Erasure { subject: subject.into(), through: Vec::new() }
+    }
+
+    /// Adds positions: the events of the subject up to each position are erased too.
+    #[must_use]
+    pub fn through(mut self, positions: impl IntoIterator<Item = Position>) -> Erasure<'a> {
+        self.through.extend(positions);
+        self
+    }
 }
 
 /// An entry as it is stored in the log, with its payload encoded. `P` holds the bytes of the payload: a `Vec<u8>`, or

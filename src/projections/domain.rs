@@ -4,6 +4,7 @@ use crate::engine::domain::Domain;
 use crate::engine::projection::Projection;
 use crate::projections::artifacts::ArtifactsProjection;
 use crate::projections::entry::Captured;
+use crate::projections::erasures::ErasuresProjection;
 use crate::projections::imports::ImportsProjection;
 use crate::projections::lineage::LineageProjection;
 use crate::projections::metadata::MetadataProjection;
@@ -29,5 +30,6 @@ pub(crate) fn all() -> Vec<Box<dyn Projection<Captured>>> {
         Box::new(ImportsProjection),
         Box::new(RunsProjection),
         Box::new(WritersProjection),
+        Box::new(ErasuresProjection),
     ]
 }

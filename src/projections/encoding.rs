@@ -5,8 +5,8 @@ use crate::contract::{ArtifactManifest, ContractError, Fact, Object};
 use crate::engine::codec::{self, CodecError, PAYLOAD_BYTES_MAX};
 use crate::engine::entry::{Seq, Stamp, StreamId};
 use crate::projections::payload::{
-    AnnotationV1, ArtifactV1, DegradedV1, EndedV1, EndedV2, EventV1, ImportV1, MetricV1, MetricV2, ObjectV1,
-    ParamV1, ProcessV1, RecordV1, SpanV1, WriterV1,
+    AnnotationV1, ArtifactV1, DegradedV1, EndedV1, EndedV2, ErasureV1, EventV1, ImportV1, MetricV1, MetricV2,
+    ObjectV1, ParamV1, ProcessV1, RecordV1, SpanV1, WriterV1,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -81,6 +81,7 @@ pub(super) fn encode_body(fact: &Fact, out: &mut Vec<u8>) -> Result<(), CodecErr
         Fact::Process(p) => codec::encode(&ProcessV1::of(p), out),
         Fact::Writer(w) => codec::encode(&WriterV1::of(w), out),
         Fact::Import(i) => codec::encode(&ImportV1::of(i), out),
+        Fact::Erasure(e) => codec::encode(&ErasureV1::of(e), out),
     }
 }
 

@@ -1,19 +1,21 @@
 //! Facts, captured or imported, as events of the engine.
 
 use crate::contract::Fact;
-use crate::contract::fact::ImportOrigin;
+use crate::contract::fact::{ErasureStep, ImportOrigin};
 use crate::engine::codec::CodecError;
-use crate::engine::entry::{Entry, Event, Kind, PayloadVersion, Stamp};
+use crate::engine::entry::{Entry, Erasure, Event, Kind, PayloadVersion, Position, Seq, Stamp, StreamId};
 use crate::engine::projection::Applied;
 use crate::projections::encoding::{Decoded, decode_payload, encode_body, encode_payload};
+use crate::projections::fact_runs::runs_of;
 use crate::projections::kind::{
-    ANNOTATION, ARTIFACT, DEGRADED, ENDED, EVENT, IMPORT, KINDS, METRIC, PARAM, PROCESS, SPAN, V1, V2,
-    WRITER, kind_of, object_kind,
+    ANNOTATION, ARTIFACT, DEGRADED, ENDED, ERASURE, EVENT, IMPORT, KINDS, METRIC, PARAM, PROCESS, SPAN, V1,
+    V2, WRITER, kind_of, object_kind,
 };
 use crate::projections::payload::{
-    AnnotationV1, ArtifactV1, DegradedV1, EndedV1, EndedV2, EventV1, ImportV1, MetricV1, MetricV2, ObjectV1,
-    ParamV1, ProcessV1, RecordV1, SpanV1, WriterV1,
+    AnnotationV1, ArtifactV1, DegradedV1, EndedV1, EndedV2, ErasureV1, EventV1, ImportV1, MetricV1, MetricV2,
+    ObjectV1, ParamV1, ProcessV1, RecordV1, SpanV1, WriterV1,
 };
+use std::borrow::Cow;
 
 /// A captured or imported fact as an event of the engine, with the origin of the fact and the entries that the fact
 /// replaces.
@@ -87,10 +89,24 @@ impl Event for Captured {
             PROCESS => decode_payload(payload, ProcessV1::into_fact),
             WRITER => decode_payload(payload, WriterV1::into_fact),
             IMPORT => decode_payload(payload, ImportV1::into_fact),
+            ERASURE => decode_payload(payload, ErasureV1::into_fact),
             _ => return Ok(None),
         };
         decoded.map(|d| Some(d.into()))
     }
+
+    fn subjects(&self) -> Vec<Cow<'_, [u8]>> {
+        runs_of(&self.fact).into_iter().map(|run| Cow::Owned(run.as_str().as_bytes().to_vec())).collect()
+    }
+
+    fn erasure(&self) -> Option<Erasure<'_>> {
+        let Fact::Erasure(erasure) = &self.fact else { return None };
+        let ErasureStep::Requested(erased) = erasure.step() else { return None };
+        let through = erased.iter().map(|e| Position { stream: StreamId(e.stream), seq: Seq(e.last) });
+        Some(Erasure::of(erasure.run_ref().as_str().as_bytes()).through(through))
+    }
+
+    const ERASURE_KINDS: &'static [Kind] = &[ERASURE];
 }
 
 /// Returns the kind of an entry that contains this fact.
@@ -108,6 +124,7 @@ pub(super) fn kind_of_fact(fact: &Fact) -> Kind {
         Fact::Process(_) => PROCESS,
         Fact::Writer(_) => WRITER,
         Fact::Import(_) => IMPORT,
+        Fact::Erasure(_) => ERASURE,
     }
 }
 
@@ -155,13 +172,13 @@ pub fn rewritten(kind: Kind, version: PayloadVersion, payload: &[u8]) -> Result<
 mod tests {
     use super::*;
     use crate::contract::fact::{
-        Annotation, Change, Ended, Import, Joined, Param, Process, ProcessId, Writer, WriterId,
+        Annotation, Change, Ended, ErasedEntries, Import, Joined, Param, Process, ProcessId,
+        RewrittenSegment, RunErasure, Writer, WriterId,
     };
     use crate::contract::json::read::parse;
     use crate::contract::model::from_value;
     use crate::contract::{AnyRecord, Object, ObjectKind, RunRef, RunStatus, Timestamp, Value};
     use crate::engine::codec;
-    use crate::engine::entry::{Seq, StreamId};
     use crate::projections::encoding::encode_payload;
     use crate::projections::kind::{PROJECT, RUN, V1, kind_name};
     use crate::projections::payload::{EventV1, ObjectV1, RecordV1};
@@ -225,7 +242,7 @@ mod tests {
                 "started_at":"2024-01-31T12:00:00Z","ended_at":"2024-01-31T12:00:00.5Z","order_index":2}"#,
             ),
             Fact::Ended(Ended::new(run_ref.clone().into(), RunStatus::Failed, time()).unwrap()),
-            Fact::Param(Param::new(run_ref, "lr", Value::Float(0.5)).unwrap()),
+            Fact::Param(Param::new(run_ref.clone(), "lr", Value::Float(0.5)).unwrap()),
             object(
                 ObjectKind::Environment,
                 r#"{"environment_snapshot_ref":"environment:p.r.e","run_ref":"run:p.r","captured_at":"2024-01-31T12:00:00Z",
@@ -298,6 +315,35 @@ mod tests {
                 format: "jsonl".into(),
                 started_at: time(),
             }),
+            Fact::Erasure(
+                RunErasure::new(
+                    run_ref.clone(),
+                    time(),
+                    Some("gdpr".into()),
+                    ErasureStep::Requested(vec![ErasedEntries {
+                        stream: [1; 16],
+                        first: 2,
+                        last: 300,
+                        entries: 70,
+                    }]),
+                )
+                .unwrap(),
+            ),
+            Fact::Erasure(
+                RunErasure::new(
+                    run_ref,
+                    time(),
+                    None,
+                    ErasureStep::Rewritten(vec![RewrittenSegment {
+                        stream: [1; 16],
+                        base: 1,
+                        entries: 70,
+                        old_digest: [3; 32],
+                        new_digest: [4; 32],
+                    }]),
+                )
+                .unwrap(),
+            ),
             object(
                 ObjectKind::Alias,
                 r#"{"alias_ref":"alias:p.model-best","project_ref":"project:p","name":"model:best",

@@ -28,6 +28,7 @@
 //! | 34 | provenance | 1 | 0.1.0 | `ObjectV1` |
 //! | 35 | alias | 1 | 0.1.0 | `ObjectV1` |
 //! | 48 | import | 1 | 0.1.0 | `ImportV1` |
+//! | 49 | erasure | 1 | 0.1.0 | `ErasureV1` |
 
 use crate::contract::ObjectKind;
 use crate::engine::entry::{Kind, PayloadVersion};
@@ -109,4 +110,6 @@ kinds! {
     ALIAS = 35 "alias" V1 (Alias);
     /// An import of facts.
     IMPORT = 48 "import" V1;
+    /// The erasure of a run.
+    ERASURE = 49 "erasure" V1;
 }

@@ -11,6 +11,8 @@ pub(crate) mod encoded;
 pub(crate) mod encoded_series;
 mod encoding;
 pub(crate) mod entry;
+pub(crate) mod erasures;
+pub(crate) mod fact_runs;
 pub(crate) mod imports;
 pub(crate) mod keys;
 pub(crate) mod kind;

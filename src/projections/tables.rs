@@ -50,3 +50,5 @@ pub(crate) const IMPORTED: TableSpec = TableSpec::new("imported", TableKind::Ver
 pub(crate) const IMPORTED_SERIES: TableSpec = TableSpec::new("imported_series", TableKind::Set);
 /// Summaries of the imported points of a series. [`SUMMARIES`] includes these points.
 pub(crate) const IMPORTED_SUMMARIES: TableSpec = TableSpec::new("imported_summaries", TableKind::Registers);
+/// Erasures of runs. Key: ref of the run. Value: the complete fact.
+pub(crate) const ERASURES: TableSpec = TableSpec::new("erasures", TableKind::Versions);

@@ -1,6 +1,7 @@
 //! The errors of checks and recovery. Damage that a check finds is not an error: the report of the check describes the
 //! damage.
 
+use crate::contract::RunRef;
 use crate::engine;
 use crate::engine::checksum::Digest;
 use crate::store;
@@ -115,6 +116,18 @@ pub enum Error {
         /// The reason, as message text.
         reason: String,
     },
+    /// A process captures a run that would be erased.
+    #[error("{run_ref} cannot be erased, because a process still captures the run")]
+    RunIsOpen {
+        /// The run.
+        run_ref: RunRef,
+    },
+    /// No backup contains all data that would be erased.
+    #[error("{} cannot be erased, because no backup contains all entries and bodies", list_of(runs))]
+    NotBackedUp {
+        /// The runs of the plan.
+        runs: Vec<RunRef>,
+    },
     /// The restored copy does not have the content that the manifest describes.
     #[error("the backup {backup} was not restored, because a check of the restored copy failed: {reason}")]
     RestoreCheckFailed {
@@ -146,6 +159,8 @@ impl Error {
             Error::SafetyBackupFailed { .. } => "recovery_safety_backup_failed",
             Error::ReplacementFailed { .. } => "recovery_replacement_failed",
             Error::RestoreCheckFailed { .. } => "recovery_restore_check_failed",
+            Error::RunIsOpen { .. } => "run_is_open",
+            Error::NotBackedUp { .. } => "recovery_not_backed_up",
         }
     }
 
@@ -196,8 +211,21 @@ impl Error {
             Error::RestoreCheckFailed { .. } => {
                 Some("nothing was replaced; run `contexta backup verify`, or restore another backup".into())
             }
+            Error::RunIsOpen { .. } => Some("end the process that captures the run".into()),
+            Error::NotBackedUp { .. } => Some(
+                "create a backup with `contexta backup create`, or pass `--force` to erase the only copy".into(),
+            ),
         }
     }
+}
+
+/// Returns the refs of at most three runs, and the number of further runs.
+fn list_of(runs: &[RunRef]) -> String {
+    let mut names: Vec<String> = runs.iter().take(3).map(RunRef::to_string).collect();
+    if runs.len() > names.len() {
+        names.push(format!("{} more runs", runs.len() - names.len()));
+    }
+    names.join(", ")
 }
 
 /// The result of a check or recovery.

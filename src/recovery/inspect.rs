@@ -3,7 +3,7 @@
 use crate::contract::{Canonical, Fact, Timestamp, Value};
 use crate::engine;
 use crate::engine::checksum::hex;
-use crate::engine::entry::{Entry, Gap, Seq, StreamId};
+use crate::engine::entry::{Entry, Gap, GapCause, Seq, StreamId};
 use crate::engine::log::directory::{is_held, list_segments, list_streams, read_headers};
 use crate::engine::log::names;
 use crate::engine::log::{Item, ScanMode, StreamReader, Tail};
@@ -221,6 +221,9 @@ impl Iterator for LogDump {
 }
 
 fn gap_note(gap: &Gap) -> Note {
+    if gap.cause == GapCause::Erased {
+        return Note::new(Severity::Info, "log_erased", format!("entries were erased on request: {gap}"));
+    }
     Note::new(Severity::Error, "log_gap", format!("entries are missing: {gap}"))
 }
 
@@ -260,6 +263,7 @@ fn object(fact: Fact, entry: &Entry) -> Value {
         Fact::Annotation(a) => a.to_value(),
         Fact::Process(p) => p.to_value(),
         Fact::Writer(w) => w.to_value(),
+        Fact::Erasure(e) => e.to_value(),
         Fact::Import(i) => Value::map([
             ("id", Value::text(hex(&i.id))),
             ("source", Value::Text(i.source)),

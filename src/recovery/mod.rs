@@ -3,17 +3,21 @@
 //! [`verify`] checks log, projections and bodies without changing anything, [`rebuild`] derives the projections from
 //! the log again, [`inspect`] lists the content of the log, and [`merge`] copies the streams and bodies of another
 //! workspace. `backup` copies a workspace into a repository of backups. `restore` replaces the content of a
-//! workspace by a backup. [`compaction`] writes closed segments of the log in a smaller form.
+//! workspace by a backup. [`compaction`] writes closed segments of the log in a smaller form. `erase` erases runs.
+//! `retention` removes old files and unused bodies.
 //!
 //! Stability: Advanced.
 
 mod backup;
+mod cache;
 pub mod compaction;
+mod erase;
 pub mod error;
 pub mod inspect;
 pub mod merge;
 pub mod rebuild;
 mod restore;
+mod retention;
 mod status;
 pub mod verify;
 mod workspace_dirs;
@@ -34,12 +38,16 @@ pub use compaction::{
     CompactionOptions, CompactionPlan, CompactionReport, CompactionResult, PlannedSegment, SegmentCompaction,
     SegmentSkip, SkippedSegment,
 };
+pub use erase::{EraseOptions, ErasePlan, EraseResult, PlannedErasure};
+pub(crate) use erase::{EraseSite, erase, plan_erasure};
 pub use error::{Error, Result};
 pub use inspect::{DumpItem, DumpedEntry, LogDump, SegmentRow, StreamRow};
 pub use merge::MergeReport;
 pub use rebuild::{RebuildOptions, RebuildReport};
 pub use restore::{RestoreOptions, RestorePlan, RestoreResult};
 pub(crate) use restore::{plan_restore, restore};
+pub use retention::{RetentionPlan, RetentionResult, RetentionRules, RetiredFile};
+pub(crate) use retention::{plan_retention, retain};
 pub use status::RecoveryStatus;
 pub use verify::{Outcome, Problem, ProjectionState, StreamReport, VerifyOptions, VerifyReport};
 pub(crate) use workspace_dirs::WorkspaceDirs;

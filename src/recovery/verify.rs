@@ -193,7 +193,10 @@ impl Check<'_> {
             if let Some(problem) = rebuild_problem(note) {
                 self.report.problems.push(Problem { message: shown.message, ..problem });
             } else if let EngineNote::Rebuilt { reason, .. } = note
-                && matches!(reason, RebuildReason::Divided(_) | RebuildReason::Completed(_))
+                && matches!(
+                    reason,
+                    RebuildReason::Divided(_) | RebuildReason::Completed(_) | RebuildReason::Erased
+                )
             {
                 self.report.notes.push(shown);
             }

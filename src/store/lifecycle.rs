@@ -50,6 +50,11 @@ impl WriterRow {
         if self.interrupted_at.is_some() { INTERRUPTED } else { self.status.as_str() }
     }
 
+    /// Returns `true` if the writer is open and its process has not died.
+    pub fn is_capturing(&self) -> bool {
+        self.status == RunStatus::Open && self.interrupted_at.is_none()
+    }
+
     /// Returns the resume with which the writer joined the run. Returns `None` if the writer did not resume the run,
     /// or if its resume superseded no points.
     fn superseding(&self) -> Option<Superseding> {

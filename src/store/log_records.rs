@@ -3,6 +3,7 @@
 use crate::contract::AnyRecord;
 use crate::engine::entry::Stamp;
 use crate::engine::log::ordered::{Ordered, OrderedReader};
+use crate::engine::projection::ErasedEvents;
 use crate::projections::entry::Captured;
 use crate::store::error::Result;
 use crate::store::record_ref::record_at;
@@ -25,6 +26,7 @@ pub(crate) struct LogRecord {
 #[derive(Debug)]
 pub(crate) struct LogRecords {
     reader: OrderedReader,
+    erased: ErasedEvents,
     /// The greatest stamp that an item may have; `None` for all entries of the view.
     last: Option<Stamp>,
 }
@@ -32,7 +34,7 @@ pub(crate) struct LogRecords {
 impl StoreView<'_> {
     /// Returns an iterator over the records of all streams.
     pub(crate) fn log_records(&self) -> Result<LogRecords> {
-        Ok(LogRecords { reader: self.view.scan()?, last: self.as_of })
+        Ok(LogRecords { reader: self.view.scan()?, erased: self.view.erased(), last: self.as_of })
     }
 }
 
@@ -48,6 +50,9 @@ impl LogRecords {
                 return Ok(None);
             }
             let Ok(Some(captured)) = Captured::of_entry(&entry) else { return Ok(Some(None)) };
+            if self.erased.contains(&captured, entry.stamp) {
+                return Ok(Some(None));
+            }
             let is_imported = captured.fact.observation().is_some_and(|(_, identity)| identity.is_some());
             let record = record_at(captured.fact, entry.stamp)?;
             return Ok(Some(record.map(|record| LogRecord { record, stamp: entry.stamp, is_imported })));

@@ -13,6 +13,7 @@ pub mod attributes;
 pub mod body;
 pub mod delivery;
 mod duplicates;
+pub mod erasures;
 pub mod error;
 mod find;
 pub mod history;

@@ -54,6 +54,7 @@ impl From<&EngineNote> for Note {
             EngineNote::ClockAhead { stream, time } => shown.with("stream", stream).with("time", time),
             EngineNote::UnknownKind { kind, count } => shown.with("kind", kind.0).with("count", count),
             EngineNote::UnreadableEntry { position } => shown.with("position", position),
+            EngineNote::EntriesErased { stream, count } => shown.with("stream", stream).with("count", count),
             EngineNote::NotPublished { .. } => shown,
         }
     }
@@ -76,9 +77,10 @@ fn severity_of(note: &EngineNote) -> Severity {
             | RebuildReason::Requested
             | RebuildReason::Version
             | RebuildReason::Divided(_)
-            | RebuildReason::Completed(_) => Severity::Info,
+            | RebuildReason::Completed(_)
+            | RebuildReason::Erased => Severity::Info,
         },
-        EngineNote::NotPublished { .. } => Severity::Info,
+        EngineNote::EntriesErased { .. } | EngineNote::NotPublished { .. } => Severity::Info,
     }
 }
 

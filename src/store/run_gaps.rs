@@ -216,6 +216,7 @@ fn missing(note: &EngineNote, reached: &LogPosition) -> Option<Missing> {
         // The append of an incomplete frame had not returned, so no captured entry is missing.
         EngineNote::Unfinished { .. }
         | EngineNote::Rebuilt { .. }
+        | EngineNote::EntriesErased { .. }
         | EngineNote::ClockAhead { .. }
         | EngineNote::UnknownKind { .. }
         | EngineNote::NotPublished { .. } => None,

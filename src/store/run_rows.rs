@@ -203,7 +203,7 @@ fn run_of_entry(entry: EntryRef<'_>) -> Option<RunRef> {
         Fact::Event(_) | Fact::Metric(_) | Fact::Span(_) | Fact::Degraded(_) => {
             fact.observation().map(|(observation, _)| observation.run_ref.clone())
         }
-        Fact::Object(_) | Fact::Artifact(..) | Fact::Process(_) | Fact::Import(_) => None,
+        Fact::Object(_) | Fact::Artifact(..) | Fact::Process(_) | Fact::Import(_) | Fact::Erasure(_) => None,
     }
 }
 

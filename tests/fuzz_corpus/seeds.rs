@@ -326,7 +326,7 @@ fn pinned() -> impl Iterator<Item = (u16, Vec<u8>)> {
     })
 }
 
-const KIND_NAMES: [&str; 19] = [
+const KIND_NAMES: [&str; 20] = [
     "project",
     "run",
     "stage",
@@ -346,6 +346,7 @@ const KIND_NAMES: [&str; 19] = [
     "relation",
     "provenance",
     "import",
+    "erasure",
 ];
 
 /// Returns the golden payload of a kind.

@@ -5,6 +5,7 @@ use crate::contract::fact::annotation::Annotation;
 use crate::contract::fact::any_record::AnyRecord;
 use crate::contract::fact::draft::RecordDraft;
 use crate::contract::fact::ended::Ended;
+use crate::contract::fact::erasure::RunErasure;
 use crate::contract::fact::import::Import;
 use crate::contract::fact::param::Param;
 use crate::contract::fact::writer::{Process, Writer};
@@ -48,6 +49,8 @@ pub enum Fact {
     Writer(Writer),
     /// The start of an import. The imported facts are appended after it and refer to it.
     Import(Import),
+    /// The erasure of a run.
+    Erasure(RunErasure),
 }
 
 impl<T> From<Valid<T>> for Fact

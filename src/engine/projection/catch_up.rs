@@ -10,6 +10,7 @@ use crate::engine::log::OpenSegment;
 use crate::engine::parallel;
 use crate::engine::progress::Progress;
 use crate::engine::projection::definition::Projection;
+use crate::engine::projection::erased::ErasedSubjects;
 use crate::engine::projection::note::{Note, RebuildReason};
 use crate::engine::projection::opened::Opened;
 use crate::engine::projection::own_tables;
@@ -39,9 +40,15 @@ pub(super) enum Outcome {
     /// The log contradicts a cursor: applied entries are no longer in the log, or the gaps before the cursor have
     /// changed. The tables must be rebuilt.
     Contradicted(RebuildReason),
+    /// Erasures were found that the tables do not take into account. The tables must be rebuilt with these erased
+    /// subjects.
+    Erased(ErasedSubjects),
 }
 
-/// Applies the entries that follow the cursors of an open database.
+/// Applies the entries that follow the cursors of an open database. Erased entries add no rows.
+///
+/// After an unknown erasure was found, no more rows are stored, and the rest of the log is read for further erasures.
+/// At most one more rebuild is therefore needed, unless erasures are appended during the rebuild.
 pub(super) fn catch_up<E: Event>(
     site: &Site,
     projections: &[Box<dyn Projection<E>>],
@@ -50,14 +57,23 @@ pub(super) fn catch_up<E: Event>(
 ) -> Result<Outcome> {
     let progress = request.progress;
     let mut reader = StepReader::new(site, opened, request.open_segment)?;
-    let mut applied = 0;
+    let (mut applied, mut found) = (0, ErasedSubjects::default());
+    let erased = Arc::clone(&opened.erased);
     let mut step = reader.next_step()?;
     while let Some(mut ready) = step {
         applied += ready.len();
         let cursors = ready.take_cursors();
         let is_full = ready.is_full();
         let apply = || {
-            let rows = ready.derive(projections)?;
+            if !erased.contains_all(&found) {
+                found.append(ready.erasures::<E>());
+                return Ok(());
+            }
+            let mut rows = ready.derive(projections, &erased)?;
+            found.append(std::mem::take(&mut rows.erasures));
+            if !erased.contains_all(&found) {
+                return Ok(());
+            }
             opened.store(rows).map_err(|e| site.unusable(e))
         };
         // The next step is read while this one is applied. A step that is not full is the last one.
@@ -72,6 +88,12 @@ pub(super) fn catch_up<E: Event>(
     }
     if let Some(reason) = reader.contradiction {
         return Ok(Outcome::Contradicted(reason));
+    }
+    // A rebuild begins with the erased subjects of earlier tables. The log may no longer contain these erasures.
+    let is_current = if opened.rebuilt.is_some() { found == *erased } else { erased.contains_all(&found) };
+    if !is_current {
+        let known = if opened.rebuilt.is_some() { ErasedSubjects::default() } else { (*erased).clone() };
+        return Ok(Outcome::Erased(known.and(found)));
     }
     progress.report(reader.bytes_total(), reader.bytes_total());
     finish(reader, site, opened, applied).map(Outcome::Done)

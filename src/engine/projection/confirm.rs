@@ -1,7 +1,7 @@
 //! The comparison of cursors with the log. A cursor is confirmed if the log still contains the entries that the cursor
 //! counts as applied, with the same gaps.
 
-use crate::engine::entry::{Gap, Seq, StreamId};
+use crate::engine::entry::{Gap, GapCause, Seq, StreamId};
 use crate::engine::error::Result;
 use crate::engine::log::directory::ResumePoint;
 use crate::engine::log::moved::is_in_derived_stream;
@@ -56,6 +56,7 @@ impl LogAccess<'_> {
             None => match self.confirm_all(stream, &cursor)? {
                 Scanned::Same(place) => (place, None),
                 Scanned::Completed => return Ok(StreamState::Contradicted(RebuildReason::Completed(stream))),
+                Scanned::Erased => return Ok(StreamState::Contradicted(RebuildReason::Erased)),
                 Scanned::Different => {
                     return Ok(StreamState::Contradicted(self.contradiction(stream, cursor.last)));
                 }
@@ -152,7 +153,7 @@ impl LogAccess<'_> {
                         return Ok(match is_inside || place.last == cursor.last {
                             true if gaps == known => Scanned::Same(place),
                             true if gaps.iter().all(|gap| is_within(gap, &known)) => Scanned::Completed,
-                            _ => Scanned::Different,
+                            is_found => changed(&gaps, &known, cursor.last.0, is_found),
                         });
                     }
                 }
@@ -160,7 +161,20 @@ impl LogAccess<'_> {
                 Item::Gap(_) | Item::Finding(_) => {}
             }
         }
-        Ok(Scanned::Different)
+        Ok(changed(&gaps, &known, cursor.last.0, false))
+    }
+}
+
+/// Returns the result for a stream whose gaps have changed, or that does not contain the last entry of the cursor. `last`
+/// is the number of this entry, and `is_found` is true if the stream contains it. The result is [`Scanned::Erased`] if
+/// entries were erased, and no other entries are missing that were not missing before.
+fn changed(gaps: &[Gap], known: &[Gap], last: Seq, is_found: bool) -> Scanned {
+    let is_erased = |gap: &Gap| gap.cause == GapCause::Erased;
+    let covers_last = |gap: &Gap| is_erased(gap) && gap.first <= last && Some(last) <= gap.last;
+    let has_lost = gaps.iter().any(|gap| !is_erased(gap) && !is_within(gap, known));
+    match (is_found || gaps.iter().any(covers_last)) && !has_lost {
+        true => Scanned::Erased,
+        false => Scanned::Different,
     }
 }
 
@@ -171,6 +185,9 @@ enum Scanned {
     Same(CommitPlace),
     /// The stream contains the last entry of the cursor, and some of the entries that were missing before it.
     Completed,
+    /// Entries that the cursor counts as applied were erased. The stream contains all others, with the last entry of the
+    /// cursor or an erasure in its place.
+    Erased,
     /// The stream does not contain the last entry of the cursor, or other entries are missing before it.
     Different,
 }

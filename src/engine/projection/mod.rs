@@ -9,7 +9,7 @@
 //!
 //! Files, lowest first. Each file imports only files above it in this list:
 //! ```text
-//! note, block, options, table, point, version, damage, bounds      values
+//! note, block, options, table, point, version, damage, bounds, erased values
 //! chunk, register, cursor, extent, stream_list, generation         rows, cursors, and files
 //! overlay, site                                                    database images
 //! tables, definition, reading, recent, own_tables, opened          writing rows
@@ -36,6 +36,7 @@ mod definition;
 pub(crate) mod digest;
 #[cfg(feature = "testing")]
 pub mod digest;
+mod erased;
 #[cfg(feature = "ml")]
 mod extent;
 #[cfg(not(feature = "testing"))]
@@ -78,6 +79,7 @@ pub mod view;
 pub use cursor::LogPosition;
 pub use definition::{Applied, Projection};
 pub use digest::TablesDigest;
+pub use erased::ErasedEvents;
 #[cfg(feature = "ml")]
 pub(crate) use extent::Extent;
 pub use note::{CatchUp, Note, RebuildReason};

@@ -25,6 +25,8 @@ pub enum RebuildReason {
     Completed(StreamId),
     /// A merge divided this stream at a fork: entries that the generation was made from are now in a derived stream.
     Divided(StreamId),
+    /// Events that the generation was made from are erased.
+    Erased,
 }
 
 impl RebuildReason {
@@ -39,6 +41,7 @@ impl RebuildReason {
             RebuildReason::History(_) => "history",
             RebuildReason::Completed(_) => "completed",
             RebuildReason::Divided(_) => "divided",
+            RebuildReason::Erased => "erased",
         }
     }
 }
@@ -61,6 +64,7 @@ impl fmt::Display for RebuildReason {
             RebuildReason::Divided(stream) => {
                 write!(f, "a merge moved entries of stream {stream} to a derived stream")
             }
+            RebuildReason::Erased => f.write_str("entries in the old tables were erased"),
         }
     }
 }
@@ -79,6 +83,13 @@ pub enum Note {
     },
     /// Entries are missing.
     Gap(Gap),
+    /// The bytes of erased entries were removed from a stream.
+    EntriesErased {
+        /// The stream.
+        stream: StreamId,
+        /// The number of the entries.
+        count: u64,
+    },
     /// A stream ends with an incomplete frame, and no writer has the stream open.
     Unfinished {
         /// The stream.
@@ -133,6 +144,7 @@ impl Note {
         match self {
             Note::Rebuilt { .. } => "projections_rebuilt",
             Note::Gap(_) => "log_gap",
+            Note::EntriesErased { .. } => "log_erased",
             Note::Unfinished { .. } => "log_unfinished",
             Note::Newer { .. } => "log_newer_format",
             Note::StreamUnreadable { .. } => "stream_unreadable",
@@ -154,6 +166,7 @@ impl Note {
             | Note::UnknownKind { .. }
             | Note::UnreadableEntry { .. } => true,
             Note::Rebuilt { .. }
+            | Note::EntriesErased { .. }
             | Note::Unfinished { .. }
             | Note::ClockAhead { .. }
             | Note::NotPublished { .. } => false,
@@ -169,6 +182,9 @@ impl fmt::Display for Note {
             }
             Note::Gap(gap) => {
                 write!(f, "entries are missing: {gap} ({})", gap.cause.name().replace('_', " "))
+            }
+            Note::EntriesErased { stream, count } => {
+                write!(f, "entries of stream {stream} were erased on request (entries: {count})")
             }
             Note::Unfinished { stream, after } => write!(
                 f,

@@ -4,6 +4,7 @@ use crate::engine::entry::StreamId;
 use crate::engine::projection::block::BlockSource;
 use crate::engine::projection::cursor::{Cursor, LogPosition};
 use crate::engine::projection::damage::Damage;
+use crate::engine::projection::erased::ErasedSubjects;
 #[cfg(feature = "ml")]
 use crate::engine::projection::extent::Identity;
 use crate::engine::projection::note::{Note, RebuildReason};
@@ -67,6 +68,8 @@ pub(super) struct Opened {
     pub(super) identity: Arc<Identity>,
     /// The cursors of all streams. The tables contain the entries up to these cursors. Views share the map.
     pub(super) cursors: Arc<BTreeMap<StreamId, Cursor>>,
+    /// The erased subjects whose events the tables do not contain.
+    pub(super) erased: Arc<ErasedSubjects>,
     /// The last frame for which a row was added to the frame index since the database was opened.
     pub(super) last_frame: Option<FramePlace>,
     /// The notes about entries that could not be decoded; `None` if the notes must be read from the tables again.
@@ -107,6 +110,7 @@ impl Opened {
             #[cfg(feature = "ml")]
             identity: Arc::default(),
             cursors: Arc::default(),
+            erased: Arc::default(),
             last_frame: None,
             undecoded: None,
             streams: None,
@@ -154,7 +158,7 @@ impl Opened {
         if rows.own.has_undecoded() {
             self.undecoded = None;
         }
-        let StepRows { entries, mut tables, own } = rows;
+        let StepRows { entries, mut tables, own, .. } = rows;
         // If a view shares the rows in memory, they must not change. They are then written to the database, because
         // copying them would take longer.
         if own.is_empty()
@@ -198,6 +202,7 @@ impl Opened {
         transaction.set_quick_repair(true);
         self.recent.write(&transaction)?;
         own_tables::write_progress(&transaction, &self.cursors, self.applied)?;
+        own_tables::write_erased(&transaction, &self.erased)?;
         transaction.commit()?;
         let image = Overlay::new(Some(Arc::new(self.overlay.clone())), spill);
         let closing =

@@ -7,6 +7,7 @@
 use crate::engine::entry::{Kind, Position, Seq, StreamId};
 use crate::engine::log::directory::ResumePoint;
 use crate::engine::projection::cursor::Cursor;
+use crate::engine::projection::erased::ErasedSubjects;
 use crate::engine::projection::note::Note;
 use crate::engine::projection::table::{Definition, RowResult, open_table};
 use redb::{ReadTransaction, ReadableTable, ReadableTableMetadata, WriteTransaction};
@@ -23,6 +24,10 @@ const UNKNOWN: &str = "_unknown";
 const UNREADABLE: &str = "_unreadable";
 /// The table with the number of entries applied so far, as the value of the empty key.
 const APPLIED: &str = "_applied";
+
+/// The table of erased subjects. Key: subject. Value: the greatest stamp of an erasure, and the last erased event of
+/// the streams that the erasures name.
+const ERASED: &str = "_erased";
 
 /// The length in bytes after an indexed frame in which the following frames of the segment get no row in the frame
 /// index.
@@ -139,6 +144,29 @@ pub(super) fn write_progress(
     let mut table = transaction.open_table(Definition::new(CURSORS))?;
     for (stream, cursor) in cursors {
         table.insert(&stream.0[..], cursor.encode().as_slice())?;
+    }
+    Ok(())
+}
+
+/// Returns the erased subjects.
+pub(super) fn erased(transaction: &ReadTransaction) -> RowResult<ErasedSubjects> {
+    let mut erased = ErasedSubjects::default();
+    let Some(table) = open_table(transaction, ERASED)? else { return Ok(erased) };
+    for row in table.iter()? {
+        let (subject, value) = row?;
+        erased.add_row(subject.value(), value.value()).ok_or("a row of an erased subject is malformed")?;
+    }
+    Ok(erased)
+}
+
+/// Writes the erased subjects. A subject stays erased until the tables are rebuilt, so no row is removed.
+pub(super) fn write_erased(transaction: &WriteTransaction, erased: &ErasedSubjects) -> RowResult<()> {
+    if erased.is_empty() {
+        return Ok(());
+    }
+    let mut table = transaction.open_table(Definition::new(ERASED))?;
+    for (subject, value) in erased.rows() {
+        table.insert(subject, value.as_slice())?;
     }
     Ok(())
 }

@@ -48,7 +48,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The version of the engine's own tables and of the rows of the table types. Tables of another version are rebuilt.
-const LAYOUT_VERSION: u32 = 7;
+const LAYOUT_VERSION: u32 = 8;
 
 /// The projector of one log, which maintains the tables of the projections.
 pub struct Projector<E: Event> {
@@ -218,7 +218,8 @@ impl<E: Event> Projector<E> {
         self.check_use()?;
         let mut opened = self.create(RebuildReason::Requested, 0)?;
         opened.until = until;
-        self.apply_new(&mut opened, Request { progress, ..Request::default() })?;
+        let request = Request { progress, ..Request::default() };
+        let (mut opened, _) = self.apply_all(opened, request)?;
         digest(&View::open(&self.site, &mut opened, Vec::new())?, self.tables())
     }
 
@@ -276,36 +277,42 @@ impl<E: Event> Projector<E> {
         }
         let found = guard.as_ref().and_then(|opened| opened.damage.reason().map(str::to_owned));
         let rebuild = rebuild.or(found.map(RebuildReason::Damaged));
-        let mut opened = match (guard.take(), rebuild) {
+        let opened = match (guard.take(), rebuild) {
             (opened, Some(reason)) => {
-                let number = opened.map_or(0, |o| o.number);
+                let number = opened.as_ref().map_or(0, |o| o.number);
                 if let RebuildReason::Damaged(_) = reason {
                     self.set_aside();
                 }
-                self.create(reason, number)?
+                let mut created = self.create(reason, number)?;
+                created.erased = opened.map(|o| o.erased).unwrap_or_default();
+                created
             }
             (Some(opened), None) => opened,
             (None, None) => self.open()?,
         };
-        let mut notes = match self.apply_new(&mut opened, request)? {
-            Outcome::Done(notes) => notes,
-            Outcome::Contradicted(reason) => {
-                opened = self.create(reason, opened.number)?;
-                match self.apply_new(&mut opened, request)? {
-                    Outcome::Done(notes) => notes,
-                    // Not possible: an empty database has no cursors.
-                    Outcome::Contradicted(_) => Vec::new(),
-                }
-            }
-        };
+        let (opened, mut notes) = self.apply_all(opened, request)?;
         let mut opened = self.publish(opened, &mut notes)?;
         let view = View::open(&self.site, &mut opened, notes);
         *guard = Some(opened);
         view
     }
 
-    fn apply_new(&self, opened: &mut Opened, request: Request<'_>) -> Result<Outcome> {
-        catch_up(&self.site, &self.projections, opened, request)
+    /// Applies the new entries of the log. Rebuilds the tables if the log contradicts a cursor, or if new erasures are
+    /// found. Returns the notes of the catch-up. The loop ends, because an empty database has no cursors, and each
+    /// further rebuild takes more erasures into account.
+    fn apply_all(&self, mut opened: Opened, request: Request<'_>) -> Result<(Opened, Vec<Note>)> {
+        loop {
+            let (reason, erased) = match catch_up(&self.site, &self.projections, &mut opened, request)? {
+                Outcome::Done(notes) => return Ok((opened, notes)),
+                Outcome::Contradicted(reason) => (reason, Arc::clone(&opened.erased)),
+                Outcome::Erased(erased) => (RebuildReason::Erased, Arc::new(erased)),
+            };
+            let until = opened.until.take();
+            // The reason of a rebuild that begins again stays the same.
+            let mut created = self.create(opened.rebuilt.take().unwrap_or(reason), opened.number)?;
+            (created.erased, created.until) = (erased, until);
+            opened = created;
+        }
     }
 
     /// Opens the newest generation. Opens an empty database if there is no generation, if the newest generation cannot
@@ -358,6 +365,8 @@ impl<E: Event> Projector<E> {
             opened.cursors = Arc::new(cursors?);
             opened.streams = Some(list?);
         }
+        let erased = own_tables::erased(&transaction).map_err(|e| self.site.unusable(e))?;
+        opened.erased = Arc::new(erased);
         opened.published = Some(opened.content());
         Ok(opened)
     }
@@ -383,9 +392,9 @@ impl<E: Event> Projector<E> {
         self.options.spill.clone().map(|dir| Spill { storage, dir, bytes_max })
     }
 
-    /// Publishes a new generation if that is worth it ([`Opened::is_worth_publishing`]). Publishes nothing if the options
-    /// forbid publishing. Returns a database over the new generation, or `opened` if no generation was published. Views
-    /// of the old generation keep the old generation open.
+    /// Publishes a new generation if that is worth it ([`Opened::is_worth_publishing`]). Publishes nothing if the
+    /// options forbid publishing. Returns a database over the new generation, or `opened` if no generation was
+    /// published. Views of the old generation keep the old generation open.
     fn publish(&self, mut opened: Opened, notes: &mut Vec<Note>) -> Result<Opened> {
         if !self.options.publish || !opened.is_worth_publishing() {
             return Ok(opened);
@@ -406,6 +415,7 @@ impl<E: Event> Projector<E> {
                 fresh.latest = opened.latest;
                 (fresh.cursors, fresh.streams) = (opened.cursors, opened.streams);
                 fresh.undecoded = opened.undecoded;
+                fresh.erased = opened.erased;
                 return Ok(fresh);
             }
             Ok(None) if is_requested => {
@@ -437,7 +447,7 @@ fn fingerprint<E: Event>(domain: Domain, projections: &[Box<dyn Projection<E>>])
     hasher.update(&LAYOUT_VERSION.to_le_bytes());
     // Tables of another domain must not be used: the domain of streams that have not changed is not checked again.
     hasher.update(format!("{domain}\0").as_bytes());
-    hasher.update(format!("{:?}", E::KINDS).as_bytes());
+    hasher.update(format!("{:?}{:?}", E::KINDS, E::ERASURE_KINDS).as_bytes());
     for projection in projections {
         hasher.update(format!("{}\0{}\0", projection.name(), projection.version()).as_bytes());
         for table in projection.tables() {

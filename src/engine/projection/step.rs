@@ -7,6 +7,7 @@ use crate::engine::log::Commit;
 use crate::engine::parallel;
 use crate::engine::projection::cursor::Cursor;
 use crate::engine::projection::definition::{Applied, Projection};
+use crate::engine::projection::erased::ErasedSubjects;
 use crate::engine::projection::own_tables::{FramePlace, OwnRows};
 use crate::engine::projection::tables::{Rows, Tables};
 use std::collections::{BTreeMap, HashMap};
@@ -86,21 +87,47 @@ impl Step {
         std::mem::take(&mut self.cursors)
     }
 
-    /// Derives the rows from the entries, on all cores.
-    pub(super) fn derive<E: Event>(self, projections: &[Box<dyn Projection<E>>]) -> Result<StepRows> {
-        let mut rows = StepRows { entries: self.entries, tables: Rows::default(), own: self.rows };
+    /// Derives the rows from the entries that are not erased, on all cores. `erased` contains the erased subjects that
+    /// are known.
+    pub(super) fn derive<E: Event>(
+        self,
+        projections: &[Box<dyn Projection<E>>],
+        erased: &ErasedSubjects,
+    ) -> Result<StepRows> {
+        let mut rows = StepRows {
+            entries: self.entries,
+            tables: Rows::default(),
+            own: self.rows,
+            erasures: ErasedSubjects::default(),
+        };
         if rows.entries == 0 {
             return Ok(rows);
         }
-        for derived in parallel::map_pieces(&self.pieces, 1, |pieces| Derived::of(pieces, projections)) {
-            let Derived { tables: later, unknown, unreadable } = derived?;
+        let derive = |pieces: &[Entries]| Derived::of(pieces, projections, erased);
+        for derived in parallel::map_pieces(&self.pieces, 1, derive) {
+            let Derived { tables: later, unknown, unreadable, erasures, .. } = derived?;
             rows.tables.append(later.into_rows()?);
+            rows.erasures.append(erasures);
             for (kind, count) in unknown {
                 *rows.own.unknown.entry(kind).or_default() += count;
             }
             rows.own.unreadable.extend(unreadable);
         }
         Ok(rows)
+    }
+
+    /// Returns the erasures that the entries state.
+    pub(super) fn erasures<E: Event>(&self) -> ErasedSubjects {
+        let mut erasures = ErasedSubjects::default();
+        let stating = self.pieces.iter().flatten().filter(|entry| E::ERASURE_KINDS.contains(&entry.kind));
+        for entry in stating {
+            if let Ok(Some(event)) = E::decode(entry.kind, entry.version, entry.payload)
+                && let Some(erasure) = event.erasure()
+            {
+                erasures.add(erasure, entry.stamp);
+            }
+        }
+        erasures
     }
 }
 
@@ -112,6 +139,8 @@ pub(super) struct StepRows {
     pub(super) tables: Rows,
     /// The rows of the engine's own tables.
     pub(super) own: OwnRows,
+    /// The erasures that the entries state.
+    pub(super) erasures: ErasedSubjects,
 }
 
 /// The rows that consecutive entries of a step add to the tables, and the entries among them that were not decoded.
@@ -120,10 +149,18 @@ struct Derived {
     tables: Tables,
     unknown: HashMap<Kind, u64>,
     unreadable: Vec<(Position, Kind)>,
+    /// The erasures that the entries state.
+    erasures: ErasedSubjects,
+    /// The kind of the last entry that a projection applied without its decoded event.
+    encoded: Option<Kind>,
 }
 
 impl Derived {
-    fn of<E: Event>(pieces: &[Entries], projections: &[Box<dyn Projection<E>>]) -> Result<Derived> {
+    fn of<E: Event>(
+        pieces: &[Entries],
+        projections: &[Box<dyn Projection<E>>],
+        erased: &ErasedSubjects,
+    ) -> Result<Derived> {
         let mut derived = Derived::default();
         let mut wanting: (Option<Kind>, Vec<&dyn Projection<E>>) = (None, Vec::new());
         for entry in pieces.iter().flatten() {
@@ -131,21 +168,38 @@ impl Derived {
                 let wants = projections.iter().filter(|p| p.wants(entry.kind));
                 wanting = (Some(entry.kind), wants.map(AsRef::as_ref).collect());
             }
-            derived.add(entry, &wanting.1)?;
+            derived.add(entry, &wanting.1, erased)?;
         }
         Ok(derived)
     }
 
-    /// Adds the rows of an entry. Decodes the event only if a projection needs the event. Also decodes the event if no
-    /// projection applies entries of this kind, to count entries that cannot be decoded.
-    fn add<E: Event>(&mut self, entry: EntryRef<'_>, projections: &[&dyn Projection<E>]) -> Result<()> {
+    /// Adds the rows of an entry that is not erased. Decodes the event only if it states an erasure, if it can be
+    /// erased, or if a projection needs the event. Also decodes the event if no projection applies entries of this
+    /// kind, to count entries that cannot be decoded.
+    fn add<E: Event>(
+        &mut self,
+        entry: EntryRef<'_>,
+        projections: &[&dyn Projection<E>],
+        erased: &ErasedSubjects,
+    ) -> Result<()> {
         let mut event: Option<E> = None;
-        if projections.is_empty() {
-            self.decode::<E>(entry);
+        let is_stating = E::ERASURE_KINDS.contains(&entry.kind);
+        if projections.is_empty() || is_stating || erased.may_contain(entry.stamp) {
+            let Some(decoded) = self.decode::<E>(entry) else { return Ok(()) };
+            if let Some(erasure) = decoded.erasure().filter(|_| is_stating) {
+                self.erasures.add(erasure, entry.stamp);
+            }
+            if decoded.subjects().iter().any(|subject| erased.contains(subject, entry.stamp)) {
+                return Ok(());
+            }
+            // A projection that applied the last entry of this kind without its event probably does so again, which
+            // takes less time.
+            event = Some(decoded).filter(|_| self.encoded != Some(entry.kind));
         }
         for projection in projections {
             self.tables.set_writer(projection.name(), projection.tables());
             if event.is_none() && projection.apply_encoded(entry, &mut self.tables)? {
+                self.encoded = Some(entry.kind);
                 continue;
             }
             let event = match event.take().or_else(|| self.decode(entry)) {

@@ -1,7 +1,7 @@
 //! The reader of a catch-up: the new entries of all streams, in steps of bounded size.
 
 use crate::engine::clock::AHEAD_MAX;
-use crate::engine::entry::{Seq, StreamId};
+use crate::engine::entry::{Gap, GapCause, Seq, StreamId};
 use crate::engine::error::{Error, Result};
 use crate::engine::log::OpenSegment;
 use crate::engine::log::directory::log_bytes;
@@ -150,7 +150,7 @@ impl<'a> StepReader<'a> {
                 self.commits = Some((commits, before));
             }
             Err(Error::Io { source, .. }) => {
-                self.notes.extend(before.gaps.into_iter().map(Note::Gap));
+                self.add_gaps(stream, &before.gaps);
                 self.notes.push(Note::StreamUnreadable { stream, reason: source.to_string() });
             }
             Err(e) => return Err(e),
@@ -197,10 +197,24 @@ impl<'a> StepReader<'a> {
         Ok(())
     }
 
+    /// Adds a note for each gap in a stream. All erased entries of the stream have one note.
+    fn add_gaps(&mut self, stream: StreamId, gaps: &[Gap]) {
+        let mut count = 0;
+        for gap in gaps {
+            match gap.cause {
+                GapCause::Erased => count += gap.last.map_or(0, |last| last.0 - gap.first.previous().0),
+                _ => self.notes.push(Note::Gap(*gap)),
+            }
+        }
+        if count > 0 {
+            self.notes.push(Note::EntriesErased { stream, count });
+        }
+    }
+
     /// Adds the notes that the cursor of a stream contains. Updates the latest time with the time of the stream's last
     /// entry. If this time is far ahead of the clock of this machine, adds a note instead.
     fn add_stream_notes(&mut self, stream: StreamId, cursor: &Cursor) {
-        self.notes.extend(cursor.gaps.iter().copied().map(Note::Gap));
+        self.add_gaps(stream, &cursor.gaps);
         if cursor.time <= self.started.saturating_add(AHEAD_MAX) {
             self.latest = self.latest.max(cursor.time);
         } else {

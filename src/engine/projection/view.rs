@@ -12,6 +12,7 @@ use crate::engine::projection::bounds::{ALL_TIMES, KeyBounds, after_prefix};
 use crate::engine::projection::chunk::{is_series_row, series_key};
 use crate::engine::projection::cursor::{Cursor, LogPosition};
 use crate::engine::projection::damage::Damage;
+use crate::engine::projection::erased::{ErasedEvents, ErasedSubjects};
 #[cfg(feature = "ml")]
 use crate::engine::projection::extent::{Extent, Growth, Identity};
 use crate::engine::projection::note::Note;
@@ -64,6 +65,7 @@ struct Snapshot {
     site: Arc<Site>,
     /// The cursors of all streams. The tables contain the entries up to these cursors.
     cursors: Arc<BTreeMap<StreamId, Cursor>>,
+    erased: Arc<ErasedSubjects>,
     #[cfg(feature = "ml")]
     identity: Arc<Identity>,
     latest: u64,
@@ -88,6 +90,7 @@ impl View {
             _database: Arc::clone(&opened.database),
             site: Arc::clone(site),
             cursors: Arc::clone(&opened.cursors),
+            erased: Arc::clone(&opened.erased),
             #[cfg(feature = "ml")]
             identity: Arc::clone(&opened.identity),
             latest: opened.latest,
@@ -465,7 +468,13 @@ impl View {
         Ok(true)
     }
 
-    /// Returns the entries that the view was made from, in the order of their stamps, read from the log.
+    /// Returns the erased events among the entries of the view. The tables do not contain them.
+    pub fn erased(&self) -> ErasedEvents {
+        ErasedEvents(Arc::clone(&self.snapshot.erased))
+    }
+
+    /// Returns the entries that the view was made from, in the order of their stamps, read from the log. The entries
+    /// include those of erased events ([`View::erased`]) whose bytes are in the log.
     pub fn scan(&self) -> Result<OrderedReader> {
         OrderedReader::open(&self.snapshot.site.storage, &self.snapshot.site.log, self.log_position()?)
     }

@@ -10,6 +10,7 @@ mod annotation;
 mod codes;
 mod convert;
 mod degraded;
+mod erasure;
 mod event;
 mod metric;
 mod metric_plain;
@@ -21,6 +22,7 @@ mod writer;
 
 pub(super) use annotation::AnnotationV1;
 pub(super) use degraded::DegradedV1;
+pub(super) use erasure::ErasureV1;
 pub(super) use event::EventV1;
 pub(super) use metric::MetricV1;
 pub(super) use metric_plain::MetricV2;

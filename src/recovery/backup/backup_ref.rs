@@ -45,7 +45,7 @@ impl BackupRef {
 
     /// Returns the last characters of the name. If [`BackupRef::new`] made the name, they are the time of
     /// creation.
-    pub(super) fn time(&self) -> &str {
+    pub(in crate::recovery) fn time(&self) -> &str {
         self.0.get(self.0.len().saturating_sub(TIME_LEN)..).unwrap_or(&self.0)
     }
 

@@ -14,19 +14,19 @@ const DEPTH_MAX: usize = 64;
 
 /// A file of a section.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct SectionFile {
+pub(in crate::recovery) struct SectionFile {
     /// The path in the section. `/` separates its components.
-    pub(super) path: String,
+    pub(in crate::recovery) path: String,
     /// The path on disk.
-    pub(super) source: PathBuf,
-    pub(super) info: FileInfo,
+    pub(in crate::recovery) source: PathBuf,
+    pub(in crate::recovery) info: FileInfo,
 }
 
 /// The files of a section, with notes about files and directories that cannot be copied.
 #[derive(Debug, Default)]
-pub(super) struct Walked {
-    pub(super) files: Vec<SectionFile>,
-    pub(super) notes: Vec<Note>,
+pub(in crate::recovery) struct Walked {
+    pub(in crate::recovery) files: Vec<SectionFile>,
+    pub(in crate::recovery) notes: Vec<Note>,
 }
 
 /// Returns the directories and files that belong to a section. Each of them has a name in the section.
@@ -45,7 +45,7 @@ fn places(dirs: &WorkspaceDirs, section: Section) -> Vec<(&'static str, &Path)> 
 
 /// Lists the files of a section. Links are not followed and not copied. The repository and the directories
 /// that the engine manages are not listed.
-pub(super) fn walk(
+pub(in crate::recovery) fn walk(
     storage: &dyn Storage,
     dirs: &WorkspaceDirs,
     repository: &Path,

@@ -32,7 +32,7 @@ pub use backup_ref::BackupRef;
 pub(in crate::recovery) use content::Content;
 pub use create::BackupResult;
 pub(crate) use create::create_backup;
-pub(in crate::recovery) use files::source_of;
+pub(in crate::recovery) use files::{source_of, walk};
 pub(crate) use list::list_backups;
 pub use list::{BackupList, BackupNote, BackupRow};
 pub(in crate::recovery) use manifest::{FileCopy, Manifest, SegmentCopy, StreamCopy};

@@ -115,7 +115,7 @@ impl Repository {
     }
 
     /// Returns the names of all backups. If the repository does not exist, returns no names.
-    pub(super) fn names(&self) -> Result<Vec<BackupRef>> {
+    pub(in crate::recovery) fn names(&self) -> Result<Vec<BackupRef>> {
         let dir = self.manifest_dir();
         let entries = match self.storage.list(&dir) {
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),

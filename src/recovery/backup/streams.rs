@@ -5,7 +5,7 @@
 //! stream is copied again.
 
 use crate::engine::chain::Head;
-use crate::engine::entry::{Seq, StreamId};
+use crate::engine::entry::{GapCause, Seq, StreamId};
 use crate::engine::error::Error as EngineError;
 use crate::engine::log::directory::{ResumePoint, is_held, list_segments};
 use crate::engine::log::names::{segment_path, stream_dir};
@@ -183,9 +183,13 @@ impl<'a> LogCopy<'a> {
         let reader =
             StreamReader::open_listed(self.storage, self.log, ScanMode::Full, start, (stream, bases));
         let mut reader = reader.map_err(CopyError::Source)?;
-        let mut damage = 0;
+        let mut damage = 0u64;
         while let Some(item) = reader.next_item().map_err(CopyError::Source)? {
-            damage += u64::from(!matches!(item, Item::Commit(_)));
+            damage += match item {
+                Item::Commit(_) => 0,
+                Item::Gap(gap) if gap.cause == GapCause::Erased => 0,
+                _ => 1,
+            };
         }
         let resume = reader.resume_point();
         // The offset is 0 if the last segment has no readable header. In this case, the whole file is copied.

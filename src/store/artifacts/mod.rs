@@ -1,5 +1,6 @@
 //! [`ArtifactStore`] and its types, and the artifacts that a `StoreView` reads.
 
+pub(crate) mod body_use;
 mod row;
 
 pub use crate::store::planes::artifact::{

@@ -4,6 +4,7 @@
 mod backups;
 mod compaction;
 mod comparisons;
+mod erasure;
 mod groups;
 mod history;
 mod interchange;
@@ -13,6 +14,7 @@ mod queries;
 mod recovery;
 mod report;
 mod reproduction;
+mod retention;
 mod rows;
 mod services;
 mod stores;
@@ -34,7 +36,8 @@ use crate::interpretation::{
 };
 use crate::recovery::{
     BackupList, BackupPlan, BackupResult, BackupVerification, CompactionPlan, CompactionResult, DumpedEntry,
-    MergeReport, PrunePlan, RebuildReport, RestorePlan, RestoreResult, StreamRow, VerifyReport,
+    ErasePlan, EraseResult, MergeReport, PrunePlan, RebuildReport, RestorePlan, RestoreResult, RetentionPlan,
+    RetentionResult, StreamRow, VerifyReport,
 };
 use crate::surfaces::escape;
 #[cfg(feature = "cli")]
@@ -87,6 +90,8 @@ json_forms! {
     DiagnosticsResult => services::diagnosis,
     DumpedEntry => recovery::dumped,
     DurationTrend => services::duration_trend,
+    ErasePlan => erasure::plan,
+    EraseResult => erasure::result,
     EnvironmentDiff => services::environment_diff,
     ExportReport => interchange::export,
     History => history::history,
@@ -112,6 +117,8 @@ json_forms! {
     Reproduction => reproduction::reproduction,
     RestorePlan => backups::restore_plan,
     RestoreResult => backups::restore,
+    RetentionPlan => retention::plan,
+    RetentionResult => retention::result,
     RunComparison => comparisons::comparison,
     RunGroups => groups::groups,
     RunList => queries::run_list,

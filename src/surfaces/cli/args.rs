@@ -7,6 +7,7 @@ use crate::interpretation::Moment;
 use crate::recovery::Head;
 use crate::surfaces::cli::backup_args::{BackupCommand, RestoreCommand};
 use crate::surfaces::cli::curve_args::{GroupArgs, SeriesArgs};
+use crate::surfaces::cli::erase_args::{RetentionCommand, RunDeleteArgs};
 use crate::surfaces::cli::query_args::{
     AlertArgs, AnomalyArgs, CompareArgs, CompareManyArgs, CsvCommand, DiagnosticsArgs, ExportHtmlArgs,
     HistoryArgs, MetricArgs, ProvenanceCommand, RenderArgs, RunArgs, RunsArgs, SearchCommand, TrendArgs,
@@ -133,6 +134,9 @@ pub(super) enum Command {
     /// Restore a workspace from a backup
     #[command(subcommand)]
     Restore(RestoreCommand),
+    /// Remove old cached files, reports and exports, and unused artifact bodies
+    #[command(subcommand)]
+    Retention(RetentionCommand),
     /// Import objects and records from a file
     #[command(subcommand)]
     Import(ImportCommand),
@@ -189,6 +193,10 @@ pub(super) enum RunCommand {
     Unstar(RunArgs),
     /// End a run whose process has died
     End(RunEndArgs),
+    /// Delete runs. No command shows a deleted run, and a merge with an older copy of the log does not bring the
+    /// run back. The artifact bodies that only these runs use are removed. The runs must be contained in a
+    /// backup, or --force must be given. Exit code 0: deleted, 1: data of the runs remains and notes name it
+    Delete(RunDeleteArgs),
     /// Show the differences between the revisions and the uncommitted changes of the code of two runs
     Diff(RunDiffArgs),
     /// Print a shell script that reproduces a run in a clone of its repository. The script restores the code

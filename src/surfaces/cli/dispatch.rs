@@ -123,7 +123,7 @@ fn gathered(args: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
 /// Returns `true` if the command can answer as of an earlier moment. The other commands write, cover the
 /// whole log, read the content of artifacts, or concern the settings.
 fn answers_as_of(command: &Command) -> bool {
-    use RunCommand::{Archive, End, Note, Rename, Star, Tag, Unarchive, Unstar};
+    use RunCommand::{Archive, Delete, End, Note, Rename, Star, Tag, Unarchive, Unstar};
     match command {
         Command::Compact(_) | Command::Demo(_) => false,
         Command::Init | Command::Merge(_) | Command::Import(_) | Command::Ingest(_) => false,
@@ -132,7 +132,8 @@ fn answers_as_of(command: &Command) -> bool {
         Command::Verify(_) | Command::Rebuild | Command::Digest | Command::Recover(_) => false,
         Command::Artifact(command) => matches!(command, ArtifactCommand::Ls(_) | ArtifactCommand::Show(_)),
         Command::Log(_) | Command::Config(_) | Command::Backup(_) | Command::Restore(_) => false,
-        Command::Run(Tag(_) | Note(_) | Rename(_) | End(_)) => false,
+        Command::Retention(_) => false,
+        Command::Run(Tag(_) | Note(_) | Rename(_) | End(_) | Delete(_)) => false,
         Command::Run(Archive(_) | Unarchive(_) | Star(_) | Unstar(_)) => false,
         _ => true,
     }
@@ -160,6 +161,7 @@ fn dispatch(cli: &Cli, out: &Output) -> Outcome {
             commands::run_change::mark(cli, args, (Mark::Starred, false), out)
         }
         Command::Run(RunCommand::End(args)) => commands::run_change::end(cli, args, out),
+        Command::Run(RunCommand::Delete(args)) => commands::run_delete::run(cli, args, out),
         Command::Run(RunCommand::Diff(args)) => commands::run_diff::run(cli, args, out),
         Command::Run(RunCommand::Reproduce(args)) => commands::run_reproduce::run(cli, args, out),
         Command::Compare(args) | Command::Run(RunCommand::Compare(args)) => {
@@ -191,6 +193,7 @@ fn dispatch(cli: &Cli, out: &Output) -> Outcome {
         Command::Compact(args) => commands::compact::run(cli, args, out),
         Command::Demo(args) => commands::demo::run(args, out),
         Command::Backup(command) => commands::backup::run(cli, command, out),
+        Command::Retention(command) => commands::retention::run(cli, command, out),
         Command::Restore(RestoreCommand::Apply(args)) => commands::backup::restore(cli, args, out),
         Command::Import(ImportCommand::Jsonl(args)) => commands::import::jsonl(cli, args, out),
         #[cfg(unix)]

@@ -19,6 +19,8 @@ pub(super) enum Failure {
     Read(PathBuf, io::Error),
     /// The command has no alert rule.
     NoAlertRule,
+    /// The user did not confirm the command.
+    NotConfirmed,
     /// A pattern of files that cannot be parsed, and the reason.
     #[cfg(unix)]
     Pattern(String, String),
@@ -67,6 +69,7 @@ impl Failure {
             Failure::Write(_) | Failure::WriteFile(..) => "output_failed",
             Failure::Read(..) => "input_unreadable",
             Failure::NoAlertRule => "alert_rules_missing",
+            Failure::NotConfirmed => "confirmation_required",
             #[cfg(unix)]
             Failure::Pattern(..) => "pattern_invalid",
         }
@@ -80,6 +83,7 @@ impl Failure {
             Failure::WriteFile(path, e) => format!("cannot write {}: {e}", path.display()),
             Failure::Read(path, e) => format!("cannot read {}: {e}", path.display()),
             Failure::NoAlertRule => "there is no complete alert rule".to_owned(),
+            Failure::NotConfirmed => "nothing was deleted, because the command was not confirmed".to_owned(),
             #[cfg(unix)]
             Failure::Pattern(pattern, e) => format!("the pattern {pattern:?} matches no file: {e}"),
         }
@@ -89,6 +93,7 @@ impl Failure {
     pub(super) fn hint(&self) -> Option<String> {
         match self {
             Failure::Client(e) => e.hint(),
+            Failure::NotConfirmed => Some("pass `--yes` to delete without a question".into()),
             Failure::NoAlertRule => Some(
                 "give --metric, --operator and --threshold, or declare rules in the setting interpretation.alert.rules"
                     .into(),

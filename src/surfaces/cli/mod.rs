@@ -10,6 +10,7 @@ mod backup_args;
 mod commands;
 mod curve_args;
 mod dispatch;
+mod erase_args;
 mod failure;
 mod output;
 mod query_args;

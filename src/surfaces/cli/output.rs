@@ -112,6 +112,20 @@ impl Output {
         std::env::temp_dir()
     }
 
+    /// Asks a question on standard error, and returns `true` if the user answers yes. Returns `false` without a
+    /// question if standard input or standard error is not a terminal.
+    pub(super) fn confirm(&self, question: &str) -> io::Result<bool> {
+        if !self.streams.messages_are_terminal() || !io::stdin().is_terminal() {
+            return Ok(false);
+        }
+        let mut messages = self.streams.messages();
+        messages.write_all(plain(question).as_bytes())?;
+        messages.flush()?;
+        let mut line = String::new();
+        io::stdin().read_line(&mut line)?;
+        Ok(matches!(line.trim().to_lowercase().as_str(), "y" | "yes"))
+    }
+
     pub(super) fn is_json(&self) -> bool {
         self.format == Format::Json
     }

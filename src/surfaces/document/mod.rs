@@ -5,11 +5,13 @@ mod backups;
 mod compaction;
 mod curves;
 mod digest;
+mod erasure;
 mod history;
 mod import;
 mod lineage;
 mod merge;
 mod rebuild;
+mod retention;
 mod run_list;
 mod services;
 mod settings;
@@ -23,11 +25,13 @@ pub(crate) use backups::{
 pub(crate) use compaction::{compaction, compaction_plan};
 pub(crate) use curves::{groups, step_series};
 pub(crate) use digest::digest;
+pub(crate) use erasure::{erase_plan, erasure};
 pub(crate) use history::history;
 pub(crate) use import::import;
 pub(crate) use lineage::lineage;
 pub(crate) use merge::merge;
 pub(crate) use rebuild::rebuild;
+pub(crate) use retention::{retention, retention_plan};
 pub(crate) use run_list::run_list;
 pub(crate) use services::{
     aggregate, alerts, anomalies, artifacts, audit, compare_many, diagnosis, environment_diff, trend,

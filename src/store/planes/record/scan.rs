@@ -1,8 +1,9 @@
 //! The scan of records. The iterator returns the records in the order in which they were appended.
 
 use crate::contract::{RecordType, Timestamp};
-use crate::engine::entry::{Entry, Position, Stamp};
+use crate::engine::entry::{Entry, GapCause, Position, Stamp};
 use crate::engine::log::ordered::{Ordered, OrderedReader};
+use crate::engine::projection::ErasedEvents;
 use crate::engine::projection::Note as EngineNote;
 use crate::projections::entry::Captured;
 use crate::projections::kind::{DEGRADED, EVENT, METRIC, SPAN, kind_name};
@@ -39,8 +40,8 @@ pub struct RecordScan {
 /// The entries that a scan reads.
 #[derive(Debug)]
 enum Source {
-    /// All entries of the log.
-    Log(Box<OrderedReader>),
+    /// All entries of the log that are not erased.
+    Log(Box<OrderedReader>, ErasedEvents),
     /// The stamps of the records of one run.
     Run(std::vec::IntoIter<Stamp>),
     /// No further entries: the scan has read all its entries, or has returned an error.
@@ -61,7 +62,11 @@ impl RecordScan {
         let families = filter.record_type.as_ref().map_or(RecordType::ALL, std::slice::from_ref);
         let (source, ready, last) = planes.read(|view| {
             let Some(run) = &filter.run_ref else {
-                return Ok((Source::Log(Box::new(view.view.scan()?)), VecDeque::new(), view.as_of));
+                return Ok((
+                    Source::Log(Box::new(view.view.scan()?), view.view.erased()),
+                    VecDeque::new(),
+                    view.as_of,
+                ));
             };
             let stamps = view.record_stamps(run, families, filter.stage_execution_ref.as_ref())?;
             // The tables contain no records of a gap, so the gaps of the log are returned before the records.
@@ -79,15 +84,16 @@ impl RecordScan {
     fn fill(&mut self) -> Result<bool> {
         match &mut self.source {
             Source::Ended => return Ok(false),
-            Source::Log(reader) => {
+            Source::Log(reader, erased) => {
                 let mut read = Vec::new();
                 for _ in 0..BATCH_ENTRIES {
                     match reader.next_item()? {
+                        Some(Ordered::Gap(gap)) if gap.cause == GapCause::Erased => {}
                         Some(Ordered::Gap(gap)) => {
                             read.push(Read::Item(ScanItem::Gap(Box::new((&gap).into()))))
                         }
                         Some(Ordered::Entry(entry)) if self.last.is_none_or(|last| entry.stamp <= last) => {
-                            read.extend(read_entry(entry))
+                            read.extend(read_entry(entry, Some(erased)))
                         }
                         // The entries are in the order of their stamps, so no later entry belongs to the scan.
                         Some(Ordered::Entry(_)) | None => {
@@ -108,7 +114,7 @@ impl RecordScan {
                 let positions: Vec<Position> = stamps.iter().map(Stamp::position).collect();
                 let entries = self.planes.read(|view| Ok(view.view.entries(&positions)?))?;
                 for (entry, stamp) in entries.into_iter().zip(stamps) {
-                    match entry.map(read_entry) {
+                    match entry.map(|entry| read_entry(entry, None)) {
                         Some(read) => self.ready.extend(read.map(Read::into_item)),
                         None => self.ready.push_back(ScanItem::Gap(Box::new(unreadable(stamp)))),
                     }
@@ -175,8 +181,9 @@ impl Read {
     }
 }
 
-/// Reads an entry as a record. Returns `None` if the kind of the entry is known and is not a kind of records.
-fn read_entry(entry: Entry) -> Option<Read> {
+/// Reads an entry as a record. Returns `None` if the kind of the entry is known and is not a kind of records, and for
+/// an entry among the erased events `erased`.
+fn read_entry(entry: Entry, erased: Option<&ErasedEvents>) -> Option<Read> {
     let kind = kind_name(entry.kind);
     if kind.is_some() && ![EVENT, METRIC, SPAN, DEGRADED].contains(&entry.kind) {
         return None;
@@ -184,6 +191,9 @@ fn read_entry(entry: Entry) -> Option<Read> {
     let stamp = entry.stamp;
     let (reason, is_unknown) = match Captured::of_entry(&entry) {
         Ok(Some(captured)) => {
+            if erased.is_some_and(|erased| erased.contains(&captured, stamp)) {
+                return None;
+            }
             let is_imported = captured.fact.observation().is_some_and(|(_, identity)| identity.is_some());
             match record_at(captured.fact, stamp) {
                 Ok(record) => {

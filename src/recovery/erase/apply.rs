@@ -1,0 +1,237 @@
+//! The application of an erasure plan.
+//!
+//! The order of the steps makes an interruption at any moment safe. After step 1, no answer contains the runs. If a
+//! later step is interrupted, the next erasure of the same runs repeats it.
+//!
+//! 1. The erasures are appended durably.
+//! 2. Bodies that no artifact uses any more, and the files of reports and exports, are removed. The log still
+//!    contains the
+//!    entries of the artifacts, so an interrupted removal can be repeated.
+//! 3. Segments are rewritten without the erased entries, and a further entry records the digests of the segments. If
+//!    bodies
+//!    of step 2 remain, this step is left out.
+//! 4. The tables are derived from the changed log.
+
+use crate::contract::fact::{ErasureStep, RunErasure};
+use crate::contract::{Fact, RunRef, RunStatus, Timestamp};
+use crate::engine::entries::EntryRef;
+use crate::engine::entry::{Event, Seq, StreamId};
+use crate::engine::log::merge::MergeLock;
+use crate::engine::progress::Progress;
+use crate::projections::entry::Captured;
+use crate::projections::fact_runs::runs_of;
+use crate::recovery::backup::{BackupRef, io_error};
+use crate::recovery::cache::remove_cache;
+use crate::recovery::erase::bodies::remove_unused;
+use crate::recovery::erase::plan::{ErasePlan, Examined, examine_again};
+use crate::recovery::erase::rewrite::{RewrittenLog, rewrite_segments};
+use crate::recovery::erase::site::EraseSite;
+use crate::recovery::error::{Error, Result};
+use crate::recovery::status::RecoveryStatus;
+use crate::store::{Durability, Note, Severity};
+use std::collections::BTreeSet;
+use std::io;
+use std::path::Path;
+
+/// The greatest number of segments in one entry about rewritten segments. Each segment has about 100 bytes.
+const SEGMENTS_PER_ENTRY: usize = 10_000;
+
+/// Options of an erasure.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct EraseOptions {
+    /// `true` to erase runs that no backup contains.
+    pub without_backup: bool,
+    /// The reason, which the log keeps.
+    pub reason: Option<String>,
+}
+
+/// The result of an erasure.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct EraseResult {
+    /// `Degraded` if data of the runs remains. Notes describe this data.
+    pub status: RecoveryStatus,
+    /// The erased runs.
+    pub runs: Vec<RunRef>,
+    /// The number of erased entries. No answer contains them.
+    pub entries: u64,
+    /// The number of entries whose bytes were removed from the log.
+    pub removed_entries: u64,
+    /// The number of segments that were rewritten without erased entries.
+    pub segments: u64,
+    /// The number of bytes by which the log became smaller.
+    pub log_bytes: u64,
+    /// The number of removed bodies.
+    pub bodies: u64,
+    /// The total size of the removed bodies in bytes.
+    pub body_bytes: u64,
+    /// The number of removed files of reports and exports.
+    pub files: u64,
+    /// The backup that contains the runs; `None` if there is none.
+    pub backup_ref: Option<BackupRef>,
+    /// Notes about data that remains.
+    pub notes: Vec<Note>,
+}
+
+/// Erases the runs of a plan. Errors: a process captures one of the runs, no backup contains the runs, or entries of
+/// the runs were added since the plan was made. After one of these errors, nothing was changed.
+pub(crate) fn erase(
+    site: &EraseSite<'_>,
+    plan: &ErasePlan,
+    options: &EraseOptions,
+    progress: Progress<'_>,
+) -> Result<EraseResult> {
+    let lock = site.lock()?;
+    let examined = examine_again(site, plan, progress)?;
+    check(&examined.plan, options)?;
+    let is_capturing = site.journal.head().is_some() && site.has_open_runs()?;
+    let (requested, cached) = site.append_requests(&examined, options.reason.as_deref())?;
+    // The stream of this process must not count as a stream of a program that captures.
+    if !is_capturing {
+        site.journal.close()?;
+    }
+    let (bodies, mut notes) = remove_unused(site, &examined.bodies, examined.plan.backup_ref.is_some())?;
+    // Only the entries of the artifacts name the bodies. While bodies remain, the entries remain too, so that the next
+    // erasure finds the bodies.
+    let are_removed = notes.is_empty();
+    notes.extend(cached.map(removed_cache));
+    let files = site.remove_files(&examined.plan)?;
+    let rewritten = match are_removed {
+        true => site.rewrite(&lock, &examined, progress)?,
+        false => RewrittenLog::default(),
+    };
+    notes.extend(rewritten.skipped.iter().map(skipped));
+    site.append_rewritten(&requested, &rewritten)?;
+    site.store.catch_up()?;
+    Ok(EraseResult {
+        status: RecoveryStatus::of(&notes),
+        runs: examined.plan.runs.iter().map(|run| run.run_ref.clone()).collect(),
+        entries: examined.found.count(),
+        removed_entries: rewritten.segments.iter().map(|segment| segment.entries).sum(),
+        segments: rewritten.segments.len() as u64,
+        log_bytes: rewritten.bytes,
+        bodies: bodies.len() as u64,
+        body_bytes: bodies.iter().map(|body| body.size).sum(),
+        files,
+        backup_ref: examined.plan.backup_ref,
+        notes,
+    })
+}
+
+fn check(plan: &ErasePlan, options: &EraseOptions) -> Result<()> {
+    if let Some(open) = plan.runs.iter().find(|run| run.is_open) {
+        return Err(Error::RunIsOpen { run_ref: open.run_ref.clone() });
+    }
+    let has_entries = plan.runs.iter().any(|run| run.entries > 0);
+    if has_entries && plan.backup_ref.is_none() && !options.without_backup {
+        let runs = plan.runs.iter().map(|run| run.run_ref.clone()).collect();
+        return Err(Error::NotBackedUp { runs });
+    }
+    Ok(())
+}
+
+fn removed_cache(files: u64) -> Note {
+    let message = format!("the disk was full, so all cached files were removed (files: {files})");
+    Note::new(Severity::Warning, "erase_cache_removed", message)
+}
+
+fn skipped((stream, base, reason): &(StreamId, Seq, String)) -> Note {
+    let message = format!(
+        "the bytes of erased entries remain in the segment of stream {stream} that begins with entry {base}: {reason}"
+    );
+    Note::new(Severity::Warning, "erase_segment_kept", message).with("stream", stream)
+}
+
+impl EraseSite<'_> {
+    /// Returns `true` if a process captures a run of the workspace. This process can be the one that captures.
+    fn has_open_runs(&self) -> Result<bool> {
+        let runs = self.store.read(|view| view.runs(None))?;
+        Ok(runs.iter().any(|run| run.status == RunStatus::Open && run.interrupted_at.is_none()))
+    }
+
+    /// Appends one erasure for each run with entries, as one durable commit. If the disk is full, removes all cached
+    /// files first. Returns the erasures, and the number of removed cached files.
+    fn append_requests(
+        &self,
+        examined: &Examined,
+        reason: Option<&str>,
+    ) -> Result<(Vec<RunErasure>, Option<u64>)> {
+        // The stamp of the erasure is greater than the stamps of all entries that were read.
+        self.journal.observe(self.store.latest_seen());
+        let now = Timestamp::from_nanos(self.storage.now());
+        let mut requested = Vec::new();
+        for (run, entries) in &examined.found.runs {
+            let step = ErasureStep::Requested(entries.streams.values().copied().collect());
+            let erasure = RunErasure::new(run.clone(), now, reason.map(str::to_owned), step);
+            requested.push(erasure.map_err(crate::store::Error::from)?);
+        }
+        let append = || self.append(requested.iter().cloned().map(Fact::Erasure));
+        match append() {
+            Err(e) if e.code() == "storage_full" => {
+                let removed = remove_cache(self.storage.as_ref(), self.dirs, self.repository.root())?;
+                if removed == 0 {
+                    return Err(e);
+                }
+                append()?;
+                Ok((requested, Some(removed)))
+            }
+            appended => appended.map(|()| (requested, None)),
+        }
+    }
+
+    /// Appends facts durably. The facts may use the disk space that the log reserves for ends of runs.
+    fn append(&self, facts: impl Iterator<Item = Fact>) -> Result<()> {
+        let facts: Vec<Captured> = facts.map(Captured::from).collect();
+        if !facts.is_empty() {
+            self.journal.append_all(&facts, Durability::Fsync, true)?;
+        }
+        Ok(())
+    }
+
+    /// Removes the files of reports and exports. Returns the number of removed files.
+    fn remove_files(&self, plan: &ErasePlan) -> Result<u64> {
+        let mut removed = 0;
+        for path in &plan.files {
+            match self.storage.remove_file(path) {
+                Ok(()) => removed += 1,
+                Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+                Err(e) => return Err(io_error("remove", path, e)),
+            }
+            let dir = path.parent().unwrap_or(Path::new("."));
+            self.storage.sync_dir(dir).map_err(|e| io_error("sync", dir, e))?;
+        }
+        Ok(removed)
+    }
+
+    /// Rewrites the segments that contain entries of the runs.
+    fn rewrite(&self, lock: &MergeLock, examined: &Examined, progress: Progress<'_>) -> Result<RewrittenLog> {
+        let runs = &examined.found.runs;
+        let names: BTreeSet<&RunRef> = runs.keys().collect();
+        let is_erased = |entry: EntryRef<'_>| {
+            let (stream, seq) = (entry.stamp.stream, entry.stamp.seq.0);
+            // Most entries are outside the ranges of the runs, and need not be decoded.
+            if !runs.values().any(|run| run.streams.get(&stream).is_some_and(|range| seq <= range.last)) {
+                return false;
+            }
+            let decoded = Captured::decode(entry.kind, entry.version, entry.payload);
+            let fact = decoded.ok().flatten().map(|captured| captured.fact);
+            fact.is_some_and(|fact| runs_of(&fact).iter().any(|run| names.contains(run)))
+        };
+        let segments: BTreeSet<(StreamId, Seq)> = examined.found.segments.keys().copied().collect();
+        rewrite_segments(self, lock, &segments, &is_erased, progress)
+    }
+
+    /// Records the digests of rewritten segments. The segments can contain entries of several of the runs, so the
+    /// entry is recorded for the first run.
+    fn append_rewritten(&self, requested: &[RunErasure], rewritten: &RewrittenLog) -> Result<()> {
+        let Some(first) = requested.first().filter(|_| !rewritten.segments.is_empty()) else { return Ok(()) };
+        let mut facts = Vec::new();
+        for segments in rewritten.segments.chunks(SEGMENTS_PER_ENTRY) {
+            let step = ErasureStep::Rewritten(segments.to_vec());
+            let (run, reason) = (first.run_ref().clone(), first.reason().map(str::to_owned));
+            let erasure = RunErasure::new(run, first.requested_at(), reason, step);
+            facts.push(Fact::Erasure(erasure.map_err(crate::store::Error::from)?));
+        }
+        self.append(facts.into_iter())
+    }
+}

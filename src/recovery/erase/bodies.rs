@@ -1,0 +1,125 @@
+//! The bodies of erased runs.
+
+use crate::contract::RunRef;
+use crate::engine::blob::BlobInfo;
+use crate::engine::checksum::Digest;
+use crate::engine::log::directory::{has_writer, list_streams};
+use crate::recovery::backup::io_error;
+use crate::recovery::erase::scan::FoundEntries;
+use crate::recovery::erase::site::EraseSite;
+use crate::recovery::error::{Error, Result};
+use crate::store::{Note, Severity, StoreView, chain};
+use std::collections::BTreeSet;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Returns the bodies of the runs, and the bodies in the directories that are artifacts of the runs. A directory
+/// whose list of files cannot be read has a note, because its files are not known.
+pub(super) fn bodies_of(view: &StoreView<'_>, found: &FoundEntries) -> (BTreeSet<Digest>, Vec<Note>) {
+    let (mut bodies, mut notes) = (BTreeSet::new(), Vec::new());
+    for (digest, is_tree) in found.runs.values().flat_map(|run| &run.bodies) {
+        bodies.insert(*digest);
+        if *is_tree {
+            match view.tree_files(digest) {
+                Ok(files) => bodies.extend(files.into_iter().map(|(file, _)| file)),
+                Err(e) => notes.push(unknown_files(digest, &e)),
+            }
+        }
+    }
+    (bodies, notes)
+}
+
+fn unknown_files(tree: &Digest, e: &crate::store::Error) -> Note {
+    let message =
+        format!("the files of the directory {tree} are not known, and are not removed: {}", chain(e));
+    Note::new(Severity::Warning, "erase_files_unknown", message)
+}
+
+/// Returns the bodies that the artifacts of a view use, except artifacts of the runs for which `is_excluded` returns
+/// `true`. Errors: the list of the files of a directory cannot be read, so its files are not known.
+pub(in crate::recovery) fn used_bodies(
+    view: &StoreView<'_>,
+    is_excluded: impl Fn(&RunRef) -> bool,
+) -> crate::store::Result<BTreeSet<Digest>> {
+    let (mut used, mut trees) = (BTreeSet::new(), BTreeSet::new());
+    for body in view.body_uses()?.into_iter().filter(|body| !is_excluded(&body.run_ref)) {
+        used.insert(body.digest);
+        if body.is_tree && trees.insert(body.digest) {
+            used.extend(view.tree_files(&body.digest)?.into_iter().map(|(file, _)| file));
+        }
+    }
+    Ok(used)
+}
+
+/// Removes those of the bodies that no artifact uses. Returns the removed bodies, and a note if bodies are kept.
+///
+/// A program may have stored a body again and may be about to append the artifact. The bodies are therefore kept
+/// while a program captures into the workspace. The caller holds the lock of merges, so no merge adds an artifact.
+pub(in crate::recovery) fn remove_unused(
+    site: &EraseSite<'_>,
+    candidates: &BTreeSet<Digest>,
+    accepts_gaps: bool,
+) -> Result<(Vec<BlobInfo>, Vec<Note>)> {
+    let store = site.dirs.bodies(site.storage);
+    let mut present = Vec::new();
+    for digest in candidates {
+        if let Some(size) = store.size_of(digest)? {
+            present.push((*digest, size));
+        }
+    }
+    if present.is_empty() {
+        return Ok((Vec::new(), Vec::new()));
+    }
+    if is_captured_into(site)? {
+        let message = format!(
+            "{} bodies were not removed, because a program captures into the workspace; end the program and delete the \
+             run again",
+            present.len()
+        );
+        return Ok((Vec::new(), vec![Note::new(Severity::Error, "erase_bodies_in_use", message)]));
+    }
+    let used = match site.store.read(|view| Ok::<_, crate::store::Error>(known_use(view, accepts_gaps)))? {
+        Ok(used) => used,
+        Err(reason) => {
+            let message = format!("no body was removed, because {reason}");
+            return Ok((Vec::new(), vec![Note::new(Severity::Error, "erase_bodies_kept", message)]));
+        }
+    };
+    let (mut removed, mut shards): (Vec<BlobInfo>, BTreeSet<PathBuf>) = Default::default();
+    for (digest, size) in present.into_iter().filter(|(digest, _)| !used.contains(digest)) {
+        let path = store.path(&digest);
+        match site.storage.remove_file(&path) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(io_error("remove", &path, e)),
+            _ => shards.extend(path.parent().map(Path::to_path_buf)),
+        }
+        removed.push(BlobInfo { digest, size });
+    }
+    for shard in shards {
+        site.storage.sync_dir(&shard).map_err(|e| io_error("sync", &shard, e))?;
+    }
+    Ok((removed, Vec::new()))
+}
+
+/// Returns the bodies that the artifacts of a view use, or the reason why they are not known.
+fn known_use(view: &StoreView<'_>, accepts_gaps: bool) -> std::result::Result<BTreeSet<Digest>, String> {
+    let is_accepted = |note: &Note| accepts_gaps && note.code == "log_gap";
+    let notes = view.notes();
+    let incomplete = notes.iter().find(|note| {
+        let is_incomplete = note.severity == Severity::Error || note.code == "entry_unknown_kind";
+        is_incomplete && !is_accepted(note)
+    });
+    match incomplete {
+        Some(note) => Err(format!("an artifact may be missing: {}", note.message)),
+        None => {
+            used_bodies(view, |_| false).map_err(|e| format!("a directory cannot be read: {}", chain(&e)))
+        }
+    }
+}
+
+/// Returns `true` if a process may write to a stream of the log. On a file system without locks, this is not known, and
+/// every stream without a close counts.
+pub(in crate::recovery) fn is_captured_into(site: &EraseSite<'_>) -> Result<bool> {
+    let (storage, log) = (site.storage.as_ref(), site.dirs.log.as_path());
+    let streams = list_streams(storage, log).map_err(Error::from)?;
+    Ok(streams.into_iter().any(|stream| has_writer(storage, log, stream) != Some(false)))
+}

@@ -1,0 +1,20 @@
+//! The erasure of runs. An erasure is planned first, and then applied.
+//!
+//! `scan` finds the entries of the runs in the log. `plan` adds the bodies that only these runs use (`bodies`) and
+//! the backup that contains the runs (`held`). `apply` records the erasure, removes the bodies, and removes the bytes
+//! of the entries from the log (`rewrite`).
+
+mod apply;
+mod bodies;
+mod held;
+mod plan;
+mod rewrite;
+mod scan;
+mod site;
+
+pub(crate) use apply::erase;
+pub use apply::{EraseOptions, EraseResult};
+pub(in crate::recovery) use bodies::{is_captured_into, remove_unused as remove_bodies, used_bodies};
+pub(crate) use plan::plan_erasure;
+pub use plan::{ErasePlan, PlannedErasure};
+pub(crate) use site::EraseSite;
