@@ -1,7 +1,7 @@
 //! Floor 5: checks and recovery of a workspace.
 //!
 //! [`verify`] checks log, projections and bodies without changing anything, [`rebuild`] derives the projections from
-//! the log again, [`inspect`] lists the content of the log, and [`merge`] copies the streams and bodies of another
+//! the log again, [`inspect`] lists the content of the log, [`tail`] returns its newest entries and follows it, and [`merge`] copies the streams and bodies of another
 //! workspace. `backup` copies a workspace into a repository of backups. `restore` replaces the content of a
 //! workspace by a backup.
 //!
@@ -14,6 +14,8 @@ pub mod merge;
 pub mod rebuild;
 mod restore;
 mod status;
+pub mod tail;
+mod usage;
 pub mod verify;
 mod workspace_dirs;
 
@@ -36,5 +38,7 @@ pub use rebuild::{RebuildOptions, RebuildReport};
 pub use restore::{RestoreOptions, RestorePlan, RestoreResult};
 pub(crate) use restore::{plan_restore, restore};
 pub use status::RecoveryStatus;
+pub use tail::{LogTail, TailItem, TailOptions};
+pub(crate) use usage::{LogUsage, dir_usage, gap_notes, log_usage};
 pub use verify::{Outcome, Problem, ProjectionState, StreamReport, VerifyOptions, VerifyReport};
 pub(crate) use workspace_dirs::WorkspaceDirs;

@@ -11,6 +11,8 @@ mod commands;
 mod curve_args;
 mod dispatch;
 mod failure;
+mod interrupt;
+mod outbox_args;
 mod output;
 mod query_args;
 mod settings;

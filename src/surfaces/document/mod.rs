@@ -4,10 +4,12 @@
 mod backups;
 mod curves;
 mod digest;
+mod doctor;
 mod history;
 mod import;
 mod lineage;
 mod merge;
+mod outbox;
 mod rebuild;
 mod run_list;
 mod services;
@@ -21,10 +23,12 @@ pub(crate) use backups::{
 };
 pub(crate) use curves::{groups, step_series};
 pub(crate) use digest::digest;
+pub(crate) use doctor::{doctor, quoted};
 pub(crate) use history::history;
 pub(crate) use import::import;
 pub(crate) use lineage::lineage;
 pub(crate) use merge::merge;
+pub(crate) use outbox::{letters, outbox, outbox_replay};
 pub(crate) use rebuild::rebuild;
 pub(crate) use run_list::run_list;
 pub(crate) use services::{

@@ -10,6 +10,7 @@ pub(super) mod compare_multi;
 pub(super) mod config;
 pub(super) mod diagnostics;
 pub(super) mod digest;
+pub(super) mod doctor;
 #[cfg(unix)]
 pub(super) mod exec;
 pub(super) mod export;
@@ -23,6 +24,7 @@ pub(super) mod init;
 pub(super) mod lineage;
 pub(super) mod log;
 pub(super) mod merge;
+pub(super) mod outbox;
 pub(super) mod provenance;
 pub(super) mod rebuild;
 pub(super) mod recover;
