@@ -152,6 +152,7 @@ fn facts_without_a_sink_are_skipped_entries_and_keep_waiting() {
     let skipped: Vec<_> = replay.entries.iter().filter(|e| e.status == DeliveryStatus::Skipped).collect();
     assert_eq!((skipped.len(), skipped[0].target.as_str(), skipped[0].attempts), (1, "one", 1));
     let rest = pending(&contexta);
+    assert_eq!(replay.pending_count, rest[0].1);
     assert_eq!((rest.len(), rest[0].0.as_str(), rest[0].2), (1, "one", false));
     assert_eq!(contexta.outbox().unwrap().deliveries[0].next, skipped[0].replay_ref);
 }

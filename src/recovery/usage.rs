@@ -1,6 +1,6 @@
 //! The size of the log by run, and the damage that a single read of the log finds.
 
-use crate::contract::{Canonical, Fact, Object, RunRef, StableRef};
+use crate::contract::{Fact, Object, RunRef, StableRef};
 use crate::engine;
 use crate::engine::entry::{Entry, Event, Gap, Seq, StreamId};
 use crate::engine::log::directory::{is_held, list_streams, origin_of};
@@ -141,15 +141,16 @@ fn run_of(fact: &Fact) -> Option<RunRef> {
 }
 
 fn run_of_object(object: &Object) -> Option<RunRef> {
-    let value = object.to_value();
-    let run = value.get("run_ref").and_then(|run| run.as_str());
-    run.and_then(|run| RunRef::parse(run).ok())
+    match object {
+        Object::Deployment(deployment) => deployment.run_ref.clone(),
+        object => run_of_subject(object.own_ref()),
+    }
 }
 
 /// Returns the run that the subject is or is a part of.
 fn run_of_subject(subject: &StableRef) -> Option<RunRef> {
     let (kind, components) = subject.as_str().split_once(':')?;
-    if !["run", "stage", "batch", "sample", "op"].contains(&kind) {
+    if !["run", "stage", "batch", "sample", "op", "environment"].contains(&kind) {
         return None;
     }
     let mut components = components.split('.');

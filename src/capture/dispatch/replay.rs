@@ -3,7 +3,7 @@
 use crate::capture::dispatch::dispatcher::Dispatcher;
 use crate::capture::dispatch::in_sink::InSink;
 use crate::capture::dispatch::replay_options::ReplayOptions;
-use crate::capture::dispatch::replay_result::{ReplayBatchResult, ReplayEntry, SinkReplay};
+use crate::capture::dispatch::replay_result::{ReplayBatchResult, ReplayEntry, SinkReplay, Skipped};
 use crate::capture::dispatch::replay_sink::Replay;
 use crate::capture::dispatch::sink_state::{Identity, SinkState};
 use crate::capture::error::{Error, Result};
@@ -96,7 +96,8 @@ impl Dispatcher {
             }
         };
         let sinks = self.replay_sinks(options)?;
-        let skipped = if options.target.is_none() { self.skipped(options, &sinks)? } else { Vec::new() };
+        let skipped =
+            if options.target.is_none() { self.skipped(options, &sinks)? } else { Skipped::default() };
         match self.dead_letters() {
             Ok(letters) if letters.unreadable > 0 => {
                 let path = self.shared.letter_file().path().display().to_string();
@@ -110,14 +111,14 @@ impl Dispatcher {
 
     /// Returns one skipped entry for each stream with facts that wait for a sink that did not take part, and for each
     /// queued letter of such a sink. A stream whose cursor another process has locked is included if a delivery failed.
-    fn skipped(&self, options: &ReplayOptions, sinks: &[SinkReplay]) -> Result<Vec<ReplayEntry>> {
+    fn skipped(&self, options: &ReplayOptions, sinks: &[SinkReplay]) -> Result<Skipped> {
         let replayed = match &options.sinks {
             Some(others) => identities(others)?,
             None => identities(self.sinks())?,
         };
         let names: BTreeSet<&str> = replayed.iter().map(|own| own.name.as_str()).collect();
         let busy: BTreeSet<StreamId> = sinks.iter().flat_map(|sink| sink.busy.iter().copied()).collect();
-        let mut skipped = Vec::new();
+        let mut skipped = Skipped::default();
         for pending in self.pending()?.into_iter().filter(|pending| pending.facts > 0) {
             let detail = if !names.contains(pending.sink.as_str()) {
                 "no sink with this name takes part in the replay"
@@ -126,13 +127,15 @@ impl Dispatcher {
             } else {
                 continue;
             };
-            skipped.push(self.skipped_entry(pending.next, pending.sink, detail, pending.failures));
+            skipped.facts += pending.facts;
+            skipped.entries.push(self.skipped_entry(pending.next, pending.sink, detail, pending.failures));
         }
         let letters = self.dead_letters().unwrap_or_default().letters;
         let queued = letters.into_iter().filter(|letter| letter.state == LetterState::Queued);
         for letter in queued.filter(|letter| !names.contains(letter.sink.as_str())) {
             let detail = "no sink with this name takes part in the replay";
-            skipped.push(self.skipped_entry(letter.replay_ref, letter.sink, detail, letter.attempts));
+            skipped.facts += 1;
+            skipped.entries.push(self.skipped_entry(letter.replay_ref, letter.sink, detail, letter.attempts));
         }
         Ok(skipped)
     }

@@ -81,6 +81,15 @@ impl SinkReplay {
     }
 }
 
+/// The facts whose sink did not take part in a replay.
+#[derive(Debug, Default)]
+pub(super) struct Skipped {
+    /// One entry for each stream and for each queued letter.
+    pub(super) entries: Vec<ReplayEntry>,
+    /// The number of all these facts.
+    pub(super) facts: u64,
+}
+
 /// The result of a replay of the outbox.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
@@ -93,7 +102,9 @@ pub struct ReplayBatchResult {
     pub entries: Vec<ReplayEntry>,
     /// The number of accepted facts that no longer wait.
     pub acknowledged_count: u64,
-    /// The number of facts that still wait for a sink of this replay.
+    /// The number of facts that still wait. With a target, only facts for the target are counted. The facts that wait for
+    /// a sink that did not take part are included; their number can include facts of families that this sink does not
+    /// accept.
     pub pending_count: u64,
     /// The number of facts that became dead letters.
     pub dead_lettered_count: u64,
@@ -108,10 +119,10 @@ pub struct ReplayBatchResult {
 }
 
 impl ReplayBatchResult {
-    /// Combines the results of all sinks. `skipped` are the deliveries without a sink.
+    /// Combines the results of all sinks.
     pub(super) fn of(
         sinks: Vec<SinkReplay>,
-        skipped: Vec<ReplayEntry>,
+        skipped: Skipped,
         log_added_count: u64,
         warnings: Vec<String>,
     ) -> ReplayBatchResult {
@@ -119,7 +130,7 @@ impl ReplayBatchResult {
             status: ResultStatus::Success,
             entries: Vec::new(),
             acknowledged_count: 0,
-            pending_count: 0,
+            pending_count: skipped.facts,
             dead_lettered_count: 0,
             log_added_count,
             warnings,
@@ -142,7 +153,7 @@ impl ReplayBatchResult {
             result.entries.extend(sink.entries);
             result.warnings.extend(sink.warnings);
         }
-        result.entries.extend(skipped);
+        result.entries.extend(skipped.entries);
         if result.entries.is_empty() && result.pending_count == 0 && log_added_count == 0 {
             result.notes.push("outbox_empty".to_owned());
         }

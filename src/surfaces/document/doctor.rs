@@ -51,8 +51,11 @@ pub(crate) fn doctor(health: &WorkspaceHealth, program: &str) -> ReportDocument 
 
 fn runs(health: &WorkspaceHealth) -> ReportSection {
     let rows = health.runs.iter().take(RUNS_MAX).map(|run| {
+        // Several runs can have the same name. The id, which is the last part of the ref, is unique in a project.
+        let id = run.run_ref.as_str().rsplit(['.', ':']).next().unwrap_or_default();
         vec![
             Cell::text(&run.name),
+            Cell::text(id),
             Cell::optional(run.status.as_ref()),
             Cell::Count(run.entries),
             size(run.log_bytes),
@@ -63,7 +66,7 @@ fn runs(health: &WorkspaceHealth) -> ReportSection {
         true => format!("Largest runs ({RUNS_MAX} of {})", health.runs.len()),
         false => "Runs".to_owned(),
     };
-    let table = Table::new(&["Run", "Status", "Entries", "Log", "Artifacts"], rows.collect());
+    let table = Table::new(&["Run", "Id", "Status", "Entries", "Log", "Artifacts"], rows.collect());
     ReportSection::table(&title, table, "")
 }
 

@@ -68,12 +68,13 @@ pub(in crate::surfaces::cli) fn dump(cli: &Cli, args: &DumpArgs, out: &Output) -
 
 pub(in crate::surfaces::cli) fn tail(cli: &Cli, args: &TailArgs, out: &Output) -> Outcome {
     let contexta = existing(cli)?;
-    let mut options = TailOptions::default();
-    options.last = args.last;
-    options.follow = args.follow.then_some(FOLLOW_WAIT);
-    options.kinds.clone_from(&args.kind);
-    options.stream.clone_from(&args.stream);
-    options.run = args.run.as_ref().map(|run| contexta.find_run(run)).transpose()?;
+    let options = TailOptions {
+        last: args.last,
+        follow: args.follow.then_some(FOLLOW_WAIT),
+        kinds: args.kind.clone(),
+        stream: args.stream.clone(),
+        run: args.run.as_ref().map(|run| contexta.find_run(run)).transpose()?,
+    };
     let interrupt = if args.follow { Some(Interrupt::catch()?) } else { None };
     let mut stdout = io::BufWriter::new(out.results());
     for item in contexta.tail_log(options)? {

@@ -23,14 +23,14 @@ pub(in crate::surfaces::cli) fn run(cli: &Cli, command: &OutboxCommand, out: &Ou
 }
 
 fn replay(cli: &Cli, args: &OutboxReplayArgs, out: &Output) -> Outcome {
-    let mut options = ReplayOptions::default();
-    options.target.clone_from(&args.target);
-    options.limit = args.limit.unwrap_or(u64::MAX);
-    options.acknowledge_successes = !args.no_acknowledge;
-    options.dead_letter_after_failures = args.dead_letter_after;
-    if let (Some(file), Some(sink)) = (&args.to_file, &args.target) {
-        options.sinks = Some(vec![file_sink(file, sink)]);
-    }
+    let to_file = args.to_file.as_ref().zip(args.target.as_ref());
+    let options = ReplayOptions {
+        target: args.target.clone(),
+        limit: args.limit.unwrap_or(u64::MAX),
+        acknowledge_successes: !args.no_acknowledge,
+        dead_letter_after_failures: args.dead_letter_after,
+        sinks: to_file.map(|(file, sink)| vec![file_sink(file, sink)]),
+    };
     let result = existing(cli)?.replay_outbox(&options)?;
     out.answer(&result, || document::outbox_replay(&result))?;
     Ok(u8::from(result.status != ResultStatus::Success))
