@@ -81,10 +81,11 @@ pub use client::TracingLayer;
 pub use client::services;
 #[cfg(feature = "ml")]
 pub use client::{
-    ArtifactCopy, Backups, BodiesTarget, BodyFinding, Contexta, Error, ExportFilter, ExportReport,
-    ExportSettings, ImportReport, ImportSettings, ImportSource, Ingest, IngestCommit, IngestProblem,
-    IngestSettings, KindCounts, MergeSettings, Options, Paths, PolledInput, RefusedLine, Rejection, Result,
-    TablesDigest, UsedArtifact,
+    AreaSize, ArtifactCopy, Backups, BodiesTarget, BodyFinding, Contexta, Doctor, Error, ExportFilter,
+    ExportReport, ExportSettings, HealthFinding, ImportReport, ImportSettings, ImportSource, Ingest,
+    IngestCommit, IngestProblem, IngestSettings, KindCounts, LatestBackup, MergeSettings, Options,
+    OutboxContent, Paths, PolledInput, ProjectSize, RefusedLine, Rejection, Result, RunSize, TablesDigest,
+    UsedArtifact, WorkspaceHealth,
 };
 #[cfg(feature = "ml")]
 pub use interpretation::{
@@ -93,8 +94,8 @@ pub use interpretation::{
 };
 #[cfg(feature = "ml")]
 pub use recovery::{
-    DumpItem, DumpedEntry, Head, MergeReport, Progress, RebuildOptions, RebuildReport, StreamRow,
-    VerifyOptions, VerifyReport,
+    DumpItem, DumpedEntry, Head, MergeReport, Progress, RebuildOptions, RebuildReport, StreamRow, TailItem,
+    TailOptions, VerifyOptions, VerifyReport,
 };
 #[cfg(feature = "ml")]
 pub use surfaces::answer::Answer;

@@ -20,6 +20,8 @@ mod config_effects;
 mod contract_codes;
 mod contract_settings;
 mod diagnostics;
+#[cfg(feature = "cli")]
+mod doctor;
 mod end_to_end;
 mod erase;
 #[cfg(all(unix, feature = "cli"))]
@@ -44,6 +46,8 @@ mod lineage;
 mod organise;
 #[cfg(unix)]
 mod os_storage;
+#[cfg(feature = "cli")]
+mod outbox;
 mod projections;
 #[cfg(all(unix, feature = "cli"))]
 mod python_client;
@@ -62,6 +66,8 @@ mod sinks;
 mod stores;
 mod subscribe;
 mod support;
+#[cfg(feature = "cli")]
+mod tail;
 mod tidy;
 #[cfg(feature = "tracing")]
 mod tracing_layer;

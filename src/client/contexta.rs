@@ -15,8 +15,8 @@ use crate::engine::storage::os::OsStorage;
 use crate::engine::storage::{Storage, exists};
 use crate::projections::DOMAIN;
 use crate::recovery::{
-    DumpItem, MergeReport, RebuildOptions, RebuildReport, StreamRow, VerifyOptions, VerifyReport, inspect,
-    merge, rebuild, verify,
+    DumpItem, MergeReport, RebuildOptions, RebuildReport, StreamRow, TailItem, TailOptions, VerifyOptions,
+    VerifyReport, inspect, merge, rebuild, tail, verify,
 };
 use crate::store::{self, Head, Journal, Moment, Note, Store};
 use std::path::Path;
@@ -191,6 +191,15 @@ impl Contexta {
     /// be read. `stream` selects one stream by its id or an unambiguous prefix of the id.
     pub fn dump_log(&self, stream: Option<&str>) -> Result<impl Iterator<Item = Result<DumpItem>> + use<>> {
         let items = inspect::dump(&self.storage, &self.paths.log(), stream)?;
+        Ok(items.map(|item| item.map_err(Error::from)))
+    }
+
+    /// Returns the newest entries of the log in the order of their times. With [`TailOptions::follow`], the iterator then
+    /// returns the entries that any process appends, and does not end. An entry is returned as soon as it is written,
+    /// before it is synced. Errors: no stream, or more than one stream, matches the options, or a kind is unknown.
+    pub fn tail_log(&self, options: TailOptions) -> Result<impl Iterator<Item = Result<TailItem>> + use<>> {
+        self.journal.flush()?;
+        let items = tail::tail(&self.storage, &self.paths.log(), options)?;
         Ok(items.map(|item| item.map_err(Error::from)))
     }
 }

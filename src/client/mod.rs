@@ -8,6 +8,7 @@ mod compaction;
 mod contexta;
 #[cfg(feature = "cli")]
 pub(crate) mod demo;
+mod doctor;
 mod erasure;
 mod error;
 #[cfg(all(unix, feature = "cli"))]
@@ -18,6 +19,7 @@ mod ingest;
 mod interchange;
 mod load;
 mod options;
+mod outbox;
 mod paths;
 mod planes;
 mod policies;
@@ -30,6 +32,9 @@ mod tracing_layer;
 mod workspace;
 
 pub use self::contexta::{Contexta, MergeSettings};
+pub(crate) use crate::capture::{DeadLetter, PendingDelivery, ReplayBatchResult};
+#[cfg(feature = "cli")]
+pub(crate) use crate::capture::{DeliveryStatus, LetterFilter, LetterState, ReplayOptions, ResultStatus};
 #[cfg(feature = "cli")]
 pub(crate) use crate::engine::fault::chain;
 pub use crate::engine::projection::digest::TablesDigest;
@@ -38,6 +43,8 @@ pub use crate::interchange::{
 };
 #[cfg(feature = "cli")]
 pub(crate) use crate::store::Error as StoreError;
+#[cfg(feature = "cli")]
+pub(crate) use crate::store::Position;
 #[cfg(feature = "cli")]
 pub(crate) use crate::store::SourceMode;
 pub(crate) use crate::store::artifacts::{
@@ -57,12 +64,16 @@ pub(crate) use crate::store::records::{ReplayMode, ScanFilter};
 pub use artifact_copy::ArtifactCopy;
 pub use artifacts::UsedArtifact;
 pub use backups::Backups;
+pub use doctor::{AreaSize, Doctor, HealthFinding, LatestBackup, ProjectSize, RunSize, WorkspaceHealth};
 pub use error::{Error, Result};
 #[cfg(feature = "cli")]
 pub(crate) use file::write_file;
 pub use ingest::{Ingest, IngestCommit, IngestProblem, IngestSettings, PolledInput};
 pub use interchange::{BodiesTarget, ExportSettings, ImportSettings, ImportSource};
 pub use options::Options;
+pub use outbox::OutboxContent;
 pub use paths::Paths;
+#[cfg(feature = "cli")]
+pub(crate) use sinks::file_sink;
 #[cfg(feature = "tracing")]
 pub use tracing_layer::TracingLayer;

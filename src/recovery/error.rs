@@ -23,6 +23,12 @@ pub enum Error {
         /// The requested text: an id, or the beginning of an id.
         asked: String,
     },
+    /// No kind of entries has this name.
+    #[error("{name:?} is not the name of a kind of entries")]
+    KindUnknown {
+        /// The name.
+        name: String,
+    },
     /// The text is not the name of a backup.
     #[error("{text:?} is not the name of a backup")]
     BackupRefInvalid {
@@ -145,6 +151,7 @@ impl Error {
             Error::Engine(e) => e.code(),
             Error::Store(e) => e.code(),
             Error::StreamNotFound { .. } => "log_stream_not_found",
+            Error::KindUnknown { .. } => "log_kind_unknown",
             Error::BackupRefInvalid { .. } => "recovery_backup_ref_invalid",
             Error::BackupNotFound { .. } | Error::NoBackups { .. } => "recovery_backup_not_found",
             Error::BackupExists { .. } => "recovery_backup_exists",
@@ -170,6 +177,7 @@ impl Error {
             Error::Engine(e) => e.hint().map(str::to_owned),
             Error::Store(e) => e.hint(),
             Error::StreamNotFound { .. } => Some("`contexta log ls` lists all streams".into()),
+            Error::KindUnknown { .. } => Some("`contexta log tail --help` lists the kinds".into()),
             Error::BackupRefInvalid { .. } | Error::BackupNotFound { .. } => {
                 Some("`contexta backup list` lists all backups".into())
             }

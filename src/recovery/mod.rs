@@ -1,7 +1,7 @@
 //! Floor 5: checks and recovery of a workspace.
 //!
 //! [`verify`] checks log, projections and bodies without changing anything, [`rebuild`] derives the projections from
-//! the log again, [`inspect`] lists the content of the log, and [`merge`] copies the streams and bodies of another
+//! the log again, [`inspect`] lists the content of the log, [`tail`] returns its newest entries and follows it, and [`merge`] copies the streams and bodies of another
 //! workspace. `backup` copies a workspace into a repository of backups. `restore` replaces the content of a
 //! workspace by a backup. [`compaction`] writes closed segments of the log in a smaller form. `erase` erases runs.
 //! `retention` removes old files and unused bodies.
@@ -19,6 +19,8 @@ pub mod rebuild;
 mod restore;
 mod retention;
 mod status;
+pub mod tail;
+mod usage;
 pub mod verify;
 mod workspace_dirs;
 
@@ -49,5 +51,7 @@ pub(crate) use restore::{plan_restore, restore};
 pub use retention::{RetentionPlan, RetentionResult, RetentionRules, RetiredFile};
 pub(crate) use retention::{plan_retention, retain};
 pub use status::RecoveryStatus;
+pub use tail::{LogTail, TailItem, TailOptions};
+pub(crate) use usage::{LogUsage, dir_usage, gap_notes, log_usage};
 pub use verify::{Outcome, Problem, ProjectionState, StreamReport, VerifyOptions, VerifyReport};
 pub(crate) use workspace_dirs::WorkspaceDirs;

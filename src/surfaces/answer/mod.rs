@@ -4,11 +4,13 @@
 mod backups;
 mod compaction;
 mod comparisons;
+mod doctor;
 mod erasure;
 mod groups;
 mod history;
 mod interchange;
 mod lineage;
+mod outbox;
 mod parts;
 mod queries;
 mod recovery;
@@ -22,8 +24,8 @@ mod to_json;
 
 use crate::client::{
     ArtifactCopy, ArtifactExport, ArtifactHandle, ArtifactImport, ArtifactPut, ExportReport, ImportReport,
-    MetadataIntegrityReport, MetadataRunSnapshot, RecordIntegrityReport, ReplayResult, StoreSummary,
-    SweepReport, VerificationReport,
+    MetadataIntegrityReport, MetadataRunSnapshot, OutboxContent, RecordIntegrityReport, ReplayBatchResult,
+    ReplayResult, StoreSummary, SweepReport, VerificationReport, WorkspaceHealth,
 };
 use crate::contract::json::write::pretty;
 use crate::contract::{ProvenanceRecord, Result, RunRef, Value};
@@ -40,6 +42,8 @@ use crate::recovery::{
     RetentionResult, StreamRow, VerifyReport,
 };
 use crate::surfaces::escape;
+#[cfg(feature = "cli")]
+pub(crate) use outbox::letters;
 #[cfg(feature = "cli")]
 pub(crate) use recovery::{digest, heads, streams};
 
@@ -78,6 +82,9 @@ json_forms! {
     ArtifactPut => stores::put,
     ArtifactSizeTrend => services::artifact_size_trend,
     BackupList => backups::backups,
+    WorkspaceHealth => doctor::health,
+    OutboxContent => outbox::content,
+    ReplayBatchResult => outbox::replay,
     BackupPlan => backups::plan,
     BackupResult => backups::result,
     BackupVerification => backups::verification,

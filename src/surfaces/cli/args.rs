@@ -5,9 +5,11 @@ use crate::contract::Timestamp;
 use crate::interchange::jsonl;
 use crate::interpretation::Moment;
 use crate::recovery::Head;
+use crate::recovery::tail::kind_names;
 use crate::surfaces::cli::backup_args::{BackupCommand, RestoreCommand};
 use crate::surfaces::cli::curve_args::{GroupArgs, SeriesArgs};
 use crate::surfaces::cli::erase_args::{RetentionCommand, RunDeleteArgs};
+use crate::surfaces::cli::outbox_args::OutboxCommand;
 use crate::surfaces::cli::query_args::{
     AlertArgs, AnomalyArgs, CompareArgs, CompareManyArgs, CsvCommand, DiagnosticsArgs, ExportHtmlArgs,
     HistoryArgs, MetricArgs, ProvenanceCommand, RenderArgs, RunArgs, RunsArgs, SearchCommand, TrendArgs,
@@ -128,6 +130,12 @@ pub(super) enum Command {
     Demo(DemoArgs),
     /// Write closed segments of the log in a smaller form. No answer changes. Programs can continue to capture
     Compact(CompactArgs),
+    /// Show on one page what is wrong with the workspace, and the next command for each problem. Nothing is changed.
+    /// Exit code 0: healthy, 1: a problem needs attention
+    Doctor,
+    /// List or deliver the facts that wait for sinks, and manage dead letters
+    #[command(subcommand)]
+    Outbox(OutboxCommand),
     /// Create, list, check or remove backups
     #[command(subcommand)]
     Backup(BackupCommand),
@@ -346,6 +354,9 @@ pub(super) enum LogCommand {
     Heads,
     /// Print all entries, stream by stream; with `--format json` one object per line
     Dump(DumpArgs),
+    /// Print the newest entries in the order of their times; with `--format json` one object per line. With
+    /// `--follow`, print new entries of all processes until the command is interrupted
+    Tail(TailArgs),
 }
 
 #[derive(Debug, Subcommand)]
@@ -544,6 +555,25 @@ pub(super) struct CompactArgs {
     /// Do not compact segments with fewer bytes than this
     #[arg(long, value_name = "BYTES")]
     pub(super) min_bytes: Option<u64>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct TailArgs {
+    /// Wait for new entries and print them
+    #[arg(long, short)]
+    pub(super) follow: bool,
+    /// Number of newest entries to print first
+    #[arg(long = "lines", short = 'n', value_name = "N", default_value_t = 10)]
+    pub(super) last: usize,
+    /// Print only entries of this kind. May be repeated
+    #[arg(long, value_name = "KIND", value_parser = PossibleValuesParser::new(kind_names()))]
+    pub(super) kind: Vec<String>,
+    /// Print only this stream: its id, or the beginning of its id
+    #[arg(long, value_name = "ID")]
+    pub(super) stream: Option<String>,
+    /// Print only entries about this run
+    #[arg(long, value_name = "RUN")]
+    pub(super) run: Option<String>,
 }
 
 #[derive(Debug, Args)]

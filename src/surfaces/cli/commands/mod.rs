@@ -12,6 +12,7 @@ pub(super) mod config;
 pub(super) mod demo;
 pub(super) mod diagnostics;
 pub(super) mod digest;
+pub(super) mod doctor;
 #[cfg(unix)]
 pub(super) mod exec;
 pub(super) mod export;
@@ -25,6 +26,7 @@ pub(super) mod init;
 pub(super) mod lineage;
 pub(super) mod log;
 pub(super) mod merge;
+pub(super) mod outbox;
 pub(super) mod provenance;
 pub(super) mod rebuild;
 pub(super) mod recover;
