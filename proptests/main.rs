@@ -21,6 +21,7 @@ mod log;
 mod merge;
 mod projection;
 mod redact;
+mod salvage;
 mod series;
 mod sim;
 mod subscribe;

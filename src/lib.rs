@@ -36,7 +36,7 @@
 //! | `services` | questions by topic, with replaceable policies | Stable |
 //! | `capture` | run and stage scopes, emissions | Stable |
 //! | `interpretation` | queries, comparison, lineage, reports | Stable |
-//! | `recovery` | verification, rebuild, merge, listings of the log, backups, restores | Advanced |
+//! | `recovery` | verification, rebuild, merge, listings of the log, backups, restores, salvage | Advanced |
 //! | `interchange` | import and export of JSON lines | Advanced |
 //! | `store` | typed rows from one consistent view | Advanced |
 //! | [`engine`] | log, projections and bodies for any domain | Advanced |
@@ -81,10 +81,10 @@ pub use client::TracingLayer;
 pub use client::services;
 #[cfg(feature = "ml")]
 pub use client::{
-    ArtifactCopy, Backups, BodiesTarget, BodyFinding, Contexta, Error, ExportFilter, ExportReport,
+    ApplyPart, ArtifactCopy, Backups, BodiesTarget, BodyFinding, Contexta, Error, ExportFilter, ExportReport,
     ExportSettings, ImportReport, ImportSettings, ImportSource, Ingest, IngestCommit, IngestProblem,
-    IngestSettings, KindCounts, MergeSettings, Options, Paths, PolledInput, RefusedLine, Rejection, Result,
-    TablesDigest, UsedArtifact,
+    IngestSettings, KindCounts, MergeSettings, OpenedArchive, Options, PartRestore, Paths, PolledInput,
+    RefusedLine, Rejection, Remains, RestoredPart, Result, TablesDigest, UsedArtifact,
 };
 #[cfg(feature = "ml")]
 pub use interpretation::{

@@ -7,6 +7,7 @@
     reason = "helpers of tests may panic; clippy.toml permits it in test functions only"
 )]
 
+mod archive;
 mod artifacts;
 mod attempts;
 mod backup;
@@ -43,6 +44,7 @@ mod lineage;
 mod organise;
 #[cfg(unix)]
 mod os_storage;
+mod part_restore;
 mod projections;
 #[cfg(all(unix, feature = "cli"))]
 mod python_client;
@@ -52,6 +54,7 @@ mod reports;
 mod reproduce;
 #[cfg(feature = "cli")]
 mod run_groups;
+mod salvage;
 mod second_reader;
 mod secrets;
 mod series;

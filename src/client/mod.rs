@@ -2,6 +2,7 @@
 
 mod artifact_copy;
 mod artifacts;
+mod backup_archive;
 mod backups;
 mod capture;
 mod contexta;
@@ -14,10 +15,12 @@ mod ingest;
 mod interchange;
 mod load;
 mod options;
+mod part_restore;
 mod paths;
 mod planes;
 mod policies;
 mod queries;
+mod remains;
 mod reports;
 pub mod services;
 mod sinks;
@@ -52,6 +55,7 @@ pub(crate) use crate::store::records::{
 pub(crate) use crate::store::records::{ReplayMode, ScanFilter};
 pub use artifact_copy::ArtifactCopy;
 pub use artifacts::UsedArtifact;
+pub use backup_archive::OpenedArchive;
 pub use backups::Backups;
 pub use error::{Error, Result};
 #[cfg(feature = "cli")]
@@ -59,6 +63,8 @@ pub(crate) use file::write_file;
 pub use ingest::{Ingest, IngestCommit, IngestProblem, IngestSettings, PolledInput};
 pub use interchange::{BodiesTarget, ExportSettings, ImportSettings, ImportSource};
 pub use options::Options;
+pub use part_restore::{ApplyPart, PartRestore, RestoredPart};
 pub use paths::Paths;
+pub use remains::Remains;
 #[cfg(feature = "tracing")]
 pub use tracing_layer::TracingLayer;

@@ -19,8 +19,8 @@ mod to_json;
 
 use crate::client::{
     ArtifactCopy, ArtifactExport, ArtifactHandle, ArtifactImport, ArtifactPut, ExportReport, ImportReport,
-    MetadataIntegrityReport, MetadataRunSnapshot, RecordIntegrityReport, ReplayResult, StoreSummary,
-    SweepReport, VerificationReport,
+    MetadataIntegrityReport, MetadataRunSnapshot, PartRestore, RecordIntegrityReport, ReplayResult,
+    StoreSummary, SweepReport, VerificationReport,
 };
 use crate::contract::json::write::pretty;
 use crate::contract::{ProvenanceRecord, Result, RunRef, Value};
@@ -33,7 +33,7 @@ use crate::interpretation::{
 };
 use crate::recovery::{
     BackupList, BackupPlan, BackupResult, BackupVerification, DumpedEntry, MergeReport, PrunePlan,
-    RebuildReport, RestorePlan, RestoreResult, StreamRow, VerifyReport,
+    RebuildReport, RestorePlan, RestoreResult, SalvageReport, StreamRow, VerifyReport,
 };
 use crate::surfaces::escape;
 #[cfg(feature = "cli")]
@@ -97,6 +97,7 @@ json_forms! {
     MetricTrend => services::metric_trend,
     MultiRunComparison => comparisons::many,
     Note => parts::note,
+    PartRestore => backups::restore_part,
     ProjectList => queries::project_list,
     PrunePlan => backups::prune,
     RebuildReport => recovery::rebuild,
@@ -113,6 +114,7 @@ json_forms! {
     RunGroups => groups::groups,
     RunList => queries::run_list,
     RunSnapshot => queries::run_snapshot,
+    SalvageReport => backups::salvage,
     RunStatusDistribution => services::status_distribution,
     RunSummaryTable => services::summary_table,
     SampleList => queries::sample_list,

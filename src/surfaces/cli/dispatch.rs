@@ -131,6 +131,7 @@ fn answers_as_of(command: &Command) -> bool {
         Command::Verify(_) | Command::Rebuild | Command::Digest | Command::Recover(_) => false,
         Command::Artifact(command) => matches!(command, ArtifactCommand::Ls(_) | ArtifactCommand::Show(_)),
         Command::Log(_) | Command::Config(_) | Command::Backup(_) | Command::Restore(_) => false,
+        Command::Salvage(_) => false,
         Command::Run(Tag(_) | Note(_) | Rename(_) | End(_)) => false,
         Command::Run(Archive(_) | Unarchive(_) | Star(_) | Unstar(_)) => false,
         _ => true,
@@ -189,6 +190,7 @@ fn dispatch(cli: &Cli, out: &Output) -> Outcome {
         Command::Merge(args) => commands::merge::run(cli, args, out),
         Command::Backup(command) => commands::backup::run(cli, command, out),
         Command::Restore(RestoreCommand::Apply(args)) => commands::backup::restore(cli, args, out),
+        Command::Salvage(args) => commands::salvage::run(args, out),
         Command::Import(ImportCommand::Jsonl(args)) => commands::import::jsonl(cli, args, out),
         #[cfg(unix)]
         Command::Exec(args) => commands::exec::run(cli, args, out),

@@ -10,6 +10,7 @@ mod lineage;
 mod merge;
 mod rebuild;
 mod run_list;
+mod salvage;
 mod services;
 mod settings;
 mod stores;
@@ -17,7 +18,7 @@ mod streams;
 mod verify;
 
 pub(crate) use backups::{
-    backup, backup_list, backup_plan, backup_verification, prune, restore, restore_plan,
+    backup, backup_list, backup_plan, backup_verification, prune, restore, restore_part, restore_plan,
 };
 pub(crate) use curves::{groups, step_series};
 pub(crate) use digest::digest;
@@ -27,6 +28,7 @@ pub(crate) use lineage::lineage;
 pub(crate) use merge::merge;
 pub(crate) use rebuild::rebuild;
 pub(crate) use run_list::run_list;
+pub(crate) use salvage::salvage;
 pub(crate) use services::{
     aggregate, alerts, anomalies, artifacts, audit, compare_many, diagnosis, environment_diff, trend,
 };
