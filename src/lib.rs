@@ -36,7 +36,7 @@
 //! | `services` | questions by topic, with replaceable policies | Stable |
 //! | `capture` | run and stage scopes, emissions | Stable |
 //! | `interpretation` | queries, comparison, lineage, reports | Stable |
-//! | `recovery` | verification, rebuild, merge, listings of the log, backups, restores | Advanced |
+//! | `recovery` | verification, rebuild, merge, listings of the log, backups, restores, salvage | Advanced |
 //! | `interchange` | import and export of JSON lines | Advanced |
 //! | `store` | typed rows from one consistent view | Advanced |
 //! | [`engine`] | log, projections and bodies for any domain | Advanced |
@@ -81,11 +81,11 @@ pub use client::TracingLayer;
 pub use client::services;
 #[cfg(feature = "ml")]
 pub use client::{
-    AreaSize, ArtifactCopy, Backups, BodiesTarget, BodyFinding, Contexta, Doctor, Error, ExportFilter,
-    ExportReport, ExportSettings, HealthFinding, ImportReport, ImportSettings, ImportSource, Ingest,
-    IngestCommit, IngestProblem, IngestSettings, KindCounts, LatestBackup, MergeSettings, Options,
-    OutboxContent, Paths, PolledInput, ProjectSize, RefusedLine, Rejection, Result, RunSize, TablesDigest,
-    UsedArtifact, WorkspaceHealth,
+    ApplyPart, AreaSize, ArtifactCopy, Backups, BodiesTarget, BodyFinding, Contexta, Doctor, Error,
+    ExportFilter, ExportReport, ExportSettings, HealthFinding, ImportReport, ImportSettings, ImportSource,
+    Ingest, IngestCommit, IngestProblem, IngestSettings, KindCounts, LatestBackup, MergeSettings,
+    OpenedArchive, Options, OutboxContent, PartRestore, Paths, PolledInput, ProjectSize, RefusedLine,
+    Rejection, Remains, RestoredPart, Result, RunSize, TablesDigest, UsedArtifact, WorkspaceHealth,
 };
 #[cfg(feature = "ml")]
 pub use interpretation::{

@@ -7,6 +7,7 @@
     reason = "helpers of tests may panic; clippy.toml permits it in test functions only"
 )]
 
+mod archive;
 mod artifacts;
 mod attempts;
 mod backup;
@@ -48,6 +49,7 @@ mod organise;
 mod os_storage;
 #[cfg(feature = "cli")]
 mod outbox;
+mod part_restore;
 mod projections;
 #[cfg(all(unix, feature = "cli"))]
 mod python_client;
@@ -59,6 +61,7 @@ mod reports;
 mod reproduce;
 #[cfg(feature = "cli")]
 mod run_groups;
+mod salvage;
 mod second_reader;
 mod secrets;
 mod series;

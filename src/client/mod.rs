@@ -2,6 +2,7 @@
 
 mod artifact_copy;
 mod artifacts;
+mod backup_archive;
 mod backups;
 mod capture;
 mod compaction;
@@ -20,10 +21,12 @@ mod interchange;
 mod load;
 mod options;
 mod outbox;
+mod part_restore;
 mod paths;
 mod planes;
 mod policies;
 mod queries;
+mod remains;
 mod reports;
 pub mod services;
 mod sinks;
@@ -63,6 +66,7 @@ pub(crate) use crate::store::records::{
 pub(crate) use crate::store::records::{ReplayMode, ScanFilter};
 pub use artifact_copy::ArtifactCopy;
 pub use artifacts::UsedArtifact;
+pub use backup_archive::OpenedArchive;
 pub use backups::Backups;
 pub use doctor::{AreaSize, Doctor, HealthFinding, LatestBackup, ProjectSize, RunSize, WorkspaceHealth};
 pub use error::{Error, Result};
@@ -72,7 +76,9 @@ pub use ingest::{Ingest, IngestCommit, IngestProblem, IngestSettings, PolledInpu
 pub use interchange::{BodiesTarget, ExportSettings, ImportSettings, ImportSource};
 pub use options::Options;
 pub use outbox::OutboxContent;
+pub use part_restore::{ApplyPart, PartRestore, RestoredPart};
 pub use paths::Paths;
+pub use remains::Remains;
 #[cfg(feature = "cli")]
 pub(crate) use sinks::file_sink;
 #[cfg(feature = "tracing")]

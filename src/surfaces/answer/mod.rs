@@ -24,8 +24,8 @@ mod to_json;
 
 use crate::client::{
     ArtifactCopy, ArtifactExport, ArtifactHandle, ArtifactImport, ArtifactPut, ExportReport, ImportReport,
-    MetadataIntegrityReport, MetadataRunSnapshot, OutboxContent, RecordIntegrityReport, ReplayBatchResult,
-    ReplayResult, StoreSummary, SweepReport, VerificationReport, WorkspaceHealth,
+    MetadataIntegrityReport, MetadataRunSnapshot, OutboxContent, PartRestore, RecordIntegrityReport,
+    ReplayBatchResult, ReplayResult, StoreSummary, SweepReport, VerificationReport, WorkspaceHealth,
 };
 use crate::contract::json::write::pretty;
 use crate::contract::{ProvenanceRecord, Result, RunRef, Value};
@@ -39,7 +39,7 @@ use crate::interpretation::{
 use crate::recovery::{
     BackupList, BackupPlan, BackupResult, BackupVerification, CompactionPlan, CompactionResult, DumpedEntry,
     ErasePlan, EraseResult, MergeReport, PrunePlan, RebuildReport, RestorePlan, RestoreResult, RetentionPlan,
-    RetentionResult, StreamRow, VerifyReport,
+    RetentionResult, SalvageReport, StreamRow, VerifyReport,
 };
 use crate::surfaces::escape;
 #[cfg(feature = "cli")]
@@ -112,6 +112,7 @@ json_forms! {
     MetricTrend => services::metric_trend,
     MultiRunComparison => comparisons::many,
     Note => parts::note,
+    PartRestore => backups::restore_part,
     ProjectList => queries::project_list,
     PrunePlan => backups::prune,
     RebuildReport => recovery::rebuild,
@@ -130,6 +131,7 @@ json_forms! {
     RunGroups => groups::groups,
     RunList => queries::run_list,
     RunSnapshot => queries::run_snapshot,
+    SalvageReport => backups::salvage,
     RunStatusDistribution => services::status_distribution,
     RunSummaryTable => services::summary_table,
     SampleList => queries::sample_list,

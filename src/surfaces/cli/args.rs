@@ -145,6 +145,9 @@ pub(super) enum Command {
     /// Remove old cached files, reports and exports, and unused artifact bodies
     #[command(subcommand)]
     Retention(RetentionCommand),
+    /// Build a new workspace from the remains of damaged workspaces and backups. The remains are only read. Exit
+    /// code 0: nothing is missing, 1: the workspace was built, and parts are missing
+    Salvage(SalvageArgs),
     /// Import objects and records from a file
     #[command(subcommand)]
     Import(ImportCommand),
@@ -532,9 +535,25 @@ pub(super) struct VerifyArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct MergeArgs {
-    /// Directory of the other workspace
-    #[arg(value_name = "FROM")]
-    pub(super) from: PathBuf,
+    /// Directory of the other workspace, or path of an archive with a backup
+    #[arg(value_name = "FROM", required_unless_present = "backup")]
+    pub(super) from: Option<PathBuf>,
+    /// Merge this backup instead of a workspace
+    #[arg(long, value_name = "BACKUP", conflicts_with = "from")]
+    pub(super) backup: Option<String>,
+    /// Directory of the backups [default: the setting recovery.backup_root]
+    #[arg(long, value_name = "DIR", requires = "backup")]
+    pub(super) repository: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct SalvageArgs {
+    /// Directory with the remains. The names of the files are not needed
+    #[arg(value_name = "DIR")]
+    pub(super) remains: PathBuf,
+    /// Directory of the new workspace. It must not exist or be empty
+    #[arg(long, value_name = "NEW")]
+    pub(super) into: PathBuf,
 }
 
 #[derive(Debug, Args)]

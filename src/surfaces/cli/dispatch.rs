@@ -139,6 +139,7 @@ fn answers_as_of(command: &Command) -> bool {
         | Command::Doctor
         | Command::Backup(_)
         | Command::Restore(_) => false,
+        Command::Salvage(_) => false,
         Command::Run(Archive(_) | Unarchive(_) | Star(_) | Unstar(_)) => false,
         _ => true,
     }
@@ -202,6 +203,7 @@ fn dispatch(cli: &Cli, out: &Output) -> Outcome {
         Command::Backup(command) => commands::backup::run(cli, command, out),
         Command::Retention(command) => commands::retention::run(cli, command, out),
         Command::Restore(RestoreCommand::Apply(args)) => commands::backup::restore(cli, args, out),
+        Command::Salvage(args) => commands::salvage::run(args, out),
         Command::Import(ImportCommand::Jsonl(args)) => commands::import::jsonl(cli, args, out),
         #[cfg(unix)]
         Command::Exec(args) => commands::exec::run(cli, args, out),

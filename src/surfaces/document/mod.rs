@@ -15,6 +15,7 @@ mod outbox;
 mod rebuild;
 mod retention;
 mod run_list;
+mod salvage;
 mod services;
 mod settings;
 mod stores;
@@ -22,7 +23,7 @@ mod streams;
 mod verify;
 
 pub(crate) use backups::{
-    backup, backup_list, backup_plan, backup_verification, prune, restore, restore_plan,
+    backup, backup_list, backup_plan, backup_verification, prune, restore, restore_part, restore_plan,
 };
 pub(crate) use compaction::{compaction, compaction_plan};
 pub(crate) use curves::{groups, step_series};
@@ -37,6 +38,7 @@ pub(crate) use outbox::{letters, outbox, outbox_replay};
 pub(crate) use rebuild::rebuild;
 pub(crate) use retention::{retention, retention_plan};
 pub(crate) use run_list::run_list;
+pub(crate) use salvage::salvage;
 pub(crate) use services::{
     aggregate, alerts, anomalies, artifacts, audit, compare_many, diagnosis, environment_diff, trend,
 };

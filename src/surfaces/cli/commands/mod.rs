@@ -38,6 +38,7 @@ pub(super) mod run_diff;
 pub(super) mod run_reproduce;
 pub(super) mod run_show;
 pub(super) mod runs;
+pub(super) mod salvage;
 pub(super) mod search;
 pub(super) mod series;
 pub(super) mod trend;
