@@ -83,8 +83,9 @@ impl Entries {
         &mut self.payloads
     }
 
-    /// Computes the checksum of each entry.
-    pub(in crate::engine) fn set_checksums(&mut self, checksums: &StreamChecksums) {
+    /// Sets the stream of all entries, and computes the checksum of each entry.
+    pub(in crate::engine) fn set_stream(&mut self, checksums: &StreamChecksums) {
+        self.headers.iter_mut().for_each(|header| header.stamp.stream = checksums.stream());
         for n in 0..self.headers.len() {
             let checksum = self.get(n).map_or(0, |entry| checksums.checksum(&entry));
             if let Some(header) = self.headers.get_mut(n) {

@@ -151,6 +151,40 @@ fn tables_in_the_middle_of_a_compacted_frame_are_not_rebuilt() {
     assert_eq!(behind.digest().unwrap().digest, fresh.digest().unwrap().digest);
 }
 
+/// The tables contain the offsets of frames, which a compaction changes.
+#[test]
+fn every_entry_is_found_by_its_position_after_a_compaction() {
+    let disk = SimDisk::new(1);
+    let large =
+        |process| options("/q").storage(disk.process(process)).segment_bytes_max(1 << 17).open().unwrap();
+    let writer = large(1);
+    for id in 0..3000u32 {
+        writer.append(&Job::Added { id, request: Some(format!("request {id} {}", "r".repeat(60))) }).unwrap();
+    }
+    let behind = large(2);
+    behind.view().unwrap();
+    for id in 3000..3300u32 {
+        writer.append(&added(id)).unwrap();
+    }
+    writer.close().unwrap();
+    let old = large(3);
+    old.view().unwrap();
+    let expected = entries(&disk);
+    let report = compact(&large(4)).unwrap();
+    assert!(report.segments.len() > 2, "{report:?}");
+    let positions: Vec<Position> = expected.keys().copied().collect();
+    for engine in [&behind, &old, &large(5)] {
+        let view = engine.view().unwrap();
+        for positions in [&positions[..], &positions[3100..], &positions[1500..1501], &positions[3299..]] {
+            let found = view.entries(positions).unwrap();
+            for (position, entry) in positions.iter().zip(found) {
+                let entry = entry.map(|entry| (entry.stamp.time, entry.kind.0, entry.payload));
+                assert_eq!(entry.as_ref(), expected.get(position), "{position}");
+            }
+        }
+    }
+}
+
 #[test]
 fn subscription_continues_after_a_compaction() {
     let disk = workspace();

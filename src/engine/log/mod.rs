@@ -26,7 +26,7 @@ pub mod merge;
 mod read;
 mod write;
 
-pub(in crate::engine) use format::trace;
+pub(in crate::engine) use format::{columns, trace};
 pub(in crate::engine) use read::moved;
 
 pub use format::{frame, header, limits, mark, names, pending};

@@ -5,6 +5,7 @@ use crate::engine::entries::Entries;
 use crate::engine::entries::EntryRef;
 use crate::engine::entry::{Entry, Position, Seq, Stamp, StreamId};
 use crate::engine::error::{Error, Result};
+use crate::engine::log::directory::ResumePoint;
 use crate::engine::log::directory::has_writer;
 use crate::engine::log::ordered::OrderedReader;
 use crate::engine::log::{Item, ScanMode, StreamReader};
@@ -531,7 +532,17 @@ impl View {
         let start = start.map_err(|e| self.damaged(e))?;
         let Some(start) = start else { return Ok(None) };
         let (storage, log) = (&self.snapshot.site.storage, &self.snapshot.site.log);
-        match StreamReader::open_at(storage, log, position.stream, ScanMode::Follow, start) {
+        let open = |start| StreamReader::open_at(storage, log, position.stream, ScanMode::Follow, start);
+        let at_frame = |start: ResumePoint| {
+            let mut reader = open(start)?;
+            // A compaction changes the offsets of frames. If no frame with the expected entry begins at the offset, the
+            // segment is read from its beginning.
+            if start.offset > 0 && reader.first_of_next_commit()? != Some(start.next) {
+                return open(ResumePoint { segment: start.segment, offset: 0, next: start.segment });
+            }
+            Ok(reader)
+        };
+        match at_frame(start) {
             Ok(reader) => Ok(Some(reader)),
             // The directory of the stream was removed, so none of its entries is readable.
             Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(None),

@@ -1,7 +1,8 @@
 //! The compaction of a log, and the erasure of entries.
 
+use crate::engine::checksum::Digest;
 use crate::engine::entries::EntryRef;
-use crate::engine::entry::StreamId;
+use crate::engine::entry::{Seq, StreamId};
 use crate::engine::error::{Error, Result};
 use crate::engine::log::compact::plan::{CompactionPlan, PlannedSegment, plan_all};
 use crate::engine::log::compact::report::{CompactionReport, SegmentCompaction, SegmentSkip, SkippedSegment};
@@ -9,7 +10,7 @@ use crate::engine::log::compact::rewriting::{IsErased, Rewriting, Rewritten};
 use crate::engine::log::compact::site::CompactedLog;
 use crate::engine::log::format::names;
 use crate::engine::log::merge::{Hold, MergeLock, Sides, digest_of, is_leftover, remove_names};
-use crate::engine::log::read::directory::list_segments;
+use crate::engine::log::read::directory::{list_segments, read_headers};
 use crate::engine::parallel;
 use crate::engine::progress::Progress;
 use crate::engine::storage::OpenMode;
@@ -118,15 +119,16 @@ impl CompactedLog<'_> {
         let PlannedSegment { stream, segment, .. } = *planned;
         let path = names::segment_path(log, stream, segment);
         let wrap = |e| Error::io("read segment", &path, e);
-        let is_last = list_segments(storage.as_ref(), log, stream)?.last() == Some(&segment);
+        let is_last = self.is_last(stream, segment)?;
         let ready = match Rewriting::run(&sides, domain, (stream, segment), is_erased)? {
             Rewritten::NothingToErase => return Ok(Ok(None)),
             Rewritten::Skipped(reason) => return Ok(Err(reason)),
             Rewritten::Ready(ready) => ready,
         };
+        let info = storage.info(&path).map_err(wrap).inspect_err(|_| ready.staged.discard())?;
         let refusal = if is_busy && (is_last || ready.is_open) {
             Some(SegmentSkip::InUse)
-        } else if storage.info(&path).map_err(wrap)? != planned.file {
+        } else if info != planned.file {
             Some(SegmentSkip::Changed)
         } else if is_erased.is_none() && ready.staged.len() >= planned.bytes {
             Some(SegmentSkip::NotSmaller)
@@ -137,13 +139,17 @@ impl CompactedLog<'_> {
             ready.staged.discard();
             return Ok(Err(reason));
         }
-        let file = storage.open(&path, OpenMode::Read).map_err(wrap)?;
-        let digest_before = digest_of(file.as_ref(), planned.bytes).map_err(wrap)?;
-        if is_last {
-            // Without a lock file, no writer continues the stream in the new segment.
-            let is_lock = |name: &str| [names::LOCK_NAME, names::ABANDONED_LOCK_NAME].contains(&name);
-            remove_names(&sides, stream, is_lock)?;
-        }
+        let prepare = || -> Result<Digest> {
+            let file = storage.open(&path, OpenMode::Read).map_err(wrap)?;
+            let digest = digest_of(file.as_ref(), planned.bytes).map_err(wrap)?;
+            if is_last {
+                // Without a lock file, no writer continues the stream in the new segment.
+                let is_lock = |name: &str| [names::LOCK_NAME, names::ABANDONED_LOCK_NAME].contains(&name);
+                remove_names(&sides, stream, is_lock)?;
+            }
+            Ok(digest)
+        };
+        let digest_before = prepare().inspect_err(|_| ready.staged.discard())?;
         let bytes_after = ready.staged.publish()?;
         Ok(Ok(Some(SegmentCompaction {
             stream,
@@ -155,6 +161,23 @@ impl CompactedLog<'_> {
             digest_before,
             digest_after: ready.digest,
         })))
+    }
+
+    /// Returns true if no entry follows the segment: it is the last one, or only interrupted creations follow.
+    fn is_last(&self, stream: StreamId, segment: Seq) -> Result<bool> {
+        let CompactedLog { storage, log, .. } = *self;
+        for later in list_segments(storage.as_ref(), log, stream)?.into_iter().filter(|base| *base > segment)
+        {
+            let path = names::segment_path(log, stream, later);
+            let headers = storage
+                .open(&path, OpenMode::Read)
+                .and_then(|file| read_headers(file.as_ref(), stream, later))
+                .map_err(|e| Error::io("read segment", &path, e))?;
+            if !headers.may_be_creation {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// Removes the temporary files of interrupted compactions. The caller holds the lock of merges.

@@ -79,7 +79,7 @@ pub fn plan_compaction(log: &CompactedLog<'_>, options: &CompactionOptions) -> R
                 plan.in_use += 1;
             } else if file.len < options.segment_bytes_min {
                 plan.short += 1;
-            } else if is_compacted(log, stream, *segment)? {
+            } else if is_compacted(log, stream, *segment).unwrap_or(false) {
                 plan.compacted += 1;
             } else {
                 plan.segments.push(PlannedSegment { stream, segment: *segment, bytes: file.len, file });
@@ -107,7 +107,8 @@ pub(super) fn plan_all(log: &CompactedLog<'_>, streams: &[StreamId]) -> Vec<Plan
     planned
 }
 
-/// Returns true if the first frame of a segment contains columns. Compaction writes all frames of a segment anew.
+/// Returns true if the first frame of a segment contains columns or stands in place of erased entries. Compaction and
+/// erasure write all frames of a segment anew.
 fn is_compacted(log: &CompactedLog<'_>, stream: StreamId, segment: Seq) -> Result<bool> {
     let path = names::segment_path(log.log, stream, segment);
     let wrap = |e| Error::io("read segment", &path, e);
@@ -118,5 +119,5 @@ fn is_compacted(log: &CompactedLog<'_>, stream: StreamId, segment: Seq) -> Resul
     let mut bytes = [0; FRAME_HEADER_LEN];
     read_full_at(file.as_ref(), FRAMES_AT, &mut bytes).map_err(wrap)?;
     let first = FrameHeader::decode(&bytes, frame_salt(header.salt, FRAMES_AT));
-    Ok(first.is_some_and(|frame| frame.codec == CODEC_COLUMNS))
+    Ok(first.is_some_and(|frame| frame.codec == CODEC_COLUMNS || frame.is_erased()))
 }

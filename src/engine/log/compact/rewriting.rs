@@ -161,7 +161,8 @@ impl<'a> Rewriting<'a> {
                 time: entry.stamp.time,
                 payload: entry.payload,
             };
-            let follows = entry.stamp.seq == self.first.plus(self.frame.len() as u64);
+            let follows = entry.stamp.seq == self.first.plus(self.frame.len() as u64)
+                && entry.stamp.time >= self.frame.times().1;
             let is_full =
                 self.frame.len() >= ENTRIES_PER_FRAME || self.frame.payload_bytes() >= BYTES_PER_FRAME;
             if !follows || is_full || !self.frame.has_room_for(1, row.payload.len()) {
@@ -233,8 +234,8 @@ impl<'a> Rewriting<'a> {
     fn finish(mut self, reader: &StreamReader) -> Result<Rewritten<'a>> {
         self.end_all()?;
         let (next, time) = (reader.next_seq(), reader.last_time());
-        // The link covers the erased entries too. It is unknown if entries were missing before.
-        let chain = reader.chain().map_or(Chain::ORIGIN, Chain::link);
+        // The link covers the erased entries too. If entries were missing before, the old mark may contain the link.
+        let chain = reader.chain().map(Chain::link).or(reader.mark_link()).unwrap_or(Chain::ORIGIN);
         let salt = frame_salt(self.salt, self.staged.len());
         let mut mark = Vec::new();
         let is_sealed = reader.is_sealed();
@@ -247,7 +248,8 @@ impl<'a> Rewriting<'a> {
         self.hasher.update(&mark);
         self.staged.write(&mark)?;
         let digest = Digest(*self.hasher.finalize().as_bytes());
-        if !self.is_verified || self.staged.digest()? != digest {
+        let written = self.staged.digest().inspect_err(|_| self.staged.discard())?;
+        if !self.is_verified || written != digest {
             self.staged.discard();
             return Ok(Rewritten::Skipped(SegmentSkip::NotVerified));
         }

@@ -12,7 +12,7 @@ use crate::engine::checksum::salted_crc32;
 use crate::engine::codec::{CODEC_COLUMNS, CODEC_ERASED, CODEC_ROWS};
 use crate::engine::entries::Entries;
 use crate::engine::entry::{Entry, Seq, StreamChecksums, StreamId};
-use crate::engine::log::format::columns::{ColumnWriter, Columns};
+use crate::engine::log::format::columns::{ColumnWriter, Columns, UnverifiedColumns};
 use crate::engine::log::format::limits::{
     FRAME_ALIGN, FRAME_ENTRIES_MAX, FRAME_HEADER_LEN, FRAME_PAYLOAD_BYTES_MAX,
 };
@@ -269,7 +269,8 @@ pub fn columns_frame(
 /// Decodes columns without comparing the checksum over the entries, so that hostile values reach the code before it.
 #[cfg(feature = "testing")]
 pub fn decode_columns(count: usize, payload: &[u8]) -> Option<Entries> {
-    Columns { payload, count: count.min(FRAME_ENTRIES_MAX), first: Seq(1), time: 1 }.decode(None)
+    let columns = Columns { payload, count: count.min(FRAME_ENTRIES_MAX), first: Seq(1), time: 1 };
+    columns.decode_unverified().0.map(|unverified| unverified.entries().clone())
 }
 
 /// Completes a frame with entries, as [`finish_frame`] does.
@@ -324,13 +325,13 @@ pub(in crate::engine::log) fn decode_checked(
     let payload = payload.get(..header.payload_len as usize)?;
     match header.codec {
         CODEC_ROWS => header.rows(payload, checksums.stream()).decode(checksums),
-        CODEC_COLUMNS => header.columns(payload).decode(Some(checksums)),
+        CODEC_COLUMNS => header.columns(payload).decode(checksums),
         _ => None,
     }
 }
 
 /// Decodes rows of a frame whose checksums are not valid or cannot be compared, up to the first invalid one. `payload`
-/// may be incomplete. A frame with columns is decoded completely or not at all.
+/// may be incomplete. A frame with columns has no rows: see [`decode_unverified`].
 ///
 /// The checksum of each entry is compared if the stream is known. If it is not, all rows must be valid. Also returns the
 /// number of payload bytes that were decoded, which may be much greater than the number of bytes in the frame.
@@ -340,18 +341,23 @@ pub(in crate::engine) fn decode_rows(
     stream: Option<StreamId>,
 ) -> (Vec<Entry>, u64) {
     let whole = payload.get(..header.payload_len as usize);
-    if header.codec == CODEC_COLUMNS {
-        let checksums = stream.map(StreamChecksums::of);
-        let entries = whole.and_then(|payload| header.columns(payload).decode(checksums.as_ref()));
-        let entries = entries.unwrap_or_default();
-        let decoded = entries.payload_bytes() as u64;
-        return (entries.into_iter().collect(), decoded);
-    }
     if header.codec != CODEC_ROWS {
         return (Vec::new(), 0);
     }
     let rows = header.rows(whole.unwrap_or(payload), stream.unwrap_or(StreamId([0; 16])));
     rows.decode_leniently(stream.map(StreamChecksums::of).as_ref())
+}
+
+/// Decodes the entries of a frame with columns without comparing the checksum over the entries. Returns `None` for another
+/// frame, or if the payload is incomplete or malformed. The second result is the number of bytes that were decoded.
+pub(in crate::engine) fn decode_unverified(
+    header: &FrameHeader,
+    payload: &[u8],
+) -> (Option<UnverifiedColumns>, u64) {
+    match payload.get(..header.payload_len as usize) {
+        Some(payload) if header.codec == CODEC_COLUMNS => header.columns(payload).decode_unverified(),
+        _ => (None, 0),
+    }
 }
 
 #[cfg(test)]

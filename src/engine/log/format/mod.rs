@@ -1,7 +1,7 @@
 //! Bytes of the log: names of files, segment headers, marks, frames and their entries. This layer does no I/O.
 //! docs/FORMAT.md specifies the bytes.
 
-pub(in crate::engine::log) mod columns;
+pub(in crate::engine) mod columns;
 pub mod frame;
 pub mod header;
 pub mod limits;

@@ -11,12 +11,17 @@
 //!    A stray file stays in the target until a segment needs its name, or the end of the stream is removed. The file is
 //!    then copied to quarantine.
 
+use crate::engine::checksum::Digest;
+use crate::engine::codec::CODEC_COLUMNS;
 use crate::engine::domain::Domain;
 use crate::engine::entry::{Seq, StreamId};
 use crate::engine::error::{Error, Result};
-use crate::engine::log::format::header::Origin;
+use crate::engine::log::format::frame::FrameHeader;
+use crate::engine::log::format::header::{FRAMES_AT, Origin};
+use crate::engine::log::format::limits::FRAME_HEADER_LEN;
 use crate::engine::log::format::names;
 use crate::engine::log::merge::content::files_of;
+use crate::engine::log::merge::digest::digest_of;
 use crate::engine::log::merge::end::{End, Lost};
 use crate::engine::log::merge::fork::Branch;
 use crate::engine::log::merge::history::HistoryReader;
@@ -24,7 +29,7 @@ use crate::engine::log::merge::outline::{Outline, Tally, damaged_of};
 use crate::engine::log::merge::sides::{Part, Side, Sides};
 use crate::engine::log::read::directory::read_headers;
 use crate::engine::log::read::source::content_len;
-use crate::engine::storage::OpenMode;
+use crate::engine::storage::{OpenMode, read_full_at};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
@@ -215,8 +220,15 @@ impl Plan {
         let beyond = next > last.map_or(Seq::FIRST, Seq::next);
         self.mark = (closed || beyond).then_some(next);
         // A commit is atomic. If the first entry of the torn commit was read from another copy, that copy holds the
-        // whole commit.
-        let is_present = |lost: &Lost| lost.torn && last >= Some(lost.next);
+        // whole commit. A torn frame with columns contains many commits, so its last entry must be present.
+        let mut present = Vec::new();
+        for lost in ends.iter().filter_map(|end| end.lost).filter(|lost| lost.torn) {
+            let last_of_frame = last_of_columns(sides, &lost)?.unwrap_or(lost.next);
+            if last >= Some(last_of_frame) {
+                present.push((lost.side, lost.stream));
+            }
+        }
+        let is_present = |lost: &Lost| lost.torn && present.contains(&(lost.side, lost.stream));
         // A stray file that stays in the target still shows the loss.
         let is_shown = |lost: &Lost| {
             let is_stray = self.target.strays.contains(&lost.segment)
@@ -277,11 +289,45 @@ fn covers_losses(sides: &Sides<'_>, end: &End, all: &[Lost]) -> Result<bool> {
         let theirs = salt_and_len(sides, lost.side, lost.stream, lost.segment)?;
         let (Some((ours, _)), Some((theirs, len))) = (ours, theirs) else { return Ok(false) };
         let reaches = (end.point.segment, end.point.offset) >= (lost.segment, len);
-        if ours != theirs || !reaches {
+        // A compaction keeps the salt and changes the offsets. Offsets can be compared only if the bytes before are equal.
+        if ours != theirs || !reaches || !is_equal_before(sides, end, lost)? {
             return Ok(false);
         }
     }
     Ok(true)
+}
+
+/// Returns true if offsets in the two copies of a segment can be compared: neither copy was compacted, or both have the same
+/// bytes before the lost ones.
+fn is_equal_before(sides: &Sides<'_>, end: &End, lost: &Lost) -> Result<bool> {
+    let copies = [(end.side, end.stream), (lost.side, lost.stream)];
+    let mut is_compacted = false;
+    for (side, stream) in copies {
+        let first = Lost { side, stream, offset: FRAMES_AT, ..*lost };
+        is_compacted |= last_of_columns(sides, &first)?.is_some();
+    }
+    if !is_compacted {
+        return Ok(true);
+    }
+    let digest = |side, stream| -> Result<Digest> {
+        let path = names::segment_path(sides.log(side), stream, lost.segment);
+        let file = sides.storage.open(&path, OpenMode::Read);
+        file.and_then(|file| digest_of(file.as_ref(), lost.offset))
+            .map_err(|e| Error::io("read segment", &path, e))
+    };
+    Ok(digest(end.side, end.stream)? == digest(lost.side, lost.stream)?)
+}
+
+/// Returns the last sequence number of the frame at the offset of the lost bytes if the frame contains columns and its header
+/// is readable.
+fn last_of_columns(sides: &Sides<'_>, lost: &Lost) -> Result<Option<Seq>> {
+    let path = names::segment_path(sides.log(lost.side), lost.stream, lost.segment);
+    let mut bytes = [0; FRAME_HEADER_LEN];
+    let file = sides.storage.open(&path, OpenMode::Read);
+    let read = file.and_then(|file| read_full_at(file.as_ref(), lost.offset, &mut bytes));
+    read.map_err(|e| Error::io("read segment", &path, e))?;
+    let header = FrameHeader::parse(&bytes).map(|(header, _)| header);
+    Ok(header.filter(|header| header.codec == CODEC_COLUMNS).map(|header| header.last()))
 }
 
 /// Returns the salt of a segment and its length in bytes without the zeros at its end; `None` if the segment is missing

@@ -36,6 +36,11 @@ impl Source {
         Source { file, map: None, len, window: Vec::new(), start: 0 }
     }
 
+    /// Returns a source for the first `len` bytes of the same open file. Does not map the file.
+    pub(super) fn beginning_of_same(&self, len: u64) -> Source {
+        Source::beginning(Arc::clone(&self.file), len)
+    }
+
     /// Returns the length in bytes that the file had when it was opened or last refreshed.
     pub fn file_len(&self) -> u64 {
         self.len

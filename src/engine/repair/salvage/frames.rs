@@ -1,8 +1,9 @@
 //! The search for frames in one file.
 
 use crate::engine::domain::Domain;
-use crate::engine::entry::{Entry, StreamId};
-use crate::engine::log::frame::{FRAME_MAGIC, FrameHeader, decode_entries, decode_rows};
+use crate::engine::entry::{Entry, StreamChecksums, StreamId};
+use crate::engine::log::columns::UnverifiedColumns;
+use crate::engine::log::frame::{FRAME_MAGIC, FrameHeader, decode_entries, decode_rows, decode_unverified};
 use crate::engine::log::limits::FRAME_HEADER_LEN;
 use crate::engine::log::trace::SaltTrace;
 use crate::engine::repair::salvage::input::Input;
@@ -70,6 +71,8 @@ struct Candidate<'a> {
     payload: &'a [u8],
     /// `None` if the payload is incomplete.
     trace: Option<SaltTrace>,
+    /// The entries of a frame with columns; `None` for another frame. They are decoded once for all streams.
+    columns: Option<UnverifiedColumns>,
 }
 
 impl Candidate<'_> {
@@ -93,8 +96,14 @@ impl Candidate<'_> {
     }
 
     /// Returns those entries of the frame whose checksums are valid in a stream; `None` if there are none.
-    fn in_stream(&self, stream: StreamId) -> Option<FoundFrame> {
-        let (entries, _) = decode_rows(&self.header, self.payload, Some(stream));
+    fn in_stream(&mut self, stream: StreamId) -> Option<FoundFrame> {
+        let entries: Vec<Entry> = match &mut self.columns {
+            Some(columns) => {
+                let is_valid = columns.set_stream(&StreamChecksums::of(stream));
+                is_valid.then(|| columns.entries().clone().into_iter().collect()).unwrap_or_default()
+            }
+            None => decode_rows(&self.header, self.payload, Some(stream)).0,
+        };
         let (stream, certainty) = (Some(stream), Certainty::Entry);
         (!entries.is_empty()).then_some(FoundFrame { offset: self.offset, stream, entries, certainty })
     }
@@ -102,7 +111,10 @@ impl Candidate<'_> {
     /// Returns the frame without a check, and the number of bytes that were decoded.
     fn unconfirmed(&self) -> (Option<Unconfirmed>, u64) {
         let Some(trace) = self.trace else { return (None, 0) };
-        let (entries, decoded) = decode_rows(&self.header, self.payload, None);
+        let (entries, decoded) = match &self.columns {
+            Some(columns) => (columns.entries().clone().into_iter().collect(), 0),
+            None => decode_rows(&self.header, self.payload, None),
+        };
         let is_decoded = !entries.is_empty() || self.header.entries == 0;
         let frame = Unconfirmed { offset: self.offset, end: self.end(), trace, entries };
         (is_decoded.then_some(frame), decoded)
@@ -136,7 +148,8 @@ impl FrameSearch {
         let payload = bytes.get(FRAME_HEADER_LEN..).unwrap_or_default();
         let is_complete = bytes.len() as u64 == len;
         let trace = is_complete.then(|| header.salt_trace(checksum, bytes, payload));
-        let candidate = Candidate { offset, header, payload, trace };
+        let (columns, expanded) = decode_unverified(&header, payload);
+        let mut candidate = Candidate { offset, header, payload, trace, columns };
         let end = candidate.end();
         let mut streams = self.named.into_iter().chain(self.last).chain(known.streams());
         let found = candidate.in_known(known, domain);
@@ -155,7 +168,7 @@ impl FrameSearch {
         let (next, decoded) = candidate.unconfirmed();
         let frames = next.map(|next| self.confirm(next)).unwrap_or_default();
         if frames.is_empty() {
-            self.credit = self.credit.saturating_sub(decoded);
+            self.credit = self.credit.saturating_sub(decoded.saturating_add(expanded));
         }
         Some(frames)
     }

@@ -51,9 +51,11 @@ fn integer_at(row: &[u8], column: usize) -> u64 {
 
 /// Returns the columns that are variable and not part of a window.
 fn alone(is_variable: &[bool], windows: &[usize]) -> impl Iterator<Item = usize> {
-    let is_covered = |column: usize| windows.iter().any(|from| (*from..*from + WINDOW_LEN).contains(&column));
-    let columns = is_variable.iter().enumerate().filter(|(_, variable)| **variable);
-    columns.map(|(column, _)| column).filter(move |column| !is_covered(*column))
+    let mut is_alone = is_variable.to_vec();
+    for column in windows {
+        is_alone.iter_mut().skip(*column).take(WINDOW_LEN).for_each(|alone| *alone = false);
+    }
+    is_alone.into_iter().enumerate().filter(|(_, alone)| *alone).map(|(column, _)| column)
 }
 
 fn windows_of(rows: &[&[u8]], is_variable: &[bool]) -> Vec<usize> {

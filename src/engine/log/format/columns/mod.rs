@@ -17,6 +17,7 @@ mod window;
 mod writer;
 
 pub(super) use reader::Columns;
+pub(in crate::engine) use reader::UnverifiedColumns;
 pub(in crate::engine::log) use writer::ColumnWriter;
 
 #[cfg(test)]

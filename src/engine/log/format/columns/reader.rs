@@ -24,6 +24,36 @@ pub(in crate::engine::log::format) struct Columns<'a> {
     pub(in crate::engine::log::format) time: u64,
 }
 
+/// The id of the stream in entries whose stream is not known.
+const UNKNOWN_STREAM: StreamId = StreamId([0; 16]);
+
+/// The entries of a frame with columns, before the checksum over the entries was compared.
+#[derive(Debug)]
+pub(in crate::engine) struct UnverifiedColumns {
+    /// The entries. The id of their stream is zero.
+    entries: Entries,
+    /// The checksum over the checksums of the entries.
+    checksum: u32,
+}
+
+impl UnverifiedColumns {
+    /// Returns the entries if the checksum is valid in a stream.
+    pub(in crate::engine) fn of_stream(mut self, checksums: &StreamChecksums) -> Option<Entries> {
+        self.set_stream(checksums).then_some(self.entries)
+    }
+
+    /// Sets the stream of the entries. Returns true if the checksum is valid in this stream.
+    pub(in crate::engine) fn set_stream(&mut self, checksums: &StreamChecksums) -> bool {
+        self.entries.set_stream(checksums);
+        checksum_of_all(self.entries.iter().map(|entry| entry.checksum)) == self.checksum
+    }
+
+    /// Returns the entries without comparing the checksum.
+    pub(in crate::engine) fn entries(&self) -> &Entries {
+        &self.entries
+    }
+}
+
 /// A group and the places of its payloads.
 struct Members {
     group: Group,
@@ -74,31 +104,33 @@ impl Members {
 
 impl Columns<'_> {
     /// Decodes all entries. Returns `None` if the payload is malformed, or if the checksum over the checksums of the
-    /// entries differs. If the stream is not known (`checksums` is `None`), the checksum is not compared, and the id of
-    /// the stream in the entries is zero.
+    /// entries differs.
     ///
     /// The decoded payloads of a frame have at most [`EXPANDED_BYTES_MAX`] bytes, and each block is decoded into memory
     /// of known length. Hostile bytes therefore cannot cause large allocations.
-    pub(in crate::engine::log::format) fn decode(
-        &self,
-        checksums: Option<&StreamChecksums>,
-    ) -> Option<Entries> {
-        let stream = checksums.map_or(StreamId([0; 16]), StreamChecksums::stream);
+    pub(in crate::engine::log::format) fn decode(&self, checksums: &StreamChecksums) -> Option<Entries> {
+        let (unverified, _) = self.decode_unverified();
+        unverified?.of_stream(checksums)
+    }
+
+    /// Decodes all entries without comparing the checksum over the entries. The second result is the number of bytes that
+    /// were decoded, also if the payload is malformed.
+    pub(in crate::engine::log::format) fn decode_unverified(&self) -> (Option<UnverifiedColumns>, u64) {
+        let mut decoded = self.payload.len() as u64;
+        (self.try_decode(&mut decoded), decoded)
+    }
+
+    fn try_decode(&self, decoded: &mut u64) -> Option<UnverifiedColumns> {
         let mut reader = Reader::new(self.payload);
         let checksum = reader.u32()?;
         let mut groups = self.read_groups(&mut reader)?;
         let mut blocks = BlockReader::new(reader);
         groups.iter_mut().try_for_each(|members| members.read_lengths(&mut blocks))?;
-        let mut entries = self.place(&mut groups, stream, &mut blocks)?;
+        let mut entries = self.place(&mut groups, &mut blocks)?;
+        *decoded += entries.payload_bytes() as u64;
         let payloads = entries.payloads_mut();
         groups.iter().try_for_each(|members| members.read_payloads(&mut blocks, payloads))?;
-        if blocks.bytes.remaining() > 0 {
-            return None;
-        }
-        let Some(checksums) = checksums else { return Some(entries) };
-        entries.set_checksums(checksums);
-        let all = checksum_of_all(entries.iter().map(|entry| entry.checksum));
-        (all == checksum).then_some(entries)
+        (blocks.bytes.remaining() == 0).then_some(UnverifiedColumns { entries, checksum })
     }
 
     /// Reads the list of the groups. Returns `None` if they do not have one entry for each entry of the frame.
@@ -116,12 +148,8 @@ impl Columns<'_> {
 
     /// Reads the group and the time of each entry, and determines the place of each payload. Returns entries whose
     /// payloads are zeros and whose checksums are 0.
-    fn place(
-        &self,
-        groups: &mut [Members],
-        stream: StreamId,
-        blocks: &mut BlockReader<'_>,
-    ) -> Option<Entries> {
+    fn place(&self, groups: &mut [Members], blocks: &mut BlockReader<'_>) -> Option<Entries> {
+        let stream = UNKNOWN_STREAM;
         let order = if groups.len() > 1 { read_integers(blocks, self.count)? } else { vec![0; self.count] };
         let steps = read_integers(blocks, self.count)?;
         let mut entries = Entries::with_capacity(self.count, 0);

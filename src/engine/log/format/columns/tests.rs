@@ -2,6 +2,7 @@
 
 use super::integers::{integers_of, planes_of};
 use super::{ColumnWriter, Columns};
+use crate::engine::bytes::put_varint;
 use crate::engine::entry::{Kind, PayloadVersion, Seq, StreamChecksums, StreamId};
 use crate::engine::log::format::pending::{PendingEntries, PendingEntry};
 
@@ -23,7 +24,7 @@ fn encoded(rows: &PendingEntries) -> Vec<u8> {
 
 fn decoded(payload: &[u8], rows: &PendingEntries) -> Option<Vec<(u16, u64, Vec<u8>)>> {
     let columns = Columns { payload, count: rows.len(), first: Seq(5), time: rows.times().0 };
-    let entries = columns.decode(Some(&StreamChecksums::of(STREAM)))?;
+    let entries = columns.decode(&StreamChecksums::of(STREAM))?;
     assert!(entries.iter().zip(5..).all(|(entry, seq)| entry.stamp.seq == Seq(seq)));
     Some(entries.into_iter().map(|entry| (entry.kind.0, entry.stamp.time, entry.payload)).collect())
 }
@@ -100,6 +101,24 @@ fn random_values_take_little_more_than_their_bytes() {
         .collect();
     let bytes = encoded(&pending(&expected)).len();
     assert!(bytes < count * 11, "{} bytes for an entry", bytes as f64 / count as f64);
+}
+
+/// A frame of few bytes for each window must not take time that grows with the square of the number of windows.
+#[test]
+fn row_with_many_windows_is_decoded_in_linear_time() {
+    let windows = 100_000usize;
+    let mut bytes = vec![0; 4];
+    put_varint(&mut bytes, 1);
+    [1, 1, (windows * 8 + 1) as u64, 1].iter().for_each(|number| put_varint(&mut bytes, *number));
+    bytes.push(0);
+    bytes.resize(bytes.len() + windows * 8, 7);
+    bytes.resize(bytes.len() + windows, 0xff);
+    put_varint(&mut bytes, windows as u64);
+    (0..windows).for_each(|window| put_varint(&mut bytes, window as u64 * 8));
+    bytes.resize(bytes.len() + windows, 0);
+    let columns = Columns { payload: &bytes, count: 1, first: Seq(1), time: 1 };
+    let (decoded, _) = columns.decode_unverified();
+    assert_eq!(decoded.unwrap().entries().payload_bytes(), windows * 8);
 }
 
 #[test]

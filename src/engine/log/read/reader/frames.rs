@@ -10,8 +10,6 @@ use crate::engine::log::format::mark::Mark;
 use crate::engine::log::format::names;
 use crate::engine::log::read::item::{Commit, FindingKind, Item};
 use crate::engine::log::read::reader::{ScanMode, StreamReader};
-use crate::engine::log::read::source::Source;
-use crate::engine::storage::OpenMode;
 
 impl StreamReader {
     /// Records the entries of a frame. For a frame in place of erased entries, records a gap. `entries` is `None` if this
@@ -79,6 +77,7 @@ impl StreamReader {
         if self.mode == ScanMode::Follow {
             return Ok(());
         }
+        self.mark_link = Some(mark.chain);
         // Zeros mean that a merge wrote this mark after a gap and did not know the link.
         let known = mark.chain != Chain::ORIGIN;
         if known && self.chain.as_ref().is_some_and(|chain| chain.link() != mark.chain) {
@@ -93,11 +92,14 @@ impl StreamReader {
         Ok(())
     }
 
+    /// Returns the digest of the first `end` bytes of the open segment. The path of the segment may lead to another file
+    /// in the meantime, for example after a compaction.
     fn digest_before(&mut self, base: Seq, end: u64) -> Result<Digest> {
         let path = names::segment_path(&self.log, self.stream, base);
         let wrap = |e| Error::io("read segment", &path, e);
-        let file = self.storage.open(&path, OpenMode::Read).map_err(wrap)?;
-        let mut source = Source::new(file, false).map_err(wrap)?;
+        let Some(mut source) = self.scan.as_ref().map(|scan| scan.source.beginning_of_same(end)) else {
+            return Ok(Digest([0; 32]));
+        };
         let mut hasher = blake3::Hasher::new();
         let mut at = 0;
         while at < end {

@@ -58,6 +58,8 @@ pub struct StreamReader {
     queue: VecDeque<Item>,
     tail: Tail,
     sealed: bool,
+    /// The link in the last mark.
+    mark_link: Option<Digest>,
     last_seal: Option<(Seq, Seq)>,
     header: Option<SegmentHeader>,
     end: Option<ResumePoint>,
@@ -180,6 +182,7 @@ impl StreamReader {
             queue: VecDeque::new(),
             tail: Tail::Open,
             sealed: false,
+            mark_link: None,
             last_seal: None,
             header: None,
             end: None,
@@ -216,6 +219,16 @@ impl StreamReader {
     pub(in crate::engine) fn has_next_item(&mut self) -> Result<bool> {
         while self.queue.is_empty() && self.advance()? {}
         Ok(!self.queue.is_empty())
+    }
+
+    /// Returns the sequence number of the first entry of the next item; `None` if the next item is no commit, or if there
+    /// is no next item. The next call of [`StreamReader::next_item`] returns the item.
+    pub(in crate::engine) fn first_of_next_commit(&mut self) -> Result<Option<Seq>> {
+        self.has_next_item()?;
+        Ok(match self.queue.front() {
+            Some(Item::Commit(commit)) => commit.entries.first().map(|entry| entry.stamp.seq),
+            _ => None,
+        })
     }
 
     /// Returns the next item; `None` at the end, which [`StreamReader::tail`] then describes.
@@ -264,6 +277,11 @@ impl StreamReader {
     /// [`Tail::Unfinished`], because a writer may be creating the segment.
     pub fn unfinished_creation(&self) -> Option<Seq> {
         self.unfinished_creation
+    }
+
+    /// Returns the link of the chain in the last mark that was read. Only a full scan reads the content of marks.
+    pub(in crate::engine::log) fn mark_link(&self) -> Option<Digest> {
+        self.mark_link
     }
 
     /// Restricts the reader to the segment that it begins with: later segments are not read.
