@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A second reader of the log, written from docs/FORMAT.md alone, with the Python standard library only.
+"""A second reader of the log, written from docs/FORMAT.md and RFC 8878 alone, with the Python standard library only.
 
     python3 docs/reader.py [--no-digests] LOG...
 
@@ -13,15 +13,21 @@ The output is one JSON object a line, in the order of the streams' names and of 
     {"type": "stream", "stream", "tail", "next", "domain", "unfinished_creation", "link"}
 
 `--no-digests` leaves out the chain and the digests of seals: BLAKE3 in Python takes about a second for half a MiB.
-Numbers in comments are sections of FORMAT.md. Each segment is held in memory while it is read.
+Numbers in comments are sections of FORMAT.md. Each segment is held in memory while it is read. The file zstd.py in the
+same directory decodes zstd frames.
 """
 
+import collections
+import itertools
 import json
 import os
 import re
 import struct
 import sys
 import zlib
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))  # `python3 -I` leaves this directory out
+import zstd
 
 # ---- BLAKE3, unkeyed, 32 bytes (2)
 
@@ -108,7 +114,8 @@ HEADER_LEN, SECOND_AT, FRAMES_AT, FRAME_HEADER_LEN = 256, 4096, 4352, 48
 SEGMENT_MAGIC, FRAME_MAGIC = b"CTXASEG\0", b"CxF1"
 HEADER_SALT = 0x0047455341585443
 FORMAT_VERSION = 0
-CODEC_ROWS, FRAME_PAYLOAD_MAX, FRAME_ENTRIES_MAX = 1, 16 << 20, 65536
+CODEC_ROWS, CODEC_COLUMNS, CODEC_ERASED = 1, 2, 3
+FRAME_PAYLOAD_MAX, FRAME_ENTRIES_MAX = 16 << 20, 65536
 PAYLOAD_MAX, EXPANDED_MAX, SEAL_INDEX_MAX, CANDIDATE_BYTES_MAX = 4 << 20, 16 << 20, 65536, 64 << 20
 CLOSE, SEAL = 1, 2
 U64 = (1 << 64) - 1
@@ -283,10 +290,17 @@ def resync(data, at, salt):
 
 
 class Undecodable(Exception):
-    """A whole frame does not hold rows."""
+    """The payload of a whole frame does not follow the rules of its codec."""
 
 
-class Rows:
+def require(condition):
+    if not condition:
+        raise Undecodable
+
+
+class Cursor:
+    """Reads a payload from front to back."""
+
     def __init__(self, data):
         self.data, self.at = data, 0
 
@@ -313,11 +327,19 @@ def canonical(stream, seq, time, kind, version, payload):
     return struct.pack("<16sQQHHI", stream, seq, time, kind, version, len(payload)) + payload
 
 
-def decode_rows(frame, payload, stream):
+def decode_entries(frame, payload, stream):
     """Returns the entries (seq, time, kind, version, payload) of a frame, or raises Undecodable."""
-    if frame.codec != CODEC_ROWS or frame.entries * 10 > frame.length:
+    if frame.codec == CODEC_ROWS:
+        return decode_rows(frame, payload, stream)
+    if frame.codec == CODEC_COLUMNS:
+        return decode_columns(frame, payload, stream)
+    raise Undecodable
+
+
+def decode_rows(frame, payload, stream):
+    if frame.entries * 10 > frame.length:
         raise Undecodable
-    rows, before, time, expanded, entries = Rows(payload), {}, frame.time, 0, []
+    rows, before, time, expanded, entries = Cursor(payload), {}, frame.time, 0, []
     for n in range(frame.entries):
         (checksum,) = struct.unpack("<I", rows.take(4))
         time += rows.varint()
@@ -336,6 +358,103 @@ def decode_rows(frame, payload, stream):
         entries.append((frame.first + n, time, kind, version, text))
     if rows.at != len(payload):
         raise Undecodable
+    return entries
+
+
+class Columns(Cursor):
+    def limited(self, limit):
+        value = self.varint()
+        require(value <= limit)
+        return value
+
+    def bytes(self):
+        return self.take(self.varint())
+
+    def block(self, length):
+        (method,) = self.take(1)
+        if method == 0:
+            return self.take(length)
+        require(method in (1, 3))
+        try:
+            content = zstd.decode(self.bytes(), length)
+        except zstd.Malformed:
+            raise Undecodable
+        return content if method == 1 else bytes(total & 0xFF for total in itertools.accumulate(content))
+
+    def integers(self, count):
+        (planes,) = self.take(1)
+        require(planes <= 8)
+        values = bytearray(8 * count)
+        for n in range(planes):
+            values[n::8] = self.block(count)
+        return struct.unpack("<%dQ" % count, values)
+
+    def text(self, lengths):
+        """Returns the payloads of a group of texts."""
+        text = Cursor(self.block(sum(lengths)))
+        return [text.take(length) for length in lengths]
+
+    def matrix(self, length, count):
+        """Returns the payloads of a group whose payloads have the same length."""
+        first = self.take(length)
+        mask = self.take((length + 7) // 8)
+        require(length % 8 == 0 or mask[-1] >> length % 8 == 0)
+        windows = [self.varint() for _ in range(self.limited(length // 8))]
+        require(all(after - window >= 8 for window, after in zip(windows, windows[1:] + [length])))
+        rows = bytearray(first * count)
+        for window in windows:
+            (value,) = struct.unpack_from("<Q", first, window)
+            values = []
+            for zigzag in self.integers(count):
+                value = value + (zigzag >> 1 ^ -(zigzag & 1)) & U64
+                values.append(value)
+            values = struct.pack("<%dQ" % count, *values)
+            for n in range(8):
+                rows[window + n :: length] = values[n::8]
+        inside = {window + n for window in windows for n in range(8)}
+        for column in range(length):
+            if mask[column // 8] >> column % 8 & 1 and column not in inside:
+                rows[column::length] = self.block(count)
+        return [bytes(rows[n * length : (n + 1) * length]) for n in range(count)]
+
+
+class Group:
+    """A group of entries. `length` is None for texts."""
+
+    def __init__(self, columns, entries_max):
+        self.kind, self.version = columns.limited(0xFFFF), columns.limited(0xFFFF)
+        length, self.count = columns.limited(1 + PAYLOAD_MAX), columns.limited(entries_max)
+        self.length = length - 1 if length else None
+        require(self.count >= 1)
+
+
+def decode_columns(frame, payload, stream):
+    columns = Columns(payload)
+    (checksum,) = struct.unpack("<I", columns.take(4))
+    groups = [Group(columns, frame.entries) for _ in range(columns.limited(frame.entries))]
+    require(sum(group.count for group in groups) == frame.entries)
+    texts = [group for group in groups if group.length is None]
+    for group in texts:
+        group.lengths = columns.integers(group.count)
+        require(max(group.lengths) <= PAYLOAD_MAX)
+    expanded = sum(sum(group.lengths) if group.length is None else group.length * group.count for group in groups)
+    require(expanded <= EXPANDED_MAX)
+    order = columns.integers(frame.entries) if len(groups) > 1 else [0] * frame.entries
+    counts = collections.Counter(order)
+    require(all(counts[n] == group.count for n, group in enumerate(groups)))
+    times = columns.integers(frame.entries)
+    for group in groups:
+        group.rows = columns.text(group.lengths) if group.length is None else columns.matrix(group.length, group.count)
+    require(columns.at == len(payload))
+    entries, time, checksums = [], frame.time, bytearray()
+    rows = [iter(group.rows) for group in groups]
+    for n, (index, step) in enumerate(zip(order, times)):
+        group, text = groups[index], next(rows[index])
+        time += step
+        require(time <= U64)
+        entries.append((frame.first + n, time, group.kind, group.version, text))
+        checksums += struct.pack("<I", crc(0, canonical(stream, *entries[-1])))
+    require(crc(0, checksums) == checksum)
     return entries
 
 
@@ -387,8 +506,8 @@ class StreamReader:
             self.gap(seq - 1)
             self.expected = seq
 
-    def gap(self, last):
-        self.emit(type="gap", stream=self.name, first=self.expected, last=last, cause=self.cause)
+    def gap(self, last, cause=None):
+        self.emit(type="gap", stream=self.name, first=self.expected, last=last, cause=cause or self.cause)
         self.piece = None
 
     def read(self):
@@ -514,8 +633,12 @@ class StreamReader:
         if frame.first < self.expected:
             return self.finding("doubled", base, frame.at, length)
         self.reach(frame.first)
+        if frame.codec == CODEC_ERASED and not payload:
+            self.gap(frame.next - 1, "erased")
+            self.expected = frame.next
+            return
         try:
-            entries = decode_rows(frame, payload, self.stream)
+            entries = decode_entries(frame, payload, self.stream)
         except Undecodable:
             self.finding("unreadable_frame", base, frame.at, length)
             return self.reach(frame.next)

@@ -36,7 +36,7 @@
 //! | `services` | questions by topic, with replaceable policies | Stable |
 //! | `capture` | run and stage scopes, emissions | Stable |
 //! | `interpretation` | queries, comparison, lineage, reports | Stable |
-//! | `recovery` | verification, rebuild, merge, listings of the log, backups, restores | Advanced |
+//! | `recovery` | verification, rebuild, merge, listings of the log, backups, restores, salvage | Advanced |
 //! | `interchange` | import and export of JSON lines | Advanced |
 //! | `store` | typed rows from one consistent view | Advanced |
 //! | [`engine`] | log, projections and bodies for any domain | Advanced |
@@ -81,10 +81,11 @@ pub use client::TracingLayer;
 pub use client::services;
 #[cfg(feature = "ml")]
 pub use client::{
-    ArtifactCopy, Backups, BodiesTarget, BodyFinding, Contexta, Error, ExportFilter, ExportReport,
-    ExportSettings, ImportReport, ImportSettings, ImportSource, Ingest, IngestCommit, IngestProblem,
-    IngestSettings, KindCounts, MergeSettings, Options, Paths, PolledInput, RefusedLine, Rejection, Result,
-    TablesDigest, UsedArtifact,
+    ApplyPart, AreaSize, ArtifactCopy, Backups, BodiesTarget, BodyFinding, Contexta, Doctor, Error,
+    ExportFilter, ExportReport, ExportSettings, HealthFinding, ImportReport, ImportSettings, ImportSource,
+    Ingest, IngestCommit, IngestProblem, IngestSettings, KindCounts, LatestBackup, MergeSettings,
+    OpenedArchive, Options, OutboxContent, PartRestore, Paths, PolledInput, ProjectSize, RefusedLine,
+    Rejection, Remains, RestoredPart, Result, RunSize, TablesDigest, UsedArtifact, WorkspaceHealth,
 };
 #[cfg(feature = "ml")]
 pub use interpretation::{
@@ -93,8 +94,8 @@ pub use interpretation::{
 };
 #[cfg(feature = "ml")]
 pub use recovery::{
-    DumpItem, DumpedEntry, Head, MergeReport, Progress, RebuildOptions, RebuildReport, StreamRow,
-    VerifyOptions, VerifyReport,
+    DumpItem, DumpedEntry, Head, MergeReport, Progress, RebuildOptions, RebuildReport, StreamRow, TailItem,
+    TailOptions, VerifyOptions, VerifyReport,
 };
 #[cfg(feature = "ml")]
 pub use surfaces::answer::Answer;

@@ -7,6 +7,7 @@
     reason = "helpers of tests may panic; clippy.toml permits it in test functions only"
 )]
 
+mod archive;
 mod artifacts;
 mod attempts;
 mod backup;
@@ -20,6 +21,8 @@ mod config_effects;
 mod contract_codes;
 mod contract_settings;
 mod diagnostics;
+#[cfg(feature = "cli")]
+mod doctor;
 mod end_to_end;
 mod erase;
 #[cfg(all(unix, feature = "cli"))]
@@ -44,15 +47,21 @@ mod lineage;
 mod organise;
 #[cfg(unix)]
 mod os_storage;
+#[cfg(feature = "cli")]
+mod outbox;
+mod part_restore;
 mod projections;
 #[cfg(all(unix, feature = "cli"))]
 mod python_client;
+#[cfg(feature = "cli")]
+mod recovery_document;
 mod reference_map;
 mod reports;
 #[cfg(all(unix, feature = "cli"))]
 mod reproduce;
 #[cfg(feature = "cli")]
 mod run_groups;
+mod salvage;
 mod second_reader;
 mod secrets;
 mod series;
@@ -60,6 +69,8 @@ mod sinks;
 mod stores;
 mod subscribe;
 mod support;
+#[cfg(feature = "cli")]
+mod tail;
 mod tidy;
 #[cfg(feature = "tracing")]
 mod tracing_layer;

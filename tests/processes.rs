@@ -15,6 +15,9 @@
 
 #[path = "processes/code.rs"]
 mod code;
+#[cfg(unix)]
+#[path = "processes/copies.rs"]
+mod copies;
 #[cfg(feature = "cli")]
 #[path = "processes/kills.rs"]
 mod kills;

@@ -363,7 +363,8 @@ fn fact_becomes_a_dead_letter_after_the_given_number_of_failures() {
     run.metric("loss", 0.4).unwrap();
     // The first failed delivery is counted too, so the second failure of this fact is the last attempt.
     sink.fail(1);
-    let replay = contexta.session().replay_sinks(ReplayOptions::default().dead_letter_after(2)).unwrap();
+    let replay =
+        contexta.session().replay_sinks(ReplayOptions::default().dead_letter_after_failures(2)).unwrap();
     assert_eq!((replay[0].dead_letters, replay[0].delivered, replay[0].waiting), (1, 1, 0));
     let letters = String::from_utf8(disk.read(Path::new("/outbox/dead_letter.jsonl")).unwrap()).unwrap();
     assert!(letters.contains(&bad.replay_refs()[0]) && letters.contains("\"attempts\":2"), "{letters}");

@@ -52,6 +52,8 @@ const HOMES: &[(&str, &[&str], &str)] = &[
             "src/engine/storage/os/",
             "src/capture/environment/",
             "src/client/exec/",
+            // The demonstration damages files on purpose.
+            "src/client/demo.rs",
             "src/config/file.rs",
             "src/surfaces/cli/output.rs",
         ],
@@ -62,6 +64,7 @@ const HOMES: &[(&str, &[&str], &str)] = &[
         "std::env",
         &[
             "src/capture/environment/",
+            "src/client/demo.rs",
             "src/client/exec/child.rs",
             "src/config/process_env.rs",
             "src/surfaces/cli/output.rs",

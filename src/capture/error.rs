@@ -64,6 +64,17 @@ pub enum Error {
         /// The fault, in words that follow the name in the message.
         what: String,
     },
+    /// A replay names a sink that does not take part in the replay.
+    #[error("no sink of the replay has the name {target:?}")]
+    ReplayTargetMissing {
+        /// The name.
+        target: String,
+        /// The names of the sinks that take part.
+        sinks: Vec<String>,
+    },
+    /// A sink has started a replay. The sinks are locked while a sink is called.
+    #[error("a sink cannot start a replay")]
+    ReplayInSink,
     /// The file of an artifact is missing, cannot be read, or is not a regular file.
     #[error("the artifact {path} {what}")]
     Source {
@@ -124,6 +135,8 @@ impl Error {
             Error::ReadOnly { .. } => "workspace_read_only",
             Error::Delivery(results) => undelivered_code(results),
             Error::Sink { .. } => "sink_invalid",
+            Error::ReplayTargetMissing { .. } => "recovery_replay_target_missing",
+            Error::ReplayInSink => "recovery_replay_in_sink",
             Error::Source { .. } => "artifact_source_missing",
             Error::NotStaged { .. } => "artifact_store_invalid_adopt_source",
         }
@@ -159,6 +172,13 @@ impl Error {
                     .into(),
             ),
             Error::Sink { .. } => Some("give each sink a name of its own".into()),
+            Error::ReplayTargetMissing { sinks, .. } if sinks.is_empty() => Some(
+                "there is no sink; declare sinks in the setting `capture.sinks`, or run the replay in the program \
+                 that has the sink"
+                    .into(),
+            ),
+            Error::ReplayTargetMissing { sinks, .. } => Some(format!("the sinks are: {}", sinks.join(", "))),
+            Error::ReplayInSink => Some("start the replay after the sink has returned".into()),
             Error::Source { .. } => Some("give the path of an existing file".into()),
             Error::NotStaged { .. } => Some(
                 "write the file into the staging directory, or use the ingest mode `move` or `copy`".into(),

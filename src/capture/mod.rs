@@ -47,9 +47,12 @@ pub mod spec;
 pub mod trace;
 mod within;
 
-pub use crate::store::{Durability, LineFile, SpillReplay};
+pub use crate::store::{DeadLetter, DeadLetters, Durability, LetterState, LineFile, SpillReplay};
 pub use current::Entered;
-pub use dispatch::{DispatchCounts, DispatchOptions, FailureMode, ReplayOptions, SinkReplay};
+pub use dispatch::{
+    DispatchCounts, DispatchOptions, FailureMode, LetterFilter, PendingDelivery, ReplayBatchResult,
+    ReplayEntry, ReplayOptions, SinkReplay,
+};
 pub use emission::{
     ArtifactRegistration, ArtifactRole, DegradedEmission, Emission, EventEmission, IngestMode,
     MetricEmission, SpanEmission, Step,

@@ -1,6 +1,9 @@
 //! A session: the captures of one process into one workspace, for one project.
 
-use crate::capture::dispatch::{DispatchCounts, DispatchOptions, Dispatcher, ReplayOptions, SinkReplay};
+use crate::capture::dispatch::{
+    DispatchCounts, DispatchOptions, Dispatcher, LetterFilter, PendingDelivery, ReplayBatchResult,
+    ReplayOptions, SinkReplay,
+};
 use crate::capture::emission::IngestMode;
 use crate::capture::error::{Error, Result};
 use crate::capture::redact::{RedactionOptions, Redactor};
@@ -10,7 +13,7 @@ use crate::contract::fact::{Joined, Writer, WriterId};
 use crate::contract::refs::{component_of, component_of_id, slug};
 use crate::contract::rules::trim;
 use crate::contract::{Fact, Origin, Project, ProjectRef, RunRef, Timestamp, Valid};
-use crate::store::{Durability, Journal, SpillReplay, WaitingDelivery};
+use crate::store::{DeadLetter, DeadLetters, Durability, Journal, LetterState, SpillReplay, WaitingDelivery};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -136,7 +139,39 @@ impl Session {
     /// the sink keep waiting. A sink that has accepted all waiting facts receives new captures again. Errors: the log
     /// or a cursor cannot be read or written.
     pub fn replay_sinks(&self, options: ReplayOptions) -> Result<Vec<SinkReplay>> {
-        self.inner.dispatcher.replay_sinks(options)
+        self.inner.dispatcher.replay_sinks(&options)
+    }
+
+    /// Copies the facts in the outbox into the log, and offers to each sink the facts that wait for this sink. Errors: no
+    /// sink has the name of the target, or a cursor cannot be read or written.
+    pub fn replay(&self, options: &ReplayOptions) -> Result<ReplayBatchResult> {
+        self.inner.dispatcher.replay(options)
+    }
+
+    /// Returns the facts that wait for sinks, ordered by sink and stream, including sinks that do not belong to this
+    /// session. Errors: the cursors cannot be listed.
+    pub fn pending_deliveries(&self) -> Result<Vec<PendingDelivery>> {
+        self.inner.dispatcher.pending()
+    }
+
+    /// Returns the number of facts in the outbox that the log does not contain. Errors: the outbox or the log cannot be
+    /// read.
+    pub fn pending_spill(&self) -> Result<u64> {
+        self.inner.dispatcher.pending_spill()
+    }
+
+    /// Returns the dead letters, and the letters that wait for a replay. Errors: the file cannot be read.
+    pub fn dead_letters(&self) -> Result<DeadLetters> {
+        self.inner.dispatcher.dead_letters()
+    }
+
+    /// Changes the state of the selected dead letters. Returns the letters. Errors: the file cannot be read or written.
+    pub(crate) fn change_letters(
+        &self,
+        filter: &LetterFilter,
+        state: LetterState,
+    ) -> Result<Vec<DeadLetter>> {
+        self.inner.dispatcher.change_letters(filter, state)
     }
 
     /// Copies the facts in the outbox into the log. The outbox contains the facts that the log could not append. The log

@@ -10,8 +10,8 @@ use crate::engine::storage::os::OsStorage;
 use crate::recovery::{
     BackupList, BackupOptions, BackupPlan, BackupRef, BackupResult, BackupVerification, BackupVerifyOptions,
     Error as RecoveryError, KeepRules, Progress, PrunePlan, Repository, RestoreOptions, RestorePlan,
-    RestoreResult, WorkspaceDirs, create_backup, list_backups, plan_backup, plan_prune, plan_restore, prune,
-    restore, verify_backups,
+    RestoreRepositories, RestoreResult, WorkspaceDirs, create_backup, list_backups, plan_backup, plan_prune,
+    plan_restore, prune, restore, verify_backups,
 };
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -48,10 +48,12 @@ use std::sync::Arc;
 /// ```
 #[derive(Debug, Clone)]
 pub struct Backups {
-    storage: Arc<dyn Storage>,
+    pub(super) storage: Arc<dyn Storage>,
     paths: Paths,
-    dirs: WorkspaceDirs,
+    pub(super) dirs: WorkspaceDirs,
     root: PathBuf,
+    /// The directory of the backups of replaced content; `None` if it is `root`.
+    safety_root: Option<PathBuf>,
     /// `true` to back up the content that a restore replaces.
     safety_backup: bool,
     /// `true` if the settings forbid changes of the workspace.
@@ -80,6 +82,7 @@ impl Backups {
             dirs: workspace_dirs(config),
             paths,
             root: directories.backups,
+            safety_root: None,
             safety_backup: config.recovery.create_backup_before_restore,
             is_read_only: config.records.read_only || config.artifacts.read_only,
         }
@@ -90,6 +93,12 @@ impl Backups {
     pub fn repository(mut self, dir: impl AsRef<Path>) -> Backups {
         self.root = dir.as_ref().to_path_buf();
         self
+    }
+
+    /// Sets a temporary directory that contains the backups. Backups of replaced content are still written to the former
+    /// directory.
+    pub(super) fn temporary_repository(&self, dir: &Path) -> Backups {
+        Backups { safety_root: Some(self.root.clone()), root: dir.to_path_buf(), ..self.clone() }
     }
 
     /// Turns the safety backups of restores on or off. If they are on, a restore backs up the content that it
@@ -107,11 +116,17 @@ impl Backups {
         self
     }
 
-    fn access(&self) -> Repository {
+    /// Reads the name of a backup.
+    pub(super) fn named(&self, backup: &str) -> Result<BackupRef> {
+        let invalid = || RecoveryError::BackupRefInvalid { text: backup.to_owned() };
+        Ok(BackupRef::parse(backup).ok_or_else(invalid)?)
+    }
+
+    pub(super) fn access(&self) -> Repository {
         Repository::new(&self.storage, &self.root)
     }
 
-    fn check_exists(&self) -> Result<()> {
+    pub(super) fn check_exists(&self) -> Result<()> {
         prepare(self.storage.as_ref(), &self.paths, Create { workspace: false, tables: false })
     }
 
@@ -164,8 +179,7 @@ impl Backups {
     /// Plans a restore of the backup with the name `backup`. Errors: the backup does not exist, its manifest
     /// cannot be used, or the target is a directory with content that does not belong to a workspace.
     pub fn plan_restore(&self, backup: &str, options: &RestoreOptions) -> Result<RestorePlan> {
-        let invalid = || RecoveryError::BackupRefInvalid { text: backup.to_owned() };
-        let backup = BackupRef::parse(backup).ok_or_else(invalid)?;
+        let backup = self.named(backup)?;
         let target = options.target_workspace.as_deref().unwrap_or(&self.dirs.root);
         let dirs = self.dirs_at(target);
         check_target(self.storage.as_ref(), &self.paths_at(target))?;
@@ -181,7 +195,10 @@ impl Backups {
             return Err(Error::ReadOnly { what: "the workspace" });
         }
         check_target(self.storage.as_ref(), &self.paths_at(target))?;
-        Ok(restore(&self.access(), &self.dirs_at(target), plan, progress)?)
+        let safety = self.safety_root.as_ref().unwrap_or(&self.root);
+        let (from, safety) = (self.access(), Repository::new(&self.storage, safety));
+        let repositories = RestoreRepositories { from: &from, safety: &safety };
+        Ok(restore(repositories, &self.dirs_at(target), plan, progress)?)
     }
 
     /// Returns `true` if `root` is the workspace of the settings.
@@ -192,7 +209,7 @@ impl Backups {
 
     /// Returns the directories of the workspace at `root`. If `root` is the workspace of the settings, the
     /// settings name the directories. Another workspace has the default directories.
-    fn dirs_at(&self, root: &Path) -> WorkspaceDirs {
+    pub(super) fn dirs_at(&self, root: &Path) -> WorkspaceDirs {
         if self.is_own(root) { self.dirs.clone() } else { workspace_dirs(&config_at(root)) }
     }
 
@@ -202,7 +219,7 @@ impl Backups {
 }
 
 /// Returns the default settings with the workspace directory `root`.
-fn config_at(root: &Path) -> UnifiedConfig {
+pub(super) fn config_at(root: &Path) -> UnifiedConfig {
     let mut config = UnifiedConfig::default();
     config.workspace.root_path = root.to_path_buf();
     config

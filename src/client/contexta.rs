@@ -1,6 +1,7 @@
 //! [`Contexta`]: an open workspace. This file connects log, projections, bodies, capture and queries.
 
 use crate::capture::{Session, environment};
+use crate::client::backups::Backups;
 use crate::client::error::{Error, Result, engine_io};
 use crate::client::options::{OpenedWith, Options};
 use crate::client::paths::Paths;
@@ -15,8 +16,8 @@ use crate::engine::storage::os::OsStorage;
 use crate::engine::storage::{Storage, exists};
 use crate::projections::DOMAIN;
 use crate::recovery::{
-    DumpItem, MergeReport, RebuildOptions, RebuildReport, StreamRow, VerifyOptions, VerifyReport, inspect,
-    merge, rebuild, verify,
+    DumpItem, MergeReport, RebuildOptions, RebuildReport, StagedLog, StreamRow, TailItem, TailOptions,
+    VerifyOptions, VerifyReport, inspect, merge, merge_backup, rebuild, tail, verify,
 };
 use crate::store::{self, Head, Journal, Moment, Note, Store};
 use std::path::Path;
@@ -164,13 +165,35 @@ impl Contexta {
         self.check_writes()?;
         let other = Paths::new(from.as_ref());
         prepare(self.storage.as_ref(), &other, Create { workspace: false, tables: false })?;
-        let logs = MergeOptions {
+        let bodies = (&self.bodies_at(&other), &self.bodies_at(&self.paths));
+        Ok(merge::merge(&self.storage, &self.merge_options(&other.log()), bodies, settings.progress)?)
+    }
+
+    /// Copies bodies and streams of a backup into this workspace. The repository of `backups` is only read. Entries that
+    /// the workspace contains are not added again, and no entry is removed. A second merge of the same backup has no effect.
+    /// Errors: the backup does not exist, or its log is damaged; nothing is merged in this case.
+    pub fn merge_backup(
+        &self,
+        backups: &Backups,
+        backup: &str,
+        settings: MergeSettings<'_>,
+    ) -> Result<MergeReport> {
+        self.check_writes()?;
+        let repository = backups.access();
+        let staged = StagedLog::of(&repository, &backups.named(backup)?, &backups.dirs)?;
+        let (options, into) = (self.merge_options(&staged.log()), self.bodies_at(&self.paths));
+        Ok(merge_backup(&repository, &staged, &options, &into, settings.progress)?)
+    }
+
+    fn merge_options(&self, from: &Path) -> MergeOptions {
+        MergeOptions {
             segment_bytes_max: self.segment_bytes_max,
-            ..MergeOptions::new(DOMAIN, &other.log(), &self.paths.log(), &self.paths.quarantine())
-        };
-        let bodies =
-            |paths: &Paths| BlobStore::new(Arc::clone(&self.storage), paths.objects(), paths.staging());
-        Ok(merge::merge(&self.storage, &logs, (&bodies(&other), &bodies(&self.paths)), settings.progress)?)
+            ..MergeOptions::new(DOMAIN, from, &self.paths.log(), &self.paths.quarantine())
+        }
+    }
+
+    pub(super) fn bodies_at(&self, paths: &Paths) -> BlobStore {
+        BlobStore::new(Arc::clone(&self.storage), paths.objects(), paths.staging())
     }
 
     /// Returns the digest of all tables, and the notes of the view, such as notes on missing entries. Equal entries
@@ -191,6 +214,15 @@ impl Contexta {
     /// be read. `stream` selects one stream by its id or an unambiguous prefix of the id.
     pub fn dump_log(&self, stream: Option<&str>) -> Result<impl Iterator<Item = Result<DumpItem>> + use<>> {
         let items = inspect::dump(&self.storage, &self.paths.log(), stream)?;
+        Ok(items.map(|item| item.map_err(Error::from)))
+    }
+
+    /// Returns the newest entries of the log in the order of their times. With [`TailOptions::follow`], the iterator then
+    /// returns the entries that any process appends, and does not end. An entry is returned as soon as it is written,
+    /// before it is synced. Errors: no stream, or more than one stream, matches the options, or a kind is unknown.
+    pub fn tail_log(&self, options: TailOptions) -> Result<impl Iterator<Item = Result<TailItem>> + use<>> {
+        self.journal.flush()?;
+        let items = tail::tail(&self.storage, &self.paths.log(), options)?;
         Ok(items.map(|item| item.map_err(Error::from)))
     }
 }

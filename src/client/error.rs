@@ -39,6 +39,14 @@ pub enum Error {
         /// The part of the workspace.
         what: &'static str,
     },
+    /// A file or a process of the demonstration failed.
+    #[error("the demonstration in {} failed", directory.display())]
+    Demo {
+        /// The directory of the demonstration.
+        directory: PathBuf,
+        /// The error of the system.
+        source: std::io::Error,
+    },
     /// The settings cannot be used.
     #[error(transparent)]
     Config(#[from] ConfigError),
@@ -67,6 +75,7 @@ impl Error {
             Error::NotAWorkspace { .. } => "workspace_invalid",
             Error::ImportBusy { .. } => "import_busy",
             Error::ReadOnly { .. } => "workspace_read_only",
+            Error::Demo { .. } => "demo_failed",
             Error::Config(e) => e.code(),
             Error::Capture(e) => e.code(),
             Error::Query(e) => e.code(),
@@ -94,6 +103,9 @@ impl Error {
             Error::ReadOnly { .. } => {
                 let settings = "`records.read_only`, `artifacts.read_only` and `metadata.read_only`";
                 Some(format!("leave out the overlay `readonly`, or set {settings} to false"))
+            }
+            Error::Demo { .. } => {
+                Some("name a directory that does not exist, on a disk with free space, with `--dir DIR`".into())
             }
             Error::Config(e) => e.hint(),
             Error::Capture(e) => e.hint(),

@@ -9,6 +9,12 @@ use std::sync::Arc;
 /// The prefix of a setting that declares a file of JSON lines.
 const JSON_LINES: &str = "jsonl:";
 
+/// Creates a sink with this name that appends JSON lines to a file.
+#[cfg(feature = "cli")]
+pub(crate) fn file_sink(path: &Path, name: &str) -> Arc<dyn Sink> {
+    Arc::new(JsonLinesSink::new(path).named(name))
+}
+
 /// A sink that the setting `capture.sinks` declares: `stdout`, `stderr`, or `jsonl:` and a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct ConfiguredSink(pub(super) String);

@@ -38,6 +38,12 @@ pub fn salted_crc32(salt: u64, parts: &[&[u8]]) -> u32 {
     hasher.finalize()
 }
 
+/// Computes the CRC-32 of several CRC-32s, each as four little-endian bytes.
+pub(in crate::engine) fn checksum_of_all(checksums: impl Iterator<Item = u32>) -> u32 {
+    let bytes: Vec<u8> = checksums.flat_map(u32::to_le_bytes).collect();
+    salted_crc32(0, &[&bytes])
+}
+
 /// The CRC-32 of a common prefix of many byte sequences.
 #[derive(Debug, Clone)]
 pub(in crate::engine) struct CrcPrefix(Hasher);

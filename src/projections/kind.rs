@@ -46,7 +46,7 @@ macro_rules! kinds {
         $($(#[$doc])* pub(crate) const $kind: Kind = Kind($number);)*
 
         /// All kinds that this build reads, with the highest payload version that it reads.
-        pub(super) const KINDS: &[(Kind, PayloadVersion)] = &[$(($kind, $version),)*];
+        pub(crate) const KINDS: &[(Kind, PayloadVersion)] = &[$(($kind, $version),)*];
 
         /// Returns the name of a kind; `None` for a kind that this build does not know.
         pub(crate) fn kind_name(kind: Kind) -> Option<&'static str> {

@@ -6,7 +6,7 @@ use crate::engine::log::merge::{MergeLock, MergeOptions};
 use crate::engine::progress::Progress;
 use crate::engine::storage::Storage;
 use crate::projections::DOMAIN;
-use crate::recovery::error::{Error, Result};
+use crate::recovery::error::Result;
 use crate::store::{Note, Severity, Store};
 use std::path::Path;
 use std::sync::Arc;
@@ -45,14 +45,13 @@ pub(crate) fn compact(
 ) -> Result<CompactionResult> {
     // All entries are applied to the tables first, so that each cursor is at the end of its stream. A new frame ends
     // there too, so the tables are not rebuilt.
-    let catch_up = || store.read(|_| Ok::<_, Error>(()));
-    catch_up()?;
+    store.catch_up()?;
     let lock = MergeLock::acquire(storage.as_ref(), &MergeOptions::new(DOMAIN, log, log, quarantine))?;
     let site = CompactedLog { storage, log, domain: DOMAIN };
     site.remove_leftovers(&list_streams(storage.as_ref(), log)?)?;
     let report = compact_log(&site, &lock, plan, progress)?;
     drop(lock);
-    catch_up()?;
+    store.save_tables()?;
     let notes = report.skipped.iter().filter(|s| s.reason != SegmentSkip::NotSmaller).map(note).collect();
     Ok(CompactionResult { log: report, notes })
 }

@@ -23,6 +23,12 @@ pub enum Error {
         /// The requested text: an id, or the beginning of an id.
         asked: String,
     },
+    /// No kind of entries has this name.
+    #[error("{name:?} is not the name of a kind of entries")]
+    KindUnknown {
+        /// The name.
+        name: String,
+    },
     /// The text is not the name of a backup.
     #[error("{text:?} is not the name of a backup")]
     BackupRefInvalid {
@@ -128,6 +134,42 @@ pub enum Error {
         /// The runs of the plan.
         runs: Vec<RunRef>,
     },
+    /// An archive cannot be used.
+    #[error("the archive {} cannot be used: {reason}", path.display())]
+    ArchiveInvalid {
+        /// The path of the archive.
+        path: PathBuf,
+        /// The fault, as message text.
+        reason: String,
+    },
+    /// The content of an archive is longer than the limit.
+    #[error("the archive {} contains more than {bytes_max} bytes", path.display())]
+    ArchiveTooLarge {
+        /// The path of the archive.
+        path: PathBuf,
+        /// The limit in bytes.
+        bytes_max: u64,
+    },
+    /// The file in which an archive would be created exists.
+    #[error("the archive {} exists already", path.display())]
+    ArchiveExists {
+        /// The path of the file.
+        path: PathBuf,
+    },
+    /// A workspace cannot be salvaged into a directory.
+    #[error("{} cannot be used for a salvage: {reason}", path.display())]
+    SalvageTarget {
+        /// The path of the directory.
+        path: PathBuf,
+        /// The reason, as message text.
+        reason: String,
+    },
+    /// The damaged directory contains no entry and no body of an artifact.
+    #[error("{} contains no entry and no artifact of a workspace, so no workspace was created", path.display())]
+    NothingSalvaged {
+        /// The damaged directory.
+        path: PathBuf,
+    },
     /// The restored copy does not have the content that the manifest describes.
     #[error("the backup {backup} was not restored, because a check of the restored copy failed: {reason}")]
     RestoreCheckFailed {
@@ -145,6 +187,7 @@ impl Error {
             Error::Engine(e) => e.code(),
             Error::Store(e) => e.code(),
             Error::StreamNotFound { .. } => "log_stream_not_found",
+            Error::KindUnknown { .. } => "log_kind_unknown",
             Error::BackupRefInvalid { .. } => "recovery_backup_ref_invalid",
             Error::BackupNotFound { .. } | Error::NoBackups { .. } => "recovery_backup_not_found",
             Error::BackupExists { .. } => "recovery_backup_exists",
@@ -158,6 +201,11 @@ impl Error {
             Error::LogIsLink { .. } => "recovery_log_is_link",
             Error::SafetyBackupFailed { .. } => "recovery_safety_backup_failed",
             Error::ReplacementFailed { .. } => "recovery_replacement_failed",
+            Error::ArchiveInvalid { .. } => "recovery_archive_invalid",
+            Error::ArchiveTooLarge { .. } => "recovery_archive_too_large",
+            Error::ArchiveExists { .. } => "recovery_archive_exists",
+            Error::SalvageTarget { .. } => "recovery_salvage_target",
+            Error::NothingSalvaged { .. } => "recovery_nothing_salvaged",
             Error::RestoreCheckFailed { .. } => "recovery_restore_check_failed",
             Error::RunIsOpen { .. } => "run_is_open",
             Error::NotBackedUp { .. } => "recovery_not_backed_up",
@@ -170,6 +218,7 @@ impl Error {
             Error::Engine(e) => e.hint().map(str::to_owned),
             Error::Store(e) => e.hint(),
             Error::StreamNotFound { .. } => Some("`contexta log ls` lists all streams".into()),
+            Error::KindUnknown { .. } => Some("`contexta log tail --help` lists the kinds".into()),
             Error::BackupRefInvalid { .. } | Error::BackupNotFound { .. } => {
                 Some("`contexta backup list` lists all backups".into())
             }
@@ -207,6 +256,19 @@ impl Error {
             ),
             Error::ReplacementFailed { .. } => {
                 Some("end the processes that use the workspace, and restore again; no log was removed".into())
+            }
+            Error::ArchiveInvalid { .. } => {
+                Some("use another copy of the archive; `contexta salvage` reads the intact part of a damaged archive".into())
+            }
+            Error::ArchiveTooLarge { .. } => {
+                Some("if the archive is from a trusted source, extract it with `tar` and use `--repository DIR`".into())
+            }
+            Error::ArchiveExists { .. } => Some("choose another file, or remove the existing file".into()),
+            Error::SalvageTarget { .. } => {
+                Some("pass a new directory outside the damaged directory with `--into NEW`".into())
+            }
+            Error::NothingSalvaged { .. } => {
+                Some("pass the directory that contains the remains of the log or a backup".into())
             }
             Error::RestoreCheckFailed { .. } => {
                 Some("nothing was replaced; run `contexta backup verify`, or restore another backup".into())

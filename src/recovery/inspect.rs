@@ -3,7 +3,7 @@
 use crate::contract::{Canonical, Fact, Timestamp, Value};
 use crate::engine;
 use crate::engine::checksum::hex;
-use crate::engine::entry::{Entry, Gap, GapCause, Seq, StreamId};
+use crate::engine::entry::{Entry, Event, Gap, GapCause, Kind, PayloadVersion, Seq, Stamp, StreamId};
 use crate::engine::log::directory::{is_held, list_segments, list_streams, read_headers};
 use crate::engine::log::names;
 use crate::engine::log::{Item, ScanMode, StreamReader, Tail};
@@ -87,7 +87,7 @@ pub fn list(storage: &Arc<dyn Storage>, log: &Path) -> Result<Vec<StreamRow>> {
             notes: Vec::new(),
         };
         if let Err(e) = fill(storage, log, &mut row) {
-            row.notes.push(unreadable(stream, e)?);
+            row.notes.push(unreadable_stream(stream, e)?);
         }
         rows.push(row);
     }
@@ -123,13 +123,18 @@ fn fill(storage: &Arc<dyn Storage>, log: &Path, row: &mut StreamRow) -> engine::
     Ok(())
 }
 
-/// Converts an error of the file system to a note, which states that the stream cannot be read. Returns any other error
+/// Returns the note that a stream cannot be read. Errors: see [`unreadable`].
+fn unreadable_stream(stream: StreamId, error: engine::Error) -> engine::Result<Note> {
+    Ok(unreadable(&format!("stream {stream}"), error)?.with("stream", stream))
+}
+
+/// Converts an error of the file system to a note, which states that `what` cannot be read. Returns any other error
 /// unchanged.
-fn unreadable(stream: StreamId, error: engine::Error) -> engine::Result<Note> {
+pub(in crate::recovery) fn unreadable(what: &str, error: engine::Error) -> engine::Result<Note> {
     match &error {
         engine::Error::Io { source, .. } => {
-            let message = format!("stream {stream} could not be read: {error}: {source}");
-            Ok(Note::new(Severity::Error, "stream_unreadable", message).with("stream", stream))
+            let message = format!("{what} could not be read: {error}: {source}");
+            Ok(Note::new(Severity::Error, "stream_unreadable", message))
         }
         _ => Err(error),
     }
@@ -184,7 +189,8 @@ impl Iterator for LogDump {
     fn next(&mut self) -> Option<Result<DumpItem>> {
         loop {
             if let Some(entry) = self.entries.next() {
-                return Some(Ok(DumpItem::Entry(dumped(&entry))));
+                let Entry { stamp, kind, version, payload, .. } = &entry;
+                return Some(Ok(DumpItem::Entry(dumped(*stamp, *kind, *version, payload))));
             }
             let (stream, item) = match &mut self.reader {
                 Some((stream, reader)) => (*stream, reader.next_item()),
@@ -207,7 +213,7 @@ impl Iterator for LogDump {
                 Ok(None) => self.reader = None,
                 Err(e) => {
                     self.reader = None;
-                    return Some(match unreadable(stream, e) {
+                    return Some(match unreadable_stream(stream, e) {
                         Ok(note) => Ok(DumpItem::Note(note)),
                         Err(e) => {
                             self.streams = Vec::new().into_iter();
@@ -220,30 +226,36 @@ impl Iterator for LogDump {
     }
 }
 
-fn gap_note(gap: &Gap) -> Note {
+pub(in crate::recovery) fn gap_note(gap: &Gap) -> Note {
     if gap.cause == GapCause::Erased {
         return Note::new(Severity::Info, "log_erased", format!("entries were erased on request: {gap}"));
     }
     Note::new(Severity::Error, "log_gap", format!("entries are missing: {gap}"))
 }
 
-fn dumped(entry: &Entry) -> DumpedEntry {
-    let captured = Captured::of_entry(entry).ok().flatten();
+/// Decodes an entry.
+pub(in crate::recovery) fn dumped(
+    stamp: Stamp,
+    kind: Kind,
+    version: PayloadVersion,
+    payload: &[u8],
+) -> DumpedEntry {
+    let captured = Captured::decode(kind, version, payload).ok().flatten();
     let origin = captured.as_ref().and_then(|c| c.origin).map(|o| (hex(&o.import), o.line));
-    let object = captured.map(|c| object(c.fact, entry));
+    let object = captured.map(|c| object(c.fact, stamp));
     DumpedEntry {
-        stream: entry.stamp.stream,
-        seq: entry.stamp.seq,
-        time: Timestamp::from_nanos(entry.stamp.time),
-        kind: kind_name(entry.kind).map_or_else(|| entry.kind.0.to_string(), str::to_owned),
+        stream: stamp.stream,
+        seq: stamp.seq,
+        time: Timestamp::from_nanos(stamp.time),
+        kind: kind_name(kind).map_or_else(|| kind.0.to_string(), str::to_owned),
         origin,
         object,
-        bytes: entry.payload.len(),
+        bytes: payload.len(),
     }
 }
 
 /// Returns a fact as JSON. A captured record gets its ref and time of recording from the stamp of its entry.
-fn object(fact: Fact, entry: &Entry) -> Value {
+fn object(fact: Fact, stamp: Stamp) -> Value {
     match fact {
         Fact::Object(object) => object.to_value(),
         Fact::Artifact(m, _) => m.to_value(),
@@ -271,7 +283,7 @@ fn object(fact: Fact, entry: &Entry) -> Value {
             ("started_at", Value::text(i.started_at)),
         ]),
         record => {
-            let record = record_at(record, entry.stamp).ok().flatten();
+            let record = record_at(record, stamp).ok().flatten();
             record.map_or(Value::Null, |record| record.to_value())
         }
     }

@@ -2,6 +2,7 @@
 //! log has its body.
 
 use crate::engine::blob::BlobStore;
+use crate::engine::checksum::Digest;
 use crate::engine::error::Error;
 use crate::engine::log::merge::{MergeLock, MergeOptions, merge_locked};
 use crate::engine::progress::Progress;
@@ -37,14 +38,25 @@ pub fn merge(
     progress: Progress<'_>,
 ) -> Result<MergeReport> {
     let lock = MergeLock::acquire(storage.as_ref(), logs)?;
-    let (from, into) = bodies;
+    let (digests, errors) = bodies.0.list()?;
+    let mut report = merge_listed(&lock, storage, logs, (bodies.0, &digests, bodies.1), progress)?;
+    report.notes.splice(0..0, errors.iter().map(unreadable));
+    Ok(report)
+}
+
+/// Merges as [`merge`] does, but copies only the bodies with these digests. The caller has acquired the lock.
+pub(super) fn merge_listed(
+    lock: &MergeLock,
+    storage: &Arc<dyn Storage>,
+    logs: &MergeOptions,
+    (from, digests, into): (&BlobStore, &[Digest], &BlobStore),
+    progress: Progress<'_>,
+) -> Result<MergeReport> {
     let mut report = MergeReport { log: LogMerge::default(), bodies: 0, notes: Vec::new() };
-    let (digests, errors) = from.list()?;
-    report.notes.extend(errors.iter().map(unreadable));
     for digest in digests {
-        let size_before = into.size_of(&digest)?;
-        match into.copy_from(from, &digest) {
-            Ok(true) => report.bodies += u64::from(size_before != into.size_of(&digest)?),
+        let size_before = into.size_of(digest)?;
+        match into.copy_from(from, digest) {
+            Ok(true) => report.bodies += u64::from(size_before != into.size_of(digest)?),
             Ok(false) => {
                 let message =
                     format!("the body {digest} is damaged in the other workspace and was not copied");
@@ -55,7 +67,7 @@ pub fn merge(
             Err(e) => return Err(e.into()),
         }
     }
-    report.log = merge_locked(&lock, storage, logs, progress)?;
+    report.log = merge_locked(lock, storage, logs, progress)?;
     for stream in &report.log.streams {
         if let Change::Skipped(reason) = stream.change {
             let message = format!("stream {} was not merged: {}", stream.stream, reason.name());

@@ -153,6 +153,11 @@ impl Store {
         Ok(notes?)
     }
 
+    /// Catches up with the log and saves the tables ([`Projector::save`]).
+    pub(crate) fn save_tables(&self) -> Result<Vec<EngineNote>> {
+        Ok(self.shared.projector.save()?)
+    }
+
     /// Compares the tables with a rebuild from the log up to the position that the tables have reached. Changes nothing
     /// on disk.
     pub fn compare_tables(&self) -> Result<TablesState> {

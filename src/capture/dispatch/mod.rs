@@ -14,17 +14,21 @@
 //!
 //! Files, lowest first: `options`, `commit` and `counts` contain values; `in_sink` marks a thread that executes code of
 //! a sink; `attempt` calls a sink; `sink_state` is one sink with its cursors; `marker` creates degraded markers;
-//! `dispatcher` combines these files; `replay` delivers waiting facts; `waiting` lists
-//! the failed deliveries.
+//! `dispatcher` combines these files; `letters` reads and writes dead letters; `replay` delivers
+//! waiting facts, with the values in `replay_options` and `replay_result`, and `replay_sink` for one sink; `waiting` lists the deliveries that wait.
 
 mod attempt;
 mod commit;
 mod counts;
 mod dispatcher;
 mod in_sink;
+mod letters;
 mod marker;
 mod options;
 mod replay;
+mod replay_options;
+mod replay_result;
+mod replay_sink;
 mod sink_state;
 mod waiting;
 
@@ -32,4 +36,6 @@ pub(in crate::capture) use commit::{Appended, Commit, Points};
 pub use counts::DispatchCounts;
 pub(in crate::capture) use dispatcher::Dispatcher;
 pub use options::{DispatchOptions, FailureMode};
-pub use replay::{ReplayOptions, SinkReplay};
+pub use replay_options::{LetterFilter, ReplayOptions};
+pub use replay_result::{ReplayBatchResult, ReplayEntry, SinkReplay};
+pub use waiting::PendingDelivery;

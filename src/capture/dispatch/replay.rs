@@ -1,72 +1,17 @@
 //! Replays: the delivery of waiting facts to sinks, and the copying of spilled facts into the log.
 
-use crate::capture::dispatch::attempt::deliver;
 use crate::capture::dispatch::dispatcher::Dispatcher;
-use crate::capture::dispatch::options::FailureMode;
-use crate::capture::dispatch::sink_state::{SinkState, is_delivered};
+use crate::capture::dispatch::in_sink::InSink;
+use crate::capture::dispatch::replay_options::ReplayOptions;
+use crate::capture::dispatch::replay_result::{ReplayBatchResult, ReplayEntry, SinkReplay, Skipped};
+use crate::capture::dispatch::replay_sink::Replay;
+use crate::capture::dispatch::sink_state::{Identity, SinkState};
 use crate::capture::error::{Error, Result};
-use crate::capture::sink::{SinkError, SinkRequest};
-use crate::contract::json::write::canonical;
-use crate::contract::{Timestamp, Value};
-use crate::store::{LineFile, Position, Seq, SinkCursor, SpillReplay, Stamp, StreamId};
+use crate::capture::result::{DeliveryStatus, PayloadFamily};
+use crate::capture::sink::{Sink, SinkRequest};
+use crate::store::{LetterState, Position, Seq, SinkCursor, SpillReplay, StreamId, chain, cursor_rows};
 use std::collections::BTreeSet;
-use std::sync::Arc;
-
-/// The name of the file with dead letters, in the outbox.
-const DEAD_LETTERS: &str = "dead_letter.jsonl";
-
-/// Options of a replay to sinks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct ReplayOptions {
-    /// The greatest number of facts that a replay offers to each sink. By default a replay offers all waiting facts.
-    pub limit: u64,
-    /// The number of failures after which a fact becomes a dead letter: the fact is written to the file
-    /// `dead_letter.jsonl` in the outbox, and the sink continues with the next fact. With `None`, the default, no fact
-    /// becomes a dead letter.
-    pub dead_letter_after: Option<u32>,
-}
-
-impl Default for ReplayOptions {
-    fn default() -> ReplayOptions {
-        ReplayOptions { limit: u64::MAX, dead_letter_after: None }
-    }
-}
-
-impl ReplayOptions {
-    /// Sets the greatest number of facts that a replay offers to each sink.
-    #[must_use]
-    pub fn limit(mut self, limit: u64) -> ReplayOptions {
-        self.limit = limit;
-        self
-    }
-
-    /// Sets the number of failures after which a fact becomes a dead letter.
-    #[must_use]
-    pub fn dead_letter_after(mut self, failures: u32) -> ReplayOptions {
-        self.dead_letter_after = Some(failures);
-        self
-    }
-}
-
-/// The result of a replay to one sink.
-#[derive(Debug, Default)]
-#[non_exhaustive]
-pub struct SinkReplay {
-    /// The name of the sink.
-    pub sink: String,
-    /// The number of facts that the sink accepted.
-    pub delivered: u64,
-    /// The number of facts that became dead letters.
-    pub dead_letters: u64,
-    /// The number of facts that still wait.
-    pub waiting: u64,
-    /// The streams whose cursors another process has locked. Their facts were not offered to the sink, and are not
-    /// counted in `waiting`.
-    pub busy: Vec<StreamId>,
-    /// The error that stopped the replay. The fact that caused the error and the later facts of the sink keep waiting.
-    pub error: Option<SinkError>,
-}
+use std::sync::{Arc, MutexGuard};
 
 impl Dispatcher {
     /// Syncs the facts that this process has written to the outbox to the disk.
@@ -76,7 +21,7 @@ impl Dispatcher {
 
     /// Copies the facts in the outbox into the log.
     pub(in crate::capture) fn replay_outbox(&self) -> Result<SpillReplay> {
-        let sinks = self.lock();
+        let sinks = self.lock_for_replay()?;
         let replayed =
             self.spill.replay(self.shared.journal.log_dir(), self.shared.options.quarantine.clone())?;
         for stream in self.spill.streams()? {
@@ -89,130 +34,152 @@ impl Dispatcher {
         Ok(replayed)
     }
 
+    /// Returns the number of facts in the outbox that the log does not contain.
+    pub(in crate::capture) fn pending_spill(&self) -> Result<u64> {
+        Ok(self.spill.pending(self.shared.journal.log_dir())?)
+    }
+
     /// Offers to each sink the facts that wait for it.
-    pub(in crate::capture) fn replay_sinks(&self, options: ReplayOptions) -> Result<Vec<SinkReplay>> {
-        let mut sinks = self.lock();
+    pub(in crate::capture) fn replay_sinks(&self, options: &ReplayOptions) -> Result<Vec<SinkReplay>> {
+        let mut sinks = self.lock_for_replay()?;
         self.shared.journal.flush()?;
-        sinks.iter_mut().map(|sink| self.replay_sink(sink, options)).collect()
-    }
-
-    fn replay_sink(&self, sink: &mut SinkState, options: ReplayOptions) -> Result<SinkReplay> {
-        let mut report = SinkReplay { sink: sink.name.clone(), ..SinkReplay::default() };
-        let storage = self.shared.journal.storage();
-        let listed = SinkCursor::list(storage.as_ref(), &sink.dir).map_err(|e| Error::Store(e.into()))?;
-        let own: BTreeSet<StreamId> = sink.cursors.keys().copied().collect();
-        let streams: BTreeSet<StreamId> = listed.into_iter().chain(own.iter().copied()).collect();
-        let mut first_waiting = None;
-        for stream in streams {
-            if !own.contains(&stream) {
-                let opened = SinkCursor::open(storage, &sink.dir, stream, Seq::FIRST);
-                match opened.map_err(|e| Error::Store(e.into()))? {
-                    Some(cursor) => drop(sink.cursors.insert(stream, cursor)),
-                    None => {
-                        report.busy.push(stream);
-                        continue;
-                    }
-                }
+        let mut replay = Replay { shared: &self.shared, options, remaining: options.limit };
+        let mut reports = Vec::new();
+        let Some(others) = &options.sinks else {
+            let names = sinks.iter().map(|sink| (sink.name.clone(), sink.dir_name()));
+            check_target(options, names.collect())?;
+            for sink in sinks.iter_mut().filter(|sink| is_target(options, &sink.name, &sink.dir_name())) {
+                reports.push(replay.replay_sink(sink)?);
             }
-            let replayed = self.replay_stream(sink, stream, options, &mut report);
-            let saved = sink.cursors.get_mut(&stream).map_or(Ok(()), SinkCursor::save);
-            if !own.contains(&stream) {
-                // Removal releases the cursor, so that another process can continue with the stream.
-                sink.cursors.remove(&stream);
+            return Ok(reports);
+        };
+        let mut identities = identities(others)?;
+        // A target can be the name of a directory, if the name of the sink is not known.
+        let cursors = &self.shared.options.cursors;
+        let listed = cursor_rows(self.shared.journal.storage().as_ref(), cursors)?;
+        for own in &mut identities {
+            if options.target.as_ref() == Some(&own.name) && listed.iter().any(|row| row.sink == own.name) {
+                own.dir.clone_from(&own.name);
             }
-            let waiting = replayed?;
-            // If the new position is not saved, the next replay delivers the facts again.
-            saved.map_err(|e| Error::Store(e.into()))?;
-            first_waiting = first_waiting.or(waiting.filter(|_| own.contains(&stream)));
         }
-        // With `FailureMode::Raise`, no fact waits for a replay: the next capture offers the facts again.
-        let is_outbox = self.shared.options.failure_mode == FailureMode::Outbox;
-        sink.waiting = first_waiting.filter(|_| is_outbox);
-        Ok(report)
+        let names = identities.iter().map(|own| (own.name.clone(), own.dir.clone()));
+        check_target(options, names.collect())?;
+        for (other, own) in others.iter().zip(identities) {
+            if !is_target(options, &own.name, &own.dir) {
+                continue;
+            }
+            // A sink of the session with the same name holds the cursors.
+            let dir = cursors.join(&own.dir);
+            let report = match sinks.iter_mut().find(|sink| sink.dir == dir) {
+                Some(state) => state.with_sink(other, |state| replay.replay_sink(state))?,
+                None => {
+                    let mut state = SinkState::new(other, cursors)?;
+                    state.dir = dir;
+                    replay.replay_sink(&mut state)?
+                }
+            };
+            reports.push(report);
+        }
+        Ok(reports)
     }
 
-    /// Offers the facts of one stream to a sink. Returns the position of the first fact that still waits.
-    fn replay_stream(
-        &self,
-        sink: &mut SinkState,
-        stream: StreamId,
-        options: ReplayOptions,
-        report: &mut SinkReplay,
-    ) -> Result<Option<Position>> {
-        let Some(next) = sink.cursors.get(&stream).map(SinkCursor::next) else { return Ok(None) };
-        let mut first_waiting = None;
-        for item in self.shared.facts(Position { stream, seq: next })? {
-            let (stamp, captured) = item?;
-            let captured = captured.filter(is_delivered);
-            let Some(captured) =
-                captured.filter(|c| sink.supports(SinkRequest::new(&c.fact, stamp).family()))
-            else {
-                if first_waiting.is_none() {
-                    sink.pass(stamp);
-                }
+    /// Copies the facts in the outbox into the log, and offers to each sink the facts that wait for it. If the log cannot
+    /// take the facts, the sinks still receive them.
+    pub(in crate::capture) fn replay(&self, options: &ReplayOptions) -> Result<ReplayBatchResult> {
+        let mut warnings = Vec::new();
+        let added = match self.replay_outbox() {
+            Ok(replayed) => replayed.added,
+            Err(error @ Error::ReplayInSink) => return Err(error),
+            Err(error) => {
+                warnings.push(format!("facts in the outbox were not added to the log: {}", chain(&error)));
+                0
+            }
+        };
+        let sinks = self.replay_sinks(options)?;
+        let skipped =
+            if options.target.is_none() { self.skipped(options, &sinks)? } else { Skipped::default() };
+        match self.dead_letters() {
+            Ok(letters) if letters.unreadable > 0 => {
+                let path = self.shared.letter_file().path().display().to_string();
+                warnings.push(format!("{} lines of {path} cannot be read", letters.unreadable));
+            }
+            Ok(_) => {}
+            Err(error) => warnings.push(format!("dead letters were not read: {}", chain(&error))),
+        }
+        Ok(ReplayBatchResult::of(sinks, skipped, added, warnings))
+    }
+
+    /// Returns one skipped entry for each stream with facts that wait for a sink that did not take part, and for each
+    /// queued letter of such a sink. A stream whose cursor another process has locked is included if a delivery failed.
+    fn skipped(&self, options: &ReplayOptions, sinks: &[SinkReplay]) -> Result<Skipped> {
+        let replayed = match &options.sinks {
+            Some(others) => identities(others)?,
+            None => identities(self.sinks())?,
+        };
+        let names: BTreeSet<&str> = replayed.iter().map(|own| own.name.as_str()).collect();
+        let busy: BTreeSet<StreamId> = sinks.iter().flat_map(|sink| sink.busy.iter().copied()).collect();
+        let mut skipped = Skipped::default();
+        for pending in self.pending()?.into_iter().filter(|pending| pending.facts > 0) {
+            let detail = if !names.contains(pending.sink.as_str()) {
+                "no sink with this name takes part in the replay"
+            } else if busy.contains(&pending.next.stream) && pending.failures > 0 {
+                "another process delivers the facts of this stream"
+            } else {
                 continue;
             };
-            if first_waiting.is_some()
-                || report.error.is_some()
-                || report.delivered + report.dead_letters >= options.limit
-            {
-                first_waiting.get_or_insert(stamp.position());
-                report.waiting += 1;
-                continue;
-            }
-            let request = SinkRequest::new(&captured.fact, stamp);
-            let storage = self.shared.journal.storage();
-            let sleep = |time| storage.sleep(time);
-            match deliver(sink.sink.as_ref(), &request, &self.shared.options, sleep) {
-                Ok(_) => {
-                    sink.pass(stamp);
-                    report.delivered += 1;
-                }
-                Err(failed) => {
-                    sink.fail_at(stamp);
-                    let failures = sink.cursors.get(&stream).map_or(0, SinkCursor::failures);
-                    if options.dead_letter_after.is_some_and(|after| failures >= after)
-                        && self.write_dead_letter(sink, &request, failures, &failed.error).is_ok()
-                    {
-                        sink.pass(stamp);
-                        report.dead_letters += 1;
-                        continue;
-                    }
-                    report.error = Some(failed.error);
-                    first_waiting = Some(stamp.position());
-                    report.waiting += 1;
-                }
-            }
+            skipped.facts += pending.facts;
+            skipped.entries.push(self.skipped_entry(pending.next, pending.sink, detail, pending.failures));
         }
-        Ok(first_waiting)
+        let letters = self.dead_letters().unwrap_or_default().letters;
+        let queued = letters.into_iter().filter(|letter| letter.state == LetterState::Queued);
+        for letter in queued.filter(|letter| !names.contains(letter.sink.as_str())) {
+            let detail = "no sink with this name takes part in the replay";
+            skipped.facts += 1;
+            skipped.entries.push(self.skipped_entry(letter.replay_ref, letter.sink, detail, letter.attempts));
+        }
+        Ok(skipped)
     }
 
-    /// Writes a fact as a line to the file of dead letters. The line is on disk when the method returns.
-    fn write_dead_letter(
-        &self,
-        sink: &SinkState,
-        request: &SinkRequest<'_>,
-        failures: u32,
-        error: &SinkError,
-    ) -> std::io::Result<()> {
-        let storage = self.shared.journal.storage();
-        let now = Timestamp::from_nanos(storage.now());
-        let stamp: Stamp = request.stamp();
-        let letter = Value::map([
-            ("replay_ref", Value::text(stamp.position())),
-            ("captured_at", Value::text(request.captured_at())),
-            ("failed_at", Value::text(now)),
-            ("sink_name", sink.name.as_str().into()),
-            ("family", request.family().as_str().into()),
-            ("payload_type", request.payload_type().into()),
-            ("payload_ref", request.payload_ref().into()),
-            ("last_error", error.full_message().into()),
-            ("error_code", error.code().into()),
-            ("attempts", failures.into()),
-            ("payload", request.payload().clone()),
-        ]);
-        let line = canonical(&letter).map_err(std::io::Error::other)?;
-        let file = LineFile::of(Arc::clone(storage), self.shared.options.outbox.join(DEAD_LETTERS));
-        file.synced(true).append(&line)
+    fn skipped_entry(&self, fact: Position, target: String, detail: &str, attempts: u32) -> ReplayEntry {
+        let family = match self.shared.fact(fact) {
+            Ok(Some((stamp, captured))) => SinkRequest::new(&captured.fact, stamp).family(),
+            _ => PayloadFamily::Record,
+        };
+        let (status, detail) = (DeliveryStatus::Skipped, detail.to_owned());
+        ReplayEntry { replay_ref: fact, family, target, status, detail, attempts }
+    }
+
+    /// Locks the sinks. Error: the calling thread executes code of a sink, so that the sinks are locked already.
+    fn lock_for_replay(&self) -> Result<MutexGuard<'_, Vec<SinkState>>> {
+        if InSink::is_entered() { Err(Error::ReplayInSink) } else { Ok(self.lock()) }
+    }
+}
+
+/// Reads the names of sinks. Error: a name is blank or occurs twice.
+fn identities(sinks: &[Arc<dyn Sink>]) -> Result<Vec<Identity>> {
+    let mut found: Vec<Identity> = Vec::new();
+    for sink in sinks {
+        let own = Identity::of(sink)?;
+        if found.iter().any(|other| other.dir == own.dir) {
+            let what = "has the name of another sink".to_owned();
+            return Err(Error::Sink { name: own.name, what });
+        }
+        found.push(own);
+    }
+    Ok(found)
+}
+
+fn is_target(options: &ReplayOptions, name: &str, dir: &str) -> bool {
+    options.target.as_ref().is_none_or(|target| target == name || target == dir)
+}
+
+/// Returns an error if the options name a target, and no sink has this name.
+fn check_target(options: &ReplayOptions, names: Vec<(String, String)>) -> Result<()> {
+    match &options.target {
+        Some(target) if !names.iter().any(|(name, dir)| is_target(options, name, dir)) => {
+            let sinks = names.into_iter().map(|(name, _)| name).collect();
+            Err(Error::ReplayTargetMissing { target: target.clone(), sinks })
+        }
+        _ => Ok(()),
     }
 }

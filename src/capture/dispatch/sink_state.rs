@@ -50,10 +50,15 @@ impl Identity {
         if name.trim().is_empty() {
             return Err(refused(&name, "has a blank name".to_owned()));
         }
-        let stem = slug(&name, STEM_LEN_MAX).unwrap_or_else(|| "sink".to_owned());
-        let dir = if stem == name { stem } else { format!("{stem}-{}", short_digest(&name)) };
+        let dir = dir_name_of(&name);
         Ok(Identity { name, families, dir })
     }
+}
+
+/// Returns the name of the directory with the cursors of the sink with this name.
+pub(super) fn dir_name_of(sink: &str) -> String {
+    let stem = slug(sink, STEM_LEN_MAX).unwrap_or_else(|| "sink".to_owned());
+    if stem == sink { stem } else { format!("{stem}-{}", short_digest(sink)) }
 }
 
 /// One sink of a session.
@@ -96,6 +101,25 @@ impl SinkState {
             waiting: None,
             blocked: None,
         })
+    }
+
+    /// Returns the name of the directory with the cursors.
+    pub(super) fn dir_name(&self) -> String {
+        self.dir.file_name().unwrap_or_default().to_string_lossy().into_owned()
+    }
+
+    /// Calls `work` with this state, in which another sink of the same name temporarily replaces the sink.
+    pub(super) fn with_sink<T>(
+        &mut self,
+        other: &Arc<dyn Sink>,
+        work: impl FnOnce(&mut SinkState) -> Result<T>,
+    ) -> Result<T> {
+        let own = Identity::of(other)?;
+        let sink = std::mem::replace(&mut self.sink, Arc::clone(other));
+        let families = std::mem::replace(&mut self.families, own.families);
+        let result = work(self);
+        (self.sink, self.families) = (sink, families);
+        result
     }
 
     /// Returns `true` if the sink accepts payloads of this family.

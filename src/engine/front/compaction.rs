@@ -44,7 +44,7 @@ impl<E: Event> Engine<E> {
         compacted.remove_leftovers(&list_streams(storage, log)?)?;
         let report = compact(&compacted, &lock, plan, progress)?;
         drop(lock);
-        self.view()?;
+        self.projector.save()?;
         Ok(report)
     }
 

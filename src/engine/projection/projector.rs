@@ -164,6 +164,17 @@ impl<E: Event> Projector<E> {
         self.read(|view| Ok(view.notes().to_vec()))
     }
 
+    /// Catches up with the log and saves the tables as a new generation, even if few entries were applied. Called after
+    /// segments were written anew: the cursors of the saved tables then contain the metadata of the new files, so that
+    /// other processes need not confirm the cursors by reading the log.
+    pub fn save(&self) -> Result<Vec<Note>> {
+        self.catch_up()?;
+        if let Some(opened) = self.lock().as_mut() {
+            opened.published = None;
+        }
+        self.catch_up()
+    }
+
     /// Discards the tables and rebuilds them from the log.
     pub fn rebuild(&self, progress: Progress<'_>) -> Result<CatchUp> {
         let question = |view: &View| Ok::<_, Error>(view.notes().to_vec());

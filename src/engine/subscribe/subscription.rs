@@ -74,7 +74,7 @@ impl<E: Event> Subscription<E> {
     }
 
     /// Opens a subscription to the log in the directory `log`. Reads nothing; the log need not exist yet.
-    pub(in crate::engine) fn new(
+    pub(crate) fn new(
         storage: Arc<dyn Storage>,
         log: impl Into<PathBuf>,
         domain: Domain,

@@ -16,7 +16,7 @@ const SETTLED_AFTER: u64 = 2_000_000_000;
 pub(super) type Object = (Digest, u64);
 
 /// The content of a file. The file is divided into consecutive parts, and each part is stored as one object.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub(in crate::recovery) struct Content {
     /// The length in bytes.
     pub(in crate::recovery) len: u64,

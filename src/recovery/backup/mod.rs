@@ -10,8 +10,11 @@
 //! - `files` lists the files of the workspace. `copy` and `streams` copy files and streams into the
 //!   repository.
 //! - `heal` replaces damaged objects by intact copies from a workspace.
+//! - `names` contains the names of objects and manifests. `archive` reads a backup in one file, and `pack` creates one.
 //! - `plan`, `create`, `list`, `verify` and `prune` contain the operations.
 
+mod archive;
+mod archive_staging;
 mod backup_ref;
 mod content;
 mod copy;
@@ -21,6 +24,8 @@ mod heal;
 mod list;
 mod manifest;
 mod manifest_lines;
+mod names;
+mod pack;
 mod plan;
 mod prune;
 mod repository;
@@ -28,8 +33,12 @@ mod section;
 mod streams;
 mod verify;
 
+pub use archive::ARCHIVE_BYTES_MAX;
+pub(in crate::recovery) use archive::ZSTD_MAGIC;
+pub(crate) use archive::{Archive, CheckedArchive};
+pub(crate) use archive_staging::{ArchiveStaging, verify_archive};
 pub use backup_ref::BackupRef;
-pub(in crate::recovery) use content::Content;
+pub(in crate::recovery) use content::{Content, Part};
 pub use create::BackupResult;
 pub(crate) use create::create_backup;
 pub(in crate::recovery) use files::{source_of, walk};
@@ -39,6 +48,7 @@ pub(in crate::recovery) use manifest::{FileCopy, Manifest, SegmentCopy, StreamCo
 #[cfg(feature = "testing")]
 #[doc(hidden)]
 pub use manifest_lines::rewritten_manifest;
+pub(crate) use pack::create_archive;
 pub(crate) use plan::plan_backup;
 pub use plan::{BackupOptions, BackupPlan};
 pub use prune::{KeepRules, PrunePlan};

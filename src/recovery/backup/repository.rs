@@ -23,10 +23,12 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+pub(in crate::recovery) use crate::recovery::tree::io_error;
+
 /// The suffix of the file name of a manifest.
 const MANIFEST_ENDING: &str = ".jsonl";
 /// The greatest length of a manifest in bytes. Each body adds a line of about 130 bytes.
-const MANIFEST_BYTES_MAX: u64 = 1 << 30;
+pub(super) const MANIFEST_BYTES_MAX: u64 = 1 << 30;
 /// The prefix of the names of temporary files for manifests.
 const MANIFEST_STEM: &str = "manifest";
 
@@ -61,12 +63,12 @@ impl Repository {
     }
 
     /// Returns the directory of the repository.
-    pub(in crate::recovery) fn root(&self) -> &Path {
+    pub(crate) fn root(&self) -> &Path {
         &self.root
     }
 
     /// Returns the store of the objects.
-    pub(in crate::recovery) fn objects(&self) -> BlobStore {
+    pub(crate) fn objects(&self) -> BlobStore {
         BlobStore::new(Arc::clone(&self.storage), self.object_dir(), self.staging())
     }
 
@@ -174,7 +176,7 @@ impl Repository {
 
     /// Reads the manifests one after another, in the order of the names. A manifest that cannot be used is an `Err`.
     /// Errors: the directory cannot be listed.
-    pub(super) fn manifests(
+    pub(in crate::recovery) fn manifests(
         &self,
     ) -> Result<impl Iterator<Item = std::result::Result<Manifest, UnreadableBackup>> + '_> {
         Ok(self.names()?.into_iter().map(|backup| {
@@ -258,9 +260,4 @@ impl Repository {
         }
         Ok(bytes)
     }
-}
-
-/// Converts an I/O error into an error that names the operation and the path.
-pub(in crate::recovery) fn io_error(action: &'static str, path: &Path, source: io::Error) -> Error {
-    Error::Engine(EngineError::Io { action, path: path.to_path_buf(), source })
 }

@@ -14,7 +14,7 @@ use crate::engine::fault::chain;
 use crate::engine::log::replacement::{finish_swap, is_swap_interrupted, replaced_log, restored_log};
 use crate::engine::progress::Progress;
 use crate::engine::storage::{File, FileReader, OpenMode, Storage, exists};
-use crate::recovery::backup::{BackupRef, Manifest, Repository, io_error};
+use crate::recovery::backup::{BackupRef, Manifest, Repository};
 use crate::recovery::error::{Error, Result};
 use crate::recovery::restore::check::{Checked, check};
 use crate::recovery::restore::files::{FileOutcome, is_replaced, restore_file};
@@ -23,8 +23,8 @@ use crate::recovery::restore::retire::{Former, Retirement};
 use crate::recovery::restore::safety::{SafetyBackup, back_up};
 use crate::recovery::restore::stage::Staging;
 use crate::recovery::restore::swap::{LogState, check_log, check_unused, is_present, swap};
-use crate::recovery::restore::tree::{remove_empty_dirs, remove_tree};
 use crate::recovery::status::RecoveryStatus;
+use crate::recovery::tree::{io_error, remove_empty_dirs, remove_tree};
 use crate::recovery::workspace_dirs::WorkspaceDirs;
 use crate::store::{Note, Severity};
 use std::path::{Path, PathBuf};
@@ -62,16 +62,26 @@ pub struct RestoreResult {
     pub verification_notes: Vec<String>,
 }
 
+/// The repositories of a restore.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RestoreRepositories<'a> {
+    /// The repository that contains the restored backup.
+    pub(crate) from: &'a Repository,
+    /// The repository for backups of the replaced content.
+    pub(crate) safety: &'a Repository,
+}
+
 /// Restores a backup. With [`RestorePlan::verify_only`], only checks the backup. Before a restore, finishes
 /// or cleans up an earlier restore that was interrupted. Errors: a writer uses the target, an object is
 /// damaged, or the check of the restored log fails. After one of these errors, the log of the target is
 /// unchanged.
 pub(crate) fn restore(
-    repository: &Repository,
+    repositories: RestoreRepositories<'_>,
     dirs: &WorkspaceDirs,
     plan: &RestorePlan,
     progress: Progress<'_>,
 ) -> Result<RestoreResult> {
+    let RestoreRepositories { from: repository, safety } = repositories;
     let manifest = repository.read(&plan.backup_ref)?;
     if manifest.created_at != plan.created_at {
         return Err(Error::BackupPlanOutdated {
@@ -88,7 +98,7 @@ pub(crate) fn restore(
         exists(storage, &dirs.root).map_err(|e| io_error("read the metadata of", &dirs.root, e))?;
     let lock = RestoreLock::acquire(storage, dirs)?;
     let staging = dirs.restore_staging.join("restore");
-    let restore = Restore { repository, dirs, plan, manifest: &manifest, staging: &staging };
+    let restore = Restore { repository, safety, dirs, plan, manifest: &manifest, staging: &staging };
     let result = restore.run(progress);
     if result.is_err() && !plan.verify_only {
         abandon(storage, &dirs.log);
@@ -153,6 +163,7 @@ impl RestoreLock {
 /// A restore in progress.
 struct Restore<'a> {
     repository: &'a Repository,
+    safety: &'a Repository,
     dirs: &'a WorkspaceDirs,
     plan: &'a RestorePlan,
     manifest: &'a Manifest,
@@ -290,7 +301,7 @@ impl Restore<'_> {
             dirs.log = self.staging.join("no-log");
             storage.create_dir_all(&dirs.log).map_err(|e| io_error("create", &dirs.log, e))?;
         }
-        back_up(self.repository, &dirs, (SAFETY_LABEL, &self.manifest.sections)).map(Some)
+        back_up(self.safety, &dirs, (SAFETY_LABEL, &self.manifest.sections)).map(Some)
     }
 
     fn replaces_files(&self) -> Result<bool> {
@@ -304,7 +315,7 @@ impl Restore<'_> {
 
     fn retirement(&self) -> Retirement<'_> {
         Retirement {
-            repository: self.repository,
+            repository: self.safety,
             dirs: self.dirs,
             sections: &self.manifest.sections,
             is_backed_up: self.plan.create_safety_backup,

@@ -8,9 +8,10 @@ mod retire;
 mod safety;
 mod stage;
 mod swap;
-mod tree;
 
 pub use apply::RestoreResult;
-pub(crate) use apply::restore;
+pub(crate) use apply::{RestoreRepositories, restore};
+pub(in crate::recovery) use plan::check_domain;
 pub(crate) use plan::plan_restore;
 pub use plan::{RestoreOptions, RestorePlan};
+pub(in crate::recovery) use stage::Staging;

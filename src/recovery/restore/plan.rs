@@ -113,7 +113,7 @@ pub(crate) fn plan_restore(
     })
 }
 
-pub(super) fn check_domain(repository: &Repository, manifest: &Manifest) -> Result<()> {
+pub(in crate::recovery) fn check_domain(repository: &Repository, manifest: &Manifest) -> Result<()> {
     if DOMAIN.reads(manifest.domain) {
         return Ok(());
     }

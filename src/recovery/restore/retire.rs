@@ -2,11 +2,11 @@
 //! turned off and the log did not change during the restore. Otherwise the log is kept under another name.
 
 use crate::engine::log::replacement::{replaced_log, sync_parent, with_ending};
-use crate::recovery::backup::{Repository, Section, io_error};
+use crate::recovery::backup::{Repository, Section};
 use crate::recovery::error::Result;
 use crate::recovery::restore::safety::{SafetyBackup, back_up, check_contains};
 use crate::recovery::restore::swap::{LogState, is_present, writers};
-use crate::recovery::restore::tree::remove_tree;
+use crate::recovery::tree::{io_error, remove_tree};
 use crate::recovery::workspace_dirs::WorkspaceDirs;
 use crate::store::{Note, Severity};
 use std::path::Path;

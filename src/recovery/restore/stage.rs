@@ -5,28 +5,28 @@ use crate::engine::log::cut_stream;
 use crate::engine::log::names::{segment_path, stream_dir};
 use crate::engine::progress::Progress;
 use crate::engine::storage::{OpenMode, write_all_at};
-use crate::recovery::backup::{Manifest, Repository, SegmentCopy, StreamCopy, io_error};
+use crate::recovery::backup::{Manifest, Repository, SegmentCopy, StreamCopy};
 use crate::recovery::error::{Error, Result};
-use crate::recovery::restore::tree::remove_tree;
+use crate::recovery::tree::{io_error, remove_tree};
 use crate::store::Moment;
 use std::path::Path;
 
 /// The preparation of one restored log.
-pub(super) struct Staging<'a> {
-    pub(super) repository: &'a Repository,
+pub(in crate::recovery) struct Staging<'a> {
+    pub(in crate::recovery) repository: &'a Repository,
     /// The directory of the staged log.
-    pub(super) log: &'a Path,
-    pub(super) to_time: Option<Moment>,
-    pub(super) progress: Progress<'a>,
-    pub(super) total: u64,
-    pub(super) done: u64,
+    pub(in crate::recovery) log: &'a Path,
+    pub(in crate::recovery) to_time: Option<Moment>,
+    pub(in crate::recovery) progress: Progress<'a>,
+    pub(in crate::recovery) total: u64,
+    pub(in crate::recovery) done: u64,
 }
 
 impl Staging<'_> {
     /// Writes all streams of a backup durably. Compares every object with its digest. The streams get no lock
     /// file and no home, so no writer continues them. If [`Staging::to_time`] is set, leaves out later
     /// entries and streams without earlier entries.
-    pub(super) fn run(&mut self, manifest: &Manifest) -> Result<()> {
+    pub(in crate::recovery) fn run(&mut self, manifest: &Manifest) -> Result<()> {
         let storage = &self.repository.storage;
         storage.create_dir_all(self.log).map_err(|e| io_error("create", self.log, e))?;
         for stream in &manifest.streams {

@@ -79,7 +79,18 @@ impl LineFile {
             let _ = file.set_len(len);
             return Err(e);
         }
-        if self.is_synced { file.sync() } else { Ok(()) }
+        if !self.is_synced {
+            return Ok(());
+        }
+        file.sync()?;
+        // The name of a new file must be on disk too.
+        if len == 0 { self.sync_name() } else { Ok(()) }
+    }
+
+    /// Syncs the directory of the file, and the directory above it, which may be new.
+    fn sync_name(&self) -> io::Result<()> {
+        let dirs = self.path.ancestors().skip(1).take(2).filter(|dir| !dir.as_os_str().is_empty());
+        dirs.into_iter().try_for_each(|dir| self.storage.sync_dir(dir))
     }
 
     /// Opens the file at the path, and locks it.

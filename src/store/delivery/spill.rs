@@ -92,6 +92,13 @@ impl Spill {
         Ok(count)
     }
 
+    /// Returns the number of spilled facts that the log `into` does not contain.
+    pub(crate) fn pending(&self, into: &Path) -> Result<u64> {
+        let streams = self.streams()?;
+        let spilled = self.count(self.log.dir(), &streams)?;
+        Ok(spilled.saturating_sub(self.count(into, &streams)?))
+    }
+
     /// Copies all spilled facts into the log `into`. Facts that the log already contains are not added again.
     /// `quarantine` is the quarantine directory of the workspace, which contains the lock of merges.
     pub(crate) fn replay(&self, into: &Path, quarantine: PathBuf) -> Result<SpillReplay> {

@@ -1,7 +1,7 @@
 //! Failed deliveries that wait for a replay.
 
 use crate::contract::RecordType;
-use crate::engine::entry::{Position, StreamId};
+use crate::engine::entry::{Position, Seq, StreamId};
 use crate::engine::error::Error;
 use crate::engine::storage::Storage;
 use crate::store::delivery::sink_cursor::SinkCursor;
@@ -47,10 +47,22 @@ impl WaitingDelivery {
     }
 }
 
-/// Returns the failed deliveries, ordered by sink and stream. `dir` contains the directories with the cursors of the
-/// sinks. The cursors are read without a lock, so that a query does not disturb a delivery. A cursor that cannot be read
-/// is left out. In the result, no sink belongs to the session. Errors: a directory cannot be listed.
-pub(crate) fn waiting_deliveries(storage: &dyn Storage, dir: &Path) -> Result<Vec<WaitingDelivery>> {
+/// The cursor of a sink in one stream, as a reader without a lock sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct CursorRow {
+    /// The name of the sink's directory.
+    pub(crate) sink: String,
+    /// The next entry to deliver.
+    pub(crate) next: Position,
+    /// The number of failed deliveries of this entry.
+    pub(crate) failures: u32,
+    /// `false` if the cursor cannot be read. `next` is then the first entry of the stream.
+    pub(crate) is_readable: bool,
+}
+
+/// Returns the cursors of all sinks, ordered by sink and stream. `dir` contains the directories with the cursors of the
+/// sinks. The cursors are read without a lock, so that a query does not disturb a delivery. Errors: a directory cannot be listed.
+pub(crate) fn cursor_rows(storage: &dyn Storage, dir: &Path) -> Result<Vec<CursorRow>> {
     let mut sinks = match storage.list(dir) {
         Ok(entries) => entries,
         Err(e) if e.kind() == io::ErrorKind::NotFound => Vec::new(),
@@ -60,12 +72,20 @@ pub(crate) fn waiting_deliveries(storage: &dyn Storage, dir: &Path) -> Result<Ve
     let mut found = Vec::new();
     for sink in sinks.into_iter().filter(|entry| !entry.is_file) {
         let dir = dir.join(&sink.name);
-        let failed = |stream: StreamId| {
-            let (next, failures) = SinkCursor::peek(storage, &dir, stream)?;
-            let next = Position { stream, seq: next };
-            (failures > 0).then(|| WaitingDelivery::detached(&sink.name, next, failures))
+        let row = |stream: StreamId| {
+            let read = SinkCursor::peek(storage, &dir, stream);
+            let (seq, failures) = read.unwrap_or((Seq::FIRST, 0));
+            let next = Position { stream, seq };
+            CursorRow { sink: sink.name.clone(), next, failures, is_readable: read.is_some() }
         };
-        found.extend(SinkCursor::list(storage, &dir)?.into_iter().filter_map(failed));
+        found.extend(SinkCursor::list(storage, &dir)?.into_iter().map(row));
     }
     Ok(found)
+}
+
+/// Returns the failed deliveries, ordered by sink and stream. A cursor that cannot be read is left out. In the result, no
+/// sink belongs to the session. See [`cursor_rows`] for `dir` and the errors.
+pub(crate) fn waiting_deliveries(storage: &dyn Storage, dir: &Path) -> Result<Vec<WaitingDelivery>> {
+    let rows = cursor_rows(storage, dir)?.into_iter().filter(|row| row.failures > 0);
+    Ok(rows.map(|row| WaitingDelivery::detached(&row.sink, row.next, row.failures)).collect())
 }

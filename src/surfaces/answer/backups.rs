@@ -1,11 +1,14 @@
-//! The JSON forms of the results of backup and restore commands.
+//! The JSON forms of the results of backup, restore and salvage commands.
 
+use crate::client::PartRestore;
 use crate::contract::Value;
 use crate::recovery::{
     BackupList, BackupNote, BackupPlan, BackupProblem, BackupResult, BackupRow, BackupVerification,
-    PrunePlan, RestorePlan, RestoreResult, Section, UnreadableBackup,
+    MissingEntries, PrunePlan, RestorePlan, RestoreResult, SalvageReport, SalvagedStream, Section,
+    UnreadableBackup,
 };
 use crate::surfaces::answer::parts::{list, notes, text};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 fn path(path: &Path) -> Value {
@@ -152,5 +155,57 @@ pub(super) fn restore(r: &RestoreResult) -> Value {
         ("safety_backup_ref", text(&r.safety_backup_ref)),
         ("notes", notes(&r.notes)),
         ("verification_notes", list(&r.verification_notes, |note| Value::text(note))),
+    ])
+}
+
+pub(super) fn salvage(r: &SalvageReport) -> Value {
+    let missing = |m: &MissingEntries| {
+        Value::map([("first", m.first.0.into()), ("last", m.last.map(|last| last.0).into())])
+    };
+    let stream = |s: &SalvagedStream| {
+        Value::map([
+            ("stream", Value::text(s.stream)),
+            ("entries", s.entries.into()),
+            ("last", s.last.0.into()),
+            ("missing", list(&s.missing, missing)),
+            ("is_new", s.is_new.into()),
+        ])
+    };
+    let unknown = Value::map([
+        ("added", r.unknown.added.into()),
+        ("present", r.unknown.present.into()),
+        ("undecodable", r.unknown.undecodable.into()),
+    ]);
+    Value::map([
+        ("status", r.status.as_str().into()),
+        ("source", path(&r.source)),
+        ("workspace", path(&r.workspace)),
+        ("files", r.files.into()),
+        ("segments", r.segments.into()),
+        ("backups", r.backups.into()),
+        ("entries", r.entries().into()),
+        ("streams", list(&r.streams, stream)),
+        ("unknown_streams", unknown),
+        ("bodies", r.bodies.into()),
+        ("missing_bodies", list(&r.missing_bodies, |digest| Value::text(digest))),
+        ("digest", Value::text(r.digest)),
+        ("notes", notes(&r.notes)),
+    ])
+}
+
+pub(super) fn restore_part(r: &PartRestore) -> Value {
+    let counts = |counts: &BTreeMap<String, u64>| {
+        Value::Map(counts.iter().map(|(kind, count)| (kind.clone(), (*count).into())).collect())
+    };
+    Value::map([
+        ("status", r.status.as_str().into()),
+        ("backup_ref", Value::text(&r.backup_ref)),
+        ("restored_ref", Value::text(&r.restored_ref)),
+        ("applied", r.applied.into()),
+        ("is_present", r.is_present.into()),
+        ("found", counts(&r.found)),
+        ("added", counts(&r.added)),
+        ("bodies", r.bodies.into()),
+        ("notes", notes(&r.notes)),
     ])
 }

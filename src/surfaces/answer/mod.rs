@@ -4,11 +4,13 @@
 mod backups;
 mod compaction;
 mod comparisons;
+mod doctor;
 mod erasure;
 mod groups;
 mod history;
 mod interchange;
 mod lineage;
+mod outbox;
 mod parts;
 mod queries;
 mod recovery;
@@ -22,8 +24,8 @@ mod to_json;
 
 use crate::client::{
     ArtifactCopy, ArtifactExport, ArtifactHandle, ArtifactImport, ArtifactPut, ExportReport, ImportReport,
-    MetadataIntegrityReport, MetadataRunSnapshot, RecordIntegrityReport, ReplayResult, StoreSummary,
-    SweepReport, VerificationReport,
+    MetadataIntegrityReport, MetadataRunSnapshot, OutboxContent, PartRestore, RecordIntegrityReport,
+    ReplayBatchResult, ReplayResult, StoreSummary, SweepReport, VerificationReport, WorkspaceHealth,
 };
 use crate::contract::json::write::pretty;
 use crate::contract::{ProvenanceRecord, Result, RunRef, Value};
@@ -37,9 +39,11 @@ use crate::interpretation::{
 use crate::recovery::{
     BackupList, BackupPlan, BackupResult, BackupVerification, CompactionPlan, CompactionResult, DumpedEntry,
     ErasePlan, EraseResult, MergeReport, PrunePlan, RebuildReport, RestorePlan, RestoreResult, RetentionPlan,
-    RetentionResult, StreamRow, VerifyReport,
+    RetentionResult, SalvageReport, StreamRow, VerifyReport,
 };
 use crate::surfaces::escape;
+#[cfg(feature = "cli")]
+pub(crate) use outbox::letters;
 #[cfg(feature = "cli")]
 pub(crate) use recovery::{digest, heads, streams};
 
@@ -78,6 +82,9 @@ json_forms! {
     ArtifactPut => stores::put,
     ArtifactSizeTrend => services::artifact_size_trend,
     BackupList => backups::backups,
+    WorkspaceHealth => doctor::health,
+    OutboxContent => outbox::content,
+    ReplayBatchResult => outbox::replay,
     BackupPlan => backups::plan,
     BackupResult => backups::result,
     BackupVerification => backups::verification,
@@ -105,6 +112,7 @@ json_forms! {
     MetricTrend => services::metric_trend,
     MultiRunComparison => comparisons::many,
     Note => parts::note,
+    PartRestore => backups::restore_part,
     ProjectList => queries::project_list,
     PrunePlan => backups::prune,
     RebuildReport => recovery::rebuild,
@@ -123,6 +131,7 @@ json_forms! {
     RunGroups => groups::groups,
     RunList => queries::run_list,
     RunSnapshot => queries::run_snapshot,
+    SalvageReport => backups::salvage,
     RunStatusDistribution => services::status_distribution,
     RunSummaryTable => services::summary_table,
     SampleList => queries::sample_list,

@@ -5,9 +5,11 @@ use crate::contract::Timestamp;
 use crate::interchange::jsonl;
 use crate::interpretation::Moment;
 use crate::recovery::Head;
+use crate::recovery::tail::kind_names;
 use crate::surfaces::cli::backup_args::{BackupCommand, RestoreCommand};
 use crate::surfaces::cli::curve_args::{GroupArgs, SeriesArgs};
 use crate::surfaces::cli::erase_args::{RetentionCommand, RunDeleteArgs};
+use crate::surfaces::cli::outbox_args::OutboxCommand;
 use crate::surfaces::cli::query_args::{
     AlertArgs, AnomalyArgs, CompareArgs, CompareManyArgs, CsvCommand, DiagnosticsArgs, ExportHtmlArgs,
     HistoryArgs, MetricArgs, ProvenanceCommand, RenderArgs, RunArgs, RunsArgs, SearchCommand, TrendArgs,
@@ -123,8 +125,17 @@ pub(super) enum Command {
     /// Copy everything from another workspace into this one. The other workspace is not changed; repeating the merge
     /// has no effect
     Merge(MergeArgs),
+    /// Show a recovery in a new directory: a process is killed, the log is damaged, a check names the loss, and a backup
+    /// restores the workspace. Takes a few seconds. Existing workspaces are not used
+    Demo(DemoArgs),
     /// Write closed segments of the log in a smaller form. No answer changes. Programs can continue to capture
     Compact(CompactArgs),
+    /// Show on one page what is wrong with the workspace, and the next command for each problem. Nothing is changed.
+    /// Exit code 0: healthy, 1: a problem needs attention
+    Doctor,
+    /// List or deliver the facts that wait for sinks, and manage dead letters
+    #[command(subcommand)]
+    Outbox(OutboxCommand),
     /// Create, list, check or remove backups
     #[command(subcommand)]
     Backup(BackupCommand),
@@ -134,6 +145,9 @@ pub(super) enum Command {
     /// Remove old cached files, reports and exports, and unused artifact bodies
     #[command(subcommand)]
     Retention(RetentionCommand),
+    /// Build a new workspace from the remains of damaged workspaces and backups. The remains are only read. Exit
+    /// code 0: nothing is missing, 1: the workspace was built, and parts are missing
+    Salvage(SalvageArgs),
     /// Import objects and records from a file
     #[command(subcommand)]
     Import(ImportCommand),
@@ -343,6 +357,9 @@ pub(super) enum LogCommand {
     Heads,
     /// Print all entries, stream by stream; with `--format json` one object per line
     Dump(DumpArgs),
+    /// Print the newest entries in the order of their times; with `--format json` one object per line. With
+    /// `--follow`, print new entries of all processes until the command is interrupted
+    Tail(TailArgs),
 }
 
 #[derive(Debug, Subcommand)]
@@ -518,9 +535,35 @@ pub(super) struct VerifyArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct MergeArgs {
-    /// Directory of the other workspace
-    #[arg(value_name = "FROM")]
-    pub(super) from: PathBuf,
+    /// Directory of the other workspace, or path of an archive with a backup
+    #[arg(value_name = "FROM", required_unless_present = "backup")]
+    pub(super) from: Option<PathBuf>,
+    /// Merge this backup instead of a workspace
+    #[arg(long, value_name = "BACKUP", conflicts_with = "from")]
+    pub(super) backup: Option<String>,
+    /// Directory of the backups [default: the setting recovery.backup_root]
+    #[arg(long, value_name = "DIR", requires = "backup")]
+    pub(super) repository: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct SalvageArgs {
+    /// Directory with the remains. The names of the files are not needed
+    #[arg(value_name = "DIR")]
+    pub(super) remains: PathBuf,
+    /// Directory of the new workspace. It must not exist or be empty
+    #[arg(long, value_name = "NEW")]
+    pub(super) into: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct DemoArgs {
+    /// Directory for the demonstration, which must not exist. It is kept. Default: a temporary directory, which is removed
+    #[arg(long, value_name = "DIR")]
+    pub(super) dir: Option<PathBuf>,
+    /// Capture into this workspace until the process is killed
+    #[arg(long, value_name = "DIR", hide = true)]
+    pub(super) capture_into: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -531,6 +574,25 @@ pub(super) struct CompactArgs {
     /// Do not compact segments with fewer bytes than this
     #[arg(long, value_name = "BYTES")]
     pub(super) min_bytes: Option<u64>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct TailArgs {
+    /// Wait for new entries and print them
+    #[arg(long, short)]
+    pub(super) follow: bool,
+    /// Number of newest entries to print first
+    #[arg(long = "lines", short = 'n', value_name = "N", default_value_t = 10)]
+    pub(super) last: usize,
+    /// Print only entries of this kind. May be repeated
+    #[arg(long, value_name = "KIND", value_parser = PossibleValuesParser::new(kind_names()))]
+    pub(super) kind: Vec<String>,
+    /// Print only this stream: its id, or the beginning of its id
+    #[arg(long, value_name = "ID")]
+    pub(super) stream: Option<String>,
+    /// Print only entries about this run
+    #[arg(long, value_name = "RUN")]
+    pub(super) run: Option<String>,
 }
 
 #[derive(Debug, Args)]

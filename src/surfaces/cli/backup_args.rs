@@ -37,6 +37,9 @@ pub(super) struct RepositoryArgs {
 pub(super) struct BackupCreateArgs {
     #[command(flatten)]
     pub(super) repository: RepositoryArgs,
+    /// Create the backup in this new file, such as `backup.tar.zst`. The file contains the whole backup
+    #[arg(long, value_name = "FILE", conflicts_with = "repository")]
+    pub(super) archive: Option<PathBuf>,
     /// Text that becomes part of the name of the backup
     #[arg(long, value_name = "TEXT")]
     pub(super) label: Option<String>,
@@ -53,12 +56,12 @@ pub(super) struct BackupCreateArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct BackupVerifyArgs {
-    /// Name of the backup to check [default: all backups]
+    /// Name of the backup to check, or path of an archive [default: all backups]
     #[arg(value_name = "BACKUP")]
     pub(super) backup: Option<String>,
     #[command(flatten)]
     pub(super) repository: RepositoryArgs,
-    /// Replace missing and damaged data of the backups by intact copies from this workspace
+    /// Replace missing and damaged data of the backups by intact copies from this workspace. An archive cannot be changed
     #[arg(long, value_name = "WORKSPACE")]
     pub(super) heal_from: Option<PathBuf>,
 }
@@ -77,7 +80,7 @@ pub(super) struct BackupPruneArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct RestoreApplyArgs {
-    /// Name of the backup
+    /// Name of the backup, or path of an archive
     #[arg(value_name = "BACKUP")]
     pub(super) backup: String,
     #[command(flatten)]
@@ -91,6 +94,17 @@ pub(super) struct RestoreApplyArgs {
     /// Show the plan and change nothing
     #[arg(long)]
     pub(super) dry_run: bool,
+    /// Restore only this run into the workspace of the settings. RUN is a ref, an id or a name. Nothing else changes,
+    /// and programs can continue to capture
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["target_workspace", "verify_only", "to_time"])]
+    pub(super) run: Option<String>,
+    /// Restore only the content of this artifact into the workspace of the settings
+    #[arg(long, value_name = "REF", conflicts_with_all = ["run", "target_workspace", "verify_only", "to_time"])]
+    pub(super) artifact: Option<String>,
+    /// Write the content of the artifact to this file, or to this new directory if the artifact is a directory. The
+    /// workspace does not change
+    #[arg(long, value_name = "FILE", requires = "artifact", conflicts_with = "dry_run")]
+    pub(super) to: Option<PathBuf>,
     /// Leave out all entries after this moment. TIME is a time, a date or a stamp. A time such as
     /// 2026-11-01T08:00:00Z means the end of the second. A date means the end of the day in UTC
     #[arg(long, value_name = "TIME")]

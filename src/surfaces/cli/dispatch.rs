@@ -125,14 +125,21 @@ fn gathered(args: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
 fn answers_as_of(command: &Command) -> bool {
     use RunCommand::{Archive, Delete, End, Note, Rename, Star, Tag, Unarchive, Unstar};
     match command {
+        Command::Compact(_) | Command::Demo(_) => false,
         Command::Init | Command::Merge(_) | Command::Import(_) | Command::Ingest(_) => false,
         #[cfg(unix)]
         Command::Exec(_) => false,
         Command::Verify(_) | Command::Rebuild | Command::Digest | Command::Recover(_) => false,
         Command::Artifact(command) => matches!(command, ArtifactCommand::Ls(_) | ArtifactCommand::Show(_)),
-        Command::Log(_) | Command::Config(_) | Command::Backup(_) | Command::Restore(_) => false,
         Command::Retention(_) => false,
         Command::Run(Tag(_) | Note(_) | Rename(_) | End(_) | Delete(_)) => false,
+        Command::Log(_)
+        | Command::Config(_)
+        | Command::Outbox(_)
+        | Command::Doctor
+        | Command::Backup(_)
+        | Command::Restore(_) => false,
+        Command::Salvage(_) => false,
         Command::Run(Archive(_) | Unarchive(_) | Star(_) | Unstar(_)) => false,
         _ => true,
     }
@@ -190,9 +197,13 @@ fn dispatch(cli: &Cli, out: &Output) -> Outcome {
         Command::Verify(args) => Ok(commands::verify::run(cli, args, out)),
         Command::Merge(args) => commands::merge::run(cli, args, out),
         Command::Compact(args) => commands::compact::run(cli, args, out),
+        Command::Demo(args) => commands::demo::run(args, out),
+        Command::Doctor => commands::doctor::run(cli, out),
+        Command::Outbox(command) => commands::outbox::run(cli, command, out),
         Command::Backup(command) => commands::backup::run(cli, command, out),
         Command::Retention(command) => commands::retention::run(cli, command, out),
         Command::Restore(RestoreCommand::Apply(args)) => commands::backup::restore(cli, args, out),
+        Command::Salvage(args) => commands::salvage::run(args, out),
         Command::Import(ImportCommand::Jsonl(args)) => commands::import::jsonl(cli, args, out),
         #[cfg(unix)]
         Command::Exec(args) => commands::exec::run(cli, args, out),
@@ -205,6 +216,7 @@ fn dispatch(cli: &Cli, out: &Output) -> Outcome {
         Command::Log(LogCommand::Heads) => commands::log::heads(cli, out),
         Command::Log(LogCommand::Ls) => commands::log::ls(cli, out),
         Command::Log(LogCommand::Dump(args)) => commands::log::dump(cli, args, out),
+        Command::Log(LogCommand::Tail(args)) => commands::log::tail(cli, args, out),
         Command::Config(ConfigCommand::Show(args)) => commands::config::show(cli, args, out),
         Command::Config(ConfigCommand::Path) => commands::config::path(cli, out),
         Command::Config(ConfigCommand::Check(args)) => commands::config::check(cli, args, out),

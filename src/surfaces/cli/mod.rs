@@ -12,6 +12,8 @@ mod curve_args;
 mod dispatch;
 mod erase_args;
 mod failure;
+mod interrupt;
+mod outbox_args;
 mod output;
 mod query_args;
 mod settings;

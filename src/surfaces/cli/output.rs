@@ -107,6 +107,17 @@ impl Output {
         self.streams.results()
     }
 
+    /// Returns `true` if standard output is a pipe whose reader has closed it.
+    #[cfg(unix)]
+    pub(super) fn is_closed(&self) -> bool {
+        use rustix::event::{PollFd, PollFlags, Timespec, poll};
+        let stdout = rustix::stdio::stdout();
+        let mut waiting = [PollFd::from_borrowed_fd(stdout, PollFlags::empty())];
+        let polled = poll(&mut waiting, Some(&Timespec::default()));
+        let is_broken = waiting.iter().any(|fd| fd.revents().contains(PollFlags::ERR));
+        matches!(self.streams, Streams::Standard) && polled.is_ok() && is_broken
+    }
+
     /// Returns the directory for temporary files of long operations.
     pub(super) fn temporary_dir(&self) -> PathBuf {
         std::env::temp_dir()

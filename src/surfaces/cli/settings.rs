@@ -6,9 +6,10 @@ use crate::surfaces::cli::output::{Output, Streams};
 use std::path::Path;
 
 /// Loads the settings into `cli` and writes warnings about the settings. Returns the output that the settings describe.
-/// Also returns the error if the settings cannot be used. The command `config check` loads its settings itself.
+/// Also returns the error if the settings cannot be used. The commands `config check`
+/// and `doctor` load their settings themselves.
 pub(super) fn load(cli: &mut Cli, streams: &Streams) -> (Output, Option<ConfigError>) {
-    let checks = matches!(cli.command, Command::Config(ConfigCommand::Check(_)));
+    let checks = matches!(cli.command, Command::Config(ConfigCommand::Check(_)) | Command::Doctor);
     let loaded = load_config(&inputs(cli, None));
     let error = match loaded {
         Ok(loaded) => {

@@ -1,10 +1,12 @@
 //! Documents that show plans and results of backups and restores.
 
+use crate::client::PartRestore;
 use crate::interpretation::{Block, Cell, Note, ReportDocument, ReportSection, Table};
 use crate::recovery::{
     BackupList, BackupPlan, BackupResult, BackupRow, BackupVerification, PrunePlan, RecoveryStatus,
     RestorePlan, RestoreResult, Section, UnreadableBackup,
 };
+use std::collections::BTreeMap;
 
 fn document(title: &str, lines: Vec<String>, notes: &[Note]) -> ReportDocument {
     let result = ReportSection::new("", Block::List(lines));
@@ -166,5 +168,28 @@ pub(crate) fn restore(result: &RestoreResult) -> ReportDocument {
     lines.extend(
         result.safety_backup_ref.iter().map(|backup| format!("the replaced content is in backup {backup}")),
     );
+    document("Restore", lines, &result.notes)
+}
+
+/// Returns a document with the plan or the result of the restore of one run or artifact.
+pub(crate) fn restore_part(result: &PartRestore) -> ReportDocument {
+    let done = if result.applied { "restored" } else { "plan: restore" };
+    let counts = |counts: &BTreeMap<String, u64>| {
+        let texts: Vec<String> = counts.iter().map(|(kind, count)| format!("{kind} {count}")).collect();
+        if texts.is_empty() { "none".to_owned() } else { texts.join(", ") }
+    };
+    let presence =
+        if result.is_present { "is in the workspace already" } else { "is not in the workspace yet" };
+    let mut lines = vec![
+        format!("{done} {} from backup {}: {}", result.restored_ref, result.backup_ref, result.status),
+        format!("{} {presence}", result.restored_ref),
+    ];
+    if !result.found.is_empty() {
+        lines.push(format!("in the backup: {}", counts(&result.found)));
+    }
+    if !result.added.is_empty() {
+        lines.push(format!("added: {}", counts(&result.added)));
+    }
+    lines.push(format!("bodies: {}", result.bodies));
     document("Restore", lines, &result.notes)
 }

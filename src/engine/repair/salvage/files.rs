@@ -1,7 +1,8 @@
 //! The files below a path.
 
 use crate::engine::error::{Error, Result};
-use crate::engine::storage::Storage;
+use crate::engine::storage::{ItemKind, Storage};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -9,9 +10,9 @@ use std::sync::Arc;
 const DEPTH_MAX: usize = 32;
 
 /// An iterator over the regular files below a path, or over the path itself if it is a file. Symbolic links below the
-/// path are not followed.
+/// path are not followed. An error names a directory that cannot be listed; the iterator continues after it.
 #[derive(Debug)]
-pub(super) struct Files {
+pub(crate) struct Files {
     storage: Arc<dyn Storage>,
     /// The remaining entries of each directory on the way to the current file, in reverse order.
     levels: Vec<Vec<(PathBuf, bool)>>,
@@ -19,20 +20,29 @@ pub(super) struct Files {
 
 impl Files {
     /// Errors: the path does not exist.
-    pub(super) fn below(storage: &Arc<dyn Storage>, path: &Path) -> Result<Files> {
+    pub(crate) fn below(storage: &Arc<dyn Storage>, path: &Path) -> Result<Files> {
         let info = storage.info(path).map_err(|e| Error::io("read", path, e))?;
         let levels = vec![vec![(path.to_path_buf(), info.is_dir)]];
         Ok(Files { storage: Arc::clone(storage), levels })
     }
 
+    /// Returns an iterator over the files of a list.
+    pub(super) fn of(storage: &Arc<dyn Storage>, files: &[PathBuf]) -> Files {
+        let files = files.iter().rev().map(|path| (path.clone(), false)).collect();
+        Files { storage: Arc::clone(storage), levels: vec![files] }
+    }
+
     fn descend(&mut self, dir: &Path) -> Result<()> {
+        let wrap = |e| Error::io("list", dir, e);
         if self.levels.len() > DEPTH_MAX {
-            return Ok(());
+            return Err(wrap(io::Error::other(format!(
+                "the directory is more than {DEPTH_MAX} levels deep"
+            ))));
         }
-        let entries = self.storage.list(dir).map_err(|e| Error::io("list", dir, e))?;
-        let entries = entries.into_iter().rev().filter(|entry| entry.is_file || entry.is_dir);
-        let paths = entries.map(|entry| (dir.join(entry.name), entry.is_dir));
-        self.levels.push(paths.filter(|(path, _)| self.storage.read_link(path).is_err()).collect());
+        let items = self.storage.items(dir).map_err(wrap)?;
+        let is_read = |kind: &ItemKind| matches!(kind, ItemKind::File { .. } | ItemKind::Dir);
+        let items = items.into_iter().rev().filter(|item| is_read(&item.kind));
+        self.levels.push(items.map(|item| (dir.join(item.name), item.kind == ItemKind::Dir)).collect());
         Ok(())
     }
 }

@@ -12,7 +12,7 @@ use crate::engine::repair::salvage::salvaged::{Certainty, Salvaged};
 use crate::engine::storage::{OpenMode, Storage};
 use std::collections::VecDeque;
 use std::marker::PhantomData;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Searches a file, or all files below a directory, for entries.
@@ -51,15 +51,20 @@ pub fn salvage<E: Event>(storage: &Arc<dyn Storage>, path: &Path, domain: Domain
     for path in Files::below(storage, path)?.flatten() {
         add_headers(storage, &path, &mut known);
     }
-    Ok(Salvage {
-        files: Files::below(storage, path)?,
-        storage: Arc::clone(storage),
-        domain,
-        known,
-        current: None,
-        ready: VecDeque::new(),
-        event: PhantomData,
-    })
+    Ok(Salvage::new(storage, Files::below(storage, path)?, known, domain))
+}
+
+/// Searches files for entries as [`salvage`] does. `headers` are the headers of segments outside these files.
+pub(crate) fn salvage_files<'a, E: Event>(
+    storage: &Arc<dyn Storage>,
+    files: &[PathBuf],
+    headers: impl Iterator<Item = &'a SegmentHeader>,
+    domain: Domain,
+) -> Salvage<E> {
+    let mut known = KnownSegments::default();
+    headers.for_each(|header| known.add(header));
+    files.iter().for_each(|path| add_headers(storage, path, &mut known));
+    Salvage::new(storage, Files::of(storage, files), known, domain)
 }
 
 /// Adds the segment headers in a file, at any offset.
@@ -117,6 +122,18 @@ impl Found {
 }
 
 impl<E: Event> Salvage<E> {
+    fn new(storage: &Arc<dyn Storage>, files: Files, known: KnownSegments, domain: Domain) -> Salvage<E> {
+        Salvage {
+            files,
+            storage: Arc::clone(storage),
+            domain,
+            known,
+            current: None,
+            ready: VecDeque::new(),
+            event: PhantomData,
+        }
+    }
+
     fn open_next(&mut self) -> Option<Result<()>> {
         let path = match self.files.next()? {
             Ok(path) => path,

@@ -20,6 +20,7 @@
 //! salvaged, input, files, known    values; bytes of a file; files of a directory; segments with known salts
 //! frames                           the frames of one file
 //! iterator                         all entries
+//! segment                          new segments with salvaged entries
 //! ```
 
 mod files;
@@ -28,6 +29,10 @@ mod input;
 mod iterator;
 mod known;
 mod salvaged;
+mod segment;
 
+pub(crate) use files::Files;
+pub(crate) use iterator::salvage_files;
 pub use iterator::{Salvage, salvage};
 pub use salvaged::{Certainty, Salvaged};
+pub(crate) use segment::write_segment;

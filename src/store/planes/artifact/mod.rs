@@ -23,6 +23,7 @@ pub use put::{ArtifactPut, PutChange};
 pub use reader::{ArtifactChunks, ArtifactReader};
 pub use refs::ArtifactRefs;
 pub use store::ArtifactStore;
+pub(crate) use summary::BodyComparison;
 pub use summary::{StoreSummary, SweepReport};
 pub use verification::{VerificationRecord, VerificationReport, VerificationStatus};
 pub use verify::Verifications;

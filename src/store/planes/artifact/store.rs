@@ -10,7 +10,9 @@ use crate::store::planes::artifact::import::{ArtifactImport, ConflictPolicy, imp
 use crate::store::planes::artifact::put::{ArtifactPut, put};
 use crate::store::planes::artifact::reader::{ArtifactChunks, ArtifactReader};
 use crate::store::planes::artifact::refs::ArtifactRefs;
-use crate::store::planes::artifact::summary::{StoreSummary, SweepReport, inspect, sweep};
+use crate::store::planes::artifact::summary::{
+    BodyComparison, StoreSummary, SweepReport, compare_bodies, inspect, sweep,
+};
 use crate::store::planes::artifact::verification::VerificationReport;
 use crate::store::planes::artifact::verify::{Verifications, verify_one};
 use crate::store::planes::shared::Planes;
@@ -123,6 +125,11 @@ impl ArtifactStore {
     /// Verifies all artifacts, and lists the bodies that no artifact refers to.
     pub fn verify_all(&self) -> Result<SweepReport> {
         sweep(&self.planes)
+    }
+
+    /// Compares the files of the bodies with the artifacts. No body is read, except lists of files.
+    pub(crate) fn compare_bodies(&self) -> Result<BodyComparison> {
+        compare_bodies(&self.planes)
     }
 
     /// Verifies and counts all artifacts.

@@ -64,7 +64,7 @@ pub struct StoreSummary {
 pub(super) fn sweep(planes: &Planes) -> Result<SweepReport> {
     let records = Verifications::new(planes).map(|report| report.map(VerificationRecord::from));
     let records = records.collect::<Result<Vec<VerificationRecord>>>()?;
-    let (orphan_paths, notes) = orphans(planes)?;
+    let BodyComparison { orphan_paths, notes, .. } = compare_bodies(planes)?;
     let with = |wanted: fn(VerificationStatus) -> bool| {
         let found = records.iter().filter(|record| wanted(record.status));
         found.map(|record| record.artifact_ref.clone()).collect()
@@ -97,13 +97,26 @@ pub(super) fn inspect(planes: &Planes) -> Result<StoreSummary> {
         };
         *counter += 1;
     }
-    let (orphans, notes) = orphans(planes)?;
-    (summary.orphan_count, summary.notes) = (orphans.len() as u64, notes);
+    let bodies = compare_bodies(planes)?;
+    (summary.orphan_count, summary.notes) = (bodies.orphan_paths.len() as u64, bodies.notes);
     Ok(summary)
 }
 
-/// Returns the files of the bodies that no artifact refers to. The notes say what could not be read.
-fn orphans(planes: &Planes) -> Result<(Vec<PathBuf>, Vec<Note>)> {
+/// The bodies of the workspace compared with the artifacts.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct BodyComparison {
+    /// The files of the bodies that no artifact refers to.
+    pub(crate) orphan_paths: Vec<PathBuf>,
+    /// The total length of these files in bytes.
+    pub(crate) orphan_bytes: u64,
+    /// The number of bodies that an artifact refers to and that have no file.
+    pub(crate) missing: u64,
+    /// Notes on missing entries of the log and on directories that could not be listed.
+    pub(crate) notes: Vec<Note>,
+}
+
+/// Compares the files of the bodies with the artifacts. No body is read, except lists of files.
+pub(super) fn compare_bodies(planes: &Planes) -> Result<BodyComparison> {
     let blobs = planes.journal().blobs();
     // The bodies are listed before the artifacts are read. A body that is stored in the meantime is not in
     // the list.
@@ -127,6 +140,14 @@ fn orphans(planes: &Planes) -> Result<(Vec<PathBuf>, Vec<Note>)> {
         let message = format!("a directory of bodies could not be listed: {}", chain(e));
         Note::new(Severity::Warning, "could_not_check", message)
     }));
-    let orphans = digests.into_iter().filter(|digest| !named.contains(digest));
-    Ok((orphans.map(|digest| blobs.path(&digest)).collect(), notes))
+    let found: HashSet<Digest> = digests.iter().copied().collect();
+    // A body that is stored after the bodies were listed has a file.
+    let is_missing =
+        |digest: &&Digest| !found.contains(*digest) && blobs.size_of(digest).is_ok_and(|size| size.is_none());
+    let missing = named.iter().filter(is_missing).count() as u64;
+    let orphans: Vec<Digest> = digests.into_iter().filter(|digest| !named.contains(digest)).collect();
+    let sizes = orphans.iter().map(|digest| blobs.size_of(digest).ok().flatten().unwrap_or(0));
+    let orphan_bytes = sizes.sum();
+    let orphan_paths = orphans.iter().map(|digest| blobs.path(digest)).collect();
+    Ok(BodyComparison { orphan_paths, orphan_bytes, missing, notes })
 }

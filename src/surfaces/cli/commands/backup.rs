@@ -1,6 +1,7 @@
 //! The commands `contexta backup` and `contexta restore`.
 
-use crate::client::{Backups, Error};
+use crate::client::{ApplyPart, Backups, Error, Options, RestoredPart};
+use crate::contract::ArtifactRef;
 use crate::recovery::{
     BackupOptions, BackupRef, BackupVerifyOptions, Error as RecoveryError, KeepRules, Progress,
     RecoveryStatus, RestoreOptions,
@@ -36,7 +37,10 @@ fn backups(cli: &Cli, args: &RepositoryArgs) -> crate::client::Result<Backups> {
 }
 
 fn create(cli: &Cli, args: &BackupCreateArgs, out: &Output) -> Outcome {
-    let backups = backups(cli, &args.repository)?;
+    let mut backups = backups(cli, &args.repository)?;
+    if let Some(archive) = &args.archive {
+        backups = backups.repository(archive);
+    }
     let plan = backups.plan(&BackupOptions {
         label: args.label.clone(),
         include_cache: args.include_cache,
@@ -48,7 +52,10 @@ fn create(cli: &Cli, args: &BackupCreateArgs, out: &Output) -> Outcome {
     }
     let bar = out.bar("backing up");
     let mover = mover(&bar);
-    let result = backups.create(&plan, Progress::new(&mover));
+    let result = match &args.archive {
+        Some(archive) => backups.create_archive(archive, &plan, Progress::new(&mover)),
+        None => backups.create(&plan, Progress::new(&mover)),
+    };
     bar.finish_and_clear();
     let result = result?;
     out.answer(&result, || document::backup(&result))?;
@@ -57,6 +64,13 @@ fn create(cli: &Cli, args: &BackupCreateArgs, out: &Output) -> Outcome {
 
 fn verify(cli: &Cli, args: &BackupVerifyArgs, out: &Output) -> Outcome {
     let backups = backups(cli, &args.repository)?;
+    if let Some(archive) =
+        args.backup.as_ref().filter(|text| args.heal_from.is_none() && backups.is_archive(text))
+    {
+        let report = backups.verify_archive(archive)?;
+        out.answer(&report, || document::backup_verification(&report))?;
+        return Ok(u8::from(report.status != RecoveryStatus::Success));
+    }
     let name = |text: &String| {
         BackupRef::parse(text)
             .ok_or_else(|| Error::from(RecoveryError::BackupRefInvalid { text: text.clone() }))
@@ -86,13 +100,23 @@ fn prune(cli: &Cli, args: &BackupPruneArgs, out: &Output) -> Outcome {
 }
 
 pub(in crate::surfaces::cli) fn restore(cli: &Cli, args: &RestoreApplyArgs, out: &Output) -> Outcome {
-    let backups = backups(cli, &args.repository)?;
+    let named = backups(cli, &args.repository)?;
+    let target = args.target_workspace.as_deref();
+    let is_archive = named.is_archive(&args.backup);
+    let archive = is_archive.then(|| named.open_archive(&args.backup, target)).transpose()?;
+    let (backups, backup) = match &archive {
+        Some(archive) => (archive.backups(), archive.backup_ref().as_str()),
+        None => (&named, args.backup.as_str()),
+    };
+    if let Some(part) = part(args)? {
+        return restore_part(cli, args, (backups, backup), &part, out);
+    }
     let options = RestoreOptions {
         target_workspace: args.target_workspace.clone(),
         verify_only: args.verify_only,
         to_time: args.to_time,
     };
-    let plan = backups.plan_restore(&args.backup, &options)?;
+    let plan = backups.plan_restore(backup, &options)?;
     if args.dry_run {
         out.answer(&plan, || document::restore_plan(&plan))?;
         return Ok(0);
@@ -103,5 +127,33 @@ pub(in crate::surfaces::cli) fn restore(cli: &Cli, args: &RestoreApplyArgs, out:
     bar.finish_and_clear();
     let result = result?;
     out.answer(&result, || document::restore(&result))?;
+    Ok(u8::from(result.status != RecoveryStatus::Success))
+}
+
+/// Returns the run or the artifact that the arguments name.
+fn part(args: &RestoreApplyArgs) -> crate::contract::Result<Option<RestoredPart>> {
+    match (&args.run, &args.artifact) {
+        (Some(run), _) => Ok(Some(RestoredPart::Run(run.clone()))),
+        (None, Some(text)) => Ok(Some(RestoredPart::Artifact(ArtifactRef::parse(text)?))),
+        (None, None) => Ok(None),
+    }
+}
+
+fn restore_part(
+    cli: &Cli,
+    args: &RestoreApplyArgs,
+    (backups, backup): (&Backups, &str),
+    part: &RestoredPart,
+    out: &Output,
+) -> Outcome {
+    let contexta = Options::from_config(&cli.loaded.config)?.open()?;
+    if let (Some(path), RestoredPart::Artifact(artifact)) = (&args.to, part) {
+        let copy = contexta.copy_artifact_from_backup(backups, backup, artifact, path)?;
+        out.answer(&copy, || document::artifact_copy(&copy))?;
+        return Ok(0);
+    }
+    let apply = if args.dry_run { ApplyPart::PlanOnly } else { ApplyPart::Apply };
+    let result = contexta.restore_part(backups, backup, part, apply)?;
+    out.answer(&result, || document::restore_part(&result))?;
     Ok(u8::from(result.status != RecoveryStatus::Success))
 }

@@ -1,14 +1,21 @@
-//! The commands `contexta log ls`, `contexta log heads` and `contexta log dump`.
+//! The commands `contexta log ls`, `contexta log heads`, `contexta log dump` and `contexta log tail`.
 
 use crate::contract::json::write::canonical;
-use crate::recovery::{DumpItem, DumpedEntry, Outcome as Verdict, Progress, VerifyOptions};
+use crate::recovery::{
+    DumpItem, DumpedEntry, Outcome as Verdict, Progress, TailItem, TailOptions, VerifyOptions,
+};
 use crate::surfaces::answer::{self, Answer as _};
-use crate::surfaces::cli::args::{Cli, DumpArgs};
+use crate::surfaces::cli::args::{Cli, DumpArgs, TailArgs};
 use crate::surfaces::cli::failure::Outcome;
+use crate::surfaces::cli::interrupt::Interrupt;
 use crate::surfaces::cli::output::{Output, mover, plain};
 use crate::surfaces::cli::workspace::existing;
 use crate::surfaces::document;
 use std::io::{self, Write};
+use std::time::Duration;
+
+/// The longest time after which `log tail --follow` notices an interruption or a closed pipe.
+const FOLLOW_WAIT: Duration = Duration::from_millis(200);
 
 pub(in crate::surfaces::cli) fn ls(cli: &Cli, out: &Output) -> Outcome {
     let streams = existing(cli)?.log_streams()?;
@@ -51,21 +58,49 @@ pub(in crate::surfaces::cli) fn dump(cli: &Cli, args: &DumpArgs, out: &Output) -
     while remaining > 0
         && let Some(item) = items.next()
     {
+        let item = item?;
+        remaining -= u64::from(matches!(item, DumpItem::Entry(_)));
+        write_item(&mut stdout, item, out)?;
+    }
+    stdout.flush()?;
+    Ok(0)
+}
+
+pub(in crate::surfaces::cli) fn tail(cli: &Cli, args: &TailArgs, out: &Output) -> Outcome {
+    let contexta = existing(cli)?;
+    let options = TailOptions {
+        last: args.last,
+        follow: args.follow.then_some(FOLLOW_WAIT),
+        kinds: args.kind.clone(),
+        stream: args.stream.clone(),
+        run: args.run.as_ref().map(|run| contexta.find_run(run)).transpose()?,
+    };
+    let interrupt = if args.follow { Some(Interrupt::catch()?) } else { None };
+    let mut stdout = io::BufWriter::new(out.results());
+    for item in contexta.tail_log(options)? {
         match item? {
-            DumpItem::Entry(entry) => {
-                remaining -= 1;
-                if out.is_json() {
-                    out.json_line(&mut stdout, &entry.to_value())?;
-                } else {
-                    writeln!(stdout, "{}", line(&entry))?;
-                }
-            }
-            DumpItem::Note(note) if out.is_json() => out.json_line(&mut stdout, &note.to_value())?,
-            DumpItem::Note(note) => out.notes(&[note]),
+            TailItem::Log(item) => write_item(&mut stdout, item, out)?,
+            // A reader of the pipe must not wait for the next entry.
+            _ => stdout.flush()?,
+        }
+        if interrupt.as_ref().is_some_and(|interrupt| interrupt.is_due(out)) {
+            break;
         }
     }
     stdout.flush()?;
     Ok(0)
+}
+
+fn write_item(stdout: &mut dyn Write, item: DumpItem, out: &Output) -> io::Result<()> {
+    match item {
+        DumpItem::Entry(entry) if out.is_json() => out.json_line(stdout, &entry.to_value()),
+        DumpItem::Entry(entry) => writeln!(stdout, "{}", line(&entry)),
+        DumpItem::Note(note) if out.is_json() => out.json_line(stdout, &note.to_value()),
+        DumpItem::Note(note) => {
+            out.notes(&[note]);
+            Ok(())
+        }
+    }
 }
 
 fn line(entry: &DumpedEntry) -> String {

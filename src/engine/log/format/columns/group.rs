@@ -13,14 +13,22 @@ pub(super) struct Group {
     pub(super) len: Option<usize>,
 }
 
+/// The number of entries of the same kind, version and length from which on they are stored as a matrix.
+const MATRIX_ROWS_MIN: usize = 16;
 /// The greatest length of a payload in a matrix.
 const MATRIX_LEN_MAX: usize = 2048;
 
 impl Group {
-    /// Returns the group of an entry if enough other entries belong to this group.
+    /// Returns the group of an entry with the length of its payload.
     pub(super) fn of(entry: PendingEntry<'_>) -> Group {
         let len = Some(entry.payload.len()).filter(|len| *len <= MATRIX_LEN_MAX);
         Group { kind: entry.kind.0, version: entry.version.0, len }
+    }
+
+    /// Returns the group if `count` entries are enough for a matrix. Otherwise returns the group of texts with the same kind
+    /// and version.
+    pub(super) fn of_size(self, count: usize) -> Group {
+        Group { len: self.len.filter(|_| count >= MATRIX_ROWS_MIN), ..self }
     }
 
     /// Appends the group and its number of entries.

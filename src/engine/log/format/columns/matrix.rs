@@ -2,8 +2,8 @@
 
 use crate::engine::bytes::put_varint;
 use crate::engine::log::format::columns::block::{BlockReader, BlockWriter};
+use crate::engine::log::format::columns::integers::{put_integers, read_integers};
 use crate::engine::log::format::columns::window::{WINDOW_LEN, choose, unzigzag, zigzag};
-use crate::engine::log::format::columns::{PLANES_MAX, integers_of, planes_of};
 
 /// The number of rows from which the cost of a column is estimated.
 const SAMPLED_ROWS: usize = 256;
@@ -43,20 +43,6 @@ pub(super) fn put_matrix(out: &mut Vec<u8>, blocks: &mut BlockWriter, rows: &[&[
         plane.extend(rows.iter().map(|row| row.get(column).copied().unwrap_or_default()));
         blocks.put_plane(out, &plane);
     }
-}
-
-/// Appends integers as planes: the number of planes, then the planes.
-pub(super) fn put_integers(out: &mut Vec<u8>, blocks: &mut BlockWriter, values: &[u64]) {
-    let planes = planes_of(values);
-    out.push(planes.len() as u8);
-    planes.iter().for_each(|plane| blocks.put_plane(out, plane));
-}
-
-/// Reads `count` integers that [`put_integers`] wrote.
-pub(super) fn read_integers(reader: &mut BlockReader<'_>, count: usize) -> Option<Vec<u64>> {
-    let planes = reader.bytes.u8().filter(|planes| *planes <= PLANES_MAX)?;
-    let planes: Option<Vec<Vec<u8>>> = (0..planes).map(|_| reader.block(count)).collect();
-    Some(integers_of(&planes?, count))
 }
 
 fn integer_at(row: &[u8], column: usize) -> u64 {
@@ -110,7 +96,9 @@ pub(super) fn read_matrix(
     let is_variable: Vec<bool> = (0..len)
         .map(|column| mask.get(column / 8).is_some_and(|bits| bits >> (column % 8) & 1 == 1))
         .collect();
-    let count = reader.bytes.length().filter(|count| *count <= len / WINDOW_LEN)?;
+    let after =
+        (len..mask.len() * 8).any(|bit| mask.get(bit / 8).is_some_and(|bits| bits >> (bit % 8) & 1 == 1));
+    let count = reader.bytes.length().filter(|count| *count <= len / WINDOW_LEN && !after)?;
     let windows: Option<Vec<usize>> = (0..count).map(|_| reader.bytes.length()).collect();
     let windows = windows.filter(|windows| are_windows(windows, len))?;
     for start in starts {

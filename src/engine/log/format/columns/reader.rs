@@ -1,13 +1,14 @@
 //! Reading of entries that are stored as columns.
 
 use crate::engine::bytes::Reader;
+use crate::engine::checksum::checksum_of_all;
 use crate::engine::codec::PAYLOAD_BYTES_MAX;
 use crate::engine::entries::Entries;
 use crate::engine::entry::{Entry, Kind, PayloadVersion, Seq, Stamp, StreamChecksums, StreamId};
 use crate::engine::log::format::columns::block::BlockReader;
-use crate::engine::log::format::columns::checksum_of_all;
 use crate::engine::log::format::columns::group::Group;
-use crate::engine::log::format::columns::matrix::{read_integers, read_matrix};
+use crate::engine::log::format::columns::integers::read_integers;
+use crate::engine::log::format::columns::matrix::read_matrix;
 use crate::engine::log::format::limits::EXPANDED_BYTES_MAX;
 
 /// The encoded columns of a frame.

@@ -1,6 +1,7 @@
 //! Tests of the encoding as columns.
 
-use super::*;
+use super::integers::{integers_of, planes_of};
+use super::{ColumnWriter, Columns};
 use crate::engine::entry::{Kind, PayloadVersion, Seq, StreamChecksums, StreamId};
 use crate::engine::log::format::pending::{PendingEntries, PendingEntry};
 

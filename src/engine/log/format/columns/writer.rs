@@ -1,18 +1,15 @@
 //! Writing of entries as columns.
 
 use crate::engine::bytes::put_varint;
-use crate::engine::checksum::salted_crc32;
+use crate::engine::checksum::{checksum_of_all, salted_crc32};
 use crate::engine::entry::{Seq, Stamp, StreamId, canonical_head};
 use crate::engine::log::format::columns::block::BlockWriter;
-use crate::engine::log::format::columns::checksum_of_all;
 use crate::engine::log::format::columns::group::Group;
-use crate::engine::log::format::columns::matrix::{put_integers, put_matrix};
+use crate::engine::log::format::columns::integers::put_integers;
+use crate::engine::log::format::columns::matrix::put_matrix;
 use crate::engine::log::format::pending::PendingEntries;
 use std::collections::HashMap;
 use std::io;
-
-/// The number of entries of the same kind, version and length from which on they are stored as a matrix.
-const MATRIX_ROWS_MIN: usize = 16;
 
 /// A writer of frames with columns. It keeps the memory of the compressor.
 pub(in crate::engine::log) struct ColumnWriter {
@@ -76,26 +73,60 @@ struct Groups<'a> {
 
 impl<'a> Groups<'a> {
     fn of(rows: &'a PendingEntries) -> Groups<'a> {
-        let mut counts: HashMap<Group, usize> = HashMap::new();
-        for row in rows.iter() {
-            *counts.entry(Group::of(row)).or_default() += 1;
-        }
-        let mut indices: HashMap<Group, usize> = HashMap::new();
+        let by_length = ByLength::of(rows);
+        // Entries of groups that are too small for a matrix are moved to texts.
         let mut groups = Groups { list: Vec::new(), order: Vec::with_capacity(rows.len()) };
-        for row in rows.iter() {
-            let mut group = Group::of(row);
-            if counts.get(&group).is_none_or(|count| *count < MATRIX_ROWS_MIN) {
-                group.len = None;
-            }
-            let index = *indices.entry(group).or_insert_with(|| {
-                groups.list.push((group, Vec::new()));
-                groups.list.len() - 1
-            });
+        let mut indices: Vec<Option<usize>> = vec![None; by_length.groups.len()];
+        for (row, index) in rows.iter().zip(&by_length.order) {
+            let Some((group, count)) = by_length.groups.get(*index) else { continue };
+            let Some(known) = indices.get_mut(*index) else { continue };
+            let index = *known.get_or_insert_with(|| groups.index_of(group.of_size(*count)));
             if let Some((_, members)) = groups.list.get_mut(index) {
                 members.push(row.payload);
             }
             groups.order.push(index as u64);
         }
         groups
+    }
+
+    /// Returns the index of a group. Adds the group if it is missing.
+    fn index_of(&mut self, group: Group) -> usize {
+        self.list.iter().position(|(other, _)| *other == group).unwrap_or_else(|| {
+            self.list.push((group, Vec::new()));
+            self.list.len() - 1
+        })
+    }
+}
+
+/// The entries of a frame, divided by kind, version and length of the payload.
+struct ByLength {
+    /// Each group with its number of entries.
+    groups: Vec<(Group, usize)>,
+    /// The index of the group of each entry.
+    order: Vec<usize>,
+}
+
+impl ByLength {
+    /// The number of groups that are compared before the map is used. Most frames have fewer groups.
+    const COMPARED_MAX: usize = 8;
+
+    fn of(rows: &PendingEntries) -> ByLength {
+        let mut found = ByLength { groups: Vec::new(), order: Vec::with_capacity(rows.len()) };
+        let mut indices: HashMap<Group, usize> = HashMap::new();
+        for row in rows.iter() {
+            let group = Group::of(row);
+            let mut first = found.groups.iter().take(ByLength::COMPARED_MAX);
+            let index = first.position(|(other, _)| *other == group).unwrap_or_else(|| {
+                *indices.entry(group).or_insert_with(|| {
+                    found.groups.push((group, 0));
+                    found.groups.len() - 1
+                })
+            });
+            if let Some((_, count)) = found.groups.get_mut(index) {
+                *count += 1;
+            }
+            found.order.push(index);
+        }
+        found
     }
 }

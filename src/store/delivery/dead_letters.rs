@@ -1,0 +1,285 @@
+//! The file of dead letters: facts whose delivery to a sink was given up (docs/FORMAT.md, section 21).
+//!
+//! Each line is a JSON object. Lines are only appended, so a process that appends never removes a line of another
+//! process. The state of a letter is the state in its last line. A line that cannot be read is counted and skipped, so a
+//! torn line hides no other letter.
+//!
+//! The first line of a letter has the state `dead`, and describes the payload and the error. Later lines change the
+//! state: `queued`, `dead`, `delivered` or `discarded`. A line without a state has the state `dead`.
+
+use crate::contract::Value;
+use crate::contract::json::read::{TEXT_BYTES_MAX, parse};
+use crate::contract::json::write::canonical;
+use crate::engine::entry::Position;
+use crate::engine::error::Error;
+use crate::engine::storage::{FileReader, OpenMode, Storage};
+use crate::store::delivery::line_file::LineFile;
+use crate::store::error::Result;
+use std::collections::BTreeMap;
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// The name of the file, in the outbox.
+const NAME: &str = "dead_letter.jsonl";
+
+/// The state of a dead letter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum LetterState {
+    /// No replay delivers the fact.
+    Dead,
+    /// The next replay delivers the fact.
+    Queued,
+    /// The sink has accepted the fact.
+    Delivered,
+    /// The user has given up the delivery. The fact is still in the log.
+    Discarded,
+}
+
+impl LetterState {
+    const ALL: [LetterState; 4] =
+        [LetterState::Dead, LetterState::Queued, LetterState::Delivered, LetterState::Discarded];
+
+    /// Returns the stable name.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            LetterState::Dead => "dead",
+            LetterState::Queued => "queued",
+            LetterState::Delivered => "delivered",
+            LetterState::Discarded => "discarded",
+        }
+    }
+
+    fn parse(text: &str) -> Option<LetterState> {
+        LetterState::ALL.into_iter().find(|state| state.as_str() == text)
+    }
+}
+
+/// A fact whose delivery to a sink was given up. The fact is still in the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DeadLetter {
+    /// The position of the fact in the log or the outbox.
+    pub replay_ref: Position,
+    /// The name of the sink.
+    pub sink: String,
+    /// The state.
+    pub state: LetterState,
+    /// The family of the payload, such as `RECORD`.
+    pub family: String,
+    /// The name of the payload's type, such as `MetricRecord`.
+    pub payload_type: String,
+    /// The ref of the captured object, if the payload has one.
+    pub payload_ref: Option<String>,
+    /// The time of the capture, as text.
+    pub captured_at: String,
+    /// The time of the last failed delivery, as text.
+    pub failed_at: String,
+    /// The code of the last error.
+    pub error_code: String,
+    /// The message of the last error.
+    pub last_error: String,
+    /// The number of failed deliveries since the fact was queued.
+    pub attempts: u32,
+}
+
+/// The letters of a file, and the number of lines that could not be read.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DeadLetters {
+    /// The letters that were neither delivered nor discarded, ordered by sink and position.
+    pub letters: Vec<DeadLetter>,
+    /// The number of lines that could not be read.
+    pub unreadable: u64,
+}
+
+/// The file of dead letters in an outbox.
+#[derive(Debug, Clone)]
+pub(crate) struct DeadLetterFile {
+    storage: Arc<dyn Storage>,
+    path: PathBuf,
+}
+
+impl DeadLetterFile {
+    /// Creates the handle of the file in the directory `outbox`. Reads and writes nothing.
+    pub(crate) fn new(storage: &Arc<dyn Storage>, outbox: &Path) -> DeadLetterFile {
+        DeadLetterFile { storage: Arc::clone(storage), path: outbox.join(NAME) }
+    }
+
+    /// Returns the path.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Reads the letters that were neither delivered nor discarded. Only one line and the letters without their payloads
+    /// are in memory. Errors: the file exists and cannot be read.
+    pub(crate) fn read(&self) -> Result<DeadLetters> {
+        self.read_lines().map_err(|e| Error::io("read", &self.path, e).into())
+    }
+
+    fn read_lines(&self) -> io::Result<DeadLetters> {
+        let file = match self.storage.open(&self.path, OpenMode::Read) {
+            Ok(file) => file,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(DeadLetters::default()),
+            Err(e) => return Err(e),
+        };
+        let mut input = BufReader::new(FileReader::new(file));
+        let mut found: BTreeMap<(String, Position), DeadLetter> = BTreeMap::new();
+        let mut unreadable = 0;
+        let mut line = Vec::new();
+        while next_line(&mut input, &mut line)? {
+            if line.iter().all(u8::is_ascii_whitespace) {
+                continue;
+            }
+            let value = std::str::from_utf8(&line).ok().and_then(|text| parse(text).ok());
+            if value.and_then(|value| apply(&mut found, &value)).is_none() {
+                unreadable += 1;
+            }
+        }
+        let is_open = |letter: &DeadLetter| matches!(letter.state, LetterState::Dead | LetterState::Queued);
+        let letters = found.into_values().filter(is_open).collect();
+        Ok(DeadLetters { letters, unreadable })
+    }
+
+    /// Appends a line with these members. The line is on disk when the method returns.
+    pub(crate) fn append(&self, line: &Value) -> Result<()> {
+        let file = LineFile::of(Arc::clone(&self.storage), &self.path).synced(true);
+        let text = canonical(line).map_err(io::Error::other);
+        let appended = text.and_then(|text| file.append(&text));
+        appended.map_err(|e| Error::io("write", &self.path, e).into())
+    }
+
+    /// Appends a line that changes the state of a letter.
+    pub(crate) fn set_state(&self, letter: &DeadLetter) -> Result<()> {
+        self.append(&Value::map([
+            ("replay_ref", Value::text(letter.replay_ref)),
+            ("sink_name", letter.sink.as_str().into()),
+            ("state", letter.state.as_str().into()),
+            ("attempts", letter.attempts.into()),
+            ("failed_at", letter.failed_at.as_str().into()),
+            ("last_error", letter.last_error.as_str().into()),
+            ("error_code", letter.error_code.as_str().into()),
+        ]))
+    }
+}
+
+/// Reads the next line into `line`. The part of a line beyond the limit of a JSON text is dropped, so that such a line
+/// cannot be parsed. Returns `false` at the end of the file.
+fn next_line(input: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<bool> {
+    line.clear();
+    let limit = TEXT_BYTES_MAX as u64 + 1;
+    if (&mut *input).take(limit).read_until(b'\n', line)? == 0 {
+        return Ok(false);
+    }
+    let mut ended = line.len() as u64 <= TEXT_BYTES_MAX as u64 || line.last() == Some(&b'\n');
+    while !ended {
+        let rest = input.fill_buf()?;
+        let end = rest.iter().position(|byte| *byte == b'\n');
+        ended = end.is_some() || rest.is_empty();
+        let used = end.map_or(rest.len(), |end| end + 1);
+        input.consume(used);
+    }
+    Ok(true)
+}
+
+/// Applies a line to the letters. Returns `None` if the line describes no letter.
+fn apply(found: &mut BTreeMap<(String, Position), DeadLetter>, line: &Value) -> Option<()> {
+    let text = |name: &str| line.get(name).and_then(Value::as_str);
+    let replay_ref: Position = text("replay_ref")?.parse().ok()?;
+    let sink = text("sink_name")?.to_owned();
+    let state = text("state").map_or(Some(LetterState::Dead), LetterState::parse)?;
+    let attempts = match line.get("attempts") {
+        Some(Value::Int(n)) => u32::try_from(*n).ok()?,
+        _ => 0,
+    };
+    let letter = found.entry((sink.clone(), replay_ref)).or_insert_with(|| DeadLetter {
+        replay_ref,
+        sink,
+        state,
+        family: String::new(),
+        payload_type: String::new(),
+        payload_ref: None,
+        captured_at: String::new(),
+        failed_at: String::new(),
+        error_code: String::new(),
+        last_error: String::new(),
+        attempts,
+    });
+    (letter.state, letter.attempts) = (state, attempts);
+    let members = [
+        ("family", &mut letter.family),
+        ("payload_type", &mut letter.payload_type),
+        ("captured_at", &mut letter.captured_at),
+        ("failed_at", &mut letter.failed_at),
+        ("error_code", &mut letter.error_code),
+        ("last_error", &mut letter.last_error),
+    ];
+    for (name, member) in members {
+        if let Some(value) = text(name) {
+            value.clone_into(member);
+        }
+    }
+    if let Some(value) = text("payload_ref") {
+        letter.payload_ref = Some(value.to_owned());
+    }
+    Some(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::storage::sim::SimDisk;
+
+    const STREAM: &str = "07070707070707070707070707070707";
+
+    fn file(disk: &SimDisk) -> DeadLetterFile {
+        let storage: Arc<dyn Storage> = disk.process(1);
+        DeadLetterFile::new(&storage, Path::new("/outbox"))
+    }
+
+    fn states(disk: &SimDisk) -> (Vec<(String, LetterState, u32)>, u64) {
+        let read = file(disk).read().unwrap();
+        let of = |letter: DeadLetter| (letter.replay_ref.seq.to_string(), letter.state, letter.attempts);
+        (read.letters.into_iter().map(of).collect(), read.unreadable)
+    }
+
+    #[test]
+    fn last_line_of_a_letter_decides_and_bad_lines_are_counted() {
+        let disk = SimDisk::new(1);
+        assert_eq!(file(&disk).read().unwrap(), DeadLetters::default());
+        let line = |seq: u32, more: &str| {
+            format!("{{\"replay_ref\":\"{STREAM}:{seq}\",\"sink_name\":\"s\"{more}}}\n")
+        };
+        let text = [
+            line(1, ",\"attempts\":3,\"family\":\"RECORD\""),
+            line(2, ",\"attempts\":1"),
+            "{\"replay_ref\":\"x\"}\n".into(),
+            "not json\n\n".into(),
+            line(1, ",\"state\":\"queued\",\"attempts\":0"),
+            line(2, ",\"state\":\"delivered\""),
+            line(3, ",\"state\":\"unknown\""),
+            "{\"replay_ref\":\"070".into(),
+        ];
+        disk.overwrite(Path::new("/outbox/dead_letter.jsonl"), text.concat().into_bytes());
+        assert_eq!(states(&disk), (vec![("1".to_owned(), LetterState::Queued, 0)], 4));
+        let mut letter = file(&disk).read().unwrap().letters.remove(0);
+        assert_eq!(letter.family, "RECORD");
+        letter.state = LetterState::Dead;
+        // The append ends the torn line, so the new line can be read.
+        file(&disk).set_state(&letter).unwrap();
+        assert_eq!(states(&disk), (vec![("1".to_owned(), LetterState::Dead, 0)], 4));
+    }
+
+    #[test]
+    fn line_beyond_the_limit_is_skipped_in_bounded_memory() {
+        let disk = SimDisk::new(2);
+        let mut bytes = vec![b'x'; 2 * TEXT_BYTES_MAX];
+        bytes.push(b'\n');
+        let good = format!("{{\"replay_ref\":\"{STREAM}:5\",\"sink_name\":\"s\"}}\n");
+        bytes.extend_from_slice(good.as_bytes());
+        disk.overwrite(Path::new("/outbox/dead_letter.jsonl"), bytes);
+        assert_eq!(states(&disk), (vec![("5".to_owned(), LetterState::Dead, 0)], 1));
+    }
+}
