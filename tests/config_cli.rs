@@ -224,24 +224,24 @@ fn settings_without_effect_are_marked_and_warned_of() {
     assert_eq!(marked.count(), keys_without_effect().len());
     let answer = json(&run(path, &[], &["config", "show", "--format", "json"]));
     let has_effect = |key: &str| fact(&answer, &["settings", key, "has_effect"]).clone();
-    assert_eq!(has_effect("retention.cache_ttl_days"), Value::Bool(false));
+    assert_eq!(has_effect("surfaces.http.port"), Value::Bool(false));
     assert_eq!(has_effect("records.durability_mode"), Value::Bool(true));
     let expected = |source: &str| {
         format!("warning: the setting search.x has no effect yet ({source}) [config_no_effect]\n")
-            .replace("search.x", "retention.cache_ttl_days")
+            .replace("search.x", "surfaces.http.port")
     };
-    let by_set = run(path, &[], &["--set", "retention.cache_ttl_days=7", "runs"]);
+    let by_set = run(path, &[], &["--set", "surfaces.http.port=7", "runs"]);
     assert_eq!((by_set.0, by_set.2), (0, expected("--set")));
-    let variable = "CONTEXTA_RETENTION_CACHE_TTL_DAYS";
+    let variable = "CONTEXTA_SURFACES_HTTP_PORT";
     assert_eq!(run(path, &[(variable, "7")], &["runs"]).2, expected(&format!("variable {variable}")));
-    std::fs::write(path.join("a.toml"), "retention.cache_ttl_days = 7\n").unwrap();
+    std::fs::write(path.join("a.toml"), "surfaces.http.port = 7\n").unwrap();
     let by_file = run(path, &[], &["--config", "a.toml", "runs"]).2;
-    assert!(by_file.contains("retention.cache_ttl_days has no effect yet (file "), "{by_file}");
+    assert!(by_file.contains("surfaces.http.port has no effect yet (file "), "{by_file}");
     assert_eq!(run(path, &[], &["--config", "a.toml", "config", "check", "--strict"]).0, 1);
-    let args = ["--set", "retention.cache_ttl_days=7", "config", "show", "--format", "json"];
+    let args = ["--set", "surfaces.http.port=7", "config", "show", "--format", "json"];
     let warnings = json(&run(path, &[], &args));
     let warning = &fact(&warnings, &["warnings"]).as_list().unwrap()[0];
-    assert_eq!(fact(warning, &["key"]).as_str(), Some("retention.cache_ttl_days"));
+    assert_eq!(fact(warning, &["key"]).as_str(), Some("surfaces.http.port"));
     // A file that sets every setting causes only a few lines of warnings.
     std::fs::write(path.join("all.toml"), run(path, &[], &["config", "show", "--toml"]).1).unwrap();
     let all = run(path, &[], &["--config", "all.toml", "runs"]).2;

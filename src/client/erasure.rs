@@ -72,7 +72,7 @@ impl Contexta {
     pub fn plan_retention(&self, rules: RetentionRules) -> Result<RetentionPlan> {
         let (dirs, repository) = self.erasure_dirs(None);
         let now = self.storage.now();
-        Ok(self.ask(|_| plan_retention(&self.erase_site(&dirs, &repository), rules, now))?)
+        self.ask(|_| plan_retention(&self.erase_site(&dirs, &repository), rules, now))
     }
 
     /// Removes the files and bodies of a plan. Writes nothing to the log. Errors: files or bodies were changed or added
@@ -95,7 +95,7 @@ impl Contexta {
     pub fn retain(&self, plan: &RetentionPlan) -> Result<RetentionResult> {
         self.check_writes()?;
         let (dirs, repository) = self.erasure_dirs(None);
-        Ok(self.ask(|_| retain(&self.erase_site(&dirs, &repository), plan))?)
+        self.ask(|_| retain(&self.erase_site(&dirs, &repository), plan))
     }
 
     /// Returns the rules of the settings `retention.*`.

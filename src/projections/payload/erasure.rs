@@ -16,11 +16,14 @@ pub(in crate::projections) struct ErasureV1 {
 
 #[derive(Debug, Serialize, Deserialize)]
 enum StepV1 {
-    /// Stream, first, last, number of entries.
-    Requested(Vec<([u8; 16], u64, u64, u64)>),
-    /// Stream, base, number of entries, old digest, new digest.
-    Rewritten(Vec<([u8; 16], u64, u64, [u8; 32], [u8; 32])>),
+    Requested(Vec<EntriesV1>),
+    Rewritten(Vec<SegmentV1>),
 }
+
+/// Stream, first, last, number of entries.
+type EntriesV1 = ([u8; 16], u64, u64, u64);
+/// Stream, base, number of entries, old digest, new digest.
+type SegmentV1 = ([u8; 16], u64, u64, [u8; 32], [u8; 32]);
 
 impl ErasureV1 {
     pub(in crate::projections) fn of(erasure: &RunErasure) -> ErasureV1 {
