@@ -61,8 +61,8 @@ impl Sink for Picky {
     }
 }
 
-fn open(disk: &SimDisk, process: u32, sinks: &[Arc<dyn Sink>]) -> Contexta {
-    outbox(options(disk.process(process))).sinks(sinks.iter().cloned()).open().unwrap()
+fn open<const N: usize>(disk: &SimDisk, process: u32, sinks: [Arc<dyn Sink>; N]) -> Contexta {
+    outbox(options(disk.process(process))).sinks(sinks).open().unwrap()
 }
 
 fn pending(contexta: &Contexta) -> Vec<(String, u64, bool)> {
@@ -77,7 +77,7 @@ fn counts(replay: &contexta::capture::ReplayBatchResult) -> (u64, u64, u64) {
 /// Captures four facts, of which two sinks refuse the first.
 fn two_waiting(disk: &SimDisk) -> (Arc<Flaky>, Arc<Flaky>) {
     let (one, two) = (Flaky::named("one"), Flaky::named("two"));
-    let contexta = open(disk, 1, &[one.clone(), two.clone()]);
+    let contexta = open(disk, 1, [one.clone(), two.clone()]);
     let run = start(&contexta);
     one.fail(1);
     two.fail(1);
@@ -91,7 +91,7 @@ fn two_waiting(disk: &SimDisk) -> (Arc<Flaky>, Arc<Flaky>) {
 fn target_receives_only_its_own_facts_and_other_sinks_keep_waiting() {
     let disk = SimDisk::new(1);
     let (one, two) = two_waiting(&disk);
-    let contexta = open(&disk, 2, &[one.clone(), two.clone()]);
+    let contexta = open(&disk, 2, [one.clone(), two.clone()]);
     let before = two.taken();
     let waiting = pending(&contexta);
     assert_eq!(waiting.iter().map(|row| row.0.as_str()).collect::<Vec<_>>(), ["one", "two"]);
@@ -116,7 +116,7 @@ fn other_sinks_receive_what_waits_for_their_name_and_nothing_else() {
     let disk = SimDisk::new(2);
     let (one, two) = two_waiting(&disk);
     // The session has the sink `one`, which holds cursors. The sink `two` does not belong to the session.
-    let contexta = open(&disk, 2, &[one.clone()]);
+    let contexta = open(&disk, 2, [one.clone()]);
     contexta.run("b").run_id("b").start().unwrap().complete().unwrap();
     let before = one.taken();
     let (first, second, third) = (MemorySink::new("one"), MemorySink::new("two"), MemorySink::new("three"));
@@ -146,7 +146,7 @@ fn other_sinks_receive_what_waits_for_their_name_and_nothing_else() {
 fn facts_without_a_sink_are_skipped_entries_and_keep_waiting() {
     let disk = SimDisk::new(3);
     let (_, two) = two_waiting(&disk);
-    let contexta = open(&disk, 2, &[two]);
+    let contexta = open(&disk, 2, [two]);
     let replay = contexta.replay_outbox(&ReplayOptions::default()).unwrap();
     assert_eq!(replay.status, ResultStatus::Degraded);
     let skipped: Vec<_> = replay.entries.iter().filter(|e| e.status == DeliveryStatus::Skipped).collect();
@@ -163,7 +163,7 @@ fn facts_behind_the_limit_of_a_sink_that_is_gone_are_skipped_too() {
     let name = "a long name of a sink, which is longer than the name of a directory may be";
     {
         let broken = Flaky::named(name);
-        let contexta = open(&disk, 1, &[broken.clone()]);
+        let contexta = open(&disk, 1, [broken.clone()]);
         let run = start(&contexta);
         broken.fail(2);
         run.metric("loss", 1).unwrap();
@@ -171,7 +171,7 @@ fn facts_behind_the_limit_of_a_sink_that_is_gone_are_skipped_too() {
         // The first fact becomes a dead letter. No delivery of the second fact has failed.
         contexta.replay_outbox(&ReplayOptions::default().limit(1).dead_letter_after_failures(1)).unwrap();
     }
-    let contexta = open(&disk, 2, &[]);
+    let contexta = open(&disk, 2, []);
     let replay = contexta.replay_outbox(&ReplayOptions::default()).unwrap();
     assert_eq!((replay.status, replay.entries.len()), (ResultStatus::Degraded, 1));
     assert_eq!((replay.entries[0].target.as_str(), replay.entries[0].attempts), (name, 0));
@@ -190,7 +190,7 @@ fn facts_behind_the_limit_of_a_sink_that_is_gone_are_skipped_too() {
 fn facts_that_are_not_acknowledged_are_delivered_again() {
     let disk = SimDisk::new(4);
     let sink = Flaky::named("one");
-    let contexta = open(&disk, 1, &[sink.clone()]);
+    let contexta = open(&disk, 1, [sink.clone()]);
     let run = start(&contexta);
     sink.fail(1);
     let first = run.metric_at("loss", 1, 0.5).unwrap().position().unwrap();
@@ -217,7 +217,7 @@ fn facts_that_are_not_acknowledged_are_delivered_again() {
 fn limit_counts_all_attempts_of_the_call() {
     let disk = SimDisk::new(5);
     let (one, two) = two_waiting(&disk);
-    let contexta = open(&disk, 2, &[one.clone(), two.clone()]);
+    let contexta = open(&disk, 2, [one.clone(), two.clone()]);
     let total: u64 = pending(&contexta).iter().map(|row| row.1).sum();
     let none = contexta.replay_outbox(&ReplayOptions::default().limit(0)).unwrap();
     assert_eq!((counts(&none), none.status), ((0, total, 0), ResultStatus::Success));
@@ -235,7 +235,7 @@ fn limit_counts_all_attempts_of_the_call() {
 fn dead_letters_are_listed_queued_again_and_delivered_or_discarded() {
     let disk = SimDisk::new(6);
     let sink = Picky::named("picky");
-    let contexta = open(&disk, 1, &[sink.clone()]);
+    let contexta = open(&disk, 1, [sink.clone()]);
     let run = start(&contexta);
     let bad = run.metric("loss", 13).unwrap().position().unwrap();
     let worse = run.metric("loss", 13).unwrap().position().unwrap();
@@ -283,7 +283,7 @@ fn dead_letters_are_listed_queued_again_and_delivered_or_discarded() {
 fn discarded_letter_is_not_delivered_and_its_fact_stays_in_the_log() {
     let disk = SimDisk::new(7);
     let sink = Picky::named("picky");
-    let contexta = open(&disk, 1, &[sink.clone()]);
+    let contexta = open(&disk, 1, [sink.clone()]);
     let run = start(&contexta);
     let bad = run.metric("loss", 13).unwrap().position().unwrap();
     let dead = ReplayOptions::default().dead_letter_after_failures(1);
@@ -302,7 +302,7 @@ fn discarded_letter_is_not_delivered_and_its_fact_stays_in_the_log() {
 fn damaged_lines_of_dead_letters_block_neither_letters_nor_deliveries() {
     let disk = SimDisk::new(8);
     let sink = Picky::named("picky");
-    let contexta = open(&disk, 1, &[sink.clone()]);
+    let contexta = open(&disk, 1, [sink.clone()]);
     let run = start(&contexta);
     let bad = run.metric("loss", 13).unwrap().position().unwrap();
     contexta.replay_outbox(&ReplayOptions::default().dead_letter_after_failures(1)).unwrap();
@@ -326,7 +326,7 @@ fn damaged_lines_of_dead_letters_block_neither_letters_nor_deliveries() {
 fn letter_whose_fact_is_gone_is_reported_and_blocks_nothing() {
     let disk = SimDisk::new(9);
     let sink = Picky::named("picky");
-    let contexta = open(&disk, 1, &[sink.clone()]);
+    let contexta = open(&disk, 1, [sink.clone()]);
     let run = start(&contexta);
     run.metric("loss", 13).unwrap();
     let good = run.metric("loss", 1).unwrap().position().unwrap();
@@ -349,7 +349,7 @@ fn damaged_cursor_is_listed_and_stops_no_other_delivery() {
     bytes[30] ^= 1;
     disk.overwrite(&cursor, bytes);
     let before = one.taken();
-    let contexta = open(&disk, 2, &[one.clone(), two.clone()]);
+    let contexta = open(&disk, 2, [one.clone(), two.clone()]);
     let listed = contexta.outbox().unwrap().deliveries;
     assert_eq!((listed[0].sink.as_str(), listed[0].unreadable.is_some()), ("one", true));
     let replay = contexta.replay_outbox(&ReplayOptions::default()).unwrap();
@@ -385,14 +385,14 @@ impl Sink for Capturing {
 fn facts_that_are_captured_during_a_replay_are_not_lost() {
     let disk = SimDisk::new(10);
     let one = two_waiting(&disk).0;
-    let other = open(&disk, 3, &[Flaky::named("two")]);
+    let other = open(&disk, 3, [Flaky::named("two")]);
     let contexta = open(
         &disk,
         2,
-        &[Arc::new(Capturing { other, has_captured: AtomicBool::new(false), own: one.clone() })],
+        [Arc::new(Capturing { other, has_captured: AtomicBool::new(false), own: one.clone() })],
     );
     contexta.replay_outbox(&ReplayOptions::default()).unwrap();
-    let late = open(&disk, 4, &[one.clone()]);
+    let late = open(&disk, 4, [one.clone()]);
     late.replay_outbox(&ReplayOptions::default()).unwrap();
     // The other process has continued the stream.
     assert_eq!(late.list_runs(None).unwrap().runs.len(), 2);
@@ -437,7 +437,7 @@ fn facts_that_the_log_could_not_take_are_added_once_and_delivered() {
 fn result_has_a_json_form_with_all_fields() {
     let disk = SimDisk::new(13);
     let (one, two) = two_waiting(&disk);
-    let contexta = open(&disk, 2, &[one.clone(), two]);
+    let contexta = open(&disk, 2, [one.clone(), two]);
     one.fail(1);
     let replay = contexta.replay_outbox(&ReplayOptions::default()).unwrap();
     let json = parse(&canonical(&replay.to_value()).unwrap()).unwrap();

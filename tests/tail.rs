@@ -28,8 +28,8 @@ fn read(contexta: &Contexta, options: TailOptions) -> (Vec<DumpedEntry>, Vec<&'s
 
 fn all(contexta: &Contexta) -> Vec<DumpedEntry> {
     let items = contexta.dump_log(None).unwrap();
-    let entries = items.filter_map(|item| match item.unwrap() {
-        DumpItem::Entry(entry) => Some(entry),
+    let entries = items.map(|item| match item.unwrap() {
+        DumpItem::Entry(entry) => entry,
         other => panic!("{other:?}"),
     });
     let mut entries: Vec<DumpedEntry> = entries.collect();
