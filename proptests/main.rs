@@ -21,6 +21,7 @@ mod log;
 mod merge;
 mod projection;
 mod redact;
+mod repair;
 mod series;
 mod sim;
 mod subscribe;

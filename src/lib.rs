@@ -83,8 +83,8 @@ pub use client::services;
 pub use client::{
     ArtifactCopy, Backups, BodiesTarget, BodyFinding, Contexta, Error, ExportFilter, ExportReport,
     ExportSettings, ImportReport, ImportSettings, ImportSource, Ingest, IngestCommit, IngestProblem,
-    IngestSettings, KindCounts, MergeSettings, Options, Paths, PolledInput, RefusedLine, Rejection, Result,
-    TablesDigest, UsedArtifact,
+    IngestSettings, KindCounts, MergeSettings, Options, Paths, PolledInput, RefusedLine, Rejection,
+    RepairSettings, Result, TablesDigest, UsedArtifact,
 };
 #[cfg(feature = "ml")]
 pub use interpretation::{

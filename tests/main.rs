@@ -47,6 +47,7 @@ mod projections;
 #[cfg(all(unix, feature = "cli"))]
 mod python_client;
 mod reference_map;
+mod repair;
 mod reports;
 #[cfg(all(unix, feature = "cli"))]
 mod reproduce;

@@ -3,5 +3,5 @@
 
 mod crash;
 mod equality;
-mod site;
+pub(crate) mod site;
 mod writers;

@@ -202,13 +202,14 @@ impl Backups {
 }
 
 /// Returns the default settings with the workspace directory `root`.
-fn config_at(root: &Path) -> UnifiedConfig {
+pub(super) fn config_at(root: &Path) -> UnifiedConfig {
     let mut config = UnifiedConfig::default();
     config.workspace.root_path = root.to_path_buf();
     config
 }
 
-fn workspace_dirs(config: &UnifiedConfig) -> WorkspaceDirs {
+/// Returns the directories of the workspace that the settings describe.
+pub(super) fn workspace_dirs(config: &UnifiedConfig) -> WorkspaceDirs {
     let (paths, directories) = (Paths::of(config), config.directories());
     WorkspaceDirs {
         config_file: paths.root().join(FILE_NAME),

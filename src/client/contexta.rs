@@ -10,13 +10,13 @@ use crate::engine::log::Log;
 use crate::engine::log::merge::MergeOptions;
 use crate::engine::progress::Progress;
 use crate::engine::projection::digest::TablesDigest;
-use crate::engine::projection::{Projector, ProjectorOptions, ProjectorPaths};
+use crate::engine::projection::{LossWitness, Projector, ProjectorOptions, ProjectorPaths};
 use crate::engine::storage::os::OsStorage;
 use crate::engine::storage::{Storage, exists};
 use crate::projections::DOMAIN;
 use crate::recovery::{
-    DumpItem, MergeReport, RebuildOptions, RebuildReport, StreamRow, VerifyOptions, VerifyReport, inspect,
-    merge, rebuild, verify,
+    DumpItem, KnownFile, MergeReport, RebuildOptions, RebuildReport, StreamRow, VerifyOptions, VerifyReport,
+    inspect, merge, rebuild, verify,
 };
 use crate::store::{self, Head, Journal, Moment, Note, Store};
 use std::path::Path;
@@ -134,15 +134,32 @@ impl Contexta {
 
     /// Checks log, bodies and projections. Changes nothing if the workspace was opened with [`Options::read_only`].
     pub fn verify(&self, options: VerifyOptions<'_>) -> Result<VerifyReport> {
-        self.ask(|store| verify::verify(&self.storage, &self.paths.log(), store, options))
+        let known = self.known();
+        self.ask(|store| verify::verify(&self.storage, &self.paths.log(), store, Some(&known), options))
+    }
+
+    /// Adds the streams and bodies that a check has found to the file of the known streams and bodies. Later checks
+    /// report a known stream or body that is gone, until a repair forgets it. Errors: the file cannot be written.
+    pub fn remember(&self, report: &VerifyReport) -> Result<()> {
+        Ok(self.known().update(|known| report.add_to(known))?)
+    }
+
+    /// Returns access to the file of the known streams and bodies.
+    pub(super) fn known(&self) -> KnownFile {
+        KnownFile::of(&self.storage, self.paths.root())
     }
 
     /// Discards the projections and derives them from the log again. No captured data is lost.
     pub fn rebuild(&self, options: RebuildOptions<'_>) -> Result<RebuildReport> {
-        if !self.writes.tables {
+        if !self.writes_tables() {
             return Err(Error::ReadOnly { what: "the tables" });
         }
         Ok(rebuild::rebuild(&self.store, options)?)
+    }
+
+    /// Returns `true` if this process may write the tables.
+    pub(super) fn writes_tables(&self) -> bool {
+        self.writes.tables
     }
 
     /// Returns an error if this process may not write the log or the bodies. Called before an import or a merge changes
@@ -170,7 +187,13 @@ impl Contexta {
         };
         let bodies =
             |paths: &Paths| BlobStore::new(Arc::clone(&self.storage), paths.objects(), paths.staging());
-        Ok(merge::merge(&self.storage, &logs, (&bodies(&other), &bodies(&self.paths)), settings.progress)?)
+        let report =
+            merge::merge(&self.storage, &logs, (&bodies(&other), &bodies(&self.paths)), settings.progress)?;
+        let moved = report.moved_streams();
+        if !moved.is_empty() {
+            self.known().update(|known| moved.iter().for_each(|stream| known.forget_stream(*stream)))?;
+        }
+        Ok(report)
     }
 
     /// Returns the digest of all tables, and the notes of the view, such as notes on missing entries. Equal entries
@@ -218,7 +241,9 @@ impl Options {
             || exists(storage.as_ref(), &projections).map_err(|e| engine_io("inspect", &projections, e));
         let publish = self.publish && (self.create_tables || exists_already()?);
         let spill = if publish { Some(projections.clone()) } else { self.temporary };
-        let projector_options = ProjectorOptions { publish, spill, ..ProjectorOptions::new(DOMAIN) };
+        let witness: Arc<dyn LossWitness> = Arc::new(KnownFile::of(&storage, paths.root()));
+        let witness = Some(witness);
+        let projector_options = ProjectorOptions { publish, spill, witness, ..ProjectorOptions::new(DOMAIN) };
         let projector = Projector::new(
             Arc::clone(&storage),
             ProjectorPaths { log: paths.log(), generations: projections },

@@ -18,6 +18,7 @@ mod paths;
 mod planes;
 mod policies;
 mod queries;
+mod repairs;
 mod reports;
 pub mod services;
 mod sinks;
@@ -60,5 +61,6 @@ pub use ingest::{Ingest, IngestCommit, IngestProblem, IngestSettings, PolledInpu
 pub use interchange::{BodiesTarget, ExportSettings, ImportSettings, ImportSource};
 pub use options::Options;
 pub use paths::Paths;
+pub use repairs::RepairSettings;
 #[cfg(feature = "tracing")]
 pub use tracing_layer::TracingLayer;

@@ -10,14 +10,17 @@
 mod backup;
 pub mod error;
 pub mod inspect;
+mod known;
 pub mod merge;
 pub mod rebuild;
+mod repair;
 mod restore;
 mod status;
 pub mod verify;
 mod workspace_dirs;
 
 pub use crate::engine::chain::Head;
+pub use crate::engine::entry::Gap;
 pub use crate::engine::progress::Progress;
 #[cfg(feature = "testing")]
 #[doc(hidden)]
@@ -31,10 +34,19 @@ pub(crate) use backup::{
 };
 pub use error::{Error, Result};
 pub use inspect::{DumpItem, DumpedEntry, LogDump, SegmentRow, StreamRow};
+pub(crate) use known::KnownFile;
 pub use merge::MergeReport;
 pub use rebuild::{RebuildOptions, RebuildReport};
+pub use repair::{
+    BodyAction, BodyRepair, BodyState, Forgotten, RepairAction, RepairPlan, RepairResult, RepairStep,
+    StreamHeal, Unrepaired,
+};
+pub(crate) use repair::{RepairRequest, RepairSource, find_source, plan_repair, repair};
 pub use restore::{RestoreOptions, RestorePlan, RestoreResult};
 pub(crate) use restore::{plan_restore, restore};
 pub use status::RecoveryStatus;
-pub use verify::{Outcome, Problem, ProjectionState, StreamReport, VerifyOptions, VerifyReport};
+pub use verify::{
+    Coverage, Outcome, Problem, ProjectionState, Share, StreamReport, VerifyLevel, VerifyOptions,
+    VerifyReport,
+};
 pub(crate) use workspace_dirs::WorkspaceDirs;

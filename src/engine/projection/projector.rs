@@ -13,7 +13,7 @@
 
 use crate::engine::checksum::Digest;
 use crate::engine::domain::Domain;
-use crate::engine::entry::Event;
+use crate::engine::entry::{Event, Seq, StreamId};
 use crate::engine::error::{Error, Result};
 use crate::engine::fault::panic_message;
 use crate::engine::log::OpenSegment;
@@ -265,6 +265,7 @@ impl<E: Event> Projector<E> {
         }
         let found = guard.as_ref().and_then(|opened| opened.damage.reason().map(str::to_owned));
         let rebuild = rebuild.or(found.map(RebuildReason::Damaged));
+        let is_saved = guard.is_none();
         let mut opened = match (guard.take(), rebuild) {
             (opened, Some(reason)) => {
                 let number = opened.map_or(0, |o| o.number);
@@ -279,6 +280,9 @@ impl<E: Event> Projector<E> {
         let mut notes = match self.apply_new(&mut opened, request)? {
             Outcome::Done(notes) => notes,
             Outcome::Contradicted(reason) => {
+                if is_saved {
+                    self.report_loss(&opened, &reason);
+                }
                 opened = self.create(reason, opened.number)?;
                 match self.apply_new(&mut opened, request)? {
                     Outcome::Done(notes) => notes,
@@ -410,6 +414,18 @@ impl<E: Event> Projector<E> {
             }
         }
         Ok(opened)
+    }
+
+    /// Reports the ends of the streams in the saved tables if the log no longer has entries of these tables. Tables that
+    /// this projector has opened earlier are not reported, because a restore may have replaced the log since then.
+    fn report_loss(&self, opened: &Opened, reason: &RebuildReason) {
+        if let (RebuildReason::History(_), true, Some(witness)) =
+            (reason, self.options.publish, &self.options.witness)
+        {
+            let ends: Vec<(StreamId, Seq)> =
+                opened.cursors.iter().map(|(stream, cursor)| (*stream, cursor.last.0)).collect();
+            witness.before_rebuild(&ends);
+        }
     }
 
     fn set_aside(&self) {

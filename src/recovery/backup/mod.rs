@@ -29,7 +29,7 @@ mod streams;
 mod verify;
 
 pub use backup_ref::BackupRef;
-pub(in crate::recovery) use content::Content;
+pub(in crate::recovery) use content::{Content, PART_LEN};
 pub use create::BackupResult;
 pub(crate) use create::create_backup;
 pub(in crate::recovery) use files::source_of;

@@ -109,13 +109,13 @@ impl Repository {
     }
 
     /// Returns `true` if the repository has a manifest with this name. The manifest need not be readable.
-    pub(super) fn contains(&self, backup: &BackupRef) -> Result<bool> {
+    pub(in crate::recovery) fn contains(&self, backup: &BackupRef) -> Result<bool> {
         let path = self.manifest_path(backup);
         exists(self.storage.as_ref(), &path).map_err(|e| io_error("read the metadata of", &path, e))
     }
 
     /// Returns the names of all backups. If the repository does not exist, returns no names.
-    pub(super) fn names(&self) -> Result<Vec<BackupRef>> {
+    pub(in crate::recovery) fn names(&self) -> Result<Vec<BackupRef>> {
         let dir = self.manifest_dir();
         let entries = match self.storage.list(&dir) {
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -153,7 +153,11 @@ impl Repository {
     /// Returns the latest readable manifest of a workspace; `None` if there is none. The workspace is identified by its
     /// path and its streams, because several hosts can use the same path. The names of backups end with the time, so the
     /// latest manifests are read first.
-    pub(super) fn latest(&self, workspace_root: &str, streams: &[StreamId]) -> Result<Option<Manifest>> {
+    pub(in crate::recovery) fn latest(
+        &self,
+        workspace_root: &str,
+        streams: &[StreamId],
+    ) -> Result<Option<Manifest>> {
         let is_same = |manifest: &Manifest| {
             manifest.workspace_root == workspace_root
                 && (streams.is_empty()

@@ -10,6 +10,7 @@ mod lineage;
 mod parts;
 mod queries;
 mod recovery;
+mod repairs;
 mod report;
 mod reproduction;
 mod rows;
@@ -33,7 +34,7 @@ use crate::interpretation::{
 };
 use crate::recovery::{
     BackupList, BackupPlan, BackupResult, BackupVerification, DumpedEntry, MergeReport, PrunePlan,
-    RebuildReport, RestorePlan, RestoreResult, StreamRow, VerifyReport,
+    RebuildReport, RepairPlan, RepairResult, RestorePlan, RestoreResult, StreamRow, VerifyReport,
 };
 use crate::surfaces::escape;
 #[cfg(feature = "cli")]
@@ -100,6 +101,8 @@ json_forms! {
     ProjectList => queries::project_list,
     PrunePlan => backups::prune,
     RebuildReport => recovery::rebuild,
+    RepairPlan => repairs::plan,
+    RepairResult => repairs::result,
     RecordIntegrityReport => stores::record_integrity,
     RecordPage => queries::record_page,
     ReplayResult => stores::replay,

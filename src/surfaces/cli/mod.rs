@@ -13,6 +13,7 @@ mod dispatch;
 mod failure;
 mod output;
 mod query_args;
+mod repair_args;
 mod settings;
 mod store_args;
 mod workspace;

@@ -9,6 +9,7 @@ mod import;
 mod lineage;
 mod merge;
 mod rebuild;
+mod repairs;
 mod run_list;
 mod services;
 mod settings;
@@ -26,6 +27,7 @@ pub(crate) use import::import;
 pub(crate) use lineage::lineage;
 pub(crate) use merge::merge;
 pub(crate) use rebuild::rebuild;
+pub(crate) use repairs::{repair, repair_plan};
 pub(crate) use run_list::run_list;
 pub(crate) use services::{
     aggregate, alerts, anomalies, artifacts, audit, compare_many, diagnosis, environment_diff, trend,

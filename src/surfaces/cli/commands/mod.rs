@@ -26,6 +26,7 @@ pub(super) mod merge;
 pub(super) mod provenance;
 pub(super) mod rebuild;
 pub(super) mod recover;
+pub(super) mod repair;
 pub(super) mod report;
 pub(super) mod run_change;
 pub(super) mod run_diff;
