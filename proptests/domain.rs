@@ -359,7 +359,13 @@ impl Workspace {
         // A limit so small that blocks are spilled all the time.
         let (overlay_bytes_max, spill) = (64 << 10, publish.then(|| self.root.join("projections")));
         let domain = domain();
-        let options = ProjectorOptions { domain, publish, cache_bytes: 1 << 20, overlay_bytes_max, spill };
+        let options = ProjectorOptions {
+            publish,
+            cache_bytes: 1 << 20,
+            overlay_bytes_max,
+            spill,
+            ..ProjectorOptions::new(domain)
+        };
         let projections: Vec<Box<dyn Projection<Toy>>> = vec![Box::new(Facts), Box::new(Measures)];
         let paths = ProjectorPaths { log: self.log_dir(), generations: self.root.join("projections") };
         Projector::new(storage, paths, options, projections)

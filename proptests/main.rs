@@ -22,6 +22,7 @@ mod log;
 mod merge;
 mod projection;
 mod redact;
+mod repair;
 mod salvage;
 mod series;
 mod sim;

@@ -85,7 +85,8 @@ pub use client::{
     ExportFilter, ExportReport, ExportSettings, HealthFinding, ImportReport, ImportSettings, ImportSource,
     Ingest, IngestCommit, IngestProblem, IngestSettings, KindCounts, LatestBackup, MergeSettings,
     OpenedArchive, Options, OutboxContent, PartRestore, Paths, PolledInput, ProjectSize, RefusedLine,
-    Rejection, Remains, RestoredPart, Result, RunSize, TablesDigest, UsedArtifact, WorkspaceHealth,
+    Rejection, Remains, RepairSettings, RestoredPart, Result, RunSize, TablesDigest, UsedArtifact,
+    WorkspaceHealth,
 };
 #[cfg(feature = "ml")]
 pub use interpretation::{

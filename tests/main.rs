@@ -56,6 +56,7 @@ mod python_client;
 #[cfg(feature = "cli")]
 mod recovery_document;
 mod reference_map;
+mod repair;
 mod reports;
 #[cfg(all(unix, feature = "cli"))]
 mod reproduce;

@@ -7,10 +7,12 @@ use std::path::{Path, PathBuf};
 
 /// A check of the log alone.
 pub(crate) const LOG_ONLY: VerifyOptions<'static> = VerifyOptions {
+    chain: true,
     bodies: false,
     references: false,
     projections: false,
     heads: Vec::new(),
+    subset: None,
     progress: Progress::none(),
 };
 

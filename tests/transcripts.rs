@@ -261,6 +261,9 @@ fn printed_heads_are_confirmed_and_detect_a_removed_segment() {
     assert_eq!(confirmed.get("heads"), Some(&Value::Int(1)));
     let stream = std::fs::read_dir(path.join(".contexta/log")).unwrap().next().unwrap().unwrap().path();
     std::fs::remove_file(stream.join("00000000000000000001.seg")).unwrap();
+    // The checks above have recorded the end of the stream.
+    assert_eq!(code(&contexta(path, &["verify"])), 1);
+    std::fs::remove_file(path.join(".contexta/recovery/known.txt")).unwrap();
     assert_eq!(code(&contexta(path, &["verify"])), 0, "nothing in the log tells");
     let output = contexta(path, &["verify", "--head", &head, "--format", "json"]);
     let report = parse(&text(&output.stdout)).unwrap();

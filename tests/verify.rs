@@ -346,7 +346,7 @@ fn tables_from_before_a_merge_that_split_a_fork_are_not_damage() {
 // ---- the chain
 
 /// Replaces text in an entry by other text of the same length, and corrects all checksums of the changed bytes.
-fn rewrite(disk: &SimDisk, path: &Path, from: &str, to: &str) {
+pub(crate) fn rewrite(disk: &SimDisk, path: &Path, from: &str, to: &str) {
     let mut bytes = disk.read(path).unwrap();
     let segment = SegmentHeader::decode_one(&bytes).unwrap();
     let find = |bytes: &[u8], text: &[u8]| bytes.windows(text.len()).position(|window| window == text);

@@ -11,13 +11,13 @@ use crate::engine::log::Log;
 use crate::engine::log::merge::MergeOptions;
 use crate::engine::progress::Progress;
 use crate::engine::projection::digest::TablesDigest;
-use crate::engine::projection::{Projector, ProjectorOptions, ProjectorPaths};
+use crate::engine::projection::{LossWitness, Projector, ProjectorOptions, ProjectorPaths};
 use crate::engine::storage::os::OsStorage;
 use crate::engine::storage::{Storage, exists};
 use crate::projections::DOMAIN;
 use crate::recovery::{
-    DumpItem, MergeReport, RebuildOptions, RebuildReport, StagedLog, StreamRow, TailItem, TailOptions,
-    VerifyOptions, VerifyReport, inspect, merge, merge_backup, rebuild, tail, verify,
+    DumpItem, KnownFile, MergeReport, RebuildOptions, RebuildReport, StagedLog, StreamRow, TailItem,
+    TailOptions, VerifyOptions, VerifyReport, inspect, merge, merge_backup, rebuild, tail, verify,
 };
 use crate::store::{self, Head, Journal, Moment, Note, Store};
 use std::path::Path;
@@ -135,15 +135,32 @@ impl Contexta {
 
     /// Checks log, bodies and projections. Changes nothing if the workspace was opened with [`Options::read_only`].
     pub fn verify(&self, options: VerifyOptions<'_>) -> Result<VerifyReport> {
-        self.ask(|store| verify::verify(&self.storage, &self.paths.log(), store, options))
+        let known = self.known();
+        self.ask(|store| verify::verify(&self.storage, &self.paths.log(), store, Some(&known), options))
+    }
+
+    /// Adds the streams and bodies that a check has found to the file of the known streams and bodies. Later checks
+    /// report a known stream or body that is gone, until a repair forgets it. Errors: the file cannot be written.
+    pub fn remember(&self, report: &VerifyReport) -> Result<()> {
+        Ok(self.known().update(|known| report.add_to(known))?)
+    }
+
+    /// Returns access to the file of the known streams and bodies.
+    pub(super) fn known(&self) -> KnownFile {
+        KnownFile::of(&self.storage, self.paths.root())
     }
 
     /// Discards the projections and derives them from the log again. No captured data is lost.
     pub fn rebuild(&self, options: RebuildOptions<'_>) -> Result<RebuildReport> {
-        if !self.writes.tables {
+        if !self.writes_tables() {
             return Err(Error::ReadOnly { what: "the tables" });
         }
         Ok(rebuild::rebuild(&self.store, options)?)
+    }
+
+    /// Returns `true` if this process may write the tables.
+    pub(super) fn writes_tables(&self) -> bool {
+        self.writes.tables
     }
 
     /// Returns an error if this process may not write the log or the bodies. Called before an import or a merge changes
@@ -166,7 +183,8 @@ impl Contexta {
         let other = Paths::new(from.as_ref());
         prepare(self.storage.as_ref(), &other, Create { workspace: false, tables: false })?;
         let bodies = (&self.bodies_at(&other), &self.bodies_at(&self.paths));
-        Ok(merge::merge(&self.storage, &self.merge_options(&other.log()), bodies, settings.progress)?)
+        let options = self.merge_options(&other.log());
+        self.after_merge(merge::merge(&self.storage, &options, bodies, settings.progress)?)
     }
 
     /// Copies bodies and streams of a backup into this workspace. The repository of `backups` is only read. Entries that
@@ -182,7 +200,16 @@ impl Contexta {
         let repository = backups.access();
         let staged = StagedLog::of(&repository, &backups.named(backup)?, &backups.dirs)?;
         let (options, into) = (self.merge_options(&staged.log()), self.bodies_at(&self.paths));
-        Ok(merge_backup(&repository, &staged, &options, &into, settings.progress)?)
+        self.after_merge(merge_backup(&repository, &staged, &options, &into, settings.progress)?)
+    }
+
+    /// Removes the streams that a merge has divided from the known streams, so that checks do not report them as lost.
+    fn after_merge(&self, report: MergeReport) -> Result<MergeReport> {
+        let moved = report.moved_streams();
+        if !moved.is_empty() {
+            self.known().update(|known| moved.iter().for_each(|stream| known.forget_stream(*stream)))?;
+        }
+        Ok(report)
     }
 
     fn merge_options(&self, from: &Path) -> MergeOptions {
@@ -250,7 +277,9 @@ impl Options {
             || exists(storage.as_ref(), &projections).map_err(|e| engine_io("inspect", &projections, e));
         let publish = self.publish && (self.create_tables || exists_already()?);
         let spill = if publish { Some(projections.clone()) } else { self.temporary };
-        let projector_options = ProjectorOptions { publish, spill, ..ProjectorOptions::new(DOMAIN) };
+        let witness: Arc<dyn LossWitness> = Arc::new(KnownFile::of(&storage, paths.root()));
+        let witness = Some(witness);
+        let projector_options = ProjectorOptions { publish, spill, witness, ..ProjectorOptions::new(DOMAIN) };
         let projector = Projector::new(
             Arc::clone(&storage),
             ProjectorPaths { log: paths.log(), generations: projections },

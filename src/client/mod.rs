@@ -27,6 +27,7 @@ mod planes;
 mod policies;
 mod queries;
 mod remains;
+mod repairs;
 mod reports;
 pub mod services;
 mod sinks;
@@ -79,6 +80,7 @@ pub use outbox::OutboxContent;
 pub use part_restore::{ApplyPart, PartRestore, RestoredPart};
 pub use paths::Paths;
 pub use remains::Remains;
+pub use repairs::RepairSettings;
 #[cfg(feature = "cli")]
 pub(crate) use sinks::file_sink;
 #[cfg(feature = "tracing")]

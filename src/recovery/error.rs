@@ -29,6 +29,14 @@ pub enum Error {
         /// The name.
         name: String,
     },
+    /// No projection and no table has this name.
+    #[error("no projection and no table has the name {asked:?}; the projections are {}", names.join(", "))]
+    ProjectionNotFound {
+        /// The requested name.
+        asked: String,
+        /// The names of all projections.
+        names: Vec<&'static str>,
+    },
     /// The text is not the name of a backup.
     #[error("{text:?} is not the name of a backup")]
     BackupRefInvalid {
@@ -76,6 +84,23 @@ pub enum Error {
     BackupBusy {
         /// The lock file.
         path: PathBuf,
+    },
+    /// Another process updates the file with the known streams and bodies.
+    #[error("another process updates the known streams and bodies, and holds the lock {}", path.display())]
+    KnownBusy {
+        /// The lock file.
+        path: PathBuf,
+    },
+    /// The workspace has changed since the repair was planned.
+    #[error("the plan of the repair is outdated: the workspace or the source has changed")]
+    RepairPlanOutdated,
+    /// The source of a repair cannot be used.
+    #[error("{} cannot be used as the source of a repair: {reason}", path.display())]
+    RepairSourceInvalid {
+        /// The path of the source.
+        path: PathBuf,
+        /// The reason, as message text.
+        reason: String,
     },
     /// The directory of the backups or the staging directory of a restore is in an unsuitable position.
     #[error("{} cannot be used: {reason}", path.display())]
@@ -188,6 +213,7 @@ impl Error {
             Error::Store(e) => e.code(),
             Error::StreamNotFound { .. } => "log_stream_not_found",
             Error::KindUnknown { .. } => "log_kind_unknown",
+            Error::ProjectionNotFound { .. } => "recovery_projection_not_found",
             Error::BackupRefInvalid { .. } => "recovery_backup_ref_invalid",
             Error::BackupNotFound { .. } | Error::NoBackups { .. } => "recovery_backup_not_found",
             Error::BackupExists { .. } => "recovery_backup_exists",
@@ -195,6 +221,9 @@ impl Error {
             Error::BackupObjectDamaged { .. } => "recovery_backup_damaged",
             Error::BackupBusy { .. } => "recovery_backup_busy",
             Error::BackupMisplaced { .. } => "recovery_backup_misplaced",
+            Error::KnownBusy { .. } => "recovery_known_busy",
+            Error::RepairPlanOutdated => "recovery_plan_outdated",
+            Error::RepairSourceInvalid { .. } => "recovery_repair_source_invalid",
             Error::PruneKeepsNothing => "recovery_prune_keeps_nothing",
             Error::BackupPlanOutdated { .. } => "recovery_plan_outdated",
             Error::WorkspaceInUse { .. } => "workspace_in_use",
@@ -217,6 +246,9 @@ impl Error {
         match self {
             Error::Engine(e) => e.hint().map(str::to_owned),
             Error::Store(e) => e.hint(),
+            Error::ProjectionNotFound { .. } => {
+                Some("`contexta digest` lists all tables; leave out `--projection` to report all of them".into())
+            }
             Error::StreamNotFound { .. } => Some("`contexta log ls` lists all streams".into()),
             Error::KindUnknown { .. } => Some("`contexta log tail --help` lists the kinds".into()),
             Error::BackupRefInvalid { .. } | Error::BackupNotFound { .. } => {
@@ -233,7 +265,11 @@ impl Error {
             Error::BackupObjectDamaged { .. } => {
                 Some("run `contexta backup verify --heal-from WORKSPACE`, or restore an older backup".into())
             }
-            Error::BackupBusy { .. } => Some("try again when the other process has ended".into()),
+            Error::RepairPlanOutdated => Some("make a new plan".into()),
+            Error::RepairSourceInvalid { .. } => Some(
+                "pass `--from` with the name of a backup in the repository, or with the directory of a workspace".into(),
+            ),
+            Error::BackupBusy { .. } | Error::KnownBusy { .. } => Some("try again when the other process has ended".into()),
             Error::BackupMisplaced { .. } => Some(
                 "set `recovery.backup_root` or `recovery.restore_staging_root` to another directory".into(),
             ),

@@ -3,6 +3,7 @@
 
 use crate::engine::blob::BlobStore;
 use crate::engine::checksum::Digest;
+use crate::engine::entry::StreamId;
 use crate::engine::error::Error;
 use crate::engine::log::merge::{MergeLock, MergeOptions, merge_locked};
 use crate::engine::progress::Progress;
@@ -23,6 +24,15 @@ pub struct MergeReport {
     pub bodies: u64,
     /// Notes on skipped streams, forks and damaged bodies.
     pub notes: Vec<Note>,
+}
+
+impl MergeReport {
+    /// Returns the streams of this workspace whose entries may have moved to other streams.
+    pub(crate) fn moved_streams(&self) -> Vec<StreamId> {
+        let is_moved = |stream: &&StreamMerge| matches!(stream.change, Change::Moved);
+        let moved = self.log.streams.iter().filter(is_moved).map(|stream| stream.stream);
+        moved.chain(self.log.forks.iter().map(|fork| fork.stream)).collect()
+    }
 }
 
 /// Copies missing bodies from the other workspace, then merges the other log. The other workspace is only read. A

@@ -15,9 +15,11 @@ pub mod compaction;
 mod erase;
 pub mod error;
 pub mod inspect;
+mod known;
 pub mod merge;
 mod merge_backup;
 pub mod rebuild;
+mod repair;
 mod restore;
 mod retention;
 mod salvage;
@@ -31,6 +33,7 @@ pub mod verify;
 mod workspace_dirs;
 
 pub use crate::engine::chain::Head;
+pub use crate::engine::entry::Gap;
 pub use crate::engine::progress::Progress;
 pub use backup::ARCHIVE_BYTES_MAX;
 #[cfg(feature = "testing")]
@@ -52,9 +55,15 @@ pub use erase::{EraseOptions, ErasePlan, EraseResult, PlannedErasure};
 pub(crate) use erase::{EraseSite, erase, plan_erasure};
 pub use error::{Error, Result};
 pub use inspect::{DumpItem, DumpedEntry, LogDump, SegmentRow, StreamRow};
+pub(crate) use known::KnownFile;
 pub use merge::MergeReport;
 pub(crate) use merge_backup::merge_backup;
 pub use rebuild::{RebuildOptions, RebuildReport};
+pub use repair::{
+    BodyAction, BodyRepair, BodyState, Forgotten, RepairAction, RepairPlan, RepairResult, RepairStep,
+    StreamHeal, Unrepaired,
+};
+pub(crate) use repair::{RepairRequest, RepairSource, find_source, plan_repair, repair};
 pub use restore::{RestoreOptions, RestorePlan, RestoreResult};
 pub(crate) use restore::{RestoreRepositories, plan_restore, restore};
 pub use retention::{RetentionPlan, RetentionResult, RetentionRules, RetiredFile};
@@ -65,5 +74,8 @@ pub(crate) use staged_log::StagedLog;
 pub use status::RecoveryStatus;
 pub use tail::{LogTail, TailItem, TailOptions};
 pub(crate) use usage::{LogUsage, dir_usage, gap_notes, log_usage};
-pub use verify::{Outcome, Problem, ProjectionState, StreamReport, VerifyOptions, VerifyReport};
+pub use verify::{
+    Coverage, Outcome, Problem, ProjectionState, Share, StreamReport, VerifyLevel, VerifyOptions,
+    VerifyReport,
+};
 pub(crate) use workspace_dirs::WorkspaceDirs;

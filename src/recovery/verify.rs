@@ -6,25 +6,44 @@
 
 use crate::engine::chain::Head;
 use crate::engine::checksum::Digest;
+use crate::engine::entry::Seq;
+use crate::engine::fault::chain;
 use crate::engine::progress::Progress;
 use crate::engine::projection::{Note as EngineNote, RebuildReason};
 use crate::engine::storage::Storage;
 use crate::engine::verify::tables::rebuild_problem;
-use crate::engine::verify::{LogCheck, LogReport, TablesState, verify_log};
+use crate::engine::verify::{KnownEnd, LogCheck, LogReport, TablesState, verify_log};
 use crate::projections::DOMAIN;
 use crate::projections::entry::Captured;
 use crate::recovery::error::{Error, Result};
+use crate::recovery::known::{Known, KnownFile, KnownState};
 use crate::store::artifacts::ReferenceState;
 use crate::store::{ArtifactRow, Note, Severity, Store, StoreView};
 use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 
-pub use crate::engine::verify::{Outcome, Problem, StreamReport};
+pub use crate::engine::verify::{Outcome, Problem, Share, StreamReport};
+
+/// The extent of a check. Each level includes the levels before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum VerifyLevel {
+    /// Checksums and numbers of all frames and entries, and the presence of every known stream.
+    Frames,
+    /// The chain over the entries, the digests of finished segments, and saved heads.
+    Chain,
+    /// The bodies of artifacts.
+    Bodies,
+    /// The tables, which are compared with a rebuild.
+    Projections,
+}
 
 /// Options of a check.
 #[derive(Debug, Clone)]
 pub struct VerifyOptions<'a> {
+    /// `true` to check the chain over the entries and the digests of finished segments.
+    pub chain: bool,
     /// `true` to hash every body.
     pub bodies: bool,
     /// `true` to read the local files outside the workspace that artifacts refer to. A missing or changed file is
@@ -33,8 +52,11 @@ pub struct VerifyOptions<'a> {
     /// `true` to compare the projections with a rebuild.
     pub projections: bool,
     /// Heads that were saved outside the workspace. The check confirms that each stream still contains all entries up
-    /// to its head, unchanged.
+    /// to its head, unchanged. A check of a share does not compare them.
     pub heads: Vec<Head>,
+    /// The share of the segments and bodies to read. `None` means all of them. The projections are compared only by a
+    /// check without a share.
+    pub subset: Option<Share>,
     /// The receiver of progress: bytes of the log that are checked, and their total.
     pub progress: Progress<'a>,
 }
@@ -42,13 +64,39 @@ pub struct VerifyOptions<'a> {
 impl Default for VerifyOptions<'_> {
     fn default() -> Self {
         VerifyOptions {
+            chain: true,
             bodies: true,
             references: false,
             projections: true,
             heads: Vec::new(),
+            subset: None,
             progress: Progress::none(),
         }
     }
+}
+
+impl VerifyOptions<'_> {
+    /// Creates the options of a check of this level.
+    pub fn at(level: VerifyLevel) -> Self {
+        VerifyOptions {
+            chain: level >= VerifyLevel::Chain,
+            bodies: level >= VerifyLevel::Bodies,
+            projections: level >= VerifyLevel::Projections,
+            ..VerifyOptions::default()
+        }
+    }
+}
+
+/// The part of a workspace that a check of a share has read. The rest was not checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Coverage {
+    /// The share.
+    pub subset: Share,
+    /// The number of segments that were read, and the number of segments of the log.
+    pub segments: (u64, u64),
+    /// The number of bodies that were read, and the number of bodies to which the log refers or that are known.
+    pub bodies: (u64, u64),
 }
 
 /// The result of the comparison of the projections with a rebuild.
@@ -94,12 +142,29 @@ pub struct VerifyReport {
     pub heads: u64,
     /// The result of the comparison of the projections.
     pub projections: ProjectionState,
+    /// The part that was read; `None` if the check read everything.
+    pub coverage: Option<Coverage>,
+    /// The intact bodies.
+    pub(crate) intact: Vec<Digest>,
 }
 
 impl VerifyReport {
     /// Returns the number of intact entries in all streams.
     pub fn entries(&self) -> u64 {
         self.streams.iter().map(|s| s.entries).sum()
+    }
+
+    /// Adds the streams and bodies that the check has found to the known streams and bodies. A stream whose entries
+    /// differ from the known ones is left out.
+    pub(crate) fn add_to(&self, known: &mut Known) {
+        let differs = |id| {
+            self.problems.iter().any(|problem| problem.code == "head_differs" && problem.stream == Some(id))
+        };
+        for stream in self.streams.iter().filter(|stream| stream.last > Seq(0) && !differs(stream.stream)) {
+            let link = stream.head.map(|head| head.digest);
+            known.see_stream(KnownEnd { stream: stream.stream, seq: stream.last, link });
+        }
+        self.intact.iter().for_each(|body| known.see_body(*body));
     }
 }
 
@@ -113,30 +178,46 @@ impl From<LogReport> for VerifyReport {
             bodies: 0,
             heads: log.heads,
             projections: ProjectionState::Skipped,
+            coverage: None,
+            intact: Vec::new(),
         }
     }
 }
 
-/// Checks a workspace without changing the workspace. `store` must not write tables to disk.
-pub fn verify(
+/// Checks a workspace without changing the workspace. `store` must not write tables to disk. A stream or body in the
+/// file `known` that does not exist is a problem.
+pub(crate) fn verify(
     storage: &Arc<dyn Storage>,
     log: &Path,
     store: &Store,
+    known: Option<&KnownFile>,
     options: VerifyOptions<'_>,
 ) -> Result<VerifyReport> {
-    let VerifyOptions { bodies, references, projections, heads, progress } = options;
+    let VerifyOptions { chain: with_chain, bodies, references, projections, heads, subset, progress } =
+        options;
+    let state = known.map_or(Ok(KnownState::Absent), KnownFile::load);
+    let (known, note) = match state {
+        Ok(KnownState::Damaged(reason)) => (Known::default(), Some(known_unusable("is damaged", &reason))),
+        Ok(state) => (state.into_known(), None),
+        Err(e) => (Known::default(), Some(known_unusable("cannot be read", &chain(&e)))),
+    };
     // The answer lists every problem.
-    let check = LogCheck { heads, progress, problems_max: usize::MAX };
+    let (known_ends, problems_max) = (known.ends().collect(), usize::MAX);
+    let check =
+        LogCheck { heads, known: known_ends, chain: with_chain, share: subset, progress, problems_max };
     let found = verify_log::<Captured>(storage, log, DOMAIN, &check)?;
+    let segments = found.segments;
     // The tables may contain entries of a stream that is unreadable now. A rebuild does not contain these entries, so
     // it would differ.
-    let compare = projections && found.is_complete();
+    let compare = projections && found.is_complete() && subset.is_none();
     let mut check = Check { store, is_complete: found.is_complete(), report: found.into() };
+    check.report.notes.extend(note);
+    check.report.coverage = subset.map(|subset| Coverage { subset, segments, bodies: (0, 0) });
     if bodies || references || projections {
         check.open_projections();
     }
     if bodies {
-        check.verify_bodies();
+        check.verify_bodies(&known, subset);
     }
     if references {
         check.verify_references();
@@ -147,9 +228,16 @@ pub fn verify(
     Ok(check.into_report())
 }
 
+/// Returns the note on a file with the known streams and bodies that cannot be used.
+fn known_unusable(what: &str, reason: &str) -> Note {
+    let message = format!(
+        "the file of the known streams and bodies {what}, so this check cannot notice that one of them is gone: {reason}"
+    );
+    Note::new(Severity::Warning, "known_unusable", message)
+}
+
 fn not_checked(subject: &str, e: &Error) -> Note {
-    let source = std::error::Error::source(e).map(|s| format!(": {s}")).unwrap_or_default();
-    Note::new(Severity::Error, "could_not_check", format!("{subject} could not be checked: {e}{source}"))
+    Note::new(Severity::Error, "could_not_check", format!("{subject} could not be checked: {}", chain(e)))
 }
 
 /// A check in progress.
@@ -203,13 +291,17 @@ impl Check<'_> {
         }
     }
 
-    /// Hashes every body. A note names each body that could not be read.
-    fn verify_bodies(&mut self) {
-        let bodies = read_bodies(self.store);
-        let Some((hashed, problems, notes)) = self.checked("the bodies", bodies) else { return };
-        self.report.bodies = hashed;
-        self.report.problems.extend(problems);
-        notes.into_iter().for_each(|note| self.add_unchecked(note));
+    /// Hashes every body of the share. A note names each body that could not be read.
+    fn verify_bodies(&mut self, known: &Known, subset: Option<Share>) {
+        let bodies = read_bodies(self.store, known, subset);
+        let Some(found) = self.checked("the bodies", bodies) else { return };
+        self.report.bodies = found.hashed;
+        self.report.intact = found.intact;
+        if let Some(coverage) = &mut self.report.coverage {
+            coverage.bodies = (found.hashed, found.total);
+        }
+        self.report.problems.extend(found.problems);
+        found.notes.into_iter().for_each(|note| self.add_unchecked(note));
     }
 
     /// Reads the files outside the workspace that artifacts refer to.
@@ -228,18 +320,23 @@ impl Check<'_> {
     }
 }
 
-/// Hashes every body. Returns the number of hashed bodies, the problems, and a note for each body that could not be
-/// read.
-fn read_bodies(store: &Store) -> Result<(u64, Vec<Problem>, Vec<Note>)> {
+/// The result of a check of the bodies.
+struct FoundBodies {
+    hashed: u64,
+    /// The number of bodies to which the log refers, and of other known bodies.
+    total: u64,
+    intact: Vec<Digest>,
+    problems: Vec<Problem>,
+    /// A note for each body that could not be read.
+    notes: Vec<Note>,
+}
+
+/// Hashes every body of a share to which the log refers, and every other known body of the share.
+fn read_bodies(store: &Store, known: &Known, subset: Option<Share>) -> Result<FoundBodies> {
     store.read(|view| {
-        let mut check = BodyCheck {
-            view,
-            checked: HashSet::new(),
-            failed: HashSet::new(),
-            hashed: 0,
-            problems: vec![],
-            notes: vec![],
-        };
+        let found =
+            FoundBodies { hashed: 0, total: 0, intact: Vec::new(), problems: Vec::new(), notes: Vec::new() };
+        let mut check = BodyCheck { view, subset, checked: HashSet::new(), failed: HashSet::new(), found };
         for digest in view.bodies()? {
             check.body(digest, "");
         }
@@ -253,47 +350,57 @@ fn read_bodies(store: &Store) -> Result<(u64, Vec<Problem>, Vec<Note>)> {
                 // A missing or damaged list of files was reported above.
                 Err(_) if check.failed.contains(&tree) => {}
                 Err(e) => {
-                    check.notes.push(not_checked(&format!("the files of the directory {tree}"), &e.into()))
+                    let subject = format!("the files of the directory {tree}");
+                    check.found.notes.push(not_checked(&subject, &e.into()));
                 }
             }
         }
-        Ok::<_, Error>((check.hashed, check.problems, check.notes))
+        for digest in known.bodies() {
+            check.body(digest, ", which an earlier check has seen and to which no readable entry refers,");
+        }
+        check.found.total = check.checked.len() as u64;
+        Ok::<_, Error>(check.found)
     })
 }
 
 /// A check of bodies in progress.
 struct BodyCheck<'a> {
     view: &'a StoreView<'a>,
+    subset: Option<Share>,
     checked: HashSet<Digest>,
     /// The bodies that are missing or damaged.
     failed: HashSet<Digest>,
-    hashed: u64,
-    problems: Vec<Problem>,
-    notes: Vec<Note>,
+    found: FoundBodies,
 }
 
 impl BodyCheck<'_> {
-    /// Hashes a body, unless it was hashed before. `place` is a text that follows the digest of the body in messages.
+    /// Hashes a body, unless it was hashed before or is not in the share. `place` is a text that follows the digest of
+    /// the body in messages.
     fn body(&mut self, digest: Digest, place: &str) {
-        if !self.checked.insert(digest) {
+        let is_in_share = self.subset.is_none_or(|share| share.has_digest(&digest));
+        if !self.checked.insert(digest) || !is_in_share {
             return;
         }
         match self.view.verify_body(&digest) {
-            Ok(true) => self.hashed += 1,
+            Ok(true) => {
+                self.found.hashed += 1;
+                self.found.intact.push(digest);
+            }
             Ok(false) => {
-                self.hashed += 1;
-                self.failed.insert(digest);
-                let message = format!("the body {digest}{place} does not match its digest");
-                self.problems.push(Problem::new("artifact_body_damaged", message));
+                self.found.hashed += 1;
+                self.fail(digest, "artifact_body_damaged", &format!("{place} does not match its digest"));
             }
             Err(e) if e.code() == "artifact_body_missing" => {
-                self.failed.insert(digest);
-                let message = format!("the body {digest}{place} is missing");
-                self.problems.push(Problem::new("artifact_body_missing", message));
+                self.fail(digest, "artifact_body_missing", &format!("{place} is missing"));
             }
             // An unreadable body does not prevent the check of the other bodies.
-            Err(e) => self.notes.push(not_checked(&format!("the body {digest}{place}"), &e.into())),
+            Err(e) => self.found.notes.push(not_checked(&format!("the body {digest}{place}"), &e.into())),
         }
+    }
+
+    fn fail(&mut self, digest: Digest, code: &'static str, fault: &str) {
+        self.failed.insert(digest);
+        self.found.problems.push(Problem::new(code, format!("the body {digest}{fault}")));
     }
 }
 

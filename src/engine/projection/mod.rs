@@ -84,9 +84,9 @@ pub use erased::ErasedEvents;
 pub(crate) use extent::Extent;
 pub use note::{CatchUp, Note, RebuildReason};
 #[cfg(not(feature = "testing"))]
-pub(crate) use options::{ProjectorOptions, ProjectorPaths};
+pub(crate) use options::{LossWitness, ProjectorOptions, ProjectorPaths};
 #[cfg(feature = "testing")]
-pub use options::{ProjectorOptions, ProjectorPaths};
+pub use options::{LossWitness, ProjectorOptions, ProjectorPaths};
 pub use point::{Point, PointOrder};
 #[cfg(not(feature = "testing"))]
 pub(crate) use projector::Projector;

@@ -1,7 +1,18 @@
 //! Directories and options of a projector.
 
 use crate::engine::domain::Domain;
+use crate::engine::entry::{Seq, StreamId};
+use std::fmt::Debug;
 use std::path::PathBuf;
+use std::sync::Arc;
+
+/// A receiver of losses that the saved tables show: the tables contain entries that the log no longer has. The rebuilt
+/// tables do not contain these entries, so a later read could not notice the loss.
+pub trait LossWitness: Debug + Send + Sync {
+    /// Receives the last applied entry of every stream in the saved tables. The projector calls this function before
+    /// it replaces these tables.
+    fn before_rebuild(&self, ends: &[(StreamId, Seq)]);
+}
 
 /// The directories of a projector.
 #[derive(Debug, Clone)]
@@ -26,12 +37,21 @@ pub struct ProjectorOptions {
     pub overlay_bytes_max: usize,
     /// The directory of the temporary file for changed blocks; `None` keeps all changed blocks in memory.
     pub spill: Option<PathBuf>,
+    /// The receiver of losses. It is called only if [`ProjectorOptions::publish`] is set.
+    pub witness: Option<Arc<dyn LossWitness>>,
 }
 
 impl ProjectorOptions {
     /// Creates options that publish generations, with a cache of 64 MiB and an overlay of 64 MiB in memory.
     pub fn new(domain: Domain) -> ProjectorOptions {
         let overlay_bytes_max = 64 << 20;
-        ProjectorOptions { domain, publish: true, cache_bytes: 64 << 20, overlay_bytes_max, spill: None }
+        ProjectorOptions {
+            domain,
+            publish: true,
+            cache_bytes: 64 << 20,
+            overlay_bytes_max,
+            spill: None,
+            witness: None,
+        }
     }
 }

@@ -13,7 +13,7 @@
 
 use crate::engine::checksum::Digest;
 use crate::engine::domain::Domain;
-use crate::engine::entry::Event;
+use crate::engine::entry::{Event, Seq, StreamId};
 use crate::engine::error::{Error, Result};
 use crate::engine::fault::panic_message;
 use crate::engine::log::OpenSegment;
@@ -219,7 +219,7 @@ impl<E: Event> Projector<E> {
         let mut opened = self.create(RebuildReason::Requested, 0)?;
         opened.until = until;
         let request = Request { progress, ..Request::default() };
-        let (mut opened, _) = self.apply_all(opened, request)?;
+        let (mut opened, _) = self.apply_all(opened, false, request)?;
         digest(&View::open(&self.site, &mut opened, Vec::new())?, self.tables())
     }
 
@@ -277,6 +277,7 @@ impl<E: Event> Projector<E> {
         }
         let found = guard.as_ref().and_then(|opened| opened.damage.reason().map(str::to_owned));
         let rebuild = rebuild.or(found.map(RebuildReason::Damaged));
+        let is_saved = guard.is_none();
         let opened = match (guard.take(), rebuild) {
             (opened, Some(reason)) => {
                 let number = opened.as_ref().map_or(0, |o| o.number);
@@ -290,7 +291,7 @@ impl<E: Event> Projector<E> {
             (Some(opened), None) => opened,
             (None, None) => self.open()?,
         };
-        let (opened, mut notes) = self.apply_all(opened, request)?;
+        let (opened, mut notes) = self.apply_all(opened, is_saved, request)?;
         let mut opened = self.publish(opened, &mut notes)?;
         let view = View::open(&self.site, &mut opened, notes);
         *guard = Some(opened);
@@ -299,12 +300,22 @@ impl<E: Event> Projector<E> {
 
     /// Applies the new entries of the log. Rebuilds the tables if the log contradicts a cursor, or if new erasures are
     /// found. Returns the notes of the catch-up. The loop ends, because an empty database has no cursors, and each
-    /// further rebuild takes more erasures into account.
-    fn apply_all(&self, mut opened: Opened, request: Request<'_>) -> Result<(Opened, Vec<Note>)> {
+    /// further rebuild takes more erasures into account. `is_saved` is true if this call has opened the tables.
+    fn apply_all(
+        &self,
+        mut opened: Opened,
+        is_saved: bool,
+        request: Request<'_>,
+    ) -> Result<(Opened, Vec<Note>)> {
         loop {
             let (reason, erased) = match catch_up(&self.site, &self.projections, &mut opened, request)? {
                 Outcome::Done(notes) => return Ok((opened, notes)),
-                Outcome::Contradicted(reason) => (reason, Arc::clone(&opened.erased)),
+                Outcome::Contradicted(reason) => {
+                    if is_saved {
+                        self.report_loss(&opened, &reason);
+                    }
+                    (reason, Arc::clone(&opened.erased))
+                }
                 Outcome::Erased(erased) => (RebuildReason::Erased, Arc::new(erased)),
             };
             let until = opened.until.take();
@@ -431,6 +442,18 @@ impl<E: Event> Projector<E> {
             }
         }
         Ok(opened)
+    }
+
+    /// Reports the ends of the streams in the saved tables if the log no longer has entries of these tables. Tables that
+    /// this projector has opened earlier are not reported, because a restore may have replaced the log since then.
+    fn report_loss(&self, opened: &Opened, reason: &RebuildReason) {
+        if let (RebuildReason::History(_), true, Some(witness)) =
+            (reason, self.options.publish, &self.options.witness)
+        {
+            let ends: Vec<(StreamId, Seq)> =
+                opened.cursors.iter().map(|(stream, cursor)| (*stream, cursor.last.0)).collect();
+            witness.before_rebuild(&ends);
+        }
     }
 
     fn set_aside(&self) {

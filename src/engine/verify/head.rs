@@ -2,6 +2,7 @@
 
 use crate::engine::chain::Head;
 use crate::engine::log::StreamReader;
+use crate::engine::verify::options::KnownEnd;
 use crate::engine::verify::problems::Problems;
 
 /// The result of the comparison with a saved head.
@@ -38,5 +39,29 @@ pub(super) fn compare_head(head: &Head, reader: &StreamReader, problems: &mut Pr
             HeadState::Refuted
         }
         None => HeadState::Unknown,
+    }
+}
+
+/// Compares a stream with the end that an earlier read has seen, and adds a problem if entries are lost or differ. The
+/// requirements of [`compare_head`] apply.
+pub(super) fn compare_known(known: &KnownEnd, reader: &StreamReader, problems: &mut Problems) {
+    let (stream, last) = (known.stream, known.seq);
+    let first = reader.next_seq();
+    if first <= last {
+        if !problems.bound_loss_at_end(first, last) {
+            let message = format!(
+                "entries {first} to {last} of stream {stream} are lost: an earlier read has seen them"
+            );
+            problems.add_for_head("entries_missing", Some((first, Some(last))), message);
+        }
+        return;
+    }
+    if let (Some(link), Some(known)) = (reader.watched(last), known.link)
+        && link != known
+    {
+        let message = format!(
+            "the entries of stream {stream} up to {last} differ from those that an earlier read has seen"
+        );
+        problems.add_for_head("head_differs", None, message);
     }
 }

@@ -7,7 +7,7 @@ use crate::engine::error::{Error, Result};
 use crate::engine::log::directory::{list_streams, log_bytes};
 use crate::engine::storage::Storage;
 use crate::engine::verify::note::LogNote;
-use crate::engine::verify::options::LogCheck;
+use crate::engine::verify::options::{KnownEnd, LogCheck};
 use crate::engine::verify::problem::Problem;
 use crate::engine::verify::report::LogReport;
 use crate::engine::verify::stream::{StreamCheck, StreamScan};
@@ -41,9 +41,8 @@ pub fn verify_log<E: Event>(
     };
     let mut report = LogReport { problems: missing_streams(check, &streams), ..LogReport::default() };
     for stream in streams {
-        let heads = check.heads.iter().copied().filter(|head| head.stream == stream).collect();
         let problems_max = check.problems_max.saturating_sub(report.problems.len());
-        let scan = StreamCheck { storage, log, domain, stream, heads, problems_max }.run::<E>(&mut advance);
+        let scan = StreamCheck { storage, log, domain, stream, check, problems_max }.run::<E>(&mut advance);
         match scan {
             Ok(scan) => report.add(scan),
             Err(error @ Error::ForeignDomain { .. }) => return Err(error),
@@ -54,7 +53,7 @@ pub fn verify_log<E: Event>(
     Ok(report)
 }
 
-/// Returns a problem for each saved head whose stream is not in the log.
+/// Returns a problem for each saved head, and for each known end, whose stream is not in the log.
 fn missing_streams(check: &LogCheck<'_>, streams: &[StreamId]) -> Vec<Problem> {
     let heads = check.heads.iter().filter(|head| streams.binary_search(&head.stream).is_err());
     let problem = |head: &Head| {
@@ -63,7 +62,16 @@ fn missing_streams(check: &LogCheck<'_>, streams: &[StreamId]) -> Vec<Problem> {
         let lost = (head.seq > Seq(0)).then_some((Seq::FIRST, Some(head.seq)));
         Problem { stream: Some(head.stream), lost, ..Problem::new("stream_missing", message) }
     };
-    heads.map(problem).collect()
+    let known = check.known.iter().filter(|known| streams.binary_search(&known.stream).is_err());
+    let gone = |known: &KnownEnd| {
+        let message = format!(
+            "stream {} is not in the log any more; an earlier read has seen it up to entry {}",
+            known.stream, known.seq
+        );
+        let lost = (known.seq > Seq(0)).then_some((Seq::FIRST, Some(known.seq)));
+        Problem { stream: Some(known.stream), lost, ..Problem::new("stream_missing", message) }
+    };
+    heads.map(problem).chain(known.map(gone)).collect()
 }
 
 fn unchecked(stream: StreamId, error: &Error) -> LogNote {
@@ -79,6 +87,11 @@ impl LogReport {
         self.known_losses += scan.problems.known_losses;
         self.notes.extend(scan.notes);
         self.heads += scan.heads;
-        self.streams.push(scan.stream);
+        self.segments.0 += scan.stream.segments as u64;
+        self.segments.1 += scan.segments as u64;
+        // A share may contain no segment of a stream.
+        if scan.stream.segments > 0 || scan.segments == 0 {
+            self.streams.push(scan.stream);
+        }
     }
 }

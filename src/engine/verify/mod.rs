@@ -14,9 +14,10 @@
 //!
 //! Files, lowest first. Each file imports only files above it in this list:
 //! ```text
-//! options, problem, note       values
+//! share, options               values: the part of a log to read, and the options
+//! problem, note                values
 //! report, problems             the report; problems of one stream while it is read
-//! head, stream                 one stream
+//! head, segments, stream       one stream
 //! log, tables                  all streams; tables
 //! ```
 
@@ -27,6 +28,8 @@ mod options;
 mod problem;
 mod problems;
 mod report;
+mod segments;
+mod share;
 mod stream;
 pub(crate) mod tables;
 #[cfg(test)]
@@ -38,9 +41,10 @@ pub(crate) use log::verify_log;
 #[cfg(feature = "testing")]
 pub use log::verify_log;
 pub use note::{LogNote, Severity};
-pub use options::LogCheck;
+pub use options::{KnownEnd, LogCheck};
 pub use problem::Problem;
 pub use report::{LogReport, Outcome, StreamReport};
+pub use share::Share;
 #[cfg(not(feature = "testing"))]
 pub(crate) use tables::verify_tables;
 #[cfg(feature = "testing")]

@@ -29,9 +29,9 @@ pub struct Problem {
     /// | `segment_unreadable` | the segment with the entries cannot be read |
     /// | `known_loss` | entries were already missing when a repair or a merge wrote the segment anew |
     /// | `entry_unreadable` | an intact entry of a known kind whose payload cannot be decoded |
-    /// | `stream_missing` | a saved head names a stream that is not in the log |
-    /// | `entries_missing` | a stream ends before a saved head |
-    /// | `head_differs` | the entries of a stream differ from those of a saved head |
+    /// | `stream_missing` | a stream that an earlier read has seen, or that a saved head names, is not in the log |
+    /// | `entries_missing` | a stream ends before a saved head, or before an entry that an earlier read has seen |
+    /// | `head_differs` | the entries of a stream differ from those of a saved head, or from those of an earlier read |
     /// | `projections_damaged` | the saved tables were damaged, and were rebuilt for the check |
     /// | `log_changed` | the saved tables were made from other entries than the log has, and were rebuilt |
     /// | `projections_differ` | the tables differ from a rebuild |

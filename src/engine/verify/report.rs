@@ -1,7 +1,7 @@
 //! The report of a check of a log.
 
 use crate::engine::chain::Head;
-use crate::engine::entry::StreamId;
+use crate::engine::entry::{Seq, StreamId};
 use crate::engine::verify::note::LogNote;
 use crate::engine::verify::problem::Problem;
 use std::fmt;
@@ -45,10 +45,12 @@ impl fmt::Display for Outcome {
 pub struct StreamReport {
     /// The id of the stream.
     pub stream: StreamId,
-    /// The number of segments.
+    /// The number of segments that were read.
     pub segments: usize,
-    /// The number of intact entries.
+    /// The number of intact entries that were read.
     pub entries: u64,
+    /// The last entry that was read or is known to be missing; 0 if the end of the stream was not read.
+    pub last: Seq,
     /// The last intact entry, and the digest of all entries up to this entry; `None` if the digest is not known because
     /// of a gap.
     pub head: Option<Head>,
@@ -76,6 +78,8 @@ pub struct LogReport {
     pub notes: Vec<LogNote>,
     /// The number of saved heads that were confirmed.
     pub heads: u64,
+    /// The number of segments that were read, and the number of segments of the log.
+    pub segments: (u64, u64),
 }
 
 impl LogReport {

@@ -2,16 +2,18 @@
 
 use crate::engine::chain::Head;
 use crate::engine::domain::Domain;
-use crate::engine::entries::EntryRef;
-use crate::engine::entry::{Event, StreamId};
+use crate::engine::entry::{Event, Seq, StreamId};
 use crate::engine::error::Result;
-use crate::engine::log::directory::{is_held, list_segments};
-use crate::engine::log::{Commit, Item, ScanMode, StreamReader, Tail};
+use crate::engine::log::directory::{ResumePoint, is_held, list_segments};
+use crate::engine::log::{ScanMode, StreamReader, Tail};
 use crate::engine::storage::Storage;
-use crate::engine::verify::head::{HeadState, compare_head};
+use crate::engine::verify::head::{HeadState, compare_head, compare_known};
 use crate::engine::verify::note::LogNote;
+use crate::engine::verify::options::{KnownEnd, LogCheck};
 use crate::engine::verify::problems::Problems;
 use crate::engine::verify::report::StreamReport;
+use crate::engine::verify::segments::{read_items, read_segment};
+use crate::engine::verify::share::Share;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -26,8 +28,7 @@ pub(super) struct StreamCheck<'a> {
     pub(super) log: &'a Path,
     pub(super) domain: Domain,
     pub(super) stream: StreamId,
-    /// The saved heads of the stream.
-    pub(super) heads: Vec<Head>,
+    pub(super) check: &'a LogCheck<'a>,
     /// The number of problems after which further problems are only counted.
     pub(super) problems_max: usize,
 }
@@ -40,6 +41,8 @@ pub(super) struct StreamScan {
     pub(super) notes: Vec<LogNote>,
     /// The number of saved heads that the stream confirmed.
     pub(super) heads: u64,
+    /// The number of segments of the stream.
+    pub(super) segments: usize,
 }
 
 impl StreamCheck<'_> {
@@ -57,14 +60,26 @@ impl StreamCheck<'_> {
     }
 
     fn read<E: Event>(&self, advance: &mut dyn FnMut(u64)) -> Result<StreamScan> {
-        let stream = self.stream;
         // The lock of the stream is tested before and after the read, because a writer that exists at either time may
         // have written during the read.
         let live_before = self.is_live();
-        let segments = list_segments(self.storage.as_ref(), self.log, stream)?.len();
-        let reader = StreamReader::open(self.storage, self.log, stream, ScanMode::Full)?;
-        let mut reader = reader.of_domain(self.domain)?;
-        self.heads.iter().for_each(|head| reader.watch(head.seq));
+        let bases = list_segments(self.storage.as_ref(), self.log, self.stream)?;
+        let mut scan = match self.check.share {
+            Some(share) => self.read_share::<E>(share, &bases, advance)?,
+            None => self.read_all::<E>(bases.len(), advance)?,
+        };
+        scan.stream.live |= live_before;
+        Ok(scan)
+    }
+
+    fn read_all<E: Event>(&self, segments: usize, advance: &mut dyn FnMut(u64)) -> Result<StreamScan> {
+        let (stream, check) = (self.stream, self.check);
+        let live_before = self.is_live();
+        let mut reader = self.reader(ResumePoint::START)?;
+        let heads: Vec<&Head> = check.heads.iter().filter(|head| head.stream == stream).collect();
+        let known: Vec<&KnownEnd> = check.known.iter().filter(|known| known.stream == stream).collect();
+        heads.iter().for_each(|head| reader.watch(head.seq));
+        known.iter().for_each(|known| reader.watch(known.seq));
         let mut problems = Problems::new(stream, self.problems_max);
         let entries = read_items::<E>(&mut reader, &mut problems, advance)?;
         let live = live_before || self.is_live();
@@ -76,54 +91,64 @@ impl StreamCheck<'_> {
         if problems.erased > 0 {
             notes.push(LogNote::EntriesErased { stream, entries: problems.erased });
         }
-        let mut heads = 0;
-        for head in &self.heads {
+        let mut confirmed = 0;
+        for head in heads {
             match compare_head(head, &reader, &mut problems) {
-                HeadState::Confirmed => heads += 1,
+                HeadState::Confirmed => confirmed += 1,
                 HeadState::Refuted => {}
                 HeadState::Unknown => notes.push(LogNote::HeadUnchecked { head: *head }),
             }
         }
+        known.into_iter().for_each(|known| compare_known(known, &reader, &mut problems));
         let last = reader.next_seq().previous();
         let head = reader.chain().map(|chain| Head { stream, seq: last, digest: chain.link() });
         let closed = reader.tail() == Tail::Closed;
-        let stream = StreamReport { stream, segments, entries, head, live, closed };
-        Ok(StreamScan { stream, problems, notes, heads })
+        let stream = StreamReport { stream, segments, entries, last, head, live, closed };
+        Ok(StreamScan { stream, problems, notes, heads: confirmed, segments })
+    }
+
+    /// Reads the segments of the stream that are in the share.
+    fn read_share<E: Event>(
+        &self,
+        share: Share,
+        bases: &[Seq],
+        advance: &mut dyn FnMut(u64),
+    ) -> Result<StreamScan> {
+        let (stream, live) = (self.stream, self.is_live());
+        let mut problems = Problems::new(stream, self.problems_max);
+        let (mut entries, mut segments, mut notes) = (0, 0, Vec::new());
+        let (mut end, mut closed) = (Seq(0), false);
+        let (first, last) = (bases.first(), bases.last());
+        for base in bases.iter().filter(|base| share.has_segment(stream, **base)) {
+            let start = ResumePoint { segment: *base, offset: 0, next: *base };
+            let mut reader = self.reader(if Some(base) == first { ResumePoint::START } else { start })?;
+            let read = read_segment::<E>(&mut reader, *base, &mut problems, advance)?;
+            (entries, segments) = (entries + read, segments + 1);
+            if Some(base) != last {
+                continue;
+            }
+            let live = live || self.is_live();
+            notes = end_notes(stream, &reader, live, read);
+            if notes.iter().any(|note| matches!(note, LogNote::StreamInFlight { .. })) {
+                problems.remove_unfinished_end();
+            }
+            let known = self.check.known.iter().filter(|known| known.stream == stream);
+            known.for_each(|known| compare_known(known, &reader, &mut problems));
+            (end, closed) = (reader.next_seq().previous(), reader.tail() == Tail::Closed);
+        }
+        let live = live || self.is_live();
+        let stream = StreamReport { stream, segments, entries, last: end, head: None, live, closed };
+        Ok(StreamScan { stream, problems, notes, heads: 0, segments: bases.len() })
+    }
+
+    fn reader(&self, at: ResumePoint) -> Result<StreamReader> {
+        let reader = StreamReader::open_at(self.storage, self.log, self.stream, ScanMode::Full, at)?;
+        let reader = reader.of_domain(self.domain)?;
+        Ok(if self.check.chain { reader } else { reader.without_chain() })
     }
 
     fn is_live(&self) -> bool {
         is_held(self.storage.as_ref(), self.log, self.stream)
-    }
-}
-
-/// Reads a stream to its end, and adds the problems that are found. Returns the number of intact entries.
-fn read_items<E: Event>(
-    reader: &mut StreamReader,
-    problems: &mut Problems,
-    advance: &mut dyn FnMut(u64),
-) -> Result<u64> {
-    let mut entries = 0;
-    while let Some(item) = reader.next_item()? {
-        match item {
-            Item::Commit(commit) => {
-                problems.end_finding();
-                advance(commit.end - commit.offset);
-                entries += commit.entries.len() as u64;
-                commit.entries.iter().for_each(|entry| check_payload::<E>(&commit, entry, problems));
-            }
-            Item::Gap(gap) => problems.add_gap(&gap, reader.header().map(|header| header.base)),
-            Item::Finding(finding) => problems.add_finding(finding),
-        }
-    }
-    problems.end_finding();
-    Ok(entries)
-}
-
-fn check_payload<E: Event>(commit: &Commit, entry: EntryRef<'_>, problems: &mut Problems) {
-    if let Err(error) = E::decode(entry.kind, entry.version, entry.payload)
-        && E::KINDS.iter().any(|(kind, _)| *kind == entry.kind)
-    {
-        problems.add_unreadable(commit, entry, &error);
     }
 }
 

@@ -3,11 +3,13 @@
 
 use crate::contract::Timestamp;
 use crate::engine::blob::BlobInfo;
+use crate::engine::entry::Seq;
 use crate::engine::error::Error as EngineError;
 use crate::engine::fault::chain;
 use crate::engine::log::directory::{check_domain, list_streams};
 use crate::engine::log::names::stream_dir;
 use crate::engine::progress::Progress;
+use crate::engine::verify::KnownEnd;
 use crate::projections::DOMAIN;
 use crate::recovery::backup::backup_ref::BackupRef;
 use crate::recovery::backup::content::FileState;
@@ -19,6 +21,7 @@ use crate::recovery::backup::repository::Repository;
 use crate::recovery::backup::section::Section;
 use crate::recovery::backup::streams::LogCopy;
 use crate::recovery::error::{Error, Result};
+use crate::recovery::known::KnownFile;
 use crate::recovery::status::RecoveryStatus;
 use crate::recovery::workspace_dirs::{WorkspaceDirs, real_path};
 use crate::store::{Note, Severity};
@@ -96,7 +99,8 @@ pub(crate) fn create_backup(
     manifest.notes = creation.notes.iter().map(SavedNote::from).collect();
     repository.sync_names(&lock, &creation.copier.reused_in)?;
     let manifest_bytes = repository.publish(&lock, &manifest)?;
-    let Creation { copier, notes, .. } = creation;
+    let Creation { copier, mut notes, .. } = creation;
+    notes.extend(remember(repository, dirs, &manifest));
     Ok(BackupResult {
         status: RecoveryStatus::of(&notes),
         backup_ref: manifest.backup_ref.clone(),
@@ -115,6 +119,20 @@ pub(crate) fn create_backup(
             format!("manifest_written:{}", manifest.backup_ref),
         ],
     })
+}
+
+/// Adds the streams and bodies of the backup to the known streams and bodies of the workspace. Returns a note if they
+/// cannot be added, for example because the workspace is on a read-only disk.
+fn remember(repository: &Repository, dirs: &WorkspaceDirs, manifest: &Manifest) -> Option<Note> {
+    let seen = KnownFile::of(&repository.storage, &dirs.root).update(|known| {
+        for copy in manifest.streams.iter().filter(|copy| copy.last > Seq(0)) {
+            let link = copy.head.map(|head| head.digest);
+            known.see_stream(KnownEnd { stream: copy.stream, seq: copy.last, link });
+        }
+        manifest.bodies.iter().for_each(|body| known.see_body(body.digest));
+    });
+    let message = |e: &Error| format!("later checks do not know what this backup has found: {}", chain(e));
+    seen.err().map(|e| Note::new(Severity::Info, "known_not_saved", message(&e)))
 }
 
 /// The state of the creation of a backup.

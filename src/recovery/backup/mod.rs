@@ -38,7 +38,7 @@ pub(in crate::recovery) use archive::ZSTD_MAGIC;
 pub(crate) use archive::{Archive, CheckedArchive};
 pub(crate) use archive_staging::{ArchiveStaging, verify_archive};
 pub use backup_ref::BackupRef;
-pub(in crate::recovery) use content::{Content, Part};
+pub(in crate::recovery) use content::{Content, PART_LEN, Part};
 pub use create::BackupResult;
 pub(crate) use create::create_backup;
 pub(in crate::recovery) use files::{source_of, walk};

@@ -111,7 +111,7 @@ impl Repository {
     }
 
     /// Returns `true` if the repository has a manifest with this name. The manifest need not be readable.
-    pub(super) fn contains(&self, backup: &BackupRef) -> Result<bool> {
+    pub(in crate::recovery) fn contains(&self, backup: &BackupRef) -> Result<bool> {
         let path = self.manifest_path(backup);
         exists(self.storage.as_ref(), &path).map_err(|e| io_error("read the metadata of", &path, e))
     }
@@ -155,7 +155,11 @@ impl Repository {
     /// Returns the latest readable manifest of a workspace; `None` if there is none. The workspace is identified by its
     /// path and its streams, because several hosts can use the same path. The names of backups end with the time, so the
     /// latest manifests are read first.
-    pub(super) fn latest(&self, workspace_root: &str, streams: &[StreamId]) -> Result<Option<Manifest>> {
+    pub(in crate::recovery) fn latest(
+        &self,
+        workspace_root: &str,
+        streams: &[StreamId],
+    ) -> Result<Option<Manifest>> {
         let is_same = |manifest: &Manifest| {
             manifest.workspace_root == workspace_root
                 && (streams.is_empty()

@@ -16,6 +16,7 @@ use crate::engine::progress::Progress;
 use crate::engine::storage::{File, FileReader, OpenMode, Storage, exists};
 use crate::recovery::backup::{BackupRef, Manifest, Repository};
 use crate::recovery::error::{Error, Result};
+use crate::recovery::known::{KnownFile, KnownState};
 use crate::recovery::restore::check::{Checked, check};
 use crate::recovery::restore::files::{FileOutcome, is_replaced, restore_file};
 use crate::recovery::restore::plan::{RestorePlan, check_domain};
@@ -180,6 +181,7 @@ impl Restore<'_> {
         }
         let staged = self.staging.join("log");
         let checked = self.stage(&staged, progress)?;
+        let ends = checked.ends.clone();
         let mut result = self.result(checked, notes);
         if self.plan.verify_only {
             self.check_objects(progress)?;
@@ -198,6 +200,12 @@ impl Restore<'_> {
                 FileOutcome::Same => {}
                 FileOutcome::Kept(note) => result.notes.push(note),
             }
+        }
+        // The known streams are limited before the replacement. After a crash between both steps, they contain nothing
+        // that the restore removes.
+        let known = KnownFile::of(&self.repository.storage, &self.dirs.root);
+        if known.load()? != KnownState::Absent {
+            known.update(|known| known.limit_to(&ends))?;
         }
         swap(storage, &staged, self.dirs)?;
         result.applied = true;

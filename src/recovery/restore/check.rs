@@ -7,13 +7,14 @@ use crate::engine::log::directory::list_segments;
 use crate::engine::progress::Progress;
 use crate::engine::projection::{Projector, ProjectorOptions, ProjectorPaths};
 use crate::engine::storage::Storage;
+use crate::engine::verify::KnownEnd;
 use crate::projections::DOMAIN;
 use crate::recovery::backup::Manifest;
 use crate::recovery::error::{Error, Result};
 use crate::recovery::verify::{Problem, VerifyOptions, verify};
 use crate::recovery::workspace_dirs::WorkspaceDirs;
 use crate::store::{Note, Severity, Store};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -24,6 +25,8 @@ pub(super) struct Checked {
     /// The digest of the tables.
     pub(super) digest: Digest,
     pub(super) notes: Vec<Note>,
+    /// The ends of the restored streams.
+    pub(super) ends: BTreeMap<StreamId, KnownEnd>,
 }
 
 /// Checks a restored log. `is_cut` is `true` if the latest entries were left out. The heads are then not
@@ -53,7 +56,7 @@ pub(super) fn check(
         progress: Progress::none(),
         ..VerifyOptions::default()
     };
-    let report = verify(storage, log, &store, options)?;
+    let report = verify(storage, log, &store, None, options)?;
     let damaged: BTreeSet<StreamId> =
         manifest.streams.iter().filter(|stream| stream.damage > 0).map(|stream| stream.stream).collect();
     let mut notes = Vec::new();
@@ -72,7 +75,11 @@ pub(super) fn check(
     check_segments(storage.as_ref(), log, (manifest, is_cut))?;
     let digest = store.digest()?.digest;
     notes.extend(missing_bodies(&store, manifest)?);
-    Ok(Checked { entries: report.entries(), digest, notes })
+    let ends = report.streams.iter().map(|stream| {
+        let link = stream.head.map(|head| head.digest);
+        (stream.stream, KnownEnd { stream: stream.stream, seq: stream.last, link })
+    });
+    Ok(Checked { entries: report.entries(), digest, notes, ends: ends.collect() })
 }
 
 fn failed(manifest: &Manifest, reason: &str) -> Error {

@@ -14,6 +14,7 @@ mod outbox;
 mod parts;
 mod queries;
 mod recovery;
+mod repairs;
 mod report;
 mod reproduction;
 mod retention;
@@ -38,8 +39,8 @@ use crate::interpretation::{
 };
 use crate::recovery::{
     BackupList, BackupPlan, BackupResult, BackupVerification, CompactionPlan, CompactionResult, DumpedEntry,
-    ErasePlan, EraseResult, MergeReport, PrunePlan, RebuildReport, RestorePlan, RestoreResult, RetentionPlan,
-    RetentionResult, SalvageReport, StreamRow, VerifyReport,
+    ErasePlan, EraseResult, MergeReport, PrunePlan, RebuildReport, RepairPlan, RepairResult, RestorePlan,
+    RestoreResult, RetentionPlan, RetentionResult, SalvageReport, StreamRow, VerifyReport,
 };
 use crate::surfaces::escape;
 #[cfg(feature = "cli")]
@@ -116,6 +117,8 @@ json_forms! {
     ProjectList => queries::project_list,
     PrunePlan => backups::prune,
     RebuildReport => recovery::rebuild,
+    RepairPlan => repairs::plan,
+    RepairResult => repairs::result,
     RecordIntegrityReport => stores::record_integrity,
     RecordPage => queries::record_page,
     ReplayResult => stores::replay,

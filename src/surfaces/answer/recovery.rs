@@ -42,8 +42,14 @@ pub(super) fn verify(r: &VerifyReport) -> Value {
         ProjectionState::Mismatch { tables } => ("mismatch", list(tables, |t| Value::text(t))),
         ProjectionState::Skipped => ("skipped", Value::List(Vec::new())),
     };
+    let share = |(read, all): (u64, u64)| Value::map([("read", read.into()), ("all", all.into())]);
+    let subset = r.coverage.map_or(Value::Null, |c| {
+        let share_text = ("share", Value::text(c.subset));
+        Value::map([share_text, ("segments", share(c.segments)), ("bodies", share(c.bodies))])
+    });
     Value::map([
         ("outcome", r.outcome.as_str().into()),
+        ("subset", subset),
         ("entries", r.entries().into()),
         ("bodies", r.bodies.into()),
         ("heads", r.heads.into()),
@@ -59,16 +65,23 @@ pub(super) fn rebuild(r: &RebuildReport) -> Value {
         ("entries", r.entries.into()),
         ("digest", Value::text(r.digest)),
         ("saved", r.not_saved.is_none().into()),
+        ("projection", text(&r.projection)),
+        ("tables", list(&r.tables, table)),
         ("notes", notes(&r.notes)),
+    ])
+}
+
+fn table<D: ToString>((name, digest, rows): &(String, D, u64)) -> Value {
+    Value::map([
+        ("name", Value::text(name)),
+        ("digest", Value::Text(digest.to_string())),
+        ("rows", (*rows).into()),
     ])
 }
 
 /// Returns the JSON form of the digest of the tables, with notes.
 #[cfg(feature = "cli")]
 pub(crate) fn digest(digest: &TablesDigest, all: &[Note]) -> Value {
-    let table = |(name, digest, rows): &(String, _, u64)| {
-        Value::map([("name", Value::text(name)), ("digest", Value::text(digest)), ("rows", (*rows).into())])
-    };
     Value::map([
         ("digest", Value::text(digest.digest)),
         ("tables", list(&digest.tables, table)),

@@ -4,8 +4,8 @@ use crate::config::LoadedConfig;
 use crate::contract::Timestamp;
 use crate::interchange::jsonl;
 use crate::interpretation::Moment;
-use crate::recovery::Head;
 use crate::recovery::tail::kind_names;
+use crate::recovery::{Head, Share};
 use crate::surfaces::cli::backup_args::{BackupCommand, RestoreCommand};
 use crate::surfaces::cli::curve_args::{GroupArgs, SeriesArgs};
 use crate::surfaces::cli::erase_args::{RetentionCommand, RunDeleteArgs};
@@ -15,6 +15,7 @@ use crate::surfaces::cli::query_args::{
     HistoryArgs, MetricArgs, ProvenanceCommand, RenderArgs, RunArgs, RunsArgs, SearchCommand, TrendArgs,
     pair,
 };
+use crate::surfaces::cli::repair_args::{RebuildArgs, RepairArgs};
 use crate::surfaces::cli::store_args::{ArtifactCommand, RecoverCommand};
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -163,8 +164,12 @@ pub(super) enum Command {
     /// Export objects and records, all or selected ones
     #[command(subcommand)]
     Export(ExportCommand),
+    /// Repair damage of the log, the tables and the bodies of artifacts. Intact copies from a backup or from another
+    /// workspace heal the damage (--from). Damaged files move to quarantine. Exit code 0: nothing is missing, 1:
+    /// something is lost or stays damaged
+    Repair(RepairArgs),
     /// Rebuild the projections from the log
-    Rebuild,
+    Rebuild(RebuildArgs),
     /// Print the digest of all tables. Equal entries give equal digests
     Digest,
     /// List streams, heads or entries of the log
@@ -518,6 +523,13 @@ pub(super) struct ReportArgs<A: Args> {
 
 #[derive(Debug, Args)]
 pub(super) struct VerifyArgs {
+    /// Extent of the check. Each level includes the levels before
+    #[arg(long, value_enum, default_value_t = LevelArg::Projections, value_name = "LEVEL")]
+    pub(super) level: LevelArg,
+    /// Check only a share of the segments and bodies, for example 2/7. Seven checks, from 1/7 to 7/7, read everything.
+    /// The projections are not compared
+    #[arg(long, value_name = "N/T", conflicts_with = "head")]
+    pub(super) subset: Option<Share>,
     /// Do not check the bodies of artifacts
     #[arg(long)]
     pub(super) skip_bodies: bool,
@@ -531,6 +543,19 @@ pub(super) struct VerifyArgs {
     /// this head. May be repeated
     #[arg(long, value_name = "HEAD")]
     pub(super) head: Vec<Head>,
+}
+
+/// The extent of a check.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(super) enum LevelArg {
+    /// Checksums and numbers of all frames, and the presence of every known stream
+    Frames,
+    /// Also the chain over the entries, the digests of finished segments, and saved heads
+    Chain,
+    /// Also the bodies of artifacts
+    Bodies,
+    /// Also the projections, which are compared with a rebuild
+    Projections,
 }
 
 #[derive(Debug, Args)]

@@ -129,7 +129,11 @@ fn answers_as_of(command: &Command) -> bool {
         Command::Init | Command::Merge(_) | Command::Import(_) | Command::Ingest(_) => false,
         #[cfg(unix)]
         Command::Exec(_) => false,
-        Command::Verify(_) | Command::Rebuild | Command::Digest | Command::Recover(_) => false,
+        Command::Verify(_)
+        | Command::Rebuild(_)
+        | Command::Repair(_)
+        | Command::Digest
+        | Command::Recover(_) => false,
         Command::Artifact(command) => matches!(command, ArtifactCommand::Ls(_) | ArtifactCommand::Show(_)),
         Command::Retention(_) => false,
         Command::Run(Tag(_) | Note(_) | Rename(_) | End(_) | Delete(_)) => false,
@@ -211,7 +215,8 @@ fn dispatch(cli: &Cli, out: &Output) -> Outcome {
         Command::Export(ExportCommand::Jsonl(args)) => commands::export::jsonl(cli, args, out),
         Command::Export(ExportCommand::Csv(args)) => commands::export_csv::run(cli, args, out),
         Command::Export(ExportCommand::Html(args)) => commands::export_html::run(cli, args, out),
-        Command::Rebuild => commands::rebuild::run(cli, out),
+        Command::Rebuild(args) => commands::rebuild::run(cli, args, out),
+        Command::Repair(args) => commands::repair::run(cli, args, out),
         Command::Digest => commands::digest::run(cli, out),
         Command::Log(LogCommand::Heads) => commands::log::heads(cli, out),
         Command::Log(LogCommand::Ls) => commands::log::ls(cli, out),

@@ -7,7 +7,12 @@ use crate::recovery::rebuild::NOT_SAVED;
 /// Returns a document with the number of entries and the digest of the new tables.
 pub(crate) fn rebuild(report: &RebuildReport) -> ReportDocument {
     let entries = format!("rebuilt from the log, entries: {}", report.entries);
-    let lines = vec![entries, format!("digest {}", report.digest)];
+    let mut lines = vec![entries, format!("digest {}", report.digest)];
+    if report.projection.is_some() {
+        lines.extend(
+            report.tables.iter().map(|(name, digest, rows)| format!("{name}: {rows} rows, digest {digest}")),
+        );
+    }
     let result = ReportSection::new("", Block::List(lines));
     // The note `projections_rebuilt` repeats the result. The note `NOT_SAVED` is reported as an error.
     let is_repeated = |code: &str| matches!(code, "projections_rebuilt" | NOT_SAVED);

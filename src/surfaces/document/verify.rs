@@ -32,7 +32,14 @@ fn summary(report: &VerifyReport) -> String {
         n => format!("{n} heads confirmed, "),
     };
     let (entries, streams, bodies) = (report.entries(), report.streams.len(), report.bodies);
-    format!("entries: {entries}, streams: {streams}, bodies: {bodies}, {heads}{projections}")
+    let found = format!("entries: {entries}, streams: {streams}, bodies: {bodies}, {heads}{projections}");
+    let Some(coverage) = report.coverage else { return found };
+    let ((segments, all_segments), (_, all_bodies)) = (coverage.segments, coverage.bodies);
+    format!(
+        "share {}: {segments} of {all_segments} segments and {bodies} of {all_bodies} bodies were read, the rest was \
+         not checked; {found}",
+        coverage.subset
+    )
 }
 
 fn row(problem: &Problem) -> Vec<Cell> {

@@ -48,19 +48,30 @@ pub fn merge(storage: &Arc<dyn Storage>, options: &MergeOptions, progress: Progr
     merge_locked(&MergeLock::acquire(storage.as_ref(), options)?, storage, options, progress)
 }
 
-/// Merges as [`merge`] does. The caller has acquired `_lock` with the same options before.
+/// Merges as [`merge`] does. The caller has acquired `lock` with the same options before.
 pub fn merge_locked(
-    _lock: &MergeLock,
+    lock: &MergeLock,
     storage: &Arc<dyn Storage>,
     options: &MergeOptions,
     progress: Progress<'_>,
 ) -> Result<LogMerge> {
+    let streams = list_streams(storage.as_ref(), &options.from)?;
+    merge_streams(lock, storage, options, &streams, progress)
+}
+
+/// Merges these streams of the source as [`merge_locked`] does. Other streams of the source are ignored.
+pub(crate) fn merge_streams(
+    _lock: &MergeLock,
+    storage: &Arc<dyn Storage>,
+    options: &MergeOptions,
+    streams: &[StreamId],
+    progress: Progress<'_>,
+) -> Result<LogMerge> {
     let sides = Sides { storage, domain: options.domain, from: &options.from, into: &options.into };
     storage.create_dir_all(&options.into).map_err(|e| Error::io("create", &options.into, e))?;
-    let streams = list_streams(storage.as_ref(), &options.from)?;
-    let total = log_bytes(storage.as_ref(), &options.from, &streams);
+    let total = log_bytes(storage.as_ref(), &options.from, streams);
     let mut merger = Merger { sides, options, report: LogMerge::default() };
-    let Families { families, unreadable } = Families::find(&merger.sides, &streams)?;
+    let Families { families, unreadable } = Families::find(&merger.sides, streams)?;
     for id in unreadable {
         merger.record(id, Change::Skipped(SkipReason::Unreadable), 0);
     }

@@ -10,6 +10,8 @@ mod encode;
 mod end;
 mod family;
 mod fork;
+#[cfg(feature = "ml")]
+mod heal;
 mod history;
 mod lock;
 mod merger;
@@ -32,7 +34,11 @@ pub(in crate::engine::log) use staged::{Staged, is_leftover, remove_names};
 
 pub use digest::content_digest;
 pub use fork::derived_id;
+#[cfg(feature = "ml")]
+pub(crate) use heal::{HealSite, Healing};
 pub use lock::MergeLock;
+#[cfg(feature = "ml")]
+pub(crate) use merger::merge_streams;
 pub use merger::{merge, merge_locked};
 pub use options::MergeOptions;
 pub use quarantine::{Quarantined, quarantine};

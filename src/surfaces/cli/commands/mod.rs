@@ -30,6 +30,7 @@ pub(super) mod outbox;
 pub(super) mod provenance;
 pub(super) mod rebuild;
 pub(super) mod recover;
+pub(super) mod repair;
 pub(super) mod report;
 pub(super) mod retention;
 pub(super) mod run_change;

@@ -5,14 +5,16 @@ use crate::recovery::{Progress, RebuildOptions};
 use crate::surfaces::cli::args::Cli;
 use crate::surfaces::cli::failure::Outcome;
 use crate::surfaces::cli::output::{Output, mover};
+use crate::surfaces::cli::repair_args::RebuildArgs;
 use crate::surfaces::cli::workspace::existing;
 use crate::surfaces::document;
 
-pub(in crate::surfaces::cli) fn run(cli: &Cli, out: &Output) -> Outcome {
+pub(in crate::surfaces::cli) fn run(cli: &Cli, args: &RebuildArgs, out: &Output) -> Outcome {
     let contexta = existing(cli)?;
     let bar = out.bar("rebuilding");
     let mover = mover(&bar);
-    let report = contexta.rebuild(RebuildOptions { progress: Progress::new(&mover) });
+    let report = contexta
+        .rebuild(RebuildOptions { projection: args.projection.as_deref(), progress: Progress::new(&mover) });
     bar.finish_and_clear();
     let report = report?;
     out.answer(&report, || document::rebuild(&report))?;

@@ -1,8 +1,9 @@
 //! The command `contexta verify`.
 
-use crate::client::Result;
-use crate::recovery::{Outcome as Verdict, Progress, VerifyOptions};
-use crate::surfaces::cli::args::{Cli, VerifyArgs};
+use crate::client::{Contexta, Result, chain};
+use crate::interpretation::{Note, Severity};
+use crate::recovery::{Outcome as Verdict, Progress, VerifyLevel, VerifyOptions, VerifyReport};
+use crate::surfaces::cli::args::{Cli, LevelArg, VerifyArgs};
 use crate::surfaces::cli::failure::Failure;
 use crate::surfaces::cli::output::{Output, mover};
 use crate::surfaces::cli::workspace::unchanged;
@@ -34,15 +35,24 @@ fn check(cli: &Cli, args: &VerifyArgs, out: &Output) -> Result<(u8, io::Result<(
     let contexta = unchanged(cli, out)?;
     let bar = out.bar("verifying");
     let mover = mover(&bar);
+    let level = VerifyOptions::at(match args.level {
+        LevelArg::Frames => VerifyLevel::Frames,
+        LevelArg::Chain => VerifyLevel::Chain,
+        LevelArg::Bodies => VerifyLevel::Bodies,
+        LevelArg::Projections => VerifyLevel::Projections,
+    });
     let report = contexta.verify(VerifyOptions {
-        bodies: !args.skip_bodies,
+        bodies: level.bodies && !args.skip_bodies,
         references: args.references,
-        projections: !args.skip_projections,
+        projections: level.projections && !args.skip_projections,
         heads: args.head.clone(),
+        subset: args.subset,
         progress: Progress::new(&mover),
+        ..level
     });
     bar.finish_and_clear();
-    let report = report?;
+    let mut report = report?;
+    remember(cli, &contexta, &mut report);
     let written = out.answer(&report, || document::verify(&report));
     let exit_code = match report.outcome {
         Verdict::Whole => 0,
@@ -51,4 +61,16 @@ fn check(cli: &Cli, args: &VerifyArgs, out: &Output) -> Result<(u8, io::Result<(
         Verdict::Unchecked => UNCHECKED,
     };
     Ok((exit_code, written))
+}
+
+/// Records the streams and bodies that the check has found, so that a later check reports the loss of one of them. Adds a
+/// note if they cannot be recorded. Records nothing if the settings forbid changes of the workspace.
+fn remember(cli: &Cli, contexta: &Contexta, report: &mut VerifyReport) {
+    if cli.loaded.config.records.read_only {
+        return;
+    }
+    if let Err(e) = contexta.remember(report) {
+        let message = format!("later checks do not know what this check has found: {}", chain(&e));
+        report.notes.push(Note::new(Severity::Info, "known_not_saved", message));
+    }
 }

@@ -74,12 +74,13 @@ impl StreamReader {
         }
         let whole_before = header.first == self.expected;
         self.record_gap_before(header.first);
-        if self.mode == ScanMode::Follow {
+        if self.mode == ScanMode::Follow || self.skips_chain {
             return Ok(());
         }
         self.mark_link = Some(mark.chain);
         // Zeros mean that a merge wrote this mark after a gap and did not know the link.
         let known = mark.chain != Chain::ORIGIN;
+        self.last_mark = known.then(|| (header.first.previous(), mark.chain)).or(self.last_mark);
         if known && self.chain.as_ref().is_some_and(|chain| chain.link() != mark.chain) {
             self.record_finding(FindingKind::ChainBroken, base, offset, header.frame_len());
         }

@@ -72,6 +72,10 @@ pub struct StreamReader {
     domain: Option<Domain>,
     /// The verifier of the checksums of the entries.
     checksums: StreamChecksums,
+    /// True if a full scan computes neither the chain nor the digests in seals.
+    skips_chain: bool,
+    /// The last mark that contains a link: the sequence number of the entry before the mark, and the link.
+    last_mark: Option<(Seq, Digest)>,
 }
 
 impl StreamReader {
@@ -191,6 +195,8 @@ impl StreamReader {
             unfinished_creation: None,
             domain: None,
             checksums: StreamChecksums::of(stream),
+            skips_chain: false,
+            last_mark: None,
         }
     }
 
@@ -200,6 +206,20 @@ impl StreamReader {
         self.domain = Some(domain);
         self.header.iter().try_for_each(|header| header.check_domain(domain))?;
         Ok(self)
+    }
+
+    /// Makes a full scan compute neither the chain nor the digests in seals. Checksums, numbers and gaps are checked
+    /// nevertheless.
+    pub(in crate::engine) fn without_chain(mut self) -> StreamReader {
+        self.skips_chain = true;
+        self.chain = None;
+        self
+    }
+
+    /// Returns the last mark with a link among those that were read by a full scan: the sequence number of the entry
+    /// before the mark, and the link after this entry. The entries before the mark may be missing.
+    pub(in crate::engine::log) fn last_mark(&self) -> Option<(Seq, Digest)> {
+        self.last_mark
     }
 
     /// Requests the link of the chain after entry `seq`. [`StreamReader::watched`] returns the link once the entry was

@@ -97,7 +97,7 @@ impl StreamReader {
             {
                 self.record_finding(FindingKind::ChainBroken, base, 0, FRAMES_AT);
             }
-            self.chain = known.map(Chain::from_link);
+            self.chain = known.filter(|_| !self.skips_chain).map(Chain::from_link);
         } else if header.is_none() && offset.is_none() {
             // If no entry before the damaged header is missing, the link in the header is the link after those entries.
             let chain = self.chain.take().filter(|_| self.expected == base);

@@ -1,0 +1,141 @@
+//! The record of what is lost. Each run to which a missing entry or a lost body may belong gets a degraded record, so that
+//! the loss is part of the answers about the run, of its reports and of its exports.
+
+use crate::contract::error::bounded;
+use crate::contract::models::payload::{DegradedCategory, DegradedPayload, DegradedSeverity};
+use crate::contract::models::record::Degradation;
+use crate::contract::{Fact, Members, RecordDraft, RecordRef, RunRef, StableRef, Timestamp, Valid, Value};
+use crate::engine::checksum::Digest;
+use crate::recovery::error::{Error, Result};
+use crate::recovery::repair::bodies::BodyRepair;
+use crate::store::{Durability, Journal, Note, Store, StoreView};
+
+/// The producer of the degraded records.
+const PRODUCER: &str = "contexta.repair";
+/// The code of a note about missing entries.
+const GAP: &str = "log_gap";
+/// The issue key of missing entries.
+const ENTRIES_LOST: &str = "repair.entries_lost";
+/// The issue key of a lost body.
+const BODY_LOST: &str = "repair.body_lost";
+/// The greatest number of degraded records that one repair appends. Further losses are in the notes of the answers only.
+pub(super) const RECORDS_MAX: usize = 10_000;
+
+/// A loss of a run.
+struct Loss {
+    run: RunRef,
+    key: &'static str,
+    summary: String,
+    subject: Option<StableRef>,
+    attributes: Members,
+    /// A text that distinguishes this loss from other losses of the run.
+    identity: String,
+}
+
+/// Appends a degraded record for each loss that has none yet: missing entries that may belong to a run, and lost bodies of
+/// artifacts. The ref of a record depends on the loss only, so a repeated repair appends nothing. Returns the number of
+/// appended records, and whether some losses have no record because of [`RECORDS_MAX`].
+pub(super) fn record_losses(
+    store: &Store,
+    journal: &Journal,
+    bodies: &[BodyRepair],
+    at: Timestamp,
+) -> Result<(u64, bool)> {
+    let facts = store.read(|view| {
+        let mut losses = lost_entries(view)?;
+        losses.extend(lost_bodies(view, bodies)?);
+        let mut facts = Vec::new();
+        for loss in losses {
+            // If the ref of the run is too long, no ref of a record can be built from it.
+            let Ok(record_ref) = loss.record_ref() else { continue };
+            if view.first_imported(&record_ref.clone().into())?.is_none() {
+                facts.push(loss.into_fact(record_ref, at).map_err(crate::store::Error::from)?);
+            }
+            if facts.len() > RECORDS_MAX {
+                break;
+            }
+        }
+        Ok::<_, Error>(facts)
+    })?;
+    let is_cut = facts.len() > RECORDS_MAX;
+    let facts: Vec<Fact> = facts.into_iter().take(RECORDS_MAX).collect();
+    let count = facts.len() as u64;
+    if count > 0 {
+        journal.append(facts, Durability::Fsync)?;
+    }
+    Ok((count, is_cut))
+}
+
+/// Returns a loss for each run and each range of missing entries that may belong to the run.
+fn lost_entries(view: &StoreView<'_>) -> Result<Vec<Loss>> {
+    let mut losses = Vec::new();
+    if !view.notes().iter().any(is_gap) {
+        return Ok(losses);
+    }
+    for row in view.runs(None)? {
+        for note in view.gaps_of_run(&row.run_ref)?.iter().filter(|note| is_gap(note)) {
+            let range = |key: &str| {
+                let found = note.details.iter().find(|(name, _)| *name == key);
+                found.map(|(_, value)| value.clone()).unwrap_or_default()
+            };
+            losses.push(Loss {
+                run: row.run_ref.clone(),
+                key: ENTRIES_LOST,
+                summary: bounded(format!("entries of the run may be missing: {}", note.message)),
+                subject: None,
+                attributes: ["stream", "first", "last"]
+                    .map(|key| (key.to_owned(), Value::Text(range(key))))
+                    .into_iter()
+                    .collect(),
+                identity: format!("{} {} {}", range("stream"), range("first"), range("last")),
+            });
+        }
+    }
+    Ok(losses)
+}
+
+fn is_gap(note: &Note) -> bool {
+    note.code == GAP
+}
+
+/// Returns a loss for each artifact with a lost body.
+fn lost_bodies(view: &StoreView<'_>, bodies: &[BodyRepair]) -> Result<Vec<Loss>> {
+    let mut losses = Vec::new();
+    if bodies.is_empty() {
+        return Ok(losses);
+    }
+    for artifact in view.artifacts(None)? {
+        let Some(body) = artifact.body.filter(|own| bodies.iter().any(|body| body.digest == *own)) else {
+            continue;
+        };
+        let own = StableRef::from(artifact.manifest.artifact_ref.clone());
+        let Some(run) = own.run() else { continue };
+        losses.push(Loss {
+            run,
+            key: BODY_LOST,
+            summary: bounded(format!("the body {body} of {own} is lost")),
+            subject: Some(own.clone()),
+            attributes: Members::from([("body".to_owned(), Value::text(body))]),
+            identity: format!("{own} {body}"),
+        });
+    }
+    Ok(losses)
+}
+
+impl Loss {
+    fn record_ref(&self) -> crate::contract::Result<RecordRef> {
+        let digest = Digest::of(format!("{} {}", self.key, self.identity).as_bytes()).to_string();
+        RecordRef::under(&self.run, &format!("repair-{}", digest.get(..16).unwrap_or_default()))
+    }
+
+    fn into_fact(self, record_ref: RecordRef, at: Timestamp) -> crate::contract::Result<Fact> {
+        let (category, severity) = (DegradedCategory::Recovery, DegradedSeverity::Error);
+        let mut payload = DegradedPayload::new(self.key, category, severity, self.summary);
+        payload.subject_ref = self.subject;
+        payload.attributes = self.attributes;
+        let mut draft = RecordDraft::new(self.run, None, at, PRODUCER, payload);
+        draft.observation.degradation_marker = Degradation::PartialFailure;
+        draft.identity = Some((record_ref, at));
+        Ok(Fact::Degraded(Valid::new(draft)?))
+    }
+}
