@@ -8,6 +8,7 @@ use crate::recovery::backup::io_error;
 use crate::recovery::erase::scan::FoundEntries;
 use crate::recovery::erase::site::EraseSite;
 use crate::recovery::error::{Error, Result};
+use crate::recovery::known::KnownFile;
 use crate::store::{Note, Severity, StoreView, chain};
 use std::collections::BTreeSet;
 use std::io;
@@ -85,8 +86,14 @@ pub(in crate::recovery) fn remove_unused(
             return Ok((Vec::new(), vec![Note::new(Severity::Error, "erase_bodies_kept", message)]));
         }
     };
+    present.retain(|(digest, _)| !used.contains(digest));
+    // A check reports known bodies that are gone, except bodies that were removed on purpose. If the disk is full, the file
+    // with the known bodies can be written only after bodies were removed.
+    let known = KnownFile::of(site.storage, &site.dirs.root);
+    let forget = || known.update(|known| present.iter().for_each(|(digest, _)| known.forget_body(digest)));
+    let is_forgotten = forget().is_ok();
     let (mut removed, mut shards): (Vec<BlobInfo>, BTreeSet<PathBuf>) = Default::default();
-    for (digest, size) in present.into_iter().filter(|(digest, _)| !used.contains(digest)) {
+    for (digest, size) in present.iter().copied() {
         let path = store.path(&digest);
         match site.storage.remove_file(&path) {
             Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(io_error("remove", &path, e)),
@@ -96,6 +103,9 @@ pub(in crate::recovery) fn remove_unused(
     }
     for shard in shards {
         site.storage.sync_dir(&shard).map_err(|e| io_error("sync", &shard, e))?;
+    }
+    if !is_forgotten {
+        forget()?;
     }
     Ok((removed, Vec::new()))
 }
