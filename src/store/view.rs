@@ -62,7 +62,7 @@ impl<'a> StoreView<'a> {
     }
 
     /// Reads the facts at these positions in the log, in the order of `positions`; `None` for an unreadable entry.
-    pub(super) fn facts_at(&self, positions: &[Position]) -> Result<Vec<Option<(Entry, Captured)>>> {
+    pub(crate) fn facts_at(&self, positions: &[Position]) -> Result<Vec<Option<(Entry, Captured)>>> {
         let entries = self.view.entries(positions)?;
         let decode = |entry: Entry| {
             let captured = Captured::of_entry(&entry).ok().flatten()?;

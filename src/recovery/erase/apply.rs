@@ -4,18 +4,16 @@
 //! later step is interrupted, the next erasure of the same runs repeats it.
 //!
 //! 1. The erasures are appended durably.
-//! 2. Bodies that no artifact uses any more, and the files of reports and exports, are removed. The log still
-//!    contains the
-//!    entries of the artifacts, so an interrupted removal can be repeated.
+//! 2. Bodies that no artifact uses any more, the files of reports and exports, and dead letters are removed. The log
+//!    still contains the entries, so an interrupted removal can be repeated.
 //! 3. Segments are rewritten without the erased entries, and a further entry records the digests of the segments. If
-//!    bodies
-//!    of step 2 remain, this step is left out.
+//!    bodies of step 2 remain, this step is left out.
 //! 4. The tables are derived from the changed log.
 
 use crate::contract::fact::{ErasureStep, RunErasure};
 use crate::contract::{Fact, RunRef, RunStatus, Timestamp};
 use crate::engine::entries::EntryRef;
-use crate::engine::entry::{Event, Seq, StreamId};
+use crate::engine::entry::{Event, Position, Seq, StreamId};
 use crate::engine::log::merge::MergeLock;
 use crate::engine::progress::Progress;
 use crate::projections::entry::Captured;
@@ -28,7 +26,7 @@ use crate::recovery::erase::rewrite::{RewrittenLog, rewrite_segments};
 use crate::recovery::erase::site::EraseSite;
 use crate::recovery::error::{Error, Result};
 use crate::recovery::status::RecoveryStatus;
-use crate::store::{Durability, Note, Severity};
+use crate::store::{DeadLetterFile, Durability, Note, Severity};
 use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
@@ -96,6 +94,9 @@ pub(crate) fn erase(
     let are_removed = notes.is_empty();
     notes.extend(cached.map(removed_cache));
     let files = site.remove_files(&examined.plan)?;
+    if are_removed {
+        site.remove_letters(&examined)?;
+    }
     let rewritten = match are_removed {
         true => site.rewrite(&lock, &examined, progress)?,
         false => RewrittenLog::default(),
@@ -201,6 +202,27 @@ impl EraseSite<'_> {
             self.storage.sync_dir(dir).map_err(|e| io_error("sync", dir, e))?;
         }
         Ok(removed)
+    }
+
+    /// Removes the dead letters of the runs. They contain copies of the entries.
+    fn remove_letters(&self, examined: &Examined) -> Result<()> {
+        let letters = DeadLetterFile::new(self.storage, &self.dirs.outbox);
+        let positions = Vec::from_iter(letters.positions()?);
+        if positions.is_empty() {
+            return Ok(());
+        }
+        let facts = self.store.read(|view| view.facts_at(&positions))?;
+        let is_of_runs = |fact: &Fact| runs_of(fact).iter().any(|run| examined.found.runs.contains_key(run));
+        let mut removed = BTreeSet::new();
+        for (position, found) in positions.into_iter().zip(facts) {
+            if found.is_some_and(|(_, captured)| is_of_runs(&captured.fact)) {
+                removed.insert(position);
+            }
+        }
+        if !removed.is_empty() {
+            letters.remove(&removed)?;
+        }
+        Ok(())
     }
 
     /// Rewrites the segments that contain entries of the runs.

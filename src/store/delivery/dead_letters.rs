@@ -12,16 +12,19 @@ use crate::contract::json::read::{TEXT_BYTES_MAX, parse};
 use crate::contract::json::write::canonical;
 use crate::engine::entry::Position;
 use crate::engine::error::Error;
+use crate::engine::storage::replace::{FileReplacement, remove_stale};
 use crate::engine::storage::{FileReader, OpenMode, Storage};
 use crate::store::delivery::line_file::LineFile;
 use crate::store::error::Result;
-use std::collections::BTreeMap;
-use std::io::{self, BufRead, BufReader, Read};
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// The name of the file, in the outbox.
 const NAME: &str = "dead_letter.jsonl";
+/// The beginning of the names of temporary files.
+const STEM: &str = "dead-letter";
 
 /// The state of a dead letter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -120,27 +123,64 @@ impl DeadLetterFile {
     }
 
     fn read_lines(&self) -> io::Result<DeadLetters> {
-        let file = match self.storage.open(&self.path, OpenMode::Read) {
-            Ok(file) => file,
-            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(DeadLetters::default()),
-            Err(e) => return Err(e),
-        };
-        let mut input = BufReader::new(FileReader::new(file));
         let mut found: BTreeMap<(String, Position), DeadLetter> = BTreeMap::new();
         let mut unreadable = 0;
-        let mut line = Vec::new();
-        while next_line(&mut input, &mut line)? {
+        self.each_line(|line| {
             if line.iter().all(u8::is_ascii_whitespace) {
-                continue;
+                return Ok(());
             }
-            let value = std::str::from_utf8(&line).ok().and_then(|text| parse(text).ok());
-            if value.and_then(|value| apply(&mut found, &value)).is_none() {
+            if value_of(line).and_then(|value| apply(&mut found, &value)).is_none() {
                 unreadable += 1;
             }
-        }
+            Ok(())
+        })?;
         let is_open = |letter: &DeadLetter| matches!(letter.state, LetterState::Dead | LetterState::Queued);
         let letters = found.into_values().filter(is_open).collect();
         Ok(DeadLetters { letters, unreadable })
+    }
+
+    /// Returns the positions of the facts of all letters, also of letters that were delivered or discarded.
+    pub(crate) fn positions(&self) -> Result<BTreeSet<Position>> {
+        let mut positions = BTreeSet::new();
+        let read = self.each_line(|line| {
+            positions.extend(position_in(line));
+            Ok(())
+        });
+        read.map_err(|e| Error::io("read", &self.path, e))?;
+        Ok(positions)
+    }
+
+    /// Removes all lines of the letters with these positions, and replaces the file durably. No process may append to the
+    /// file at the same time.
+    pub(crate) fn remove(&self, positions: &BTreeSet<Position>) -> Result<()> {
+        let replace = || {
+            let dir = self.path.parent().unwrap_or(Path::new("."));
+            remove_stale(self.storage.as_ref(), dir, STEM);
+            let mut kept = FileReplacement::create(&self.storage, &self.path, STEM)?;
+            self.each_line(|line| {
+                if position_in(line).is_some_and(|position| positions.contains(&position)) {
+                    return Ok(());
+                }
+                kept.write_all(line)
+            })?;
+            kept.publish()
+        };
+        replace().map_err(|e| Error::io("write", &self.path, e).into())
+    }
+
+    /// Calls `f` with each line. A line includes its line break. Does nothing if the file does not exist.
+    fn each_line(&self, mut f: impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
+        let file = match self.storage.open(&self.path, OpenMode::Read) {
+            Ok(file) => file,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(e) => return Err(e),
+        };
+        let mut input = BufReader::new(FileReader::new(file));
+        let mut line = Vec::new();
+        while next_line(&mut input, &mut line)? {
+            f(&line)?;
+        }
+        Ok(())
     }
 
     /// Appends a line with these members. The line is on disk when the method returns.
@@ -163,6 +203,16 @@ impl DeadLetterFile {
             ("error_code", letter.error_code.as_str().into()),
         ]))
     }
+}
+
+/// Returns the JSON value of a line; `None` if the line cannot be parsed.
+fn value_of(line: &[u8]) -> Option<Value> {
+    std::str::from_utf8(line).ok().and_then(|text| parse(text).ok())
+}
+
+/// Returns the position of the fact of a line; `None` if the line describes no letter.
+fn position_in(line: &[u8]) -> Option<Position> {
+    value_of(line)?.get("replay_ref").and_then(Value::as_str)?.parse().ok()
 }
 
 /// Reads the next line into `line`. The part of a line beyond the limit of a JSON text is dropped, so that such a line
