@@ -17,7 +17,7 @@ use std::sync::Arc;
 /// Repeats `operate` on copies of the disk. In each repetition, the process is killed at a later change and
 /// the power is cut. Then `check` is called with the disk. The last repetition completes without a crash.
 /// Returns the number of crashes.
-fn crash_at_every_change<T>(
+pub(crate) fn crash_at_every_change<T>(
     disk: &SimDisk,
     operate: impl Fn(&Arc<SimProcess>) -> Result<T>,
     check: impl Fn(&SimDisk, u64),
@@ -40,7 +40,7 @@ fn crash_at_every_change<T>(
 
 /// Repeats `operate` on copies of the disk. In each repetition, another operation of the process fails. Then
 /// `check` is called with the result.
-fn fail_at_every_operation<T>(
+pub(crate) fn fail_at_every_operation<T>(
     disk: &SimDisk,
     operate: impl Fn(&Arc<SimProcess>) -> Result<T>,
     check: impl Fn(&SimDisk, Result<T>, u64),

@@ -1,6 +1,7 @@
 //! Tests of backups and restores on the simulated disk: crashes and errors at every operation, writers during
 //! a backup or restore, and comparisons of restored workspaces with the originals.
 
+mod archive;
 mod crash;
 mod equality;
 pub(crate) mod site;

@@ -40,8 +40,11 @@ pub(crate) fn create_archive(
     let created = create_backup(&repository, dirs, plan, progress)
         .and_then(|result| Ok((pack(&repository, plan, archive)?, result)));
     let removed = remove_tree(storage.as_ref(), repository.root());
-    let (bytes, result) = created?;
+    let ((file, bytes), result) = created?;
     removed?;
+    // A backup must not replace a file that was created in the meantime.
+    check_absent(storage.as_ref(), archive)?;
+    file.publish().map_err(|e| io_error("write", archive, e))?;
     Ok(BackupResult { location: archive.to_path_buf(), bytes_written: bytes, ..result })
 }
 
@@ -57,8 +60,8 @@ fn check_absent(storage: &dyn Storage, archive: &Path) -> Result<()> {
     if is_present { Err(Error::ArchiveExists { path: archive.to_path_buf() }) } else { Ok(()) }
 }
 
-/// Packs the only backup of a repository durably into a file. Returns the length of the file in bytes.
-fn pack(repository: &Repository, plan: &BackupPlan, archive: &Path) -> Result<u64> {
+/// Packs the only backup of a repository into a temporary file. Returns the file, and its length in bytes.
+fn pack(repository: &Repository, plan: &BackupPlan, archive: &Path) -> Result<(FileReplacement, u64)> {
     let wrap = |e| io_error("write", archive, e);
     let manifest = repository.read(&plan.backup_ref)?;
     let storage = &repository.storage;
@@ -76,10 +79,7 @@ fn pack(repository: &Repository, plan: &BackupPlan, archive: &Path) -> Result<u6
     let name = manifest_name(&manifest.backup_ref);
     append(&mut packed, &name, text.as_bytes(), text.len() as u64).map_err(wrap)?;
     let Counter { inner: file, count } = packed.into_inner().and_then(zstd::Encoder::finish).map_err(wrap)?;
-    // A backup must not replace a file that was created in the meantime.
-    check_absent(storage.as_ref(), archive)?;
-    file.publish().map_err(wrap)?;
-    Ok(count)
+    Ok((file, count))
 }
 
 /// Appends a file to an archive. The header contains no time and no owner, so equal backups give equal archives.

@@ -99,7 +99,7 @@ mod tests {
             segment("a/9", 9, 9, 8),
             segment("b/1", 1, 7, 0),
         ];
-        assert_eq!(paths(segments), [vec!["a/1", "b/5", "a/9"], vec!["b/1"]]);
+        assert_eq!(paths(segments), [vec!["b/1", "b/5", "a/9"], vec!["a/1"]]);
     }
 
     #[test]

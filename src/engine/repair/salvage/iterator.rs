@@ -26,7 +26,7 @@ use std::sync::Arc;
 /// input with more candidates is not searched completely. Memory: less than 128 MiB, whatever the input, and about 150
 /// bytes for each of at most 262,144 segments whose headers are found. Limits: directories are searched to a depth of
 /// 32, symbolic links below `path` are not followed, and frames beyond 4 GiB of their segment are found only if the
-/// stream is known from a name. Errors: `path` does not exist.
+/// stream is known from a name. An error of the iterator names each deeper directory. Errors: `path` does not exist.
 ///
 /// ```
 /// # use contexta::engine::domain::Domain;
