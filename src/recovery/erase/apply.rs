@@ -13,7 +13,7 @@
 use crate::contract::fact::{ErasureStep, RunErasure};
 use crate::contract::{Fact, RunRef, RunStatus, Timestamp};
 use crate::engine::entries::EntryRef;
-use crate::engine::entry::{Event, Position, Seq, StreamId};
+use crate::engine::entry::{Event, Seq, StreamId};
 use crate::engine::log::merge::MergeLock;
 use crate::engine::progress::Progress;
 use crate::projections::entry::Captured;
