@@ -36,7 +36,7 @@ impl Backups {
         let dirs = self.dirs_at(target.unwrap_or(&self.dirs.root));
         let staging = ArchiveStaging::extract(&self.storage, &dirs, &checked)?;
         let backups = self.temporary_repository(staging.root());
-        Ok(OpenedArchive { backups, backup_ref: CheckedArchive::backup(&checked).clone(), _staging: staging })
+        Ok(OpenedArchive { backups, backup_ref: CheckedArchive::backup(&checked).clone(), staging: staging })
     }
 
     /// Returns `true` if `path` is a regular file and not a valid name of a backup. Such a path can name an archive.
@@ -57,13 +57,18 @@ impl Backups {
 pub struct OpenedArchive {
     backups: Backups,
     backup_ref: BackupRef,
-    _staging: ArchiveStaging,
+    staging: ArchiveStaging,
 }
 
 impl OpenedArchive {
     /// Returns access to the temporary repository.
     pub fn backups(&self) -> &Backups {
         &self.backups
+    }
+
+    /// Returns the directory of the temporary repository.
+    pub fn repository(&self) -> &Path {
+        self.staging.root()
     }
 
     /// Returns the name of the backup.

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 
 #[derive(Debug, Args)]
 pub(super) struct RepairArgs {
-    /// Source of intact copies of streams and bodies: the name of a backup, a directory with backups of this workspace,
-    /// or the directory of another workspace. The source is only read
-    #[arg(long, value_name = "BACKUP|DIR")]
+    /// Source of intact copies of streams and bodies: the name of a backup, the path of an archive with a backup, a directory
+    /// with backups of this workspace, or the directory of another workspace. The source is only read
+    #[arg(long, value_name = "BACKUP|DIR|FILE")]
     pub(super) from: Option<PathBuf>,
     /// Directory of the backups [default: the setting recovery.backup_root]
     #[arg(long, value_name = "DIR", requires = "from")]

@@ -1,6 +1,6 @@
 //! The command `contexta repair`.
 
-use crate::client::{Options, RepairSettings};
+use crate::client::{Backups, Options, RepairSettings};
 use crate::recovery::{Progress, RecoveryStatus};
 use crate::surfaces::cli::args::Cli;
 use crate::surfaces::cli::failure::Outcome;
@@ -11,7 +11,14 @@ use crate::surfaces::document;
 
 pub(in crate::surfaces::cli) fn run(cli: &Cli, args: &RepairArgs, out: &Output) -> Outcome {
     let RepairArgs { from, repository, forget, dry_run } = args;
-    let settings = RepairSettings { from: from.clone(), repository: repository.clone(), forget: *forget };
+    let mut settings = RepairSettings { from: from.clone(), repository: repository.clone(), forget: *forget };
+    let backups = Backups::from_config(&cli.loaded.config)?;
+    let path = from.as_ref().filter(|path| backups.is_archive(path));
+    let archive = path.map(|path| backups.open_archive(path, None)).transpose()?;
+    if let Some(archive) = &archive {
+        settings.from = Some(archive.backup_ref().as_str().into());
+        settings.repository = Some(archive.repository().to_path_buf());
+    }
     // A preview must not replace damaged tables, because the plan would then not contain them.
     let planning = unchanged(cli, out)?;
     let bar = out.bar("planning");

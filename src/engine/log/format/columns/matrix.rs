@@ -125,7 +125,7 @@ pub(super) fn read_matrix(
 
 /// Returns true if the windows are in ascending order, do not overlap, and are within a row.
 fn are_windows(windows: &[usize], len: usize) -> bool {
-    let ends = windows.iter().map(|column| column.checked_add(WINDOW_LEN).filter(|end| *end <= len));
+    let mut ends = windows.iter().map(|column| column.checked_add(WINDOW_LEN).filter(|end| *end <= len));
     windows.iter().skip(1).zip(ends.clone()).all(|(next, end)| end.is_some_and(|end| end <= *next))
-        && ends.last().is_none_or(|end| end.is_some())
+        && ends.next_back().is_none_or(|end| end.is_some())
 }
