@@ -260,7 +260,21 @@ fn repository_of_backups_is_enough() {
     assert_complete(&disk, repository.clone(), "backup");
     let without = repository.iter().filter(|(path, _)| !path.starts_with("/d/repository/backups"));
     let without: Files = without.map(|(path, content)| (path.clone(), content.clone())).collect();
-    assert_complete(&disk, without, "objects of a backup without the manifest");
+    assert_complete(&disk, without.clone(), "objects of a backup without the manifest");
+    let objects = without.into_iter().filter(|(path, _)| path.starts_with("/d/repository/objects"));
+    assert_complete(&disk, objects.collect(), "only the objects of a backup");
+    // Each of two repositories has lost half of its objects. Their manifests are equal.
+    let mut halves = Files::new();
+    for ((path, content), n) in repository.iter().zip(0..) {
+        let rest = path.strip_prefix("/d/repository").unwrap();
+        let is_object = rest.starts_with("objects");
+        for copy in ["a", "b"].iter().filter(|copy| !is_object || (n % 2 == 0) == (**copy == "a")) {
+            halves.insert(Path::new("/d").join(copy).join(rest), content.clone());
+        }
+    }
+    let (after, report) = salvaged(&disk, halves);
+    assert!(entries(&after, "/n") == entries(&disk, "/w"), "{report:?}");
+    assert!(report.missing_bodies.is_empty() && report.bodies == 3, "{report:?}");
     // The workspace continues after the backup, and then loses a stream.
     let first = remains(&disk).into_keys().find(|path| is_segment(path)).unwrap();
     let stream = first.parent().unwrap().to_path_buf();

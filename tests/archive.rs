@@ -47,6 +47,8 @@ fn names(dir: &Path) -> Vec<PathBuf> {
     for entry in fs::read_dir(dir).into_iter().flatten().map(Result::unwrap) {
         match entry.file_type().unwrap().is_dir() {
             true => found.extend(names(&entry.path())),
+            // The creation of an archive remembers what the workspace contains.
+            false if entry.file_name().to_string_lossy().starts_with("known.") => {}
             false => found.push(entry.path()),
         }
     }
@@ -60,7 +62,13 @@ fn archive_contains_the_whole_backup() {
     let root = workspace(&dir);
     let archive = dir.path().join("far/backup.tar.zst");
     let before = names(&root);
+    // A directory with a similar name belongs to the user.
+    let similar = dir.path().join("far/backup.tar.zst.staging");
+    fs::create_dir_all(&similar).unwrap();
+    fs::write(similar.join("thesis.tex"), "text").unwrap();
     let result = create(&root, &archive);
+    assert_eq!(fs::read_to_string(similar.join("thesis.tex")).unwrap(), "text");
+    fs::remove_dir_all(&similar).unwrap();
     assert_eq!((result.status, &result.location), (RecoveryStatus::Success, &archive), "{result:?}");
     assert_eq!(result.bytes_written, fs::metadata(&archive).unwrap().len());
     assert!(result.bytes_written < 1_000_000, "the artifact is compressed: {result:?}");
@@ -278,12 +286,12 @@ fn truncated_and_damaged_archives_are_refused_and_salvaged() {
     assert_eq!((report.digest, digest(&into)), (expected, expected), "{report:?}");
 }
 
-/// A compressed archive of few bytes that would extract to many bytes.
+/// A compressed archive of few bytes that would extract to many bytes. A salvage discards the archive.
 #[test]
 fn content_that_is_not_in_the_manifest_is_not_extracted() {
     let dir = TempDir::new("archive-bomb");
     let root = workspace(&dir);
-    let archive = dir.path().join("bomb.tar.zst");
+    let archive = root.join("bomb.tar.zst");
     let file = fs::File::create(&archive).unwrap();
     let mut compressed = zstd::Encoder::new(file, 19).unwrap();
     let mut header = tar::Header::new_gnu();
@@ -301,6 +309,10 @@ fn content_that_is_not_in_the_manifest_is_not_extracted() {
     let refused = Backups::new(&root).open_archive(&archive, Some(&target)).unwrap_err();
     assert_eq!(refused.code(), "recovery_archive_invalid");
     assert!(!target.exists());
+    let report = Remains::new(&root).salvage(&target, Progress::none()).unwrap();
+    assert_eq!(report.digest, digest(&root));
+    let codes: Vec<&str> = report.notes.iter().map(|note| note.code).collect();
+    assert_eq!(codes, ["salvage_archive_skipped"], "{report:?}");
 }
 
 #[test]

@@ -11,7 +11,7 @@ use contexta::contract::json::read::parse;
 use contexta::contract::json::write::canonical;
 use contexta::engine::entry::Position;
 use contexta::engine::storage::sim::{Fault, Moment, SimDisk, SimProcess, Survival};
-use contexta::{Contexta, Options};
+use contexta::{Contexta, Options, RunScope};
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
@@ -397,6 +397,55 @@ fn facts_that_are_captured_during_a_replay_are_not_lost() {
     // The other process has continued the stream.
     assert_eq!(late.list_runs(None).unwrap().runs.len(), 2);
     assert_eq!(one.taken(), positions(&late));
+}
+
+/// A sink during whose first call another process begins a run.
+struct Interrupted {
+    other: Contexta,
+    run: Mutex<Option<RunScope>>,
+    own: Arc<Flaky>,
+}
+
+impl Sink for Interrupted {
+    fn name(&self) -> &str {
+        "one"
+    }
+
+    fn capture(&self, request: &SinkRequest<'_>) -> Result<SinkReceipt, SinkError> {
+        let mut run = self.run.lock().unwrap();
+        if run.is_none() {
+            // A capture in the thread of the call is not offered to sinks.
+            let begin = || self.other.run("b").run_id("b").start().unwrap();
+            *run = Some(std::thread::scope(|threads| threads.spawn(begin).join().unwrap()));
+        }
+        self.own.capture(request)
+    }
+}
+
+#[test]
+fn capture_during_a_replay_with_a_limit_skips_no_waiting_fact() {
+    let disk = SimDisk::new(17);
+    let one = two_waiting(&disk).0;
+    let before = one.taken();
+    let other = open(&disk, 3, [one.clone()]);
+    let sink = Arc::new(Interrupted { other, run: Mutex::default(), own: one.clone() });
+    let contexta = open(&disk, 2, [sink.clone()]);
+    contexta.replay_outbox(&ReplayOptions::default().limit(1)).unwrap();
+    let all = positions(&contexta);
+    // The other process continued the stream of the waiting facts, and delivered its own fact first.
+    let stream = before[0].stream;
+    assert!(all.iter().all(|fact| fact.stream == stream), "{all:?}");
+    let taken = one.taken()[before.len()..].to_vec();
+    assert_eq!((taken.first() > taken.last(), taken.last()), (true, all.get(before.len())), "{all:?}");
+    assert!(!taken.contains(&all[before.len() + 1]), "{all:?}");
+    // The replay has released the cursor, so the next capture of the other process opens it.
+    let run = sink.run.lock().unwrap().take().unwrap();
+    run.metric("loss", 0.3).unwrap();
+    run.complete().unwrap();
+    drop(run);
+    let late = open(&disk, 4, [one.clone()]);
+    assert_eq!(BTreeSet::from_iter(one.taken()), BTreeSet::from_iter(positions(&late)));
+    assert!(pending(&late).iter().all(|row| row.0 == "two"), "{:?}", pending(&late));
 }
 
 #[test]

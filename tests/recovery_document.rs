@@ -26,7 +26,7 @@ fn prepare(dir: &Path) -> (String, String) {
     let backups = Backups::new(&workspace);
     let plan = backups.plan(&Default::default()).unwrap();
     let result = backups.create(&plan, contexta::Progress::default()).unwrap();
-    (result.backup_ref.to_string(), artifact.artifact_ref.to_string())
+    (result.backup_ref.to_string(), artifact.artifact_ref().to_string())
 }
 
 /// Returns the commands in the code blocks of the document, by section.

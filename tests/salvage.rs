@@ -106,11 +106,19 @@ fn unsuitable_targets_are_refused() {
     let staging = dir.path().join("new.salvage");
     fs::create_dir(&staging).unwrap();
     fs::write(staging.join("thesis.tex"), "text").unwrap();
+    // The names are those of a salvage, but no salvage has created the directory.
+    fs::create_dir_all(dir.path().join("own.salvage/workspace")).unwrap();
+    fs::write(dir.path().join("own.salvage/workspace/thesis.tex"), "text").unwrap();
     let before = files_below(dir.path());
     let remains = Remains::new(damaged);
-    for into in
-        [full, damaged.join("new"), damaged.to_path_buf(), dir.path().to_path_buf(), dir.path().join("new")]
-    {
+    for into in [
+        full,
+        damaged.join("new"),
+        damaged.to_path_buf(),
+        dir.path().to_path_buf(),
+        dir.path().join("new"),
+        dir.path().join("own"),
+    ] {
         let refused = remains.salvage(&into, Progress::none()).unwrap_err();
         assert_eq!(refused.code(), "recovery_salvage_target", "{}: {refused}", into.display());
     }
@@ -125,6 +133,36 @@ fn unsuitable_targets_are_refused() {
     // An empty directory is replaced.
     remains.salvage(&empty, Progress::none()).unwrap();
     assert_eq!(digest(&empty), digest(&root));
+}
+
+/// The staging directory of a salvage must not contain the remains, be in the remains, or be a link to another directory.
+#[test]
+fn remains_in_the_staging_directory_are_not_removed() {
+    let dir = TempDir::new("salvage-overlap");
+    let root = workspace(&dir);
+    let new = dir.path().join("new");
+    let staging = dir.path().join("new.salvage");
+    fs::create_dir(&staging).unwrap();
+    fs::write(staging.join("salvage.lock"), "").unwrap();
+    fs::rename(&root, staging.join("workspace")).unwrap();
+    let before = files_below(dir.path());
+    for from in [staging.clone(), staging.join("workspace"), staging.join("workspace/log")] {
+        let refused = Remains::new(&from).salvage(&new, Progress::none()).unwrap_err();
+        assert_eq!(refused.code(), "recovery_salvage_target", "{}: {refused}", from.display());
+        assert_eq!(files_below(dir.path()), before);
+    }
+    #[cfg(unix)]
+    {
+        let far = dir.path().join("far");
+        fs::rename(&staging, &far).unwrap();
+        std::os::unix::fs::symlink(&far, &staging).unwrap();
+        let before = files_below(&far);
+        for from in [far.join("workspace"), dir.path().join("files")] {
+            let refused = Remains::new(&from).salvage(&new, Progress::none()).unwrap_err();
+            assert_eq!(refused.code(), "recovery_salvage_target", "{}: {refused}", from.display());
+            assert_eq!(files_below(&far), before);
+        }
+    }
 }
 
 #[test]

@@ -201,6 +201,7 @@ fn retain(process: &Arc<SimProcess>) -> Result<RetentionResult> {
         report_days: Some(2),
         export_days: Some(1),
         removes_bodies: true,
+        ..RetentionRules::default()
     };
     let plan = contexta.plan_retention(rules)?;
     contexta.retain(&plan)

@@ -10,8 +10,8 @@ use std::path::Path;
 
 impl Backups {
     /// Creates a backup in the new file `archive`: a tar archive, which zstd compresses. The archive contains the whole
-    /// backup, so it does not depend on a repository. The backup is first created in the directory `archive` with the
-    /// suffix `.staging`, which needs space for the uncompressed backup. Errors: the file exists.
+    /// backup, so it does not depend on a repository. The backup is first created in a temporary directory beside
+    /// `archive`, which needs space for the uncompressed backup. Errors: the file exists.
     pub fn create_archive(
         &self,
         archive: impl AsRef<Path>,
@@ -36,7 +36,7 @@ impl Backups {
         let dirs = self.dirs_at(target.unwrap_or(&self.dirs.root));
         let staging = ArchiveStaging::extract(&self.storage, &dirs, &checked)?;
         let backups = self.temporary_repository(staging.root());
-        Ok(OpenedArchive { backups, backup_ref: CheckedArchive::backup(&checked).clone(), staging: staging })
+        Ok(OpenedArchive { backups, backup_ref: CheckedArchive::backup(&checked).clone(), staging })
     }
 
     /// Returns `true` if `path` is a regular file and not a valid name of a backup. Such a path can name an archive.

@@ -106,6 +106,7 @@ impl Contexta {
             report_days: config.retention.report_ttl_days,
             export_days: config.retention.export_ttl_days,
             removes_bodies: config.retention.artifact_retention_mode != ArtifactRetentionMode::Manual,
+            compacts_log: config.retention.records_compaction_enabled,
         }
     }
 

@@ -7,12 +7,13 @@
 use crate::client::artifact_copy::ArtifactCopy;
 use crate::client::backups::Backups;
 use crate::client::contexta::Contexta;
-use crate::client::error::Result;
+use crate::client::error::{Error, Result};
 use crate::client::interchange::{BodiesTarget, ExportSettings, ImportSettings, ImportSource};
 use crate::client::options::Options;
 use crate::config::UnifiedConfig;
 use crate::contract::{ArtifactRef, RunRef, StableRef};
 use crate::engine::checksum::Digest;
+use crate::engine::storage::FileReader;
 use crate::interchange::{ExportFilter, ExportReport, ImportReport};
 use crate::recovery::{BackupRef, RecoveryStatus, StagedLog};
 use crate::store::{self, Note, PlaneError, Severity};
@@ -146,6 +147,14 @@ impl Contexta {
             result.added = imported.kinds.iter().map(|(kind, counts)| (kind.clone(), counts.new)).collect();
             result.bodies = imported.bodies_stored;
             result.notes.extend(incomplete(&exported, &imported));
+            // If an erasure of the run has a time far in the future, it also covers the new entries.
+            if self.ask(|store| store.read(|view| view.run(&run)))?.is_none() {
+                let message = format!(
+                    "{run} was added to the log, but stays deleted, because the clock of this machine is behind the time of \
+                     the deletion; correct the clock and restore the run again"
+                );
+                result.notes.push(Note::new(Severity::Error, "restore_run_hidden", message));
+            }
         }
         Ok(result.with_status())
     }
@@ -162,11 +171,13 @@ impl Contexta {
         let (from, into) = (backups.access().objects(), self.bodies_at(&self.paths));
         let (mut bodies, mut notes) = (0, Vec::new());
         for digest in &digests {
-            if into.size_of(digest)?.is_some() && into.verify(digest, &[])? {
+            if into.size_of(digest)?.is_some() && into.verify(digest, &[]).unwrap_or(false) {
                 continue;
             }
             let is_intact = from.size_of(digest)?.is_some() && from.verify(digest, &[])?;
-            if is_intact && (apply == ApplyPart::PlanOnly || into.copy_from(&from, digest)?) {
+            // `BlobStore::copy_from` keeps a damaged body of the same length, but `ingest` replaces it.
+            let copy = || Ok::<_, Error>(into.ingest(&mut FileReader::new(from.open(digest)?))?.digest == *digest);
+            if is_intact && (apply == ApplyPart::PlanOnly || copy()?) {
                 bodies += 1;
             } else {
                 let message = format!("the body {digest} is missing or damaged in the backup");

@@ -21,7 +21,6 @@ const WITHOUT_EFFECT: &[&str] = &[
     "surfaces.notebook.enabled",
     "surfaces.export.html_inline_charts",
     "surfaces.export.include_completeness_notes",
-    "retention.records_compaction_enabled",
     "security.allow_unredacted_local_exports",
 ];
 

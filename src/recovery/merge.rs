@@ -38,8 +38,8 @@ impl MergeReport {
 /// Copies missing bodies from the other workspace, then merges the other log. The other workspace is only read. A
 /// second merge of the same workspace changes nothing.
 ///
-/// A body that does not match its digest, or cannot be read, is not copied; a note names the body, or the directory that
-/// cannot be listed, and `verify` reports the body as missing. Errors: this workspace cannot be written, the directory
+/// A body that does not match its digest, is missing, or cannot be read, is not copied; a note names the body, or the
+/// directory that cannot be listed, and `verify` reports the body as missing. Errors: this workspace cannot be written, the directory
 /// with all bodies of the other workspace cannot be listed, or another merge into this workspace is running. Everything that was copied before the error remains.
 pub fn merge(
     storage: &Arc<dyn Storage>,
@@ -73,6 +73,11 @@ pub(super) fn merge_listed(
                 report.notes.push(Note::new(Severity::Error, "artifact_body_damaged", message));
             }
             // The other bodies and the log are merged.
+            Err(Error::BodyMissing { .. }) => {
+                let message =
+                    format!("the body {digest} is missing in the other workspace and was not copied");
+                report.notes.push(Note::new(Severity::Error, "artifact_body_missing", message));
+            }
             Err(e) if from.concerns(&e) => report.notes.push(unreadable(&e)),
             Err(e) => return Err(e.into()),
         }
@@ -118,6 +123,24 @@ mod tests {
             format!("{root}/objects").into(),
             format!("{root}/staging").into(),
         )
+    }
+
+    /// The other workspace, or a backup, has lost a body. The other bodies and the log are merged.
+    #[test]
+    fn missing_body_is_noted_and_the_rest_is_merged() {
+        let disk = SimDisk::new(1);
+        let storage = disk.process(1);
+        let (from, into) = (store(&storage, "/from"), store(&storage, "/into"));
+        let kept = from.ingest(&mut &b"kept"[..]).unwrap().digest;
+        let digests = [Digest::of(b"lost"), kept];
+        let paths = ["/from/log", "/into/log", "/aside"].map(std::path::Path::new);
+        let options = MergeOptions::new(DOMAIN, paths[0], paths[1], paths[2]);
+        let lock = MergeLock::acquire(storage.as_ref(), &options).unwrap();
+        let report =
+            merge_listed(&lock, &storage, &options, (&from, &digests, &into), Progress::none()).unwrap();
+        let notes: Vec<_> = report.notes.iter().map(|note| (note.code, note.severity)).collect();
+        assert_eq!((report.bodies, notes), (1, vec![("artifact_body_missing", Severity::Error)]));
+        assert_eq!(into.size_of(&kept).unwrap(), Some(4));
     }
 
     /// Every operation of a merge fails once. If the error concerns one body or one directory with bodies of the other

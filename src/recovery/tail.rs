@@ -15,12 +15,14 @@ use crate::store::{Note, Severity};
 use std::collections::{BTreeSet, VecDeque};
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// The log has the domain of the ML product.
 const LOG_DOMAIN: Domain = DOMAIN;
 /// The greatest number of messages about unreadable streams that are remembered, so that they are not repeated.
 const MESSAGES_MAX: usize = 1000;
+/// The longest time for which a call of [`LogTail::next`] reads entries that are not selected, or the newest entries.
+const READ_MAX: Duration = Duration::from_millis(200);
 
 /// Options of a tail.
 #[derive(Debug, Clone)]
@@ -52,7 +54,13 @@ impl Default for TailOptions {
 pub enum TailItem {
     /// An entry, or a note on missing entries, on a stream that cannot be read, or on entries that follow again.
     Log(DumpItem),
-    /// There was no new entry within the time of [`TailOptions::follow`]. The next call waits again.
+    /// No selected entry is available at the moment. The next call reads on or waits again. This item is returned in the
+    /// following cases:
+    /// - There was no new entry within the time of [`TailOptions::follow`].
+    /// - All new entries have been returned. The next item is then often a new entry, if processes append entries.
+    /// - Entries were read for 200 ms, and none of them could be returned.
+    ///
+    /// The item is returned only with [`TailOptions::follow`].
     TimedOut,
 }
 
@@ -99,7 +107,11 @@ pub struct LogTail {
     subscription: Subscription<RawEvent>,
     last: usize,
     is_following: bool,
+    /// `true` if the log was read up to its end, so that `held` has the newest entries.
     has_begun: bool,
+    /// The kinds to return; `None` for all kinds. The subscription returns all kinds, so that it does not read a long
+    /// log without a return.
+    kinds: Option<BTreeSet<Kind>>,
     stream: Option<String>,
     run: Option<RunRef>,
     held: VecDeque<Held>,
@@ -118,16 +130,13 @@ pub fn tail(storage: &Arc<dyn Storage>, log: &Path, options: TailOptions) -> Res
         }
     }
     let kinds: BTreeSet<Kind> = kinds.iter().map(|name| kind_named(name)).collect::<Result<_>>()?;
-    let subscribed = SubscribeOptions {
-        kinds: Some(kinds).filter(|kinds| !kinds.is_empty()),
-        wait: follow.unwrap_or_default(),
-        ..SubscribeOptions::default()
-    };
+    let subscribed = SubscribeOptions { wait: follow.unwrap_or_default(), ..SubscribeOptions::default() };
     Ok(LogTail {
         subscription: Subscription::new(Arc::clone(storage), log, LOG_DOMAIN, subscribed),
         last,
         is_following: follow.is_some(),
         has_begun: false,
+        kinds: Some(kinds).filter(|kinds| !kinds.is_empty()),
         stream,
         run,
         held: VecDeque::new(),
@@ -146,19 +155,11 @@ fn kind_named(name: &str) -> Result<Kind> {
 }
 
 impl LogTail {
-    /// Reads the log up to its end, and holds the newest entries.
-    fn begin(&mut self) -> Result<()> {
-        loop {
-            match self.read()? {
-                Read::Item(item) => {
-                    self.held.push_back(item);
-                    if self.held.len() > self.last {
-                        self.held.pop_front();
-                    }
-                }
-                Read::Nothing => {}
-                Read::End | Read::TimedOut => return Ok(()),
-            }
+    /// Holds an item. Before the end of the log is reached, holds only the newest items.
+    fn hold(&mut self, item: Held) {
+        self.held.push_back(item);
+        if !self.has_begun && self.held.len() > self.last {
+            self.held.pop_front();
         }
     }
 
@@ -206,7 +207,8 @@ impl LogTail {
     }
 
     fn selects(&self, stamp: Stamp, event: &RawEvent) -> bool {
-        self.is_own(stamp.stream)
+        self.kinds.as_ref().is_none_or(|kinds| kinds.contains(&event.kind))
+            && self.is_own(stamp.stream)
             && self.run.as_ref().is_none_or(|run| {
                 let entry = dumped(stamp, event.kind, event.version, &event.payload);
                 entry.object.is_some_and(|object| is_about(&object, run))
@@ -228,24 +230,29 @@ impl Iterator for LogTail {
     type Item = Result<TailItem>;
 
     fn next(&mut self) -> Option<Result<TailItem>> {
-        if !self.has_begun {
-            self.has_begun = true;
-            if let Err(error) = self.begin() {
-                return Some(Err(error));
-            }
-        }
+        let called = Instant::now();
         loop {
-            if let Some(held) = self.held.pop_front() {
-                return Some(Ok(TailItem::Log(held.into_item())));
+            if self.has_begun {
+                if let Some(held) = self.held.pop_front() {
+                    return Some(Ok(TailItem::Log(held.into_item())));
+                }
+                if !self.is_following {
+                    return None;
+                }
             }
-            if !self.is_following {
-                return None;
+            // The caller must be able to stop although a busy log has no end.
+            if self.is_following && called.elapsed() >= READ_MAX {
+                return Some(Ok(TailItem::TimedOut));
             }
             match self.read() {
-                Ok(Read::Item(item)) => self.held.push_back(item),
-                Ok(Read::Nothing | Read::End) => {}
-                Ok(Read::TimedOut) => return Some(Ok(TailItem::TimedOut)),
-                Err(error) => return Some(Err(error)),
+                Ok(Read::Item(item)) => self.hold(item),
+                Ok(Read::Nothing) => {}
+                Ok(Read::End | Read::TimedOut) if !self.has_begun => self.has_begun = true,
+                Ok(Read::End | Read::TimedOut) => return Some(Ok(TailItem::TimedOut)),
+                Err(error) => {
+                    self.has_begun = true;
+                    return Some(Err(error));
+                }
             }
         }
     }

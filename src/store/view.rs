@@ -61,8 +61,18 @@ impl<'a> StoreView<'a> {
         self.view.rows_read()
     }
 
-    /// Reads the facts at these positions in the log, in the order of `positions`; `None` for an unreadable entry.
-    pub(crate) fn facts_at(&self, positions: &[Position]) -> Result<Vec<Option<(Entry, Captured)>>> {
+    /// Reads the facts at these positions in the log, in the order of `positions`; `None` for an unreadable entry, and for
+    /// a fact of an erased run whose bytes remain in the log.
+    pub(super) fn facts_at(&self, positions: &[Position]) -> Result<Vec<Option<(Entry, Captured)>>> {
+        let erased = self.view.erased();
+        let is_kept = |(entry, captured): &(Entry, Captured)| !erased.contains(captured, entry.stamp);
+        let facts = self.facts_in_log(positions)?;
+        Ok(facts.into_iter().map(|fact| fact.filter(is_kept)).collect())
+    }
+
+    /// Reads the facts at these positions in the log, also facts of erased runs, in the order of `positions`; `None` for an
+    /// unreadable entry.
+    pub(crate) fn facts_in_log(&self, positions: &[Position]) -> Result<Vec<Option<(Entry, Captured)>>> {
         let entries = self.view.entries(positions)?;
         let decode = |entry: Entry| {
             let captured = Captured::of_entry(&entry).ok().flatten()?;

@@ -195,8 +195,7 @@ fn subscription_continues_after_a_compaction() {
     let expected = expected.filter(is_entry).count();
     let mut half = engine.subscribe(SubscribeOptions::default());
     let seen = half.by_ref().filter(is_entry).take(expected / 2).count();
-    let mut options = SubscribeOptions::default();
-    options.from = half.current_position().clone();
+    let options = SubscribeOptions { from: half.current_position().clone(), ..SubscribeOptions::default() };
     compact(&engine).unwrap();
     let rest = engine.subscribe(options);
     let rest = rest.take_while(|item| !matches!(item, Ok(SubscriptionItem::CaughtUp(_)))).filter(is_entry);

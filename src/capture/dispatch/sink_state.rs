@@ -159,8 +159,9 @@ impl SinkState {
         let opened = SinkCursor::open(shared.journal.storage(), &self.dir, at.stream, next);
         let cursor = match opened {
             Ok(Some(mut cursor)) => {
-                if known.is_some() {
-                    cursor.pass(next.previous());
+                if let Some(detached) = known {
+                    // Another process may have stopped before the first fact that this process delivered.
+                    cursor.replace(detached);
                 }
                 cursor
             }

@@ -17,7 +17,7 @@ sections! {
         export_ttl_days: Option<u64> = None, int(0, DAYS_MAX);
         /// Removal of bodies that no manifest refers to.
         artifact_retention_mode: ArtifactRetentionMode = ArtifactRetentionMode::Manual, any();
-        /// Allow the compaction of the log.
+        /// Compact the log in `contexta retention apply`.
         records_compaction_enabled: bool = false, any();
     }
 }

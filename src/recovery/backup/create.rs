@@ -60,14 +60,28 @@ pub struct BackupResult {
     pub verification_notes: Vec<String>,
 }
 
-/// Creates a backup. Writers continue during the backup. Errors: the repository cannot be written, the workspace does
-/// not exist, or the log belongs to another program.
+/// Creates a backup, and adds its streams and bodies to the known streams and bodies of the workspace. Writers continue
+/// during the backup. Errors: those of [`write_backup`].
 pub(crate) fn create_backup(
     repository: &Repository,
     dirs: &WorkspaceDirs,
     plan: &BackupPlan,
     progress: Progress<'_>,
 ) -> Result<BackupResult> {
+    let (mut result, manifest) = write_backup(repository, dirs, plan, progress)?;
+    result.notes.extend(remember(repository, dirs, &manifest));
+    Ok(result)
+}
+
+/// Creates a backup. A backup of a replaced log is created in this way, because its entries are no longer part of the
+/// workspace. Errors: the repository cannot be written, the workspace does
+/// not exist, or the log belongs to another program.
+pub(in crate::recovery) fn write_backup(
+    repository: &Repository,
+    dirs: &WorkspaceDirs,
+    plan: &BackupPlan,
+    progress: Progress<'_>,
+) -> Result<(BackupResult, Manifest)> {
     check_place(repository, dirs)?;
     check_workspace(repository, dirs)?;
     check_domain(repository.storage.as_ref(), &dirs.log, DOMAIN)?;
@@ -99,9 +113,8 @@ pub(crate) fn create_backup(
     manifest.notes = creation.notes.iter().map(SavedNote::from).collect();
     repository.sync_names(&lock, &creation.copier.reused_in)?;
     let manifest_bytes = repository.publish(&lock, &manifest)?;
-    let Creation { copier, mut notes, .. } = creation;
-    notes.extend(remember(repository, dirs, &manifest));
-    Ok(BackupResult {
+    let Creation { copier, notes, .. } = creation;
+    let result = BackupResult {
         status: RecoveryStatus::of(&notes),
         backup_ref: manifest.backup_ref.clone(),
         created_at: manifest.created_at,
@@ -118,7 +131,8 @@ pub(crate) fn create_backup(
             "objects_present".to_owned(),
             format!("manifest_written:{}", manifest.backup_ref),
         ],
-    })
+    };
+    Ok((result, manifest))
 }
 
 /// Adds the streams and bodies of the backup to the known streams and bodies of the workspace. Returns a note if they

@@ -41,6 +41,7 @@ pub use backup_ref::BackupRef;
 pub(in crate::recovery) use content::{Content, PART_LEN, Part};
 pub use create::BackupResult;
 pub(crate) use create::create_backup;
+pub(in crate::recovery) use create::write_backup;
 pub(in crate::recovery) use files::{source_of, walk};
 pub(crate) use list::list_backups;
 pub use list::{BackupList, BackupNote, BackupRow};

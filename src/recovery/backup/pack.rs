@@ -1,6 +1,6 @@
 //! The creation of a backup in one file: an archive (docs/FORMAT.md, section 22).
 //!
-//! The backup is first created in a repository of its own, beside the archive. Then the repository is packed into a
+//! The backup is first created in a temporary repository beside the archive. Then the repository is packed into a
 //! temporary file, which is renamed at the end. The archive therefore exists completely or not at all.
 
 use crate::engine::progress::Progress;
@@ -9,13 +9,14 @@ use crate::engine::storage::{FileReader, Storage, exists};
 use crate::recovery::backup::create::{BackupResult, create_backup};
 use crate::recovery::backup::manifest_lines::to_text;
 use crate::recovery::backup::names::{manifest_name, object_name};
-use crate::recovery::backup::plan::BackupPlan;
+use crate::recovery::backup::plan::{BackupPlan, check_place};
 use crate::recovery::backup::repository::Repository;
 use crate::recovery::error::{Error, Result};
-use crate::recovery::tree::{io_error, remove_tree};
+use crate::recovery::temporary::TemporaryDir;
+use crate::recovery::tree::io_error;
 use crate::recovery::workspace_dirs::WorkspaceDirs;
 use std::io::{self, Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 /// The level of the compression. Level 3 is the default of zstd.
@@ -33,26 +34,16 @@ pub(crate) fn create_archive(
     progress: Progress<'_>,
 ) -> Result<BackupResult> {
     check_absent(storage.as_ref(), archive)?;
-    let repository = Repository::new(storage, &staging_of(archive));
-    drop(repository.lock()?);
-    // A killed process may have left objects.
-    remove_tree(storage.as_ref(), repository.root())?;
-    let created = create_backup(&repository, dirs, plan, progress)
-        .and_then(|result| Ok((pack(&repository, plan, archive)?, result)));
-    let removed = remove_tree(storage.as_ref(), repository.root());
-    let ((file, bytes), result) = created?;
-    removed?;
+    check_place(&Repository::new(storage, archive), dirs)?;
+    // The directory exists, locked, until the archive is published or an error occurs.
+    let staging = TemporaryDir::beside(storage, archive)?;
+    let repository = Repository::new(storage, staging.root());
+    let result = create_backup(&repository, dirs, plan, progress)?;
+    let (file, bytes) = pack(&repository, plan, archive)?;
     // A backup must not replace a file that was created in the meantime.
     check_absent(storage.as_ref(), archive)?;
     file.publish().map_err(|e| io_error("write", archive, e))?;
     Ok(BackupResult { location: archive.to_path_buf(), bytes_written: bytes, ..result })
-}
-
-/// Returns the directory in which the backup is created.
-fn staging_of(archive: &Path) -> PathBuf {
-    let mut name = archive.file_name().unwrap_or_default().to_os_string();
-    name.push(".staging");
-    archive.with_file_name(name)
 }
 
 fn check_absent(storage: &dyn Storage, archive: &Path) -> Result<()> {

@@ -211,7 +211,7 @@ impl EraseSite<'_> {
         if positions.is_empty() {
             return Ok(());
         }
-        let facts = self.store.read(|view| view.facts_at(&positions))?;
+        let facts = self.store.read(|view| view.facts_in_log(&positions))?;
         let is_of_runs = |fact: &Fact| runs_of(fact).iter().any(|run| examined.found.runs.contains_key(run));
         let mut removed = BTreeSet::new();
         for (position, found) in positions.into_iter().zip(facts) {

@@ -16,7 +16,9 @@ use crate::engine::projection::Note as EngineNote;
 use crate::engine::repair::{
     RepairReport as LogRepair, RepairStep, Unrepaired, plan_repair as plan_log, repair as repair_log,
 };
+use crate::engine::verify::{LogCheck, Problem, verify_log};
 use crate::projections::DOMAIN;
+use crate::projections::entry::Captured;
 use crate::recovery::error::{Error, Result};
 use crate::recovery::repair::bodies::{BodyAction, BodyRepair, BodySite, examine_bodies};
 use crate::recovery::repair::losses::{RECORDS_MAX, record_losses};
@@ -109,6 +111,7 @@ pub(crate) fn repair(
         }
     })?;
     result.forgotten.clone_from(&plan.forgets);
+    result.notes.extend(known_losses(request, progress)?);
     let is_lost = !result.missing.is_empty()
         || result.unrepaired.iter().any(|left| !matches!(left, Unrepaired::Held { .. }))
         || result.bodies.iter().any(|body| body.action != BodyAction::Heal);
@@ -181,6 +184,24 @@ fn site_failed(site: &BodySite<'_>, body: &BodyRepair, result: &mut RepairResult
             true
         }
     }
+}
+
+/// Returns a note for each known stream that is still missing, shorter than before, or different.
+fn known_losses(request: &RepairRequest<'_>, progress: Progress<'_>) -> Result<Vec<Note>> {
+    const CODES: [&str; 3] = ["stream_missing", "entries_missing", "head_differs"];
+    let known = request.known().load()?.into_known();
+    let check =
+        LogCheck { known: known.ends().collect(), progress, problems_max: usize::MAX, ..LogCheck::default() };
+    let found = verify_log::<Captured>(request.storage, &request.dirs.log, DOMAIN, &check)?;
+    let lost = found.problems.into_iter().filter(|problem| CODES.contains(&problem.code));
+    let note = |problem: Problem| {
+        let message = format!(
+            "{}; repair the workspace from a copy with `--from`, or accept the loss with `--forget`",
+            problem.message
+        );
+        Note::new(Severity::Error, "repair_known_missing", message)
+    };
+    Ok(lost.map(note).collect())
 }
 
 /// Returns the entries that are missing in the log.

@@ -7,8 +7,7 @@ use crate::engine::log::names::segment_path;
 use crate::engine::progress::Progress;
 use crate::engine::storage::OpenMode;
 use crate::recovery::backup::{
-    BackupOptions, BackupRef, Manifest, Repository, Section, SegmentCopy, create_backup, io_error,
-    plan_backup,
+    BackupOptions, BackupRef, Manifest, Repository, Section, SegmentCopy, io_error, plan_backup, write_backup,
 };
 use crate::recovery::error::{Error, Result};
 use crate::recovery::restore::files::begins_with;
@@ -40,8 +39,8 @@ pub(super) fn back_up(
         include_exports: sections.contains(&Section::Exports),
     };
     let created = plan_backup(repository, dirs, &options)
-        .and_then(|plan| create_backup(repository, dirs, &plan, Progress::none()));
-    let result = created.map_err(|e| match e {
+        .and_then(|plan| write_backup(repository, dirs, &plan, Progress::none()));
+    let (result, _) = created.map_err(|e| match e {
         Error::Engine(source) => Error::SafetyBackupFailed { source },
         other => other,
     })?;

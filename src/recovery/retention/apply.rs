@@ -1,5 +1,7 @@
 //! The application of a removal.
 
+use crate::engine::progress::Progress;
+use crate::recovery::compaction::{CompactionReport, compact};
 use crate::recovery::erase::{EraseSite, remove_bodies};
 use crate::recovery::error::{Error, Result};
 use crate::recovery::retention::plan::{RetentionPlan, plan_retention};
@@ -18,14 +20,16 @@ pub struct RetentionResult {
     pub files: u64,
     /// The number of removed bodies.
     pub bodies: u64,
-    /// The number of removed bytes.
+    /// The compaction of the log; `None` if the rules do not compact the log.
+    pub compaction: Option<CompactionReport>,
+    /// The number of bytes of the removed files and bodies.
     pub bytes: u64,
     /// Notes about files that could not be removed.
     pub notes: Vec<Note>,
 }
 
-/// Removes the files and bodies of a plan. Nothing is written, so the removal works on a full disk. The files are
-/// removed in the order of the plan, cached files first. A file that cannot be removed has a note, and the other
+/// Removes the files and bodies of a plan, and then compacts the log if the plan says so. Before the compaction nothing is
+/// written, so the removal works on a full disk. The files are removed in the order of the plan, cached files first. A file that cannot be removed has a note, and the other
 /// files are removed. Errors: files or bodies were changed or added since the plan was made. After this error,
 /// nothing was removed.
 pub(crate) fn retain(site: &EraseSite<'_>, plan: &RetentionPlan) -> Result<RetentionResult> {
@@ -39,6 +43,7 @@ pub(crate) fn retain(site: &EraseSite<'_>, plan: &RetentionPlan) -> Result<Reten
         status: RecoveryStatus::Success,
         files: 0,
         bodies: 0,
+        compaction: None,
         bytes: 0,
         notes: current.notes,
     };
@@ -63,6 +68,12 @@ pub(crate) fn retain(site: &EraseSite<'_>, plan: &RetentionPlan) -> Result<Reten
         result.bodies = bodies.len() as u64;
         result.bytes += bodies.iter().map(|body| body.size).sum::<u64>();
         result.notes.extend(notes);
+    }
+    if let Some(plan) = &plan.compaction {
+        let dirs = (site.dirs.log.as_path(), site.dirs.quarantine.as_path());
+        let compacted = compact(site.storage, dirs, site.store, plan, Progress::none())?;
+        result.notes.extend(compacted.notes);
+        result.compaction = Some(compacted.log);
     }
     result.status = RecoveryStatus::of(&result.notes);
     Ok(result)

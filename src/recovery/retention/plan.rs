@@ -5,6 +5,7 @@ use crate::engine::blob::BlobInfo;
 use crate::engine::checksum::Digest;
 use crate::engine::storage::FileInfo;
 use crate::recovery::backup::{Section, io_error, walk};
+use crate::recovery::compaction::{self, CompactionOptions, CompactionPlan};
 use crate::recovery::erase::{EraseSite, is_captured_into, used_bodies};
 use crate::recovery::error::Result;
 use crate::store::location::local_path;
@@ -30,6 +31,8 @@ pub struct RetentionRules {
     pub export_days: Option<u64>,
     /// `true` to remove bodies that no artifact uses.
     pub removes_bodies: bool,
+    /// `true` to compact the log.
+    pub compacts_log: bool,
 }
 
 /// The plan of a removal.
@@ -44,6 +47,8 @@ pub struct RetentionPlan {
     pub files: Vec<RetiredFile>,
     /// The bodies that no artifact uses. They are removed if the rules say so.
     pub bodies: Vec<BlobInfo>,
+    /// The segments of the log that are compacted; `None` if the rules do not compact the log.
+    pub compaction: Option<CompactionPlan>,
     /// The number of bytes of all files and bodies that are removed.
     pub bytes: u64,
     /// Notes about files and bodies that cannot be examined.
@@ -74,6 +79,7 @@ pub(crate) fn plan_retention(site: &EraseSite<'_>, rules: RetentionRules, now: u
         planned_at: Timestamp::from_nanos(now),
         files: Vec::new(),
         bodies: Vec::new(),
+        compaction: None,
         bytes: 0,
         notes: Vec::new(),
     };
@@ -83,6 +89,10 @@ pub(crate) fn plan_retention(site: &EraseSite<'_>, rules: RetentionRules, now: u
     plan.add_section(site, (Section::Exports, rules.export_days), now, &referenced);
     plan.add_section(site, (Section::Reports, rules.report_days), now, &referenced);
     plan.add_bodies(site, now)?;
+    if rules.compacts_log {
+        let options = CompactionOptions::default();
+        plan.compaction = Some(compaction::plan(site.storage, &site.dirs.log, &options)?);
+    }
     let bodies = if rules.removes_bodies { plan.bodies.iter().map(|body| body.size).sum() } else { 0 };
     plan.bytes = plan.files.iter().map(|file| file.bytes).sum::<u64>() + bodies;
     Ok(plan)

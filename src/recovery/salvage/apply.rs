@@ -21,7 +21,7 @@ use crate::projections::DOMAIN;
 use crate::recovery::backup::{ARCHIVE_BYTES_MAX, Archive, Manifest, Repository};
 use crate::recovery::error::{Error, Result};
 use crate::recovery::salvage::bodies::{BodySearch, missing_bodies};
-use crate::recovery::salvage::copies::Copies;
+use crate::recovery::salvage::copies::{CopiedSegments, Copies};
 use crate::recovery::salvage::layers::layers;
 use crate::recovery::salvage::place::Place;
 use crate::recovery::salvage::remains::Remains;
@@ -39,6 +39,10 @@ use std::sync::Arc;
 
 /// The number of steps that progress reports.
 const STEPS: u64 = 6;
+/// The maximum length of the content of an archive, as a multiple of the length of the archive.
+const ARCHIVE_RATIO_MAX: u64 = 1000;
+/// The minimum of the limit of the content of an archive in bytes.
+const ARCHIVE_LIMIT_MIN: u64 = 64 << 20;
 
 /// Builds the workspace `into` from the remains in `from`. `dirs` are the directories of the staged workspace
 /// ([`staged_workspace`](super::staged_workspace)). Reads `from` and writes nothing there. Errors: `into` exists and is
@@ -95,7 +99,7 @@ impl<'a> Salvage<'a> {
         for dir in [&self.dirs.log, &self.dirs.objects, &self.dirs.projections, &self.dirs.reports] {
             self.storage.create_dir_all(dir).map_err(|e| io_error("create", dir, e))?;
         }
-        self.extract_archives()?;
+        self.extract_archives();
         self.read_manifests()?;
         step(1);
         let segments = self.remains.segments.len() as u64;
@@ -141,25 +145,43 @@ impl<'a> Salvage<'a> {
         })
     }
 
-    /// Extracts the readable part of each archive into a temporary repository. A file that is no archive is searched like
-    /// other files.
-    fn extract_archives(&mut self) -> Result<()> {
+    /// Extracts the readable part of each archive into a temporary repository. A file that is no archive, or whose content
+    /// cannot be written, is searched like other files.
+    fn extract_archives(&mut self) {
         for (path, n) in std::mem::take(&mut self.remains.archives).into_iter().zip(0..) {
             let root = self.place.archives().join(format!("{n}"));
-            let repository = Repository::new(self.storage, &root);
-            let archive = Archive::new(self.storage, &path, ARCHIVE_BYTES_MAX);
-            let fault = archive.extract_readable(&repository)?;
-            let (objects, _) = repository.objects().list()?;
-            if let Some(e) = fault.filter(|_| !objects.is_empty()) {
-                let message = format!("a part of an archive was not read: {}", chain(&e));
-                self.notes.push(Note::new(Severity::Error, "salvage_archive_damaged", message));
+            match self.extract(&path, &root) {
+                Ok((objects, fault)) => {
+                    if let Some(e) = fault.filter(|_| !objects.is_empty()) {
+                        let message = format!("a part of an archive was not read: {}", chain(&e));
+                        self.notes.push(Note::new(Severity::Error, "salvage_archive_damaged", message));
+                    }
+                    if objects.is_empty() {
+                        self.remains.others.push(path);
+                    }
+                    self.remains.repositories.insert(root, objects);
+                }
+                Err(e) => {
+                    let message = format!("the archive {} was not used: {}", path.display(), chain(&e));
+                    self.notes.push(Note::new(Severity::Error, "salvage_archive_skipped", message));
+                    // If the removal fails, the files are removed with the staging directory.
+                    let _ = remove_tree(self.storage.as_ref(), &root);
+                    self.remains.others.push(path);
+                }
             }
-            if objects.is_empty() {
-                self.remains.others.push(path);
-            }
-            self.remains.repositories.insert(root, objects);
         }
-        Ok(())
+    }
+
+    /// Extracts the readable part of an archive. Returns the objects, and the fault at which the extraction has stopped.
+    /// Errors: the content is longer than the limit, or cannot be written.
+    fn extract(&self, path: &Path, root: &Path) -> Result<(Vec<Digest>, Option<Error>)> {
+        let repository = Repository::new(self.storage, root);
+        let len = self.storage.info(path).map_err(|e| io_error("read the metadata of", path, e))?.len;
+        let bytes_max = len.saturating_mul(ARCHIVE_RATIO_MAX).clamp(ARCHIVE_LIMIT_MIN, ARCHIVE_BYTES_MAX);
+        match Archive::new(self.storage, path, bytes_max).extract_readable(&repository)? {
+            Some(e @ Error::ArchiveTooLarge { .. }) => Err(e),
+            fault => Ok((repository.objects().list()?.0, fault)),
+        }
     }
 
     /// Reads the manifests of all repositories. Objects that no manifest contains are searched like other files.
@@ -187,7 +209,10 @@ impl<'a> Salvage<'a> {
             for digest in objects.iter().filter(|digest| !known.contains(*digest)) {
                 self.remains.add_file(self.storage.as_ref(), store.path(digest));
             }
+            self.remains.searched.insert(root.join("objects"));
         }
+        // The archives were extracted before. An archive in an archive is searched like other files.
+        self.remains.others.append(&mut self.remains.archives);
         self.notes.append(&mut self.remains.notes);
         self.manifests.sort_by_key(|(_, manifest)| std::cmp::Reverse(manifest.created_at));
         Ok(())
@@ -211,7 +236,7 @@ impl<'a> Salvage<'a> {
     }
 
     fn copy_backups(&mut self) -> Result<()> {
-        let (pieces, mut copied) = (self.place.pieces(), HashSet::new());
+        let (pieces, mut copied) = (self.place.pieces(), CopiedSegments::default());
         for (repository, manifest) in std::mem::take(&mut self.manifests) {
             let mut copies = self.copies(&pieces);
             if copies.backup(&repository, &manifest, &mut copied)? > 0 {
@@ -316,7 +341,12 @@ impl<'a> Salvage<'a> {
     /// Copies the bodies. Returns the digests of the bodies that were not found.
     fn bodies(&mut self, store: &Store) -> Result<BTreeSet<Digest>> {
         let into = self.dirs.bodies(self.storage);
-        let mut search = BodySearch { storage: self.storage, into: &into, notes: &mut self.notes };
+        let mut search = BodySearch {
+            storage: self.storage,
+            into: &into,
+            notes: &mut self.notes,
+            sparse: BTreeSet::new(),
+        };
         for objects in &self.remains.stores {
             search.copy_all(objects)?;
         }
@@ -327,6 +357,17 @@ impl<'a> Salvage<'a> {
         }
         // The first round can find the list of files of a directory, and the second round the files.
         for _ in 0..2 {
+            // A body whose content is a segment is not in the list of other files.
+            for digest in missing_bodies(store, &into)? {
+                for objects in &self.remains.searched {
+                    let from = search.store(objects);
+                    if from.size_of(&digest).is_ok_and(|size| size.is_some())
+                        && search.copy(&from, &digest)?
+                    {
+                        break;
+                    }
+                }
+            }
             search.find(&self.remains.others, &missing_bodies(store, &into)?)?;
         }
         missing_bodies(store, &into)

@@ -3,6 +3,7 @@
 
 use crate::engine::blob::BlobStore;
 use crate::engine::checksum::Digest;
+use crate::engine::error::Error;
 use crate::engine::fault::chain;
 use crate::engine::storage::{File, FileReader, OpenMode, Storage, read_full_at};
 use crate::recovery::error::Result;
@@ -22,6 +23,8 @@ pub(super) struct BodySearch<'a> {
     /// The bodies of the new workspace.
     pub(super) into: &'a BlobStore,
     pub(super) notes: &'a mut Vec<Note>,
+    /// The files with large holes that a note names.
+    pub(super) sparse: BTreeSet<PathBuf>,
 }
 
 impl BodySearch<'_> {
@@ -39,11 +42,26 @@ impl BodySearch<'_> {
         Ok(())
     }
 
-    /// Copies a body if it is intact. Returns `true` if the new workspace contains the body.
+    /// Copies a body if it is intact and has no large hole. Returns `true` if the new workspace contains the body.
     pub(super) fn copy(&mut self, from: &BlobStore, digest: &Digest) -> Result<bool> {
-        match self.into.copy_from(from, digest) {
+        let path = from.path(digest);
+        let is_sparse = from
+            .open(digest)
+            .and_then(|file| has_large_hole(file.as_ref()).map_err(|e| Error::io("read", &path, e)));
+        let copied = match is_sparse {
+            Ok(true) => {
+                if self.sparse.insert(path.clone()) {
+                    let reason = format!("{} has a hole of at least {HOLE_MIN} bytes", path.display());
+                    self.notes.push(unreadable(&reason));
+                }
+                return Ok(false);
+            }
+            Ok(false) => self.into.copy_from(from, digest),
+            Err(e) => Err(e),
+        };
+        match copied {
             Ok(is_copied) => Ok(is_copied),
-            Err(e) if e.code() == "artifact_body_missing" => Ok(false),
+            Err(Error::BodyMissing { .. }) => Ok(false),
             Err(e) if from.concerns(&e) => {
                 self.notes.push(unreadable(&chain(&e)));
                 Ok(false)
@@ -69,6 +87,19 @@ impl BodySearch<'_> {
         }
         Ok(())
     }
+}
+
+/// Returns `true` if a file has a large hole.
+fn has_large_hole(file: &dyn File) -> std::io::Result<bool> {
+    let (len, mut at) = (file.len()?, 0);
+    while at < len {
+        let data = file.next_data(at)?.unwrap_or(len);
+        if data.saturating_sub(at) >= HOLE_MIN {
+            return Ok(true);
+        }
+        at = data.max(at).saturating_add(CHUNK as u64);
+    }
+    Ok(false)
 }
 
 /// Returns the digest of a file; `None` if the file has a large hole.

@@ -14,7 +14,7 @@ use crate::recovery::tree::io_error;
 use crate::store::Note;
 use std::collections::HashSet;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 const CHUNK: usize = 1 << 20;
@@ -23,8 +23,34 @@ const BLOCK: usize = 4096;
 /// The number of bytes after the last data of a file that a copy has. The last frame of a segment can end with zeros.
 const ZEROS_MAX: u64 = 64 << 20;
 
-/// Identifies a copied segment of a backup: two copies with equal values have the same content.
+/// Identifies a copied segment of a backup: two complete copies with equal values have the same content.
 type Copied = (StreamId, Seq, Content);
+
+/// The segments of backups that were copied.
+#[derive(Debug, Default)]
+pub(super) struct CopiedSegments {
+    /// The segments of which every part was read and has the right digest.
+    complete: HashSet<Copied>,
+    /// The other segments, each with the repository. Another repository can have the missing parts.
+    partial: HashSet<(PathBuf, Copied)>,
+}
+
+impl CopiedSegments {
+    /// Returns `true` if a copy from this repository would contain nothing new.
+    fn contains(&self, repository: &Path, segment: &Copied) -> bool {
+        self.complete.contains(segment)
+            || (!self.partial.is_empty()
+                && self.partial.contains(&(repository.to_path_buf(), segment.clone())))
+    }
+
+    fn add(&mut self, repository: &Path, segment: Copied, is_complete: bool) {
+        if is_complete {
+            self.complete.insert(segment);
+        } else {
+            self.partial.insert((repository.to_path_buf(), segment));
+        }
+    }
+}
 
 /// A log of copied segments.
 pub(super) struct Copies<'a> {
@@ -59,51 +85,64 @@ impl Copies<'_> {
         Ok(copied)
     }
 
-    /// Copies the segments of a backup that `copied` does not contain, and adds them to `copied`. Objects are not
-    /// compared with their digests, because the checksums in the segment show which frames are intact. Returns the number
+    /// Copies the segments of a backup that `copied` does not contain, and adds them to `copied`. Objects that do not match
+    /// their digests are copied too, because the checksums in the segment show which frames are intact. Returns the number
     /// of copied segments.
     pub(super) fn backup(
         &mut self,
         repository: &Repository,
         manifest: &Manifest,
-        copied: &mut HashSet<Copied>,
+        copied: &mut CopiedSegments,
     ) -> Result<u64> {
         let (mut count, mut used) = (0, HashSet::new());
         for stream in &manifest.streams {
             for segment in &stream.segments {
-                if copied.insert((stream.stream, segment.base, segment.content.clone())) {
-                    let place = (stream.stream, segment.base);
-                    self.backup_segment(repository, place, &segment.content, &mut used)?;
-                    count += u64::from(self.keep_usable(stream.stream, segment.base)?);
+                let place = (stream.stream, segment.base);
+                let key = (stream.stream, segment.base, segment.content.clone());
+                if copied.contains(repository.root(), &key) {
+                    continue;
                 }
+                let is_complete = self.backup_segment(repository, place, &segment.content, &mut used)?;
+                copied.add(repository.root(), key, is_complete);
+                count += u64::from(self.keep_usable(stream.stream, segment.base)?);
             }
         }
         Ok(count)
     }
 
+    /// Copies a segment of a backup. Returns `true` if every part was read and has the right length and digest.
     fn backup_segment(
         &mut self,
         repository: &Repository,
         (stream, base): (StreamId, Seq),
         content: &Content,
         used: &mut HashSet<Digest>,
-    ) -> Result<()> {
+    ) -> Result<bool> {
         let target = self.create(stream, base)?;
         let path = segment_path(self.log, stream, base);
-        let (objects, mut end) = (repository.objects(), 0);
+        let (objects, mut end, mut is_complete) = (repository.objects(), 0, true);
         // Parts of segments never repeat, because the checksums of frames depend on the segment and the offset. Without
         // this condition, a hostile manifest could describe many more bytes than the repository contains.
-        for part in content.parts().filter(|part| used.insert(part.digest)) {
+        for part in content.parts() {
+            if !used.insert(part.digest) {
+                is_complete = false;
+                continue;
+            }
             match read_object(&objects, part) {
                 Ok(bytes) => {
+                    is_complete &= bytes.len() as u64 == part.len && Digest::of(&bytes) == part.digest;
                     let written = write_all_at(target.as_ref(), part.offset, &bytes);
                     written.map_err(|e| io_error("write", &path, e))?;
                     end = part.offset + bytes.len() as u64;
                 }
-                Err(e) => self.notes.push(unreadable(&format!("the object {}: {e}", part.digest))),
+                Err(e) => {
+                    is_complete = false;
+                    self.notes.push(unreadable(&format!("the object {}: {e}", part.digest)));
+                }
             }
         }
-        target.set_len(end).and_then(|()| target.sync()).map_err(|e| io_error("write", &path, e))
+        target.set_len(end).and_then(|()| target.sync()).map_err(|e| io_error("write", &path, e))?;
+        Ok(is_complete)
     }
 
     /// Removes the copy of a segment if this version cannot read the segment. Returns `true` if the copy was kept.

@@ -1,7 +1,7 @@
 //! The directories of a salvage: the damaged directory, the new workspace, and the staging directory beside the new
 //! workspace.
 
-use crate::engine::storage::{File, OpenMode, Storage, exists};
+use crate::engine::storage::{DirItem, File, ItemKind, OpenMode, Storage, exists};
 use crate::recovery::error::{Error, Result};
 use crate::recovery::tree::{io_error, remove_tree};
 use crate::recovery::workspace_dirs::real_path;
@@ -37,23 +37,20 @@ pub(super) struct Place {
 impl Place {
     /// Checks the directories, locks the staging directory, and removes the files of an interrupted salvage. Errors:
     /// `into` exists and is not an empty directory, one of the directories contains the other, another salvage into
-    /// `into` runs, or the staging directory has other content.
+    /// `into` runs, the staging directory contains the damaged directory or is in it, is a link, or has other content.
     pub(super) fn prepare(storage: &Arc<dyn Storage>, from: &Path, into: &Path) -> Result<Place> {
         check_target(storage.as_ref(), from, into)?;
         let staging = staging_of(into);
         let path = staging.join(LOCK_NAME);
         let wrap = |e| io_error("open", &path, e);
-        if has_other_files(storage.as_ref(), &staging)? {
-            return Err(misplaced(
-                &staging,
-                "the directory is needed for temporary files, and contains other files",
-            ));
-        }
+        check_staging(storage.as_ref(), from, &staging)?;
         storage.create_dir_all(&staging).map_err(|e| io_error("create", &staging, e))?;
         let lock = storage.open(&path, OpenMode::Create).map_err(wrap)?;
         if matches!(lock.try_lock(), Ok(false)) {
             return Err(Error::BackupBusy { path });
         }
+        // After a crash, only the lock file shows that the directory can be removed.
+        storage.sync_dir(&staging).map_err(|e| io_error("sync", &staging, e))?;
         let place = Place { storage: Arc::clone(storage), into: into.to_path_buf(), staging, lock };
         place.clear()?;
         Ok(place)
@@ -81,6 +78,8 @@ impl Place {
     /// Removes the staging directory.
     pub(super) fn discard(self) -> Result<()> {
         self.clear()?;
+        // After a crash, the directory must not have files without the lock file.
+        self.storage.sync_dir(&self.staging).map_err(|e| io_error("sync", &self.staging, e))?;
         let path = self.staging.join(LOCK_NAME);
         self.storage.remove_file(&path).map_err(|e| io_error("remove", &path, e))?;
         drop(self.lock);
@@ -119,14 +118,42 @@ fn check_target(storage: &dyn Storage, from: &Path, into: &Path) -> Result<()> {
     if is_free { Ok(()) } else { Err(misplaced(into, "it exists and is not an empty directory")) }
 }
 
-/// Returns `true` if a directory contains files of which no salvage is the owner.
+/// Checks that the staging directory can be removed without loss. Errors: it and the damaged directory contain each other,
+/// it is a link, or it has content of which no salvage is the owner.
+fn check_staging(storage: &dyn Storage, from: &Path, staging: &Path) -> Result<()> {
+    let (inner, outer) = (real_path(storage, staging), real_path(storage, from));
+    if inner.starts_with(&outer) || outer.starts_with(&inner) {
+        return Err(misplaced(
+            staging,
+            "the directory is needed for temporary files, and overlaps the damaged directory",
+        ));
+    }
+    if storage.read_link(staging).is_ok() {
+        return Err(misplaced(staging, "the directory is needed for temporary files, and is a link"));
+    }
+    if has_other_files(storage, staging)? {
+        return Err(misplaced(
+            staging,
+            "the directory is needed for temporary files, and contains other files",
+        ));
+    }
+    Ok(())
+}
+
+/// Returns `true` if a directory contains files of which no salvage is the owner. Every salvage creates the lock file
+/// first and removes it last.
 fn has_other_files(storage: &dyn Storage, staging: &Path) -> Result<bool> {
     if !exists(storage, staging).map_err(|e| io_error("read the metadata of", staging, e))? {
         return Ok(false);
     }
     let items = storage.items(staging).map_err(|e| io_error("list", staging, e))?;
-    let is_own = |name: &str| name == LOCK_NAME || NAMES.contains(&name);
-    Ok(!items.iter().all(|item| item.name.to_str().is_some_and(is_own)))
+    let is_lock = |item: &DirItem| item.name == LOCK_NAME && matches!(item.kind, ItemKind::File { .. });
+    let is_own = |item: &DirItem| {
+        let is_named = item.name.to_str().is_some_and(|name| NAMES.contains(&name));
+        is_lock(item) || (is_named && item.kind == ItemKind::Dir)
+    };
+    let is_of_salvage = items.iter().any(is_lock) && items.iter().all(is_own);
+    Ok(!items.is_empty() && !is_of_salvage)
 }
 
 fn is_empty(storage: &dyn Storage, dir: &Path) -> Result<bool> {

@@ -1,14 +1,16 @@
 //! The files below a damaged directory. Files are classified by their content, because their names may be lost.
 
+use crate::engine::blob::BlobStore;
 use crate::engine::checksum::Digest;
 use crate::engine::entry::{Seq, StreamId};
 use crate::engine::fault::chain;
 use crate::engine::log::header::{HeaderFault, SECOND_HEADER_AT, SEGMENT_HEADER_LEN, SegmentHeader};
 use crate::engine::log::names::parse_segment;
-use crate::engine::repair::salvage::Files;
+use crate::engine::repair::salvage::{Files, salvage_files};
 use crate::engine::storage::{File, OpenMode, Storage, exists, read_full_at};
 use crate::projections::DOMAIN;
-use crate::recovery::backup::ZSTD_MAGIC;
+use crate::projections::entry::Captured;
+use crate::recovery::backup::{PART_LEN, ZSTD_MAGIC};
 use crate::recovery::error::Result;
 use crate::store::{Note, Severity};
 use std::collections::{BTreeMap, BTreeSet};
@@ -50,6 +52,8 @@ pub(super) struct Remains {
     pub(super) others: Vec<PathBuf>,
     /// The directories with bodies of artifacts: `ab/cdef...`, named by the digest.
     pub(super) stores: BTreeSet<PathBuf>,
+    /// The directories with objects of backups that were searched like other files. Some of the objects can be bodies.
+    pub(super) searched: BTreeSet<PathBuf>,
     /// The files that may be archives: backups in one file.
     pub(super) archives: Vec<PathBuf>,
     /// The repositories of backups, each with the objects that the directory contains.
@@ -71,7 +75,42 @@ impl Remains {
                 Err(e) => remains.notes.push(unreadable(&chain(&e))),
             }
         }
+        remains.divide_stores(storage);
         Ok(remains)
+    }
+
+    /// Searches the stores for parts of segments. A store with such a part contains the objects of a repository whose
+    /// manifests and lock file are lost, so its objects are added as files.
+    fn divide_stores(&mut self, storage: &Arc<dyn Storage>) {
+        for objects in std::mem::take(&mut self.stores) {
+            let store = BlobStore::new(Arc::clone(storage), objects.clone(), objects.clone());
+            let (digests, errors) = store.list().unwrap_or_else(|e| (Vec::new(), vec![e]));
+            let files: Vec<PathBuf> = digests.iter().map(|digest| store.path(digest)).collect();
+            if self.contain_segments(storage, &files) {
+                files.into_iter().for_each(|path| self.add_file(storage.as_ref(), path));
+                self.notes.extend(errors.iter().map(|e| unreadable(&chain(e))));
+                self.searched.insert(objects);
+            } else {
+                // The search for bodies lists the directory again, and names the errors.
+                self.stores.insert(objects);
+            }
+        }
+    }
+
+    /// Returns `true` if one of the objects has the header of a segment, or contains entries.
+    fn contain_segments(&self, storage: &Arc<dyn Storage>, files: &[PathBuf]) -> bool {
+        let is_segment = |path: &PathBuf| {
+            let examined = examine(storage.as_ref(), path);
+            matches!(examined, Ok(Examined::Segment(_) | Examined::Newer))
+        };
+        // A part of a segment is not longer than a part of a file in a backup.
+        let is_short = |path: &PathBuf| storage.info(path).is_ok_and(|info| info.len <= PART_LEN);
+        let has_entries = |path: &PathBuf| {
+            let headers = self.segments.iter().filter_map(|segment| segment.header.as_deref());
+            let file = std::slice::from_ref(path);
+            salvage_files::<Captured>(storage, file, headers, DOMAIN).flatten().next().is_some()
+        };
+        files.iter().any(is_segment) || files.iter().filter(|path| is_short(path)).any(has_entries)
     }
 
     fn add(&mut self, storage: &dyn Storage, path: PathBuf) {
@@ -81,7 +120,8 @@ impl Remains {
         }
         if let Some((objects, digest)) = object_of(&path) {
             let root = objects.parent().unwrap_or(&objects).to_path_buf();
-            if self.repositories.contains_key(&root) || is_repository(storage, &root) {
+            let is_named = objects.file_name().is_some_and(|name| name == "objects");
+            if is_named && (self.repositories.contains_key(&root) || is_repository(storage, &root)) {
                 self.repositories.entry(root).or_default().push(digest);
             } else {
                 self.stores.insert(objects);

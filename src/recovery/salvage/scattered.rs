@@ -25,6 +25,8 @@ use std::sync::Arc;
 const BATCH_BYTES: usize = 32 << 20;
 /// The maximum number of entries of unknown streams that are compared.
 const UNKNOWN_MAX: usize = 1 << 20;
+/// The maximum number of logs to which the entries of a batch are written. Each log needs a merge.
+const PASSES_MAX: usize = 16;
 /// The maximum number of notes on unreadable blocks.
 const NOTES_MAX: usize = 100;
 
@@ -73,7 +75,7 @@ impl Search<'_> {
         notes: &mut Vec<Note>,
         absorb: &mut dyn FnMut() -> Result<()>,
     ) -> Result<Unknown> {
-        let (mut batch, mut unknown) = (Batch::default(), Unknown::default());
+        let (mut batch, mut unknown, mut conflicting) = (Batch::default(), Unknown::default(), 0);
         for found in salvage_files::<Captured>(self.storage, self.files, self.headers.iter(), DOMAIN) {
             let found = match found {
                 Ok(found) => found,
@@ -88,23 +90,34 @@ impl Search<'_> {
                 None => unknown.add(&found),
             }
             if batch.is_full() {
-                self.write(batch.take(), pieces, absorb)?;
+                conflicting += self.write(batch.take(), pieces, absorb)?;
             }
         }
-        self.write(batch.take(), pieces, absorb)?;
+        conflicting += self.write(batch.take(), pieces, absorb)?;
+        if conflicting > 0 {
+            let message = format!(
+                "{conflicting} entries were not added, because more than {PASSES_MAX} different entries have the same \
+                 position"
+            );
+            notes.push(Note::new(Severity::Error, "salvage_entries_skipped", message));
+        }
         notes.extend(unknown.note());
         Ok(unknown)
     }
 
     /// Writes entries as segments, one segment for each stream. If two entries with the same position differ, the second
-    /// entry is written to a further log.
+    /// entry is written to a further log. Returns the number of entries that would need more than [`PASSES_MAX`] logs and
+    /// were not written.
     fn write(
         &self,
         mut entries: Vec<Entry>,
         pieces: &Path,
         absorb: &mut dyn FnMut() -> Result<()>,
-    ) -> Result<()> {
-        while !entries.is_empty() {
+    ) -> Result<u64> {
+        for _ in 0..PASSES_MAX {
+            if entries.is_empty() {
+                break;
+            }
             entries.sort_by_key(|entry| (entry.stamp.stream, entry.stamp.seq));
             let mut streams: BTreeMap<StreamId, Vec<Entry>> = BTreeMap::new();
             let mut others = Vec::new();
@@ -122,7 +135,7 @@ impl Search<'_> {
             absorb()?;
             entries = others;
         }
-        Ok(())
+        Ok(entries.len() as u64)
     }
 
     /// Appends entries of unknown streams to new streams of the log `log`. Entries that a stream contains are not

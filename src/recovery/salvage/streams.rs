@@ -1,6 +1,6 @@
 //! The streams of a log: the damage of copied segments, and the entries that are known to be missing.
 
-use crate::engine::entry::{Entry, Seq, StreamId};
+use crate::engine::entry::{Entry, GapCause, Seq, StreamId};
 use crate::engine::log::directory::list_streams;
 use crate::engine::log::{FindingKind, Item, ScanMode, StreamReader};
 use crate::engine::storage::Storage;
@@ -46,8 +46,9 @@ pub(super) fn visit_entries(
     Ok(())
 }
 
-/// Reads all streams of a log, and returns their entries and gaps as numbers. `ends` contains the last sequence number of
-/// streams that backups prove. `new` contains the streams that were created for entries of unknown streams.
+/// Reads all streams of a log, and returns their entries and gaps as numbers. Erased entries are not missing. `ends`
+/// contains the last sequence number of streams that backups prove. `new` contains the streams that were created for
+/// entries of unknown streams.
 pub(super) fn read_streams(
     storage: &Arc<dyn Storage>,
     log: &Path,
@@ -63,6 +64,7 @@ pub(super) fn read_streams(
             missing: Vec::new(),
             is_new: new.contains(&stream),
         };
+        let mut erased = Seq(0);
         let mut reader = StreamReader::open(storage, log, stream, ScanMode::Full)?;
         while let Some(item) = reader.next_item()? {
             match item {
@@ -71,11 +73,14 @@ pub(super) fn read_streams(
                     found.last =
                         commit.entries.iter().map(|entry| entry.stamp.seq).max().unwrap_or(found.last);
                 }
+                Item::Gap(gap) if gap.cause == GapCause::Erased => {
+                    erased = gap.last.unwrap_or(gap.first).max(erased);
+                }
                 Item::Gap(gap) => found.missing.push(MissingEntries { first: gap.first, last: gap.last }),
                 Item::Finding(_) => {}
             }
         }
-        add_known_end(&mut found, ends.get(&stream).copied());
+        add_known_end(&mut found, erased, ends.get(&stream).copied());
         streams.push(found);
     }
     let present: BTreeSet<StreamId> = streams.iter().map(|found| found.stream).collect();
@@ -87,10 +92,11 @@ pub(super) fn read_streams(
     Ok(streams)
 }
 
-/// Adds the entries up to `end` that are missing at the end of a stream.
-fn add_known_end(found: &mut SalvagedStream, end: Option<Seq>) {
-    let Some(end) = end.filter(|end| *end > found.last) else { return };
-    let known = found.missing.iter().filter_map(|gap| gap.last).max().unwrap_or(Seq(0)).max(found.last);
+/// Adds the entries up to `end` that are missing at the end of a stream. `erased` is the last erased entry.
+fn add_known_end(found: &mut SalvagedStream, erased: Seq, end: Option<Seq>) {
+    let present = found.last.max(erased);
+    let Some(end) = end.filter(|end| *end > present) else { return };
+    let known = found.missing.iter().filter_map(|gap| gap.last).max().unwrap_or(Seq(0)).max(present);
     match found.missing.last_mut().filter(|gap| gap.last.is_none() && gap.first <= end) {
         Some(gap) => gap.last = Some(end),
         None if end > known => found.missing.push(MissingEntries { first: known.next(), last: Some(end) }),

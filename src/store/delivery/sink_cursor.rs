@@ -32,6 +32,8 @@ pub(crate) struct SinkCursor {
     path: PathBuf,
     /// The locked file; `None` if the file cannot be used, so that the position is only in memory.
     file: Option<Arc<dyn File>>,
+    /// The position at which this process began to use the cursor.
+    first: Seq,
     next: Seq,
     failures: u32,
     saves: u64,
@@ -69,7 +71,7 @@ impl SinkCursor {
             let reason = "the first block is damaged, or names another stream".to_owned();
             return Err(Error::CursorUnusable { path, reason });
         };
-        Ok(Some(SinkCursor { path, file: Some(file), next, failures, saves, is_changed: false }))
+        Ok(Some(SinkCursor { path, file: Some(file), first: next, next, failures, saves, is_changed: false }))
     }
 
     /// Reads the cursor of a stream without a lock. Returns the sequence number of the next entry to deliver,
@@ -85,7 +87,7 @@ impl SinkCursor {
     /// Creates a cursor without a file, for the case that the file cannot be used.
     pub(crate) fn detached(next: Position) -> SinkCursor {
         let (path, next) = (PathBuf::new(), next.seq);
-        SinkCursor { path, file: None, next, failures: 0, saves: 0, is_changed: false }
+        SinkCursor { path, file: None, first: next, next, failures: 0, saves: 0, is_changed: false }
     }
 
     /// Returns the streams that have a cursor in the directory of a sink, the oldest first.
@@ -121,6 +123,15 @@ impl SinkCursor {
     pub(crate) fn pass(&mut self, seq: Seq) {
         if seq >= self.next {
             (self.next, self.failures, self.is_changed) = (seq.next(), 0, true);
+        }
+    }
+
+    /// Moves the position to that of a cursor without a file, which this cursor replaces. Has no effect if this position
+    /// is before the position at which the other cursor began: the sink has not received the entries between these
+    /// positions. The sink then receives the entries of the other cursor again.
+    pub(crate) fn replace(&mut self, detached: &SinkCursor) {
+        if self.next >= detached.first && detached.next > detached.first {
+            self.pass(detached.next.previous());
         }
     }
 
@@ -235,6 +246,19 @@ mod tests {
         let storage: Arc<dyn Storage> = disk.process(4);
         let error = SinkCursor::open(&storage, Path::new("/sinks/a"), STREAM, Seq(5)).unwrap_err();
         assert_eq!(error.code(), "cursor_unusable");
+    }
+
+    #[test]
+    fn replacing_a_cursor_without_a_file_skips_no_entry() {
+        let disk = SimDisk::new(3);
+        let mut cursor = open(&disk, 1).unwrap();
+        let mut detached = SinkCursor::detached(Position { stream: STREAM, seq: Seq(8) });
+        detached.pass(Seq(9));
+        for (passed, next) in [(None, 5), (Some(6), 7), (Some(7), 10), (Some(11), 12)] {
+            passed.into_iter().for_each(|seq| cursor.pass(Seq(seq)));
+            cursor.replace(&detached);
+            assert_eq!(cursor.next(), Seq(next), "{passed:?}");
+        }
     }
 
     #[test]

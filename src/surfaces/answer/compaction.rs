@@ -1,7 +1,9 @@
 //! The JSON form of plans and results of compactions.
 
 use crate::contract::Value;
-use crate::recovery::{CompactionPlan, CompactionResult, PlannedSegment, SegmentCompaction, SkippedSegment};
+use crate::recovery::{
+    CompactionPlan, CompactionReport, CompactionResult, PlannedSegment, SegmentCompaction, SkippedSegment,
+};
 use crate::surfaces::answer::parts::{list, notes};
 
 pub(super) fn plan(plan: &CompactionPlan) -> Value {
@@ -22,6 +24,15 @@ pub(super) fn plan(plan: &CompactionPlan) -> Value {
 }
 
 pub(super) fn result(result: &CompactionResult) -> Value {
+    let [before, after, segments, skipped] = report_members(&result.log);
+    Value::map([before, after, segments, skipped, ("notes", notes(&result.notes))])
+}
+
+pub(super) fn report(report: &CompactionReport) -> Value {
+    Value::map(report_members(report))
+}
+
+fn report_members(report: &CompactionReport) -> [(&'static str, Value); 4] {
     let written = |segment: &SegmentCompaction| {
         Value::map([
             ("stream", Value::text(segment.stream)),
@@ -41,11 +52,10 @@ pub(super) fn result(result: &CompactionResult) -> Value {
             ("reason", Value::text(&segment.reason)),
         ])
     };
-    Value::map([
-        ("bytes_before", result.log.bytes_before().into()),
-        ("bytes_after", result.log.bytes_after().into()),
-        ("segments", list(&result.log.segments, written)),
-        ("skipped", list(&result.log.skipped, skipped)),
-        ("notes", notes(&result.notes)),
-    ])
+    [
+        ("bytes_before", report.bytes_before().into()),
+        ("bytes_after", report.bytes_after().into()),
+        ("segments", list(&report.segments, written)),
+        ("skipped", list(&report.skipped, skipped)),
+    ]
 }

@@ -2,6 +2,7 @@
 
 use crate::contract::Value;
 use crate::recovery::{RetentionPlan, RetentionResult, RetiredFile};
+use crate::surfaces::answer::compaction;
 use crate::surfaces::answer::parts::{list, notes};
 
 fn file(file: &RetiredFile) -> Value {
@@ -23,12 +24,14 @@ pub(super) fn plan(p: &RetentionPlan) -> Value {
         ("report_days", days(p.rules.report_days)),
         ("export_days", days(p.rules.export_days)),
         ("removes_bodies", p.rules.removes_bodies.into()),
+        ("compacts_log", p.rules.compacts_log.into()),
     ]);
     Value::map([
         ("rules", rules),
         ("planned_at", Value::text(p.planned_at)),
         ("files", list(&p.files, file)),
         ("bodies", list(&p.bodies, |body| Value::text(body.digest))),
+        ("compaction", p.compaction.as_ref().map_or(Value::Null, compaction::plan)),
         ("bytes", p.bytes.into()),
         ("notes", notes(&p.notes)),
     ])
@@ -39,6 +42,7 @@ pub(super) fn result(r: &RetentionResult) -> Value {
         ("status", r.status.as_str().into()),
         ("files", r.files.into()),
         ("bodies", r.bodies.into()),
+        ("compaction", r.compaction.as_ref().map_or(Value::Null, compaction::report)),
         ("bytes", r.bytes.into()),
         ("notes", notes(&r.notes)),
     ])

@@ -101,20 +101,11 @@ pub(crate) fn quoted(word: &str) -> String {
 
 /// Returns a number of bytes with a unit.
 fn size(bytes: u64) -> Cell {
-    const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
-    if bytes < 1024 {
-        return Cell::text(format!("{bytes} B"));
-    }
-    let mut value = bytes as f64 / 1024.0;
-    let mut unit = "KiB";
-    for next in UNITS {
-        unit = next;
-        if value < 1024.0 {
-            break;
-        }
-        value /= 1024.0;
-    }
-    Cell::text(format!("{value:.1} {unit}"))
+    const UNITS: [(&str, u64); 4] = [("TiB", 1 << 40), ("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
+    Cell::text(match UNITS.into_iter().find(|(_, unit)| bytes >= *unit) {
+        Some((name, unit)) => format!("{:.1} {name}", bytes as f64 / unit as f64),
+        None => format!("{bytes} B"),
+    })
 }
 
 /// Returns a time span in its largest unit.

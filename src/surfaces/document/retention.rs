@@ -11,6 +11,10 @@ pub(crate) fn retention_plan(plan: &RetentionPlan) -> ReportDocument {
     let are_removed = if plan.rules.removes_bodies { "" } else { ", kept" };
     lines.push(format!("unused artifact bodies: {} (bytes: {body_bytes}){are_removed}", plan.bodies.len()));
     lines.push(format!("bytes to remove: {}", plan.bytes));
+    if let Some(compaction) = &plan.compaction {
+        let (segments, bytes) = (compaction.segments.len(), compaction.bytes());
+        lines.push(format!("segments of the log to compact: {segments} (bytes: {bytes})"));
+    }
     ReportDocument {
         title: "Retention plan".to_owned(),
         sections: vec![
@@ -22,14 +26,19 @@ pub(crate) fn retention_plan(plan: &RetentionPlan) -> ReportDocument {
 
 /// Returns a document with the result of a removal.
 pub(crate) fn retention(result: &RetentionResult) -> ReportDocument {
-    let line = format!(
+    let mut lines = vec![format!(
         "removed files: {}, artifact bodies: {}, bytes: {}",
         result.files, result.bodies, result.bytes
-    );
+    )];
+    if let Some(compaction) = &result.compaction {
+        let (before, after) = (compaction.bytes_before(), compaction.bytes_after());
+        let segments = compaction.segments.len();
+        lines.push(format!("compacted segments of the log: {segments}, bytes: {before} before, {after} now"));
+    }
     ReportDocument {
         title: "Retention".to_owned(),
         sections: vec![
-            ReportSection::new("", Block::List(vec![line])),
+            ReportSection::new("", Block::List(lines)),
             ReportSection::new("Notes", Block::Notes(result.notes.clone())),
         ],
     }

@@ -100,7 +100,7 @@ impl Candidate<'_> {
         let entries: Vec<Entry> = match &mut self.columns {
             Some(columns) => {
                 let is_valid = columns.set_stream(&StreamChecksums::of(stream));
-                is_valid.then(|| columns.entries().clone().into_iter().collect()).unwrap_or_default()
+                if is_valid { columns.entries().clone().into_iter().collect() } else { Vec::new() }
             }
             None => decode_rows(&self.header, self.payload, Some(stream)).0,
         };

@@ -128,7 +128,7 @@ mod tests {
         let (mut read, mut gaps) = (Vec::new(), Vec::new());
         while let Some(item) = reader.next_item().unwrap() {
             match item {
-                Item::Commit(commit) => read.extend(commit.entries.into_iter()),
+                Item::Commit(commit) => read.extend(commit.entries),
                 Item::Gap(Gap { first, last, .. }) => gaps.push((first.0, last.map(|last| last.0))),
                 Item::Finding(finding) => panic!("{finding}"),
             }

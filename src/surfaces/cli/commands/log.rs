@@ -80,7 +80,7 @@ pub(in crate::surfaces::cli) fn tail(cli: &Cli, args: &TailArgs, out: &Output) -
     for item in contexta.tail_log(options)? {
         match item? {
             TailItem::Log(item) => write_item(&mut stdout, item, out)?,
-            // A reader of the pipe must not wait for the next entry.
+            // No entry is available at the moment. A reader of the pipe must not wait for the next entry.
             _ => stdout.flush()?,
         }
         if interrupt.as_ref().is_some_and(|interrupt| interrupt.is_due(out)) {
