@@ -1,6 +1,7 @@
 //! Checks, backups and compactions of a workspace.
 //!
-//! `cargo bench --bench recovery`; the table at the end shows rates and targets. See docs/PERFORMANCE.md.
+//! Run this benchmark with `cargo bench --bench recovery`. The table at the end shows rates and targets. See
+//! docs/PERFORMANCE.md.
 
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot run stops")]
 
@@ -19,11 +20,11 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 const KEYS: [&str; 5] = ["loss", "accuracy", "lr", "grad_norm", "val/loss"];
-/// The greatest length of the log for each metric point after a compaction, in bytes.
+/// The maximum number of log bytes per metric point after a compaction.
 const POINT_BYTES_MAX: f64 = 12.0;
 /// The smallest rate of a compaction, in MB of the old log per second.
 const COMPACTION_RATE_MIN: f64 = 200.0;
-/// The greatest time of a rebuild after a compaction, divided by the time before.
+/// The maximum ratio of two times: of a rebuild after a compaction, and of a rebuild before the compaction.
 const REBUILD_RATIO_MAX: f64 = 1.0;
 
 fn open(workspace: &Path, durability: Durability) -> Contexta {
@@ -31,7 +32,7 @@ fn open(workspace: &Path, durability: Durability) -> Contexta {
     options.durability(durability).open().unwrap()
 }
 
-/// Returns the length of all segments in bytes.
+/// Returns the total length of all segments in bytes.
 fn log_bytes(workspace: &Path) -> u64 {
     let mut bytes = 0;
     for stream in std::fs::read_dir(workspace.join("log")).unwrap() {
@@ -68,7 +69,7 @@ fn compact(workspace: &Path) -> Duration {
     begun.elapsed()
 }
 
-/// Reads the log in one way, and returns the time.
+/// Reads the log in this scan mode. Returns the time that the scan took.
 fn scan(workspace: &Path, mode: ScanMode) -> Duration {
     let storage = OsStorage::shared();
     let log = workspace.join("log");
@@ -132,7 +133,7 @@ fn compaction(table: &mut Table, name: &str, durability: Durability, points: usi
     }
 }
 
-/// A backup of a workspace that has not changed since the last backup.
+/// Measures a backup of a workspace that has not changed since the last backup.
 fn unchanged_backup(table: &mut Table, files: usize) {
     let scratch = Scratch::new("backup");
     let workspace = scratch.path().join("w");

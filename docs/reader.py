@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
-"""A second reader of the log, written from docs/FORMAT.md and RFC 8878 alone, with the Python standard library only.
+"""A second reader of the log. It was written from docs/FORMAT.md and RFC 8878 alone.
+
+The program imports only the Python standard library and zstd.py.
 
     python3 docs/reader.py [--no-digests] LOG...
 
@@ -26,7 +28,7 @@ import struct
 import sys
 import zlib
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))  # `python3 -I` leaves this directory out
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))  # `python3 -I` does not search it
 import zstd
 
 # ---- BLAKE3, unkeyed, 32 bytes (2)
@@ -395,7 +397,7 @@ class Columns(Cursor):
         return [text.take(length) for length in lengths]
 
     def matrix(self, length, count):
-        """Returns the payloads of a group whose payloads have the same length."""
+        """Returns the payloads of a group. All payloads have the same length."""
         first = self.take(length)
         mask = self.take((length + 7) // 8)
         require(length % 8 == 0 or mask[-1] >> length % 8 == 0)
@@ -419,7 +421,7 @@ class Columns(Cursor):
 
 
 class Group:
-    """A group of entries. `length` is None for texts."""
+    """A group of entries. `length` is the length of each payload, or None for a group of texts."""
 
     def __init__(self, columns, entries_max):
         self.kind, self.version = columns.limited(0xFFFF), columns.limited(0xFFFF)

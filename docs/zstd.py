@@ -1,4 +1,4 @@
-"""A decoder of one zstd frame, written from RFC 8878 alone, with the Python standard library only.
+"""A decoder of one zstd frame. It was written from RFC 8878 alone, and imports only the standard library.
 
     decode(data, length)
 
@@ -47,7 +47,7 @@ FRONT = 64
 
 
 class BackwardBits:
-    """Reads a bit stream from back to front (4.1). `at` counts the bits left, plus FRONT.
+    """Reads a bit stream from back to front (4.1). `at` is the number of remaining bits, plus FRONT.
 
     A read may pass the front of the stream, where `at` is FRONT. The bits before it are zero.
     """
@@ -55,11 +55,11 @@ class BackwardBits:
     def __init__(self, stream):
         require(stream and stream[-1])
         self.data = bytes(FRONT // 8) + stream
-        # The highest bit of the last byte that is set marks the end of the stream.
+        # The highest set bit of the last byte marks the end of the stream.
         self.at = 8 * len(self.data) - 9 + stream[-1].bit_length()
 
     def bits(self, count):
-        """Returns the number in the next bits, at most 57."""
+        """Returns the number in the next `count` bits. `count` is at most 57."""
         self.at -= count
         require(self.at >= 0)
         low = self.at >> 3
@@ -70,13 +70,17 @@ class BackwardBits:
 
 
 def probabilities(reader, accuracy_max, symbols_max):
-    """Reads a description of a table. Returns its accuracy, and the probability of each symbol; -1 is "less than 1"."""
+    """Reads a description of a table. Returns its accuracy and the probability of each symbol.
+
+    The probability -1 means "less than 1".
+    """
     bits, at = int.from_bytes(reader.data[reader.at : reader.at + 256], "little"), 4
     accuracy = (bits & 15) + 5
     require(accuracy <= accuracy_max)
     left, found = 1 << accuracy, []
     while left > 0:
-        # A value is 0 to left + 1. The `short` smallest values have one bit less than the others.
+        # A value is in the range from 0 to left + 1. The `short` smallest values are one bit
+        # shorter than the other values.
         width = (left + 1).bit_length()
         short = (1 << width) - left - 2
         value = bits >> at & (1 << width) - 1
@@ -99,7 +103,10 @@ def probabilities(reader, accuracy_max, symbols_max):
 
 
 def fse_table(accuracy, found):
-    """Returns the accuracy, and the cells (symbol, number of bits to read, number to add to them) of a table."""
+    """Returns the accuracy and the cells of a table.
+
+    A cell contains a symbol, the number of bits to read, and the number to add to the value of these bits.
+    """
     size = 1 << accuracy
     rare = [symbol for symbol, probability in enumerate(found) if probability < 0]
     symbols = [0] * (size - len(rare)) + rare[::-1]
@@ -110,7 +117,8 @@ def fse_table(accuracy, found):
             at = at + step & size - 1
             while at >= size - len(rare):
                 at = at + step & size - 1
-    # The states of a symbol are numbered from its probability on. The number decides how many bits are read.
+    # The states of a symbol have consecutive numbers, and the first number is the probability of the symbol.
+    # The number of a state determines how many bits are read.
     following, cells = [abs(probability) for probability in found], []
     for symbol in symbols:
         width = accuracy + 1 - following[symbol].bit_length()
@@ -137,7 +145,7 @@ def weights(reader):
     require(stream.at >= FRONT)
     found = []
     while stream.at >= FRONT:
-        # The two states take turns. The first read that passes the front ends the stream.
+        # The two states are used alternately. The stream ends with the first read that passes the front.
         symbol, width, base = table[states[0]]
         found.append(symbol)
         states = [states[1], base + stream.bits(width)]
@@ -146,7 +154,7 @@ def weights(reader):
 
 
 def huffman_table(reader):
-    """Returns the length of the longest code, and the cells (symbol, length of its code)."""
+    """Returns the length of the longest code, and the cells. A cell is a symbol and its code length."""
     found = weights(reader)
     total = sum(1 << weight >> 1 for weight in found)
     longest = total.bit_length()
@@ -180,7 +188,7 @@ def huffman_stream(table, stream, count):
 
 
 def cumulative(first, widths):
-    """Returns, for each code, the smallest number and the number of additional bits."""
+    """Returns a pair for each code: the smallest number, and the number of additional bits."""
     codes = []
     for width in widths:
         codes.append((first, width))
@@ -218,7 +226,7 @@ def sequence_count(reader):
 
 
 class Frame:
-    """What the blocks of a frame share: the content so far, the latest tables and the latest offsets."""
+    """The state that the blocks of a frame share: the content so far, the latest tables and offsets."""
 
     def __init__(self, length):
         self.out, self.length, self.latest = bytearray(), length, [1, 4, 8]
@@ -265,7 +273,7 @@ class Frame:
         return b"".join(huffman_stream(self.huffman, *pair) for pair in zip(streams, sizes))
 
     def sequences(self, reader, count):
-        """Yields (number of literals, length of the match, offset) of each sequence."""
+        """Yields for each sequence the number of literals, the length of the match, and the offset."""
         (modes,) = reader.take(1)
         require(modes & 3 == 0)
         for shift, codes in ((6, LITERALS), (4, OFFSETS), (2, MATCHES)):
@@ -317,7 +325,10 @@ class Frame:
         return self.latest[0]
 
     def repeat(self, offset, match):
-        """Appends the `match` bytes that begin `offset` bytes before the end. These may include appended bytes."""
+        """Appends `match` bytes that begin `offset` bytes before the end.
+
+        The copied bytes may include bytes that this call has appended.
+        """
         require(1 <= offset <= len(self.out))
         start = len(self.out) - offset
         while match:

@@ -1,5 +1,6 @@
-//! The columns of a frame from arbitrary bytes. The first two bytes are the number of entries. The decoder returns no
-//! entries, or entries within the limits. Entries that are encoded as columns again decode to the same entries.
+//! The columns of a frame from arbitrary bytes. The first two bytes are the number of entries. The decoder
+//! returns no entries, or entries within the limits. If the returned entries are encoded as columns again,
+//! the new columns decode to the same entries.
 
 use contexta::engine::codec::PAYLOAD_BYTES_MAX;
 use contexta::engine::entry::{Entry, Seq, StreamId};

@@ -1,9 +1,9 @@
-//! Random operations and damage on the log of an engine, compared with a plain map of all appended entries. Each byte
-//! selects an operation, and the byte after it a place.
+//! Random operations and damage on the log of an engine, compared with a plain map of all appended entries.
+//! An operation takes two bytes. The first byte selects the operation, and the second byte is its parameter.
 //!
 //! - An entry that is read was appended.
 //! - No repair, compaction or merge loses an entry that could be read before.
-//! - After a repair, a second repair has nothing to do.
+//! - A second repair directly after a repair changes nothing.
 //! - The tables contain the entries that can be read.
 
 use contexta::engine::codec::CodecError;
@@ -98,7 +98,7 @@ impl World {
         open(storage, "/w")
     }
 
-    /// Returns the entries of a log that can be read.
+    /// Returns all readable entries of a log.
     fn readable(&self, log: &str) -> Entries {
         let (storage, log) = (self.disk.process(0), Path::new(log));
         let mut all = Entries::new();
@@ -199,7 +199,8 @@ impl World {
                 self.writers.clear();
             }
             kind @ 7..=9 => {
-                // A writer that finds its own segment damaged may refuse to continue, so writers end before damage.
+                // A writer may refuse to continue if its segment is damaged. All writers are therefore closed
+                // before the damage.
                 self.writers.drain(..).for_each(|writer| drop(writer.close()));
                 self.damage((kind - 7) + place / 128 * 3, place);
             }

@@ -72,7 +72,7 @@ pub enum Error {
         /// The names of the sinks that take part.
         sinks: Vec<String>,
     },
-    /// A sink has started a replay. The sinks are locked while a sink is called.
+    /// A sink tried to start a replay. All sinks are locked while a sink is called.
     #[error("a sink cannot start a replay")]
     ReplayInSink,
     /// The file of an artifact is missing, cannot be read, or is not a regular file.

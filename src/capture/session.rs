@@ -142,14 +142,14 @@ impl Session {
         self.inner.dispatcher.replay_sinks(&options)
     }
 
-    /// Copies the facts in the outbox into the log, and offers to each sink the facts that wait for this sink. Errors: no
-    /// sink has the name of the target, or a cursor cannot be read or written.
+    /// Copies the facts in the outbox into the log. Also offers to each sink the facts that wait for this
+    /// sink. Errors: no sink has the name of the target, or a cursor cannot be read or written.
     pub fn replay(&self, options: &ReplayOptions) -> Result<ReplayBatchResult> {
         self.inner.dispatcher.replay(options)
     }
 
-    /// Returns the facts that wait for sinks, ordered by sink and stream, including sinks that do not belong to this
-    /// session. Errors: the cursors cannot be listed.
+    /// Returns the facts that wait for sinks. Sinks that do not belong to this session are included. The list
+    /// is sorted by sink and stream. Errors: the cursors cannot be listed.
     pub fn pending_deliveries(&self) -> Result<Vec<PendingDelivery>> {
         self.inner.dispatcher.pending()
     }

@@ -1,4 +1,4 @@
-//! Backups in one file: creation, check, and the use of an archive as a repository.
+//! Methods that create, check and open a backup in one file.
 
 use crate::client::backups::Backups;
 use crate::client::error::Result;
@@ -9,9 +9,10 @@ use crate::recovery::{
 use std::path::Path;
 
 impl Backups {
-    /// Creates a backup in the new file `archive`: a tar archive, which zstd compresses. The archive contains the whole
-    /// backup, so it does not depend on a repository. The backup is first created in a temporary directory beside
-    /// `archive`, which needs space for the uncompressed backup. Errors: the file exists.
+    /// Creates a backup in the new file `archive`. The file is a tar archive that is compressed with zstd.
+    /// The archive contains the complete backup and does not depend on a repository. The backup is first
+    /// created in a temporary directory beside `archive`. This directory needs space for the uncompressed
+    /// backup. Errors: the file exists.
     pub fn create_archive(
         &self,
         archive: impl AsRef<Path>,
@@ -28,9 +29,9 @@ impl Backups {
         Ok(verify_archive(&self.archive(archive.as_ref()))?)
     }
 
-    /// Checks an archive, and extracts its backup into a temporary repository in the staging directory of the workspace
-    /// `target`. `None` means the workspace of the settings. The repository is removed when the returned value is
-    /// dropped. Errors: as for [`Backups::verify_archive`].
+    /// Checks an archive, and extracts its backup into a temporary repository. The repository is in the
+    /// staging directory of the workspace `target`. `None` means the workspace of the settings. The
+    /// repository is removed when the returned value is dropped. Errors: as for [`Backups::verify_archive`].
     pub fn open_archive(&self, archive: impl AsRef<Path>, target: Option<&Path>) -> Result<OpenedArchive> {
         let checked = self.archive(archive.as_ref()).check()?;
         let dirs = self.dirs_at(target.unwrap_or(&self.dirs.root));
@@ -51,8 +52,9 @@ impl Backups {
     }
 }
 
-/// An archive whose backup was extracted into a temporary repository. A restore with [`OpenedArchive::backups`] writes its
-/// safety backup to the repository of the value that opened the archive. Dropping the value removes the repository.
+/// An archive whose backup was extracted into a temporary repository. A restore with
+/// [`OpenedArchive::backups`] writes its safety backup to the repository of the [`Backups`] that opened the
+/// archive. The temporary repository is removed when this value is dropped.
 #[derive(Debug)]
 pub struct OpenedArchive {
     backups: Backups,

@@ -52,7 +52,7 @@ pub struct Backups {
     paths: Paths,
     pub(super) dirs: WorkspaceDirs,
     root: PathBuf,
-    /// The directory of the backups of replaced content; `None` if it is `root`.
+    /// The directory for backups of the content that a restore replaces. `None` means `root`.
     safety_root: Option<PathBuf>,
     /// `true` to back up the content that a restore replaces.
     safety_backup: bool,
@@ -95,8 +95,8 @@ impl Backups {
         self
     }
 
-    /// Sets a temporary directory that contains the backups. Backups of replaced content are still written to the former
-    /// directory.
+    /// Returns access to the backups in the temporary repository `dir`. Backups of replaced content are still
+    /// written to the repository of `self`.
     pub(super) fn temporary_repository(&self, dir: &Path) -> Backups {
         Backups { safety_root: Some(self.root.clone()), root: dir.to_path_buf(), ..self.clone() }
     }

@@ -13,16 +13,19 @@ impl Contexta {
         Ok(compaction::plan(&self.storage, &self.paths.log(), options)?)
     }
 
-    /// Applies a plan of [`Contexta::compaction_plan`]: writes each planned segment anew, with its entries as compressed
-    /// columns. No answer, head or digest changes. Other processes may capture and read meanwhile.
+    /// Applies a plan of [`Contexta::compaction_plan`]. Each planned segment is written anew, and its entries
+    /// are stored as compressed columns. The results of queries, the heads and the digests stay the same.
+    /// Other processes may capture and read at the same time.
     ///
-    /// A segment that is damaged, that has changed since the plan was made, or that a process may still write to is left
-    /// unchanged, and the result names it. A new segment replaces the old one only after it was read again and compared
-    /// with the old one. An interrupted compaction can be repeated.
+    /// A segment is left unchanged if it is damaged, if it has changed since the plan was made, or if a
+    /// process may still write to it. The result names these segments. Each new segment is read again and
+    /// compared with the old segment before the old segment is replaced. An interrupted compaction can be
+    /// repeated.
     ///
-    /// Durability: every segment in the result is on disk. Cost: reads each planned segment, and writes its new form.
-    /// Needs the room of at most four segments. `progress` receives the number of bytes of the planned segments.
-    /// Errors: the workspace cannot be written, or a merge, a repair or another compaction is running (`merge_busy`).
+    /// Durability: every segment in the result is on disk. Cost: reads each planned segment, and writes its
+    /// new form. Needs disk space for at most four segments. `progress` receives the number of bytes of the
+    /// planned segments. Errors: the workspace cannot be written, or a merge, a repair or another compaction
+    /// is running (`merge_busy`).
     pub fn compact(&self, plan: &CompactionPlan, progress: Progress<'_>) -> Result<CompactionResult> {
         self.check_writes()?;
         let paths = (&*self.paths.log(), &*self.paths.quarantine());

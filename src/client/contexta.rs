@@ -139,8 +139,9 @@ impl Contexta {
         self.ask(|store| verify::verify(&self.storage, &self.paths.log(), store, Some(&known), options))
     }
 
-    /// Adds the streams and bodies that a check has found to the file of the known streams and bodies. Later checks
-    /// report a known stream or body that is gone, until a repair forgets it. Errors: the file cannot be written.
+    /// Records the streams and bodies in the report of a check as known. If a known stream or body
+    /// disappears, later checks report the loss until a repair forgets the stream or body. Errors: the file
+    /// cannot be written.
     pub fn remember(&self, report: &VerifyReport) -> Result<()> {
         Ok(self.known().update(|known| report.add_to(known))?)
     }
@@ -203,7 +204,8 @@ impl Contexta {
         self.after_merge(merge_backup(&repository, &staged, &options, &into, settings.progress)?)
     }
 
-    /// Removes the streams that a merge has divided from the known streams, so that checks do not report them as lost.
+    /// Removes divided streams from the known streams, so that checks do not report them as lost. A merge can
+    /// divide a stream.
     fn after_merge(&self, report: MergeReport) -> Result<MergeReport> {
         let moved = report.moved_streams();
         if !moved.is_empty() {
@@ -244,9 +246,10 @@ impl Contexta {
         Ok(items.map(|item| item.map_err(Error::from)))
     }
 
-    /// Returns the newest entries of the log in the order of their times. With [`TailOptions::follow`], the iterator then
-    /// returns the entries that any process appends, and does not end. An entry is returned as soon as it is written,
-    /// before it is synced. Errors: no stream, or more than one stream, matches the options, or a kind is unknown.
+    /// Returns the newest entries of the log in the order of their times. With [`TailOptions::follow`], the
+    /// iterator does not end: it then returns new entries of all processes. An entry is returned as soon as
+    /// it is written, before it is synced. Errors: no stream, or more than one stream, matches the options,
+    /// or a kind is unknown.
     pub fn tail_log(&self, options: TailOptions) -> Result<impl Iterator<Item = Result<TailItem>> + use<>> {
         self.journal.flush()?;
         let items = tail::tail(&self.storage, &self.paths.log(), options)?;

@@ -1,5 +1,5 @@
-//! The demonstration of a recovery, in a new directory: a process captures a run and is killed, the log is damaged, the
-//! tables are deleted, a check names the loss, and a backup restores the workspace.
+//! The demonstration of a recovery in a new directory. A process captures a run and is killed. The log is
+//! damaged, and the tables are deleted. A check names the loss, and a backup restores the workspace.
 
 use crate::client::Contexta;
 use crate::client::backups::Backups;
@@ -61,11 +61,11 @@ pub(crate) fn capture(workspace: &Path, out: &mut dyn Write) -> Result<()> {
     Ok(())
 }
 
-/// Runs the demonstration in `directory`, which must not exist. Without a directory, runs it in a temporary directory, which
-/// is removed at the end.
+/// Runs the demonstration in the new directory `directory`. Without a directory, the demonstration uses a
+/// temporary directory and removes this directory at the end.
 ///
-/// `arguments` are the arguments with which this program captures; the path of the workspace is added to them. Errors: the
-/// directory cannot be created, the process cannot be started, or a step fails.
+/// `arguments` are the arguments that make this program capture. The path of the workspace is added to them.
+/// Errors: the directory cannot be created, the process cannot be started, or a step fails.
 pub(crate) fn run(directory: Option<&Path>, arguments: &[&str]) -> Result<DemoReport> {
     let is_kept = directory.is_some();
     let temporary = || std::env::temp_dir().join(format!("contexta-demo-{}", std::process::id()));
@@ -179,7 +179,7 @@ impl Demo {
         Ok(())
     }
 
-    /// Checks the workspace. Returns `true` if it is whole.
+    /// Checks the workspace. Returns `true` if the check finds no problem.
     fn check(&mut self) -> Result<bool> {
         let report = self.open()?.verify(VerifyOptions::default())?;
         let problem = |problem: &Problem| format!(" {}.", problem.message);

@@ -11,9 +11,9 @@ use crate::recovery::{
 use std::path::Path;
 
 impl Contexta {
-    /// Plans the erasure of runs, and changes nothing. `runs` names the runs. A run that was erased before, but whose
-    /// bytes were not all removed, is named by its ref. `repository` is the directory of the backups; `None` means
-    /// the directory of the settings. Reads the whole log. Errors: a run is not found.
+    /// Plans the erasure of runs, and changes nothing. `runs` names the runs. If a run was erased before and
+    /// some of its bytes remain, pass its ref. `repository` is the directory of the backups. `None` means the
+    /// directory of the settings. Reads the whole log. Errors: a run is not found.
     pub fn plan_erasure(&self, runs: &[String], repository: Option<&Path>) -> Result<ErasePlan> {
         let (dirs, repository) = self.erasure_dirs(repository);
         let plan =
@@ -21,9 +21,10 @@ impl Contexta {
         Ok(plan)
     }
 
-    /// Erases the runs of a plan. When the method returns, no answer contains the runs, and the bodies that only they
-    /// used are removed. The log keeps an entry about the erasure, so a merge with an older copy of the log does not
-    /// bring the runs back. A run of the same name that is captured later is a new run.
+    /// Erases the runs of a plan. When the method returns, no query returns the runs, and the bodies that
+    /// only these runs used are removed. The log keeps an entry about the erasure, so a merge with an older
+    /// copy of the log does not bring the runs back. A run of the same name that is captured later is a new
+    /// run.
     ///
     /// If the setting `retention.artifact_retention_mode` is `enforced`, other bodies that no artifact uses are
     /// removed too.

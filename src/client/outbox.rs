@@ -10,9 +10,9 @@ use crate::client::error::{Error, Result};
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct OutboxContent {
-    /// The facts that wait for sinks, ordered by sink and stream.
+    /// The facts that wait for sinks, sorted by sink and stream.
     pub deliveries: Vec<PendingDelivery>,
-    /// The number of facts that the log could not append, and that are not in the log yet.
+    /// The number of facts in the outbox that the log does not contain yet.
     pub spilled: u64,
     /// The dead letters, and the letters that wait for a replay.
     pub letters: DeadLetters,
@@ -27,10 +27,10 @@ impl OutboxContent {
 }
 
 impl Contexta {
-    /// Delivers the facts that wait for sinks, and adds the facts that the log could not append earlier to the log. The
-    /// sinks are those of the workspace or of the options. Each sink receives only the facts that wait for a sink of this
-    /// name. A fact is acknowledged after the sink has accepted it. After a crash, sinks receive facts again, but no fact
-    /// is omitted.
+    /// Delivers the facts that wait for sinks. Facts in the outbox that the log does not contain are added to
+    /// the log. The facts are delivered to the sinks of the workspace, or to the sinks in the options. Each
+    /// sink receives only the facts that wait for a sink with its name. A fact is acknowledged after the sink
+    /// has accepted it. After a crash, a sink can receive a fact twice, but no fact is omitted.
     ///
     /// Errors: no sink has the name of the target, the workspace is read-only, or a cursor cannot be read or written.
     /// A failed delivery is not an error: the result contains it.
@@ -53,8 +53,8 @@ impl Contexta {
         Ok(self.session.replay(options)?)
     }
 
-    /// Returns the content of the outbox. Reads the cursors, the facts behind them, and the outbox; changes nothing.
-    /// Errors: a directory or the file of dead letters cannot be read.
+    /// Returns the content of the outbox. Reads the cursors, the facts after the cursors, and the outbox.
+    /// Changes nothing. Errors: a directory or the file of dead letters cannot be read.
     pub fn outbox(&self) -> Result<OutboxContent> {
         Ok(OutboxContent {
             deliveries: self.session.pending_deliveries()?,

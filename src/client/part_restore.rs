@@ -21,16 +21,17 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-/// The part of a backup that a [`Contexta::restore_part`] restores.
+/// The part of a backup that [`Contexta::restore_part`] restores.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RestoredPart {
-    /// A run with its records and artifacts: its ref, id or name, or the beginning of its id or name.
+    /// A run with its records and artifacts. The text is the ref, the id or the name of the run, or the
+    /// beginning of the id or name.
     Run(String),
     /// The content of an artifact. The manifest of the artifact is not restored.
     Artifact(ArtifactRef),
 }
 
-/// The result of [`Contexta::restore_part`], or its plan.
+/// The result or the plan of [`Contexta::restore_part`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PartRestore {
@@ -44,11 +45,13 @@ pub struct PartRestore {
     pub applied: bool,
     /// `true` if the workspace already had the run or the manifest of the artifact.
     pub is_present: bool,
-    /// The number of objects and records of the run in the backup, by kind. Empty for an artifact.
+    /// For each kind, the number of objects and records of the run in the backup. The map is empty for an
+    /// artifact.
     pub found: BTreeMap<String, u64>,
-    /// The number of objects and records that were added, by kind. In a plan, empty.
+    /// For each kind, the number of added objects and records. The map is empty in a plan.
     pub added: BTreeMap<String, u64>,
-    /// The number of bodies that were added. In a plan of an artifact, the number of bodies to be added.
+    /// The number of bodies that were added. In the plan for an artifact, the number of bodies that a restore
+    /// would add.
     pub bodies: u64,
     /// Notes on parts that were not restored.
     pub notes: Vec<Note>,
@@ -73,7 +76,7 @@ impl OpenedBackup {
         Ok(OpenedBackup { contexta: options.open()?, staged })
     }
 
-    /// Returns the bodies of an artifact: the body, and the bodies of the files if the artifact is a directory.
+    /// Returns the body of an artifact. If the artifact is a directory, also returns the bodies of its files.
     fn bodies(&self, artifact: &ArtifactRef) -> Result<Vec<Digest>> {
         self.contexta.ask(|store| {
             store.read(|view| {
@@ -90,9 +93,9 @@ impl OpenedBackup {
 }
 
 impl Contexta {
-    /// Restores one run or the content of one artifact from a backup. Everything else in the workspace stays unchanged.
-    /// A run is imported as new entries. Content that the workspace has is not added again. Without `apply`, returns the
-    /// plan and changes nothing except temporary files.
+    /// Restores one run or the content of one artifact from a backup. Everything else in the workspace stays
+    /// unchanged. A run is imported as new entries. Content that the workspace has is not added again. With
+    /// [`ApplyPart::PlanOnly`], returns the plan and changes nothing except temporary files.
     ///
     /// Errors: the backup, the run or the artifact does not exist, or the log of the backup is damaged.
     pub fn restore_part(
@@ -147,7 +150,7 @@ impl Contexta {
             result.added = imported.kinds.iter().map(|(kind, counts)| (kind.clone(), counts.new)).collect();
             result.bodies = imported.bodies_stored;
             result.notes.extend(incomplete(&exported, &imported));
-            // If an erasure of the run has a time far in the future, it also covers the new entries.
+            // An erasure of the run with a time far in the future also erases the new entries.
             if self.ask(|store| store.read(|view| view.run(&run)))?.is_none() {
                 let message = format!(
                     "{run} was added to the log, but stays deleted, because the clock of this machine is behind the time of \
@@ -176,7 +179,8 @@ impl Contexta {
             }
             let is_intact = from.size_of(digest)?.is_some() && from.verify(digest, &[])?;
             // `BlobStore::copy_from` keeps a damaged body of the same length, but `ingest` replaces it.
-            let copy = || Ok::<_, Error>(into.ingest(&mut FileReader::new(from.open(digest)?))?.digest == *digest);
+            let copy =
+                || Ok::<_, Error>(into.ingest(&mut FileReader::new(from.open(digest)?))?.digest == *digest);
             if is_intact && (apply == ApplyPart::PlanOnly || copy()?) {
                 bodies += 1;
             } else {
@@ -219,7 +223,7 @@ impl Contexta {
     }
 }
 
-/// The extent of [`Contexta::restore_part`]: the restore, or only its plan.
+/// The mode of [`Contexta::restore_part`]: restore the part, or only return the plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ApplyPart {
     /// The part is restored.

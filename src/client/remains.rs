@@ -45,12 +45,13 @@ impl Remains {
         self
     }
 
-    /// Builds the workspace `into` from all entries and bodies that can be found in the remains, and reports the missing
-    /// ones. The names of the files are not needed. The workspace is built in the directory `into` with the suffix
-    /// `.salvage`, and renamed at the end.
+    /// Builds the workspace `into` from all entries and bodies in the remains. The report lists missing
+    /// entries and bodies. The files may have any names. The workspace is built in the directory `into` with
+    /// the suffix `.salvage`, and renamed at the end.
     ///
-    /// Cost: reads the remains up to four times. Memory: about 200 bytes for each file of the remains, and less than
-    /// 512 MiB in addition. `progress` receives the number of completed steps, and the number of steps.
+    /// Cost: reads the remains up to four times. Memory: about 200 bytes for each file of the remains, and
+    /// less than 512 MiB in addition. `progress` receives the number of completed steps and the number of all
+    /// steps.
     ///
     /// Errors: `into` exists and is not an empty directory, one of the directories contains the other, the remains
     /// contain no entry and no body, or another salvage into `into` runs. After an error, `into` is unchanged.

@@ -24,8 +24,8 @@ pub struct RepairSettings {
 }
 
 impl Contexta {
-    /// Plans the repair of log, tables and bodies. Changes nothing. Streams that a process writes to are not examined, and
-    /// the plan names them.
+    /// Plans the repair of log, tables and bodies. Changes nothing. If a process writes to a stream, the
+    /// stream is not examined, and the plan names the stream.
     ///
     /// ```
     /// # fn main() -> Result<(), contexta::Error> {
@@ -54,13 +54,13 @@ impl Contexta {
         Ok(plan_repair(&self.repair_request(&dirs, settings)?, progress)?)
     }
 
-    /// Applies a plan that [`Contexta::plan_repair`] has made with the same settings. Every entry that can be read before
-    /// can be read afterwards. A copy of each replaced or removed file is in quarantine. A degraded record of the run
-    /// records each loss.
+    /// Applies a plan that [`Contexta::plan_repair`] has made with the same settings. Every entry that can be
+    /// read before the repair can also be read after the repair. A copy of each replaced or removed file is
+    /// in quarantine. Each loss is recorded in a degraded record of its run.
     ///
-    /// Errors: the workspace was opened for reading only; the workspace or the source has changed since the plan was made,
-    /// and nothing was changed; a merge or another repair is running; a file cannot be read or written. After an error, a
-    /// new plan contains the rest.
+    /// Errors: the workspace was opened for reading only; a merge or another repair is running; a file cannot
+    /// be read or written; the workspace or the source has changed since the plan was made. In the last case,
+    /// nothing was changed. After every error, a new plan contains the remaining work.
     pub fn repair(
         &self,
         plan: &RepairPlan,

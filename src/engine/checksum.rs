@@ -38,7 +38,7 @@ pub fn salted_crc32(salt: u64, parts: &[&[u8]]) -> u32 {
     hasher.finalize()
 }
 
-/// Computes the CRC-32 of several CRC-32s, each as four little-endian bytes.
+/// Computes the CRC-32 of a sequence of CRC-32 values. Each value is encoded as four little-endian bytes.
 pub(in crate::engine) fn checksum_of_all(checksums: impl Iterator<Item = u32>) -> u32 {
     let bytes: Vec<u8> = checksums.flat_map(u32::to_le_bytes).collect();
     salted_crc32(0, &[&bytes])

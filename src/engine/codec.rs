@@ -19,7 +19,7 @@ pub(in crate::engine) const CODEC_ROWS: u16 = 1;
 /// writes such frames.
 pub(in crate::engine) const CODEC_COLUMNS: u16 = 2;
 
-/// The codec id of frames that stand in place of erased entries. Such a frame has no payload.
+/// The codec id of frames that replace erased entries. Such a frame has no payload.
 pub(in crate::engine) const CODEC_ERASED: u16 = 3;
 
 /// An error in encoding or decoding a payload.

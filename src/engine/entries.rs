@@ -66,8 +66,8 @@ impl Entries {
         Some(Entry { payload: self.payloads.get(start..)?, ..entry })
     }
 
-    /// Adds an entry whose payload begins at offset `start` of the buffer of all payloads, directly after the payload of
-    /// the previous entry. The caller fills in the payload later: see [`Entries::resize_payloads`].
+    /// Adds an entry. Its payload begins at offset `start` of the payload buffer, directly after the payload
+    /// of the previous entry. The caller fills in the payload later: see [`Entries::resize_payloads`].
     pub(in crate::engine) fn push_at(&mut self, entry: EntryRef<'_>, start: usize) {
         let Entry { stamp, kind, version, checksum, .. } = entry;
         self.headers.push(EntryHeader { stamp, kind, version, checksum, start });

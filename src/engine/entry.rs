@@ -243,14 +243,15 @@ pub trait Event: Sized + Send + Sync + 'static {
     /// The version of the rule by which [`Event::idempotency_key`] makes keys. Change the version whenever the rule
     /// gives another key to an event that a log may already contain. The tables are then rebuilt.
     const IDEMPOTENCY_VERSION: u32 = 0;
-    /// Returns the subjects of this event. An event is erased if one of its subjects is erased ([`Event::erasure`]).
-    /// The bytes are the embedder's own, such as the id of a customer. By default, an event has no subject and cannot
-    /// be erased. A change of this rule needs a new version of a projection, so that the tables are rebuilt.
+    /// Returns the subjects of this event. An event is erased if one of its subjects is erased
+    /// ([`Event::erasure`]). The embedding program chooses the bytes of a subject, such as the id of a
+    /// customer. By default, an event has no subject and cannot be erased. If a new version of the program
+    /// returns other subjects, increase the version of a projection, so that the tables are rebuilt.
     fn subjects(&self) -> Vec<Cow<'_, [u8]>> {
         Vec::new()
     }
-    /// Returns the erasure that this event states; `None` for all other events. Only events of the kinds in
-    /// [`Event::ERASURE_KINDS`] are asked.
+    /// Returns the erasure that this event states. Returns `None` if the event states no erasure. This method
+    /// is called only for events of the kinds in [`Event::ERASURE_KINDS`].
     ///
     /// Erased events are not applied to the tables. If they were applied before, the tables are rebuilt without them.
     /// The tables depend only on the events in the log and not on the order in which the events arrive. Erased events
@@ -266,8 +267,8 @@ pub trait Event: Sized + Send + Sync + 'static {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Erasure<'a> {
-    /// The subject. Its events with lower stamps than the erasure are erased. Later events of the subject are not
-    /// erased.
+    /// The subject. An event of the subject is erased if its stamp is lower than the stamp of the erasure.
+    /// Later events of the subject are not erased.
     pub subject: Cow<'a, [u8]>,
     /// Positions of further erased events. In the stream of each position, the events of the subject up to this
     /// position are erased, whatever their stamps are. The positions are needed if the clock of a writer was ahead.
@@ -398,7 +399,7 @@ pub enum GapCause {
     /// The segment with the entries cannot be read: both headers are damaged, name another stream, or have a newer
     /// format.
     SegmentUnreadable,
-    /// The entries were erased on request. Nothing is missing that was not meant to be erased.
+    /// The entries were erased on request. No other entries are missing.
     Erased,
 }
 

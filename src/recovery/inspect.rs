@@ -123,7 +123,7 @@ fn fill(storage: &Arc<dyn Storage>, log: &Path, row: &mut StreamRow) -> engine::
     Ok(())
 }
 
-/// Returns the note that a stream cannot be read. Errors: see [`unreadable`].
+/// Returns a note which states that a stream cannot be read. Errors: see [`unreadable`].
 fn unreadable_stream(stream: StreamId, error: engine::Error) -> engine::Result<Note> {
     Ok(unreadable(&format!("stream {stream}"), error)?.with("stream", stream))
 }

@@ -1,11 +1,11 @@
 //! Floor 5: checks and recovery of a workspace.
 //!
-//! [`verify`] checks log, projections and bodies without changing anything, [`rebuild`] derives the projections from
-//! the log again, [`inspect`] lists the content of the log, [`tail`] returns its newest entries and follows it, and
-//! [`merge`] copies the streams and bodies of another workspace. `backup` copies a workspace into a repository of
-//! backups. `restore` replaces the content of a workspace by a backup. `salvage` builds a new workspace from damaged
-//! remains. [`compaction`] writes closed segments of the log in a smaller form. `erase` erases runs. `retention`
-//! removes old files and unused bodies.
+//! [`verify`] checks log, projections and bodies without changing anything, [`rebuild`] derives the
+//! projections from the log again, [`inspect`] lists the content of the log, [`tail`] returns its newest
+//! entries and waits for new entries, and [`merge`] copies the streams and bodies of another workspace.
+//! `backup` copies a workspace into a repository of backups. `restore` replaces the content of a workspace by
+//! a backup. `salvage` builds a new workspace from damaged remains. [`compaction`] writes closed segments of
+//! the log in a smaller form. `erase` erases runs. `retention` removes old files and unused bodies.
 //!
 //! Stability: Advanced.
 

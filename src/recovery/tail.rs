@@ -17,18 +17,19 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// The log has the domain of the ML product.
+/// The domain of the entries in the log.
 const LOG_DOMAIN: Domain = DOMAIN;
-/// The greatest number of messages about unreadable streams that are remembered, so that they are not repeated.
+/// The maximum number of remembered messages about unreadable streams. A remembered message is not repeated.
 const MESSAGES_MAX: usize = 1000;
-/// The longest time for which a call of [`LogTail::next`] reads entries that are not selected, or the newest entries.
+/// The maximum time for which a call of [`LogTail::next`] reads without returning an item.
 const READ_MAX: Duration = Duration::from_millis(200);
 
 /// Options of a tail.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct TailOptions {
-    /// The number of newest entries that are returned first. The default is 10. These entries are in memory together.
+    /// The number of newest entries that are returned first. The default is 10. All these entries are in
+    /// memory at the same time.
     pub last: usize,
     /// The longest time for which [`LogTail`] waits for a new entry before it returns [`TailItem::TimedOut`]. With
     /// `None`, the default, the tail ends after the newest entries.
@@ -38,7 +39,7 @@ pub struct TailOptions {
     /// The stream to return: its id, or the beginning of its id. A stream that does not exist yet can be named by its
     /// complete id.
     pub stream: Option<String>,
-    /// Only entries that name this run or a part of this run.
+    /// The run: only entries that name this run or a part of this run are returned.
     pub run: Option<RunRef>,
 }
 
@@ -52,12 +53,14 @@ impl Default for TailOptions {
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum TailItem {
-    /// An entry, or a note on missing entries, on a stream that cannot be read, or on entries that follow again.
+    /// An entry or a note. A note describes missing entries, a stream that cannot be read, or replaced
+    /// entries that are returned again.
     Log(DumpItem),
     /// No selected entry is available at the moment. The next call reads on or waits again. This item is returned in the
     /// following cases:
     /// - There was no new entry within the time of [`TailOptions::follow`].
-    /// - All new entries have been returned. The next item is then often a new entry, if processes append entries.
+    /// - All new entries have been returned. If processes append entries, the next item is then often a new
+    ///   entry.
     /// - Entries were read for 200 ms, and none of them could be returned.
     ///
     /// The item is returned only with [`TailOptions::follow`].
@@ -109,8 +112,8 @@ pub struct LogTail {
     is_following: bool,
     /// `true` if the log was read up to its end, so that `held` has the newest entries.
     has_begun: bool,
-    /// The kinds to return; `None` for all kinds. The subscription returns all kinds, so that it does not read a long
-    /// log without a return.
+    /// The kinds to return; `None` for all kinds. The subscription returns all kinds, because it would
+    /// otherwise read a long log without returning.
     kinds: Option<BTreeSet<Kind>>,
     stream: Option<String>,
     run: Option<RunRef>,

@@ -127,8 +127,9 @@ fn create_locked(storage: &dyn Storage, root: &Path) -> Result<Option<Arc<dyn Fi
     }
 }
 
-/// Removes the temporary directories of processes that have ended. An error is ignored: a remaining directory only needs
-/// space. If the file system has no locks, all directories with content are kept.
+/// Removes the temporary directories of processes that have ended. Errors are ignored, because a remaining
+/// directory does no harm except for the disk space. If the file system has no locks, all directories with
+/// content are kept.
 fn remove_abandoned(storage: &dyn Storage, dir: &Path, prefix: &str) {
     for item in storage.items(dir).unwrap_or_default() {
         let is_own = item.name.to_str().is_some_and(|name| is_temporary(name, prefix));

@@ -25,7 +25,7 @@ use std::sync::Arc;
 
 pub use crate::engine::verify::{Outcome, Problem, Share, StreamReport};
 
-/// The extent of a check. Each level includes the levels before.
+/// The extent of a check. Each level includes all previous levels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum VerifyLevel {
@@ -93,7 +93,7 @@ impl VerifyOptions<'_> {
 pub struct Coverage {
     /// The share.
     pub subset: Share,
-    /// The number of segments that were read, and the number of segments of the log.
+    /// The number of read segments, and the number of all segments of the log.
     pub segments: (u64, u64),
     /// The number of bodies that were read, and the number of bodies to which the log refers or that are known.
     pub bodies: (u64, u64),
@@ -154,8 +154,8 @@ impl VerifyReport {
         self.streams.iter().map(|s| s.entries).sum()
     }
 
-    /// Adds the streams and bodies that the check has found to the known streams and bodies. A stream whose entries
-    /// differ from the known ones is left out.
+    /// Adds the streams and bodies that the check has found to the known streams and bodies. A stream is left
+    /// out if its entries differ from the known entries.
     pub(crate) fn add_to(&self, known: &mut Known) {
         let differs = |id| {
             self.problems.iter().any(|problem| problem.code == "head_differs" && problem.stream == Some(id))
@@ -228,7 +228,7 @@ pub(crate) fn verify(
     Ok(check.into_report())
 }
 
-/// Returns the note on a file with the known streams and bodies that cannot be used.
+/// Returns a note which states that the file with the known streams and bodies cannot be used.
 fn known_unusable(what: &str, reason: &str) -> Note {
     let message = format!(
         "the file of the known streams and bodies {what}, so this check cannot notice that one of them is gone: {reason}"
@@ -331,7 +331,7 @@ struct FoundBodies {
     notes: Vec<Note>,
 }
 
-/// Hashes every body of a share to which the log refers, and every other known body of the share.
+/// Hashes the bodies of a share: the bodies to which the log refers, and all other known bodies.
 fn read_bodies(store: &Store, known: &Known, subset: Option<Share>) -> Result<FoundBodies> {
     store.read(|view| {
         let found =

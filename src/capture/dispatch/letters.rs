@@ -1,4 +1,4 @@
-//! Dead letters of a session: listing, queueing again, and the line that a failed delivery adds to the file.
+//! Methods of a session that write dead letters, list dead letters, and change their state.
 
 use crate::capture::dispatch::dispatcher::Dispatcher;
 use crate::capture::dispatch::replay_options::LetterFilter;

@@ -12,10 +12,11 @@
 //! 4. With [`FailureMode::Outbox`], the capture of a record returns no error because of a full disk, a read-only disk
 //!    or an I/O error.
 //!
-//! Files, lowest first: `options`, `commit` and `counts` contain values; `in_sink` marks a thread that executes code of
-//! a sink; `attempt` calls a sink; `sink_state` is one sink with its cursors; `marker` creates degraded markers;
-//! `dispatcher` combines these files; `letters` reads and writes dead letters; `replay` delivers
-//! waiting facts, with the values in `replay_options` and `replay_result`, and `replay_sink` for one sink; `waiting` lists the deliveries that wait.
+//! Files, lowest first: `options`, `commit` and `counts` contain values; `in_sink` marks a thread that
+//! executes code of a sink; `attempt` calls a sink; `sink_state` is one sink with its cursors; `marker`
+//! creates degraded markers; `dispatcher` combines these files; `letters` reads and writes dead letters;
+//! `replay_options` and `replay_result` contain values of a replay; `replay_sink` delivers waiting facts to
+//! one sink; `replay` delivers waiting facts to all sinks; `waiting` lists the waiting deliveries.
 
 mod attempt;
 mod commit;

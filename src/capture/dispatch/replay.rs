@@ -83,8 +83,8 @@ impl Dispatcher {
         Ok(reports)
     }
 
-    /// Copies the facts in the outbox into the log, and offers to each sink the facts that wait for it. If the log cannot
-    /// take the facts, the sinks still receive them.
+    /// Copies the facts in the outbox into the log. Also offers to each sink the facts that wait for this
+    /// sink. The sinks receive the facts even if the log cannot append them.
     pub(in crate::capture) fn replay(&self, options: &ReplayOptions) -> Result<ReplayBatchResult> {
         let mut warnings = Vec::new();
         let added = match self.replay_outbox() {
@@ -109,8 +109,9 @@ impl Dispatcher {
         Ok(ReplayBatchResult::of(sinks, skipped, added, warnings))
     }
 
-    /// Returns one skipped entry for each stream with facts that wait for a sink that did not take part, and for each
-    /// queued letter of such a sink. A stream whose cursor another process has locked is included if a delivery failed.
+    /// Returns skipped entries for the sinks that did not take part in the replay. Each stream with waiting
+    /// facts has one entry, and each queued letter has one entry. If another process has locked the cursor of
+    /// a stream, the stream is included only if a delivery failed.
     fn skipped(&self, options: &ReplayOptions, sinks: &[SinkReplay]) -> Result<Skipped> {
         let replayed = match &options.sinks {
             Some(others) => identities(others)?,
@@ -149,7 +150,8 @@ impl Dispatcher {
         ReplayEntry { replay_ref: fact, family, target, status, detail, attempts }
     }
 
-    /// Locks the sinks. Error: the calling thread executes code of a sink, so that the sinks are locked already.
+    /// Locks the sinks. Error: the calling thread executes code of a sink. The sinks are already locked in
+    /// this case.
     fn lock_for_replay(&self) -> Result<MutexGuard<'_, Vec<SinkState>>> {
         if InSink::is_entered() { Err(Error::ReplayInSink) } else { Ok(self.lock()) }
     }

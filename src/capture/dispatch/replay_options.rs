@@ -11,18 +11,19 @@ use std::sync::Arc;
 pub struct ReplayOptions {
     /// The name of the only sink that the replay delivers to. With `None`, the default, the replay delivers to all sinks.
     pub target: Option<String>,
-    /// The greatest number of deliveries that the replay attempts. By default the replay attempts all.
+    /// The greatest number of deliveries that the replay attempts. By default, there is no limit.
     pub limit: u64,
-    /// `true`, the default, to acknowledge each accepted fact, so that it no longer waits. With `false`, the facts are
-    /// delivered but keep waiting, and the next replay delivers them again. A failure after a fact that was not
-    /// acknowledged is not counted, because the facts of a stream are acknowledged in order.
+    /// `true`, the default, to acknowledge each accepted fact. An acknowledged fact no longer waits. With
+    /// `false`, delivered facts keep waiting, and the next replay delivers them again. The facts of a stream
+    /// are acknowledged in order. If a fact was not acknowledged, failures of later facts are therefore not
+    /// counted.
     pub acknowledge_successes: bool,
     /// The number of failures after which a fact becomes a dead letter: the fact is written to the file
     /// `dead_letter.jsonl` in the outbox, and the sink continues with the next fact. With `None`, the default, no fact
     /// becomes a dead letter.
     pub dead_letter_after_failures: Option<u32>,
-    /// The sinks to deliver to, instead of the sinks of the session. A sink receives the facts that wait for the sink of
-    /// the same name.
+    /// The sinks to deliver to, instead of the sinks of the session. Each of these sinks receives the facts
+    /// that wait for the sink with its name.
     pub sinks: Option<Vec<Arc<dyn Sink>>>,
 }
 

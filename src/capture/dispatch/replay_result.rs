@@ -22,7 +22,7 @@ pub struct ReplayEntry {
     /// The status. `Skipped` means that the replay had no sink with this name, or that another process delivers to the
     /// sink.
     pub status: DeliveryStatus,
-    /// The text of the sink, or the error.
+    /// The text that the sink returned, or the text of the error.
     pub detail: String,
     /// The number of failed deliveries of the fact so far.
     pub attempts: u32,
@@ -65,12 +65,12 @@ pub struct SinkReplay {
     pub busy: Vec<StreamId>,
     /// The error that stopped the replay. The fact that caused the error and the later facts of the sink keep waiting.
     pub error: Option<SinkError>,
-    /// Texts for people about parts of the replay that failed.
+    /// Messages for users about failed parts of the replay.
     pub warnings: Vec<String>,
 }
 
 impl SinkReplay {
-    /// Adds an entry. Beyond the limit of the list, a successful delivery is only counted.
+    /// Adds an entry. If the list is full, a successful delivery is counted, but not added to the list.
     pub(super) fn add(&mut self, entry: ReplayEntry) {
         let is_success = matches!(entry.status, DeliveryStatus::Success | DeliveryStatus::Degraded);
         if is_success && self.delivered > SUCCESSES_MAX as u64 {
@@ -86,7 +86,7 @@ impl SinkReplay {
 pub(super) struct Skipped {
     /// One entry for each stream and for each queued letter.
     pub(super) entries: Vec<ReplayEntry>,
-    /// The number of all these facts.
+    /// The number of waiting facts for these sinks.
     pub(super) facts: u64,
 }
 
@@ -97,20 +97,20 @@ pub struct ReplayBatchResult {
     /// `Failure` if every attempted delivery failed. `Degraded` if a delivery failed or was skipped, or if there are
     /// warnings. `Success` otherwise, even if facts still wait because of the limit.
     pub status: ResultStatus,
-    /// The deliveries. The list contains at most 10,000 successful deliveries for each sink; a note states the number
-    /// of successful deliveries that are not in the list.
+    /// The deliveries. The list contains at most 10,000 successful deliveries for each sink. A note states
+    /// the number of omitted successful deliveries.
     pub entries: Vec<ReplayEntry>,
     /// The number of accepted facts that no longer wait.
     pub acknowledged_count: u64,
-    /// The number of facts that still wait. With a target, only facts for the target are counted. The facts that wait for
-    /// a sink that did not take part are included; their number can include facts of families that this sink does not
-    /// accept.
+    /// The number of facts that still wait. If the options name a target, only facts for this target are
+    /// counted. Facts for sinks that did not take part are counted too. Their number can include facts of
+    /// families that the sink does not accept.
     pub pending_count: u64,
     /// The number of facts that became dead letters.
     pub dead_lettered_count: u64,
-    /// The number of facts that the log could not append earlier, and that this replay has added to the log.
+    /// The number of facts that this replay has copied from the outbox into the log.
     pub log_added_count: u64,
-    /// Texts for people about parts of the replay that failed.
+    /// Messages for users about failed parts of the replay.
     pub warnings: Vec<String>,
     /// Notes, such as `outbox_empty` and `dead_lettered:3`.
     pub notes: Vec<String>,

@@ -16,7 +16,7 @@ use std::collections::BTreeSet;
 /// The number of deliveries after which a replay saves the position of a sink.
 const DELIVERIES_PER_SAVE: u64 = 1000;
 
-/// One call of a replay.
+/// The state of one replay.
 pub(super) struct Replay<'a> {
     pub(super) shared: &'a Shared,
     pub(super) options: &'a ReplayOptions,
@@ -41,7 +41,8 @@ impl Replay<'_> {
             self.replay_letter(sink, letter.clone(), &mut report);
         }
         for stream in streams {
-            // A stream whose cursor or facts cannot be read does not stop the deliveries of the other streams.
+            // If the cursor or the facts of a stream cannot be read, the facts of the other streams are still
+            // delivered.
             match self.replay_locked(sink, stream, &letters, &mut report) {
                 Ok(waiting) => first_waiting = first_waiting.or(waiting.filter(|_| own.contains(&stream))),
                 Err(error) => {
@@ -139,7 +140,7 @@ impl Replay<'_> {
                     }
                     sink.pass(stamp);
                     report.acknowledged += 1;
-                    // A crash can leave a letter of a fact before which the cursor still stood.
+                    // After a crash, a fact can have a letter although the cursor is still before the fact.
                     let is_own = |letter: &&DeadLetter| letter.replay_ref == stamp.position();
                     if let Some(letter) = letters.iter().find(is_own) {
                         self.set_state(letter.clone(), LetterState::Delivered, report);
@@ -216,7 +217,7 @@ impl Replay<'_> {
         }
     }
 
-    /// Offers a fact to a sink, with the retries of the options.
+    /// Offers a fact to a sink. A failed delivery is retried as often as the options allow.
     fn attempt(
         &mut self,
         sink: &SinkState,

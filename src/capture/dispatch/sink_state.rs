@@ -55,7 +55,7 @@ impl Identity {
     }
 }
 
-/// Returns the name of the directory with the cursors of the sink with this name.
+/// Returns the name of the directory that contains the cursors of the sink `sink`.
 pub(super) fn dir_name_of(sink: &str) -> String {
     let stem = slug(sink, STEM_LEN_MAX).unwrap_or_else(|| "sink".to_owned());
     if stem == sink { stem } else { format!("{stem}-{}", short_digest(sink)) }
@@ -108,7 +108,8 @@ impl SinkState {
         self.dir.file_name().unwrap_or_default().to_string_lossy().into_owned()
     }
 
-    /// Calls `work` with this state, in which another sink of the same name temporarily replaces the sink.
+    /// Calls `work` with this state. During the call, another sink with the same name replaces the sink of
+    /// the state.
     pub(super) fn with_sink<T>(
         &mut self,
         other: &Arc<dyn Sink>,

@@ -12,13 +12,13 @@ use crate::store::{Position, WaitingDelivery, chain, cursor_rows, waiting_delive
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PendingDelivery {
-    /// The name of the sink. For a sink that does not belong to the session and has no dead letter, the name of its
-    /// directory.
+    /// The name of the sink. If the sink does not belong to the session and has no dead letter, the field
+    /// contains the name of its directory.
     pub sink: String,
     /// The first fact that waits.
     pub next: Position,
-    /// The number of facts that wait, up to the end of the stream or an unreadable entry. For a sink that does not belong
-    /// to the session, the number includes facts of families that the sink may not accept.
+    /// The number of waiting facts. Facts after an unreadable entry are not counted. For a sink that does not
+    /// belong to the session, the number includes facts of families that the sink may not accept.
     pub facts: u64,
     /// The number of failed deliveries of the first fact.
     pub failures: u32,
@@ -49,12 +49,13 @@ impl Dispatcher {
         Ok(waiting)
     }
 
-    /// Returns the facts that wait for sinks, ordered by sink and stream. The cursors are read without a lock, so the
-    /// list can contain facts that a process is delivering now. Errors: the cursors cannot be listed, or a sink panics.
+    /// Returns the facts that wait for sinks. The list is sorted by sink and stream. The cursors are read
+    /// without a lock, so the list can contain facts that a process is delivering now. Errors: the cursors
+    /// cannot be listed, or a sink panics.
     pub(in crate::capture) fn pending(&self) -> Result<Vec<PendingDelivery>> {
         let own: Vec<Identity> = self.sinks().iter().map(Identity::of).collect::<Result<_>>()?;
         let storage = self.shared.journal.storage();
-        // The name of a sink that does not belong to the session is known if the sink has a letter.
+        // If a sink does not belong to the session, its name is known only from its letters.
         let letters = self.dead_letters().unwrap_or_default().letters;
         let name_of = |dir: String| {
             let known = letters.iter().find(|letter| dir_name_of(&letter.sink) == dir);
@@ -83,7 +84,7 @@ impl Dispatcher {
         Ok(found)
     }
 
-    /// Counts the facts that wait, and sets the position of the first of them.
+    /// Counts the waiting facts, and sets the position of the first waiting fact.
     fn count(&self, pending: &mut PendingDelivery, own: Option<&Identity>) -> Result<()> {
         for item in self.shared.facts(pending.next)? {
             let (stamp, captured) = item?;

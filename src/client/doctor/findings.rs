@@ -10,7 +10,7 @@ use crate::store::{Note, RunRow};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// The greatest number of runs that are named one by one for each kind of problem.
+/// The maximum number of runs with a separate finding for each kind of problem.
 const RUNS_MAX: usize = 10;
 
 /// Returns the findings about the log.
@@ -27,7 +27,8 @@ pub(super) fn of_log(usage: &LogUsage) -> Vec<HealthFinding> {
     found
 }
 
-/// Returns the finding about damage that a note describes. A newer format is not damage, and no command helps.
+/// Returns the finding about the damage that a note describes. A finding about a newer format has no command,
+/// because a newer format is not damage.
 fn of_damage(note: &Note) -> HealthFinding {
     let finding = HealthFinding::new(note.severity, note.code, &note.message);
     if note.code == "log_newer_format" {
@@ -66,7 +67,7 @@ pub(super) fn of_runs(runs: &[Arc<RunRow>]) -> Vec<HealthFinding> {
     found
 }
 
-/// Returns the finding about the runs that are not named one by one.
+/// Returns the finding that counts the runs without a separate finding.
 fn more(count: usize, code: &'static str, what: &str, command: &str) -> Option<HealthFinding> {
     let rest = count.checked_sub(RUNS_MAX).filter(|rest| *rest > 0)?;
     let message = format!("there are {rest} more {what}");
@@ -110,7 +111,8 @@ pub(super) fn of_outbox(content: &OutboxContent) -> Vec<HealthFinding> {
     for ((sink, is_attached), (facts, failures)) in sinks.into_iter().filter(|(_, sums)| sums.0 > 0) {
         let message = format!("{facts} facts wait for the sink {sink} (failed deliveries: {failures})");
         let command = if is_attached { "outbox replay" } else { "outbox list" };
-        // A stream that is continued without a sink also has facts behind the cursor of this sink.
+        // If a session without the sink continues the stream, facts follow the cursor although no delivery
+        // has failed.
         let is_remark = !is_attached && failures == 0;
         let severity = if is_remark { Severity::Info } else { Severity::Warning };
         found.push(HealthFinding::new(severity, "outbox_waiting", message).command(command));

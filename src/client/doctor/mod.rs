@@ -1,7 +1,8 @@
 //! [`Doctor`] examines a workspace without changing it.
 //!
-//! Each part of a workspace is examined on its own. If a part cannot be read, a finding names the part, and the other
-//! parts are still examined. Nothing is written, so that the examination works on a full or read-only disk.
+//! The parts of a workspace are examined separately. If a part cannot be read, a finding names the part, and
+//! the other parts are still examined. An examination writes nothing, so it also works on a full or read-only
+//! disk.
 //!
 //! Files, lowest first: `report` has the values, `findings` creates findings, `sizes` adds the sizes of runs, and this
 //! file combines them.
@@ -95,8 +96,9 @@ impl Doctor {
         self
     }
 
-    /// Sets the directory for temporary tables, if the tables of the workspace are outdated. Without this directory, and
-    /// if the directory cannot be written, the tables are in memory.
+    /// Sets the directory for temporary tables. Temporary tables are needed if the tables of the workspace
+    /// are outdated. If no directory is set, or if the directory cannot be written, the temporary tables are
+    /// in memory.
     #[must_use]
     pub fn temporary_dir(mut self, dir: impl AsRef<Path>) -> Doctor {
         self.temporary = Some(dir.as_ref().to_path_buf());
@@ -144,7 +146,8 @@ impl Doctor {
             false => LogUsage::default(),
         };
         if is_interrupted {
-            // Opening the workspace would finish the restore, and would write.
+            // Opening the workspace would finish the interrupted restore, and would therefore write to the
+            // workspace.
             let message =
                 "a restore was interrupted; the next command that opens the workspace finishes the restore";
             let finding = HealthFinding::new(Severity::Warning, "restore_interrupted", message);
@@ -199,7 +202,7 @@ impl Doctor {
         usage
     }
 
-    /// Examines what the tables and the open workspace show: runs, artifacts, bodies and the outbox.
+    /// Opens the workspace and examines the runs, the artifacts, the bodies and the outbox.
     fn tables(&self, usage: &LogUsage, health: &mut WorkspaceHealth) {
         let opened = self.open();
         let Some(contexta) = health.part("workspace_unreadable", "the workspace", "verify", opened) else {
@@ -295,7 +298,8 @@ impl WorkspaceHealth {
         .ok()
     }
 
-    /// Adds findings about notes on missing data, except notes on problems that are findings already.
+    /// Adds a finding for each note about missing data. Skips notes about problems that already have a
+    /// finding.
     fn notes(&mut self, notes: &[Note]) {
         for note in notes.iter().filter(|note| note.severity != Severity::Info) {
             if self.findings.iter().all(|finding| finding.code != note.code) {

@@ -16,9 +16,9 @@ pub struct WorkspaceHealth {
     pub findings: Vec<HealthFinding>,
     /// The directories of the workspace, with their sizes.
     pub areas: Vec<AreaSize>,
-    /// The projects, ordered by name and ref. Empty if the tables cannot be read.
+    /// The projects, sorted by name and ref. The list is empty if the tables cannot be read.
     pub projects: Vec<ProjectSize>,
-    /// The runs, the largest first. Runs of which only entries of the log are known are included.
+    /// The runs, the largest first. The list includes runs that are known only from entries of the log.
     pub runs: Vec<RunSize>,
     /// The number of streams; `None` if the log cannot be read.
     pub streams: Option<u64>,
@@ -48,7 +48,8 @@ pub struct HealthFinding {
     pub code: &'static str,
     /// The text for people.
     pub message: String,
-    /// The arguments of the command `contexta` that shows more or solves the problem; `None` if no command does.
+    /// The arguments of a command `contexta` that shows details or solves the problem. `None` if there is no
+    /// such command.
     pub command: Option<Vec<String>>,
 }
 
@@ -108,7 +109,7 @@ pub struct ProjectSize {
 pub struct RunSize {
     /// The ref.
     pub run_ref: RunRef,
-    /// The name; the ref if the tables cannot be read.
+    /// The name of the run. If the tables cannot be read, the field contains the ref.
     pub name: String,
     /// The status, such as `interrupted`; `None` if the tables cannot be read.
     pub status: Option<String>,
@@ -128,7 +129,7 @@ pub struct LatestBackup {
     pub backup_ref: String,
     /// The time of the creation.
     pub created_at: Timestamp,
-    /// The age in seconds; 0 if the clock is before the creation.
+    /// The age in seconds. The age is 0 if the clock shows a time before the creation.
     pub age_seconds: u64,
     /// `Degraded` if the backup does not contain the whole workspace.
     pub status: RecoveryStatus,

@@ -7,7 +7,8 @@ use crate::contract::refs::typed::RunRef;
 use crate::contract::rules::text::optional_text;
 use crate::contract::time::Timestamp;
 
-/// The statement that a run was erased, or that the bytes of erased entries were removed from the log.
+/// A fact about the erasure of a run. The fact states that the erasure was requested, or that segments were
+/// rewritten.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunErasure {
     run_ref: RunRef,
@@ -20,8 +21,8 @@ pub struct RunErasure {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ErasureStep {
-    /// The erasure was requested. All entries of the run with lower stamps, and the listed entries, are erased: they
-    /// are not part of any answer.
+    /// The erasure was requested. All entries of the run with lower stamps are erased. The listed entries are
+    /// erased too. No query returns erased entries.
     Requested(Vec<ErasedEntries>),
     /// Segments were rewritten without the erased entries.
     Rewritten(Vec<RewrittenSegment>),

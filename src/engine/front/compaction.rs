@@ -19,23 +19,24 @@ impl<E: Event> Engine<E> {
         plan_compaction(&self.compacted_log(), options)
     }
 
-    /// Applies a plan of [`Engine::compaction_plan`]: writes each planned segment anew, with its entries as compressed
-    /// columns. Entries, sequence numbers, stamps, heads and the content of the tables stay the same. Other processes
-    /// may append and read meanwhile. `progress` receives the number of bytes of the planned segments.
+    /// Applies a plan of [`Engine::compaction_plan`]. Each planned segment is written anew, and its entries
+    /// are stored as compressed columns. Entries, sequence numbers, stamps, heads and the content of the
+    /// tables stay the same. Other processes may append and read at the same time. `progress` receives the
+    /// number of bytes of the planned segments.
     ///
-    /// A segment that is damaged, that has changed since the plan was made, or that a writer may still change is left
-    /// unchanged and named in the report. Every new segment is decoded and compared with the old one before it replaces
-    /// the old one.
+    /// A segment is left unchanged if it is damaged, if it has changed since the plan was made, or if a
+    /// writer may still change it. The report names these segments. Every new segment is decoded and compared
+    /// with the old segment before the old segment is replaced.
     ///
-    /// Durability: every segment in the report is on disk. Cost: reads each planned segment, and writes its new form.
-    /// Needs the room of at most four segments. Errors:
-    /// [`Error::OpenedReadOnly`](crate::engine::Error::OpenedReadOnly) if the engine was opened for reading only;
-    /// [`Error::MergeBusy`](crate::engine::Error::MergeBusy) if a merge, a repair or another compaction is running; the
-    /// errors of [`Engine::view`].
+    /// Durability: every segment in the report is on disk. Cost: reads each planned segment, and writes its
+    /// new form. Needs disk space for at most four segments. Errors:
+    /// [`Error::OpenedReadOnly`](crate::engine::Error::OpenedReadOnly) if the engine was opened for reading
+    /// only; [`Error::MergeBusy`](crate::engine::Error::MergeBusy) if a merge, a repair or another compaction
+    /// is running; the errors of [`Engine::view`].
     pub fn compact(&self, plan: &CompactionPlan, progress: Progress<'_>) -> Result<CompactionReport> {
         self.check_writable()?;
-        // A cursor of the tables must be at the end of a frame. All entries are applied first, so that every cursor is at
-        // the end of its stream, where a new frame ends too.
+        // A cursor of the tables must be at the end of a frame. All entries are applied first. Every cursor
+        // is then at the end of its stream, and a new frame ends there too.
         self.view()?;
         let (storage, log) = (self.storage.as_ref(), &self.paths.log);
         let options = MergeOptions::new(self.domain, log, log, &self.paths.quarantine);

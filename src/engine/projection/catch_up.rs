@@ -47,8 +47,9 @@ pub(super) enum Outcome {
 
 /// Applies the entries that follow the cursors of an open database. Erased entries add no rows.
 ///
-/// After an unknown erasure was found, no more rows are stored, and the rest of the log is read for further erasures.
-/// At most one more rebuild is therefore needed, unless erasures are appended during the rebuild.
+/// After an unknown erasure was found, no more rows are stored. The rest of the log is read to find further
+/// erasures, so at most one more rebuild is needed. Erasures that are appended during the rebuild can require
+/// further rebuilds.
 pub(super) fn catch_up<E: Event>(
     site: &Site,
     projections: &[Box<dyn Projection<E>>],

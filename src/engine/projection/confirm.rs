@@ -165,9 +165,9 @@ impl LogAccess<'_> {
     }
 }
 
-/// Returns the result for a stream whose gaps have changed, or that does not contain the last entry of the cursor. `last`
-/// is the number of this entry, and `is_found` is true if the stream contains it. The result is [`Scanned::Erased`] if
-/// entries were erased, and no other entries are missing that were not missing before.
+/// Returns the result for a stream whose gaps have changed, or that does not contain the last entry of the
+/// cursor. `last` is the number of this entry, and `is_found` is true if the stream contains it. The result
+/// is [`Scanned::Erased`] if entries were erased and all other missing entries were already missing before.
 fn changed(gaps: &[Gap], known: &[Gap], last: Seq, is_found: bool) -> Scanned {
     let is_erased = |gap: &Gap| gap.cause == GapCause::Erased;
     let covers_last = |gap: &Gap| is_erased(gap) && gap.first <= last && Some(last) <= gap.last;
@@ -185,8 +185,8 @@ enum Scanned {
     Same(CommitPlace),
     /// The stream contains the last entry of the cursor, and some of the entries that were missing before it.
     Completed,
-    /// Entries that the cursor counts as applied were erased. The stream contains all others, with the last entry of the
-    /// cursor or an erasure in its place.
+    /// Entries that the cursor counts as applied were erased. The stream contains all other entries that were
+    /// applied. It contains the last entry of the cursor, or this entry was erased.
     Erased,
     /// The stream does not contain the last entry of the cursor, or other entries are missing before it.
     Different,

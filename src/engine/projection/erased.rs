@@ -5,8 +5,8 @@ use crate::engine::entry::{Erasure, Event, Position, STAMP_LEN, Seq, Stamp, Stre
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// The erased events among the entries of a view. [`View::erased`](crate::engine::projection::View::erased) returns the
-/// value. A program that reads entries from the log uses it to leave out erased events.
+/// The erased events among the entries of a view. [`View::erased`](crate::engine::projection::View::erased)
+/// returns the value. A program that reads entries from the log uses this value to leave out erased events.
 #[derive(Debug, Clone)]
 pub struct ErasedEvents(pub(super) Arc<ErasedSubjects>);
 
@@ -32,7 +32,7 @@ pub(super) struct ErasedSubjects {
 struct ErasedUntil {
     /// The greatest stamp of an erasure. Events with lower stamps are erased.
     stamp: Option<Stamp>,
-    /// The last erased event of a stream, for the streams that the erasures name.
+    /// The last erased event of each stream that the erasures name.
     through: BTreeMap<StreamId, Seq>,
 }
 
@@ -96,7 +96,7 @@ impl ErasedSubjects {
         self.subjects.get(subject).is_some_and(|until| until.contains(stamp))
     }
 
-    /// Returns true if the erasures of `other` add nothing to these.
+    /// Returns true if the erasures of `other` erase no further events.
     pub(super) fn contains_all(&self, other: &ErasedSubjects) -> bool {
         other.is_empty() || self.and(other.clone()) == *self
     }

@@ -25,7 +25,7 @@ pub enum RebuildReason {
     Completed(StreamId),
     /// A merge divided this stream at a fork: entries that the generation was made from are now in a derived stream.
     Divided(StreamId),
-    /// Events that the generation was made from are erased.
+    /// The generation was made from events that are now erased.
     Erased,
 }
 

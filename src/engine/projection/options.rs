@@ -6,8 +6,8 @@ use std::fmt::Debug;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// A receiver of losses that the saved tables show: the tables contain entries that the log no longer has. The rebuilt
-/// tables do not contain these entries, so a later read could not notice the loss.
+/// A receiver of reports about lost entries. A lost entry is in the saved tables, but no longer in the log.
+/// The rebuilt tables do not contain lost entries, so a later read could not notice the loss.
 pub trait LossWitness: Debug + Send + Sync {
     /// Receives the last applied entry of every stream in the saved tables. The projector calls this function before
     /// it replaces these tables.
@@ -37,7 +37,8 @@ pub struct ProjectorOptions {
     pub overlay_bytes_max: usize,
     /// The directory of the temporary file for changed blocks; `None` keeps all changed blocks in memory.
     pub spill: Option<PathBuf>,
-    /// The receiver of losses. It is called only if [`ProjectorOptions::publish`] is set.
+    /// The receiver of reports about lost entries. The receiver is called only if
+    /// [`ProjectorOptions::publish`] is set.
     pub witness: Option<Arc<dyn LossWitness>>,
 }
 

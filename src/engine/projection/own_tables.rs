@@ -25,8 +25,8 @@ const UNREADABLE: &str = "_unreadable";
 /// The table with the number of entries applied so far, as the value of the empty key.
 const APPLIED: &str = "_applied";
 
-/// The table of erased subjects. Key: subject. Value: the greatest stamp of an erasure, and the last erased event of
-/// the streams that the erasures name.
+/// The table of erased subjects. Key: subject. Value: the greatest stamp of an erasure, and the last erased
+/// event of each stream that the erasures name.
 const ERASED: &str = "_erased";
 
 /// The length in bytes after an indexed frame in which the following frames of the segment get no row in the frame

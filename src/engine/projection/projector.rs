@@ -164,9 +164,9 @@ impl<E: Event> Projector<E> {
         self.read(|view| Ok(view.notes().to_vec()))
     }
 
-    /// Catches up with the log and saves the tables as a new generation, even if few entries were applied. Called after
-    /// segments were written anew: the cursors of the saved tables then contain the metadata of the new files, so that
-    /// other processes need not confirm the cursors by reading the log.
+    /// Catches up with the log and saves the tables as a new generation, even if few entries were applied.
+    /// Call this method after segments were written anew. The saved cursors then contain the metadata of the
+    /// new files, and other processes need not read the log to confirm the cursors.
     pub fn save(&self) -> Result<Vec<Note>> {
         self.catch_up()?;
         if let Some(opened) = self.lock().as_mut() {
@@ -319,7 +319,7 @@ impl<E: Event> Projector<E> {
                 Outcome::Erased(erased) => (RebuildReason::Erased, Arc::new(erased)),
             };
             let until = opened.until.take();
-            // The reason of a rebuild that begins again stays the same.
+            // If a rebuild begins again, its reason stays the same.
             let mut created = self.create(opened.rebuilt.take().unwrap_or(reason), opened.number)?;
             (created.erased, created.until) = (erased, until);
             opened = created;
@@ -403,9 +403,9 @@ impl<E: Event> Projector<E> {
         self.options.spill.clone().map(|dir| Spill { storage, dir, bytes_max })
     }
 
-    /// Publishes a new generation if that is worth it ([`Opened::is_worth_publishing`]). Publishes nothing if the
-    /// options forbid publishing. Returns a database over the new generation, or `opened` if no generation was
-    /// published. Views of the old generation keep the old generation open.
+    /// Publishes a new generation if the options permit it and [`Opened::is_worth_publishing`] returns
+    /// `true`. Returns a database over the new generation, or `opened` if no generation was published. Views
+    /// of the old generation keep the old generation open.
     fn publish(&self, mut opened: Opened, notes: &mut Vec<Note>) -> Result<Opened> {
         if !self.options.publish || !opened.is_worth_publishing() {
             return Ok(opened);

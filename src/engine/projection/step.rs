@@ -87,8 +87,8 @@ impl Step {
         std::mem::take(&mut self.cursors)
     }
 
-    /// Derives the rows from the entries that are not erased, on all cores. `erased` contains the erased subjects that
-    /// are known.
+    /// Derives the rows from the entries that are not erased. Uses all cores. `erased` contains the known
+    /// erased subjects.
     pub(super) fn derive<E: Event>(
         self,
         projections: &[Box<dyn Projection<E>>],
@@ -173,9 +173,9 @@ impl Derived {
         Ok(derived)
     }
 
-    /// Adds the rows of an entry that is not erased. Decodes the event only if it states an erasure, if it can be
-    /// erased, or if a projection needs the event. Also decodes the event if no projection applies entries of this
-    /// kind, to count entries that cannot be decoded.
+    /// Adds the rows of an entry that is not erased. Decodes the event only if it states an erasure, if it
+    /// can be erased, or if a projection needs the event. If no projection applies entries of this kind, the
+    /// event is decoded too, because undecodable entries are counted.
     fn add<E: Event>(
         &mut self,
         entry: EntryRef<'_>,
@@ -192,8 +192,8 @@ impl Derived {
             if decoded.subjects().iter().any(|subject| erased.contains(subject, entry.stamp)) {
                 return Ok(());
             }
-            // A projection that applied the last entry of this kind without its event probably does so again, which
-            // takes less time.
+            // If a projection applied the last entry of this kind without its event, the projection probably
+            // needs no event here either. This path takes less time.
             event = Some(decoded).filter(|_| self.encoded != Some(entry.kind));
         }
         for projection in projections {

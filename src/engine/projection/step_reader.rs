@@ -197,7 +197,7 @@ impl<'a> StepReader<'a> {
         Ok(())
     }
 
-    /// Adds a note for each gap in a stream. All erased entries of the stream have one note.
+    /// Adds a note for each gap in a stream. One note covers all erased entries of the stream.
     fn add_gaps(&mut self, stream: StreamId, gaps: &[Gap]) {
         let mut count = 0;
         for gap in gaps {

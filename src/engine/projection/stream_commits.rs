@@ -168,8 +168,9 @@ impl Iterator for StreamCommits<'_> {
     }
 }
 
-/// Removes the entries of a commit up to the entry `last`, its sequence number and its checksum. Returns `false` if the
-/// commit does not contain this entry, or no entry after it.
+/// Removes the entries of a commit up to the entry `last`. `last` contains the sequence number and the
+/// checksum of the entry. Returns `false` if the commit does not contain this entry, or if no entry follows
+/// it.
 fn remove_applied(commit: &mut Commit, last: (Seq, u32)) -> bool {
     let at = commit.entries.iter().position(|entry| (entry.stamp.seq, entry.checksum) == last);
     let applied = at.map(|at| at + 1).filter(|applied| *applied < commit.entries.len());

@@ -474,8 +474,9 @@ impl View {
         ErasedEvents(Arc::clone(&self.snapshot.erased))
     }
 
-    /// Returns the entries that the view was made from, in the order of their stamps, read from the log. The entries
-    /// include those of erased events ([`View::erased`]) whose bytes are in the log.
+    /// Reads the entries that the view was made from, and returns them in the order of their stamps. The
+    /// entries are read from the log. Entries of erased events ([`View::erased`]) are included if the log
+    /// still contains their bytes.
     pub fn scan(&self) -> Result<OrderedReader> {
         OrderedReader::open(&self.snapshot.site.storage, &self.snapshot.site.log, self.log_position()?)
     }

@@ -53,7 +53,7 @@ pub fn verify_log<E: Event>(
     Ok(report)
 }
 
-/// Returns a problem for each saved head, and for each known end, whose stream is not in the log.
+/// Returns a problem for each saved head and each known end of a stream that is not in the log.
 fn missing_streams(check: &LogCheck<'_>, streams: &[StreamId]) -> Vec<Problem> {
     let heads = check.heads.iter().filter(|head| streams.binary_search(&head.stream).is_err());
     let problem = |head: &Head| {

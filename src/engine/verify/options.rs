@@ -15,8 +15,8 @@ pub struct LogCheck<'a> {
     /// Heads that were saved outside the log. The check confirms that each stream still contains the same entries up to
     /// its saved head.
     pub heads: Vec<Head>,
-    /// The ends of streams that an earlier read has seen. A stream that is missing, that ends earlier, or whose entries
-    /// differ, is a problem. A stream may have further entries.
+    /// The ends of streams that an earlier read has seen. A check reports a problem if a stream is missing,
+    /// ends earlier, or contains other entries. A stream may have further entries after its known end.
     pub known: Vec<KnownEnd>,
     /// `true` to check the chain over the entries and the digests in seals. If `false`, saved heads are only compared
     /// with the number of entries.

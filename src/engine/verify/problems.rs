@@ -54,8 +54,9 @@ impl Problems {
         }
     }
 
-    /// Adds the missing entries of a gap as a problem. Erased entries are only counted. If the gap follows a finding, the problem also contains the
-    /// finding. `segment` is the segment in which the reader found the gap.
+    /// Adds the missing entries of a gap as a problem. Erased entries are counted, but are not a problem. If
+    /// the gap follows a finding, the problem also contains the finding. `segment` is the segment in which
+    /// the reader found the gap.
     pub(super) fn add_gap(&mut self, gap: &Gap, segment: Option<Seq>) {
         if gap.cause == GapCause::Erased {
             self.end_finding();

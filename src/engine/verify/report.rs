@@ -49,7 +49,8 @@ pub struct StreamReport {
     pub segments: usize,
     /// The number of intact entries that were read.
     pub entries: u64,
-    /// The last entry that was read or is known to be missing; 0 if the end of the stream was not read.
+    /// The sequence number of the last entry that was read or is known to be missing. The number is 0 if the
+    /// end of the stream was not read.
     pub last: Seq,
     /// The last intact entry, and the digest of all entries up to this entry; `None` if the digest is not known because
     /// of a gap.
@@ -78,7 +79,7 @@ pub struct LogReport {
     pub notes: Vec<LogNote>,
     /// The number of saved heads that were confirmed.
     pub heads: u64,
-    /// The number of segments that were read, and the number of segments of the log.
+    /// The number of read segments, and the number of all segments of the log.
     pub segments: (u64, u64),
 }
 

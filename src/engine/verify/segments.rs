@@ -37,9 +37,10 @@ fn check_payload<E: Event>(commit: &Commit, entry: EntryRef<'_>, problems: &mut 
     }
 }
 
-/// Reads the segment that begins with the entry `base`, and adds the problems that are found. `reader` begins at this
-/// segment. Entries that are missing between the segment and the next segment belong to this segment, as does a link
-/// in the next header that differs from the chain. Returns the number of intact entries.
+/// Reads the segment that begins with the entry `base`, and adds the problems that are found. `reader` begins
+/// at this segment. Missing entries between this segment and the next segment are problems of this segment. A
+/// link in the next header that differs from the chain is also a problem of this segment. Returns the number
+/// of intact entries.
 pub(super) fn read_segment<E: Event>(
     reader: &mut StreamReader,
     base: Seq,
@@ -47,7 +48,8 @@ pub(super) fn read_segment<E: Event>(
     advance: &mut dyn FnMut(u64),
 ) -> Result<u64> {
     let mut entries = 0;
-    // The first sequence number of the next segment, after a finding in its file.
+    // The first sequence number of the next segment. It is set after a finding in the file of the next
+    // segment.
     let mut next: Option<Seq> = None;
     while let Some(item) = reader.next_item()? {
         match item {

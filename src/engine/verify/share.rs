@@ -19,7 +19,8 @@ pub struct Share {
 }
 
 impl Share {
-    /// Creates the share with the number `number`, from 1 to `of`. Returns `None` if there is no such share.
+    /// Creates the share with the number `number` among `of` shares. The numbers are 1 to `of`. Returns
+    /// `None` if there is no such share.
     pub fn new(number: u32, of: u32) -> Option<Share> {
         ((1..=of).contains(&number) && of <= SHARES_MAX).then_some(Share { number, of })
     }

@@ -24,7 +24,8 @@ use std::sync::Arc;
 pub(in crate::recovery) const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 /// The number of bytes that are read at once.
 const CHUNK: usize = 1 << 20;
-/// The maximum binary logarithm of the window of the decompression, which limits its memory to 128 MiB.
+/// The maximum binary logarithm of the zstd window. The limit of the window is 128 MiB, which limits the
+/// memory of the decompressor.
 const WINDOW_LOG_MAX: u32 = 27;
 /// The maximum length of the name of a member in bytes.
 const NAME_BYTES_MAX: u64 = 4096;
@@ -57,14 +58,15 @@ impl Archive {
         Error::ArchiveInvalid { path: self.path.clone(), reason: reason.into() }
     }
 
-    /// Converts an error of reading. The errors of the decompression and of tar have no type of their own.
+    /// Converts an I/O error of a read. The decompressor and the tar reader also report malformed data as I/O
+    /// errors.
     fn broken(&self, e: &io::Error) -> Error {
         self.invalid(format!("it is damaged or incomplete: {e}"))
     }
 
-    /// Reads the archive completely, and compares all objects with their digests. Writes nothing. Errors: the archive is
-    /// damaged or incomplete, has a member that is no object and no manifest, has a member twice, does not have exactly
-    /// the objects of its manifest, or is longer than the limit.
+    /// Reads the archive completely, and compares all objects with their digests. Writes nothing. Errors: the
+    /// archive is damaged, incomplete or longer than the limit; a member is neither an object nor a manifest,
+    /// or occurs twice; the objects differ from the objects that the manifest lists.
     pub(crate) fn check(&self) -> Result<CheckedArchive> {
         let mut objects = BTreeMap::new();
         let mut manifest: Option<Manifest> = None;
@@ -193,7 +195,7 @@ impl Archive {
         Ok(name)
     }
 
-    /// Returns the digest and the length of a content.
+    /// Returns the digest and the length of the content.
     fn digest_of(&self, content: &mut dyn Read) -> Result<(Digest, u64)> {
         let (mut hasher, mut len) = (blake3::Hasher::new(), 0);
         let mut buffer = vec![0; CHUNK];
@@ -271,7 +273,7 @@ impl<R: Read> Read for Limited<R> {
     }
 }
 
-/// A reader that counts the bytes that were read, and keeps an error.
+/// A reader that counts the bytes it has read and stores the last error.
 struct Counted<R> {
     inner: R,
     count: u64,

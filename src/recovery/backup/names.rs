@@ -16,8 +16,8 @@ pub(super) enum MemberName {
 }
 
 impl MemberName {
-    /// Reads a name. Returns `None` for every other name. The result contains no path, so a name cannot lead out of a
-    /// directory.
+    /// Parses the name of an object or of a manifest. Returns `None` for every other name. The result
+    /// contains no path, so a parsed name never refers to a file outside the directory.
     pub(super) fn parse(name: &str) -> Option<MemberName> {
         match name.split_once('/')? {
             ("objects", rest) => {

@@ -51,7 +51,8 @@ fn check_absent(storage: &dyn Storage, archive: &Path) -> Result<()> {
     if is_present { Err(Error::ArchiveExists { path: archive.to_path_buf() }) } else { Ok(()) }
 }
 
-/// Packs the only backup of a repository into a temporary file. Returns the file, and its length in bytes.
+/// Packs the only backup of a repository into a temporary file. Returns the temporary file and its length in
+/// bytes.
 fn pack(repository: &Repository, plan: &BackupPlan, archive: &Path) -> Result<(FileReplacement, u64)> {
     let wrap = |e| io_error("write", archive, e);
     let manifest = repository.read(&plan.backup_ref)?;

@@ -1,13 +1,13 @@
 //! The application of an erasure plan.
 //!
-//! The order of the steps makes an interruption at any moment safe. After step 1, no answer contains the runs. If a
-//! later step is interrupted, the next erasure of the same runs repeats it.
+//! The order of the steps makes an interruption at any moment safe. After step 1, no query returns the runs.
+//! If a later step is interrupted, the next erasure of the same runs repeats this step.
 //!
 //! 1. The erasures are appended durably.
 //! 2. Bodies that no artifact uses any more, the files of reports and exports, and dead letters are removed. The log
 //!    still contains the entries, so an interrupted removal can be repeated.
-//! 3. Segments are rewritten without the erased entries, and a further entry records the digests of the segments. If
-//!    bodies of step 2 remain, this step is left out.
+//! 3. Segments are rewritten without the erased entries, and a further entry records the digests of the
+//!    segments. If step 2 has not removed all bodies, step 3 is left out.
 //! 4. The tables are derived from the changed log.
 
 use crate::contract::fact::{ErasureStep, RunErasure};
@@ -31,7 +31,7 @@ use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
 
-/// The greatest number of segments in one entry about rewritten segments. Each segment has about 100 bytes.
+/// The maximum number of rewritten segments that one entry lists. Each segment has about 100 bytes.
 const SEGMENTS_PER_ENTRY: usize = 10_000;
 
 /// Options of an erasure.
@@ -51,7 +51,7 @@ pub struct EraseResult {
     pub status: RecoveryStatus,
     /// The erased runs.
     pub runs: Vec<RunRef>,
-    /// The number of erased entries. No answer contains them.
+    /// The number of erased entries. No query returns erased entries.
     pub entries: u64,
     /// The number of entries whose bytes were removed from the log.
     pub removed_entries: u64,
@@ -144,14 +144,14 @@ fn skipped((stream, base, reason): &(StreamId, Seq, String)) -> Note {
 }
 
 impl EraseSite<'_> {
-    /// Returns `true` if a process captures a run of the workspace. This process can be the one that captures.
+    /// Returns `true` if a process captures a run of the workspace. The check includes the calling process.
     fn has_open_runs(&self) -> Result<bool> {
         let runs = self.store.read(|view| view.runs(None))?;
         Ok(runs.iter().any(|run| run.status == RunStatus::Open && run.interrupted_at.is_none()))
     }
 
-    /// Appends one erasure for each run with entries, as one durable commit. If the disk is full, removes all cached
-    /// files first. Returns the erasures, and the number of removed cached files.
+    /// Appends one erasure for each run with entries. All erasures are in one durable commit. If the disk is
+    /// full, removes all cached files first. Returns the erasures, and the number of removed cached files.
     fn append_requests(
         &self,
         examined: &Examined,
@@ -243,8 +243,8 @@ impl EraseSite<'_> {
         rewrite_segments(self, lock, &segments, &is_erased, progress)
     }
 
-    /// Records the digests of rewritten segments. The segments can contain entries of several of the runs, so the
-    /// entry is recorded for the first run.
+    /// Records the digests of rewritten segments. A segment can contain entries of several runs, so the
+    /// digests are recorded for the first run.
     fn append_rewritten(&self, requested: &[RunErasure], rewritten: &RewrittenLog) -> Result<()> {
         let Some(first) = requested.first().filter(|_| !rewritten.segments.is_empty()) else { return Ok(()) };
         let mut facts = Vec::new();

@@ -14,8 +14,8 @@ use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Returns the bodies of the runs, and the bodies in the directories that are artifacts of the runs. A directory
-/// whose list of files cannot be read has a note, because its files are not known.
+/// Returns the bodies of the artifacts of the runs. If an artifact is a directory, the bodies of its files
+/// are included. If the list of the files of a directory cannot be read, a note states this.
 pub(super) fn bodies_of(view: &StoreView<'_>, found: &FoundEntries) -> (BTreeSet<Digest>, Vec<Note>) {
     let (mut bodies, mut notes) = (BTreeSet::new(), Vec::new());
     for (digest, is_tree) in found.runs.values().flat_map(|run| &run.bodies) {
@@ -52,7 +52,7 @@ pub(in crate::recovery) fn used_bodies(
     Ok(used)
 }
 
-/// Removes those of the bodies that no artifact uses. Returns the removed bodies, and a note if bodies are kept.
+/// Removes the given bodies that no artifact uses. Returns the removed bodies, and a note if bodies are kept.
 ///
 /// A program may have stored a body again and may be about to append the artifact. The bodies are therefore kept
 /// while a program captures into the workspace. The caller holds the lock of merges, so no merge adds an artifact.
@@ -126,8 +126,8 @@ fn known_use(view: &StoreView<'_>, accepts_gaps: bool) -> std::result::Result<BT
     }
 }
 
-/// Returns `true` if a process may write to a stream of the log. On a file system without locks, this is not known, and
-/// every stream without a close counts.
+/// Returns `true` if a process may write to a stream of the log. On a file system without locks, every stream
+/// without a close mark counts as a stream with a writer.
 pub(in crate::recovery) fn is_captured_into(site: &EraseSite<'_>) -> Result<bool> {
     let (storage, log) = (site.storage.as_ref(), site.dirs.log.as_path());
     let streams = list_streams(storage, log).map_err(Error::from)?;

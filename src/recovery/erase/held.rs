@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// The data that a backup must contain.
 #[derive(Debug)]
 pub(super) struct Needed<'a> {
-    /// The offset up to which each segment is needed.
+    /// For each segment, the offset of the end of the needed bytes.
     pub(super) segments: &'a BTreeMap<(StreamId, Seq), u64>,
     /// The bodies.
     pub(super) bodies: &'a BTreeSet<Digest>,
@@ -54,7 +54,8 @@ fn contains(site: &EraseSite<'_>, manifest: &Manifest, needed: &Needed<'_>) -> R
     let sizes: BTreeMap<Digest, u64> = manifest.bodies.iter().map(|body| (body.digest, body.size)).collect();
     let (objects, own) = (site.repository.objects(), site.dirs.bodies(site.storage));
     for digest in needed.bodies {
-        // A body that the workspace has lost cannot be in a new backup, and its erasure loses nothing.
+        // If the workspace has lost a body, a new backup cannot contain the body, and the erasure loses no
+        // further data.
         if own.size_of(digest)?.is_none() {
             continue;
         }

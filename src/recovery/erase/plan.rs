@@ -25,8 +25,8 @@ pub struct ErasePlan {
     pub bodies: u64,
     /// The total size of these bodies in bytes.
     pub body_bytes: u64,
-    /// The files in the directories of reports and exports that artifacts of the runs refer to. An erasure removes
-    /// these files.
+    /// The files in the directories of reports and exports, if artifacts of the runs refer to them. An
+    /// erasure removes these files.
     pub files: Vec<PathBuf>,
     /// The latest backup that contains all entries and bodies of the runs; `None` if there is none.
     pub backup_ref: Option<BackupRef>,
@@ -42,7 +42,7 @@ pub struct ErasePlan {
 pub struct PlannedErasure {
     /// The ref of the run.
     pub run_ref: RunRef,
-    /// The name of the run; `None` if the run was erased before, and only a part of the work remains.
+    /// The name of the run. `None` if the run was erased before and the erasure is incomplete.
     pub name: Option<String>,
     /// `true` if a process still captures the run. Such a run cannot be erased.
     pub is_open: bool,
@@ -50,8 +50,8 @@ pub struct PlannedErasure {
     pub streams: Vec<ErasedEntries>,
     /// The number of entries.
     pub entries: u64,
-    /// The total length of the entries' payloads in bytes. In the log, the entries take less or more space, because
-    /// equal parts are stored once and each commit has a header.
+    /// The total length of the entries' payloads in bytes. The entries can take less or more space in the
+    /// log, because equal parts are stored once and each commit has a header.
     pub payload_bytes: u64,
 }
 
@@ -182,7 +182,8 @@ fn planned(run: &RunRef, state: &RunState, entries: Option<&RunEntries>) -> Plan
     }
 }
 
-/// Returns the existing files in the directories of reports and exports that artifacts of the runs refer to.
+/// Returns the existing files in the directories of reports and exports, if artifacts of the runs refer to
+/// them.
 fn files_of(site: &EraseSite<'_>, found: &FoundEntries) -> Result<Vec<PathBuf>> {
     let storage = site.storage.as_ref();
     let dirs = [&site.dirs.reports, &site.dirs.exports];

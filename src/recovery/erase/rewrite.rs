@@ -16,7 +16,8 @@ use std::collections::BTreeSet;
 pub(super) struct RewrittenLog {
     /// The segments that were written anew without the erased entries.
     pub(super) segments: Vec<RewrittenSegment>,
-    /// The segments that were left unchanged although they contain or may contain erased entries, each with the reason.
+    /// The segments that were left unchanged, each with the reason. They contain erased entries, or may
+    /// contain erased entries.
     pub(super) skipped: Vec<(StreamId, Seq, String)>,
     /// The number of bytes by which the segments became smaller.
     pub(super) bytes: u64,

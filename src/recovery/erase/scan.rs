@@ -25,7 +25,7 @@ use std::sync::Arc;
 pub(super) struct FoundEntries {
     /// The entries of each run that has entries.
     pub(super) runs: BTreeMap<RunRef, RunEntries>,
-    /// The offset at which the last frame with an entry of one of the runs ends, for each segment with such an entry.
+    /// For each segment with entries of the runs, the offset at which the last frame with such an entry ends.
     pub(super) segments: BTreeMap<(StreamId, Seq), u64>,
     /// Notes about streams that cannot be read, and about missing entries in streams with entries of the runs.
     pub(super) notes: Vec<Note>,
@@ -38,7 +38,7 @@ pub(super) struct RunEntries {
     pub(super) streams: BTreeMap<StreamId, ErasedEntries>,
     /// The length of the payloads in bytes.
     pub(super) bytes: u64,
-    /// The bodies of artifacts, with `true` for the list of files of a directory.
+    /// The bodies of artifacts. The value is `true` if the body is the list of the files of a directory.
     pub(super) bodies: BTreeMap<Digest, bool>,
     /// The local files that artifacts refer to.
     pub(super) files: BTreeSet<PathBuf>,
@@ -67,7 +67,8 @@ impl RunEntries {
     }
 }
 
-/// Reads the whole log, and returns the entries of the runs. A stream that cannot be read is skipped and has a note.
+/// Reads the whole log, and returns the entries of the runs. A stream that cannot be read is skipped, and a
+/// note names the stream.
 pub(super) fn find_entries(
     storage: &Arc<dyn Storage>,
     log: &Path,

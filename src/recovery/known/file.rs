@@ -37,7 +37,8 @@ pub(crate) enum KnownState {
 }
 
 impl KnownState {
-    /// Returns the known streams and bodies; none if the file does not exist or cannot be used.
+    /// Returns the known streams and bodies. The result is empty if the file does not exist or cannot be
+    /// used.
     pub(crate) fn into_known(self) -> Known {
         match self {
             KnownState::Known(known) => known,
@@ -78,10 +79,10 @@ impl KnownFile {
         Ok(text.and_then(|text| from_text(&text)).map_or_else(KnownState::Damaged, KnownState::Known))
     }
 
-    /// Changes the known streams and bodies, and replaces the file durably if they differ. This function is the only
-    /// one that writes the file. Every operation that removes streams, entries or bodies on purpose calls it with
-    /// [`Known::forget_stream`], [`Known::limit_to`] or [`Known::forget_body`]. Errors: the file cannot be read or
-    /// written, or another process updates the file for a long time.
+    /// Changes the known streams and bodies, and replaces the file durably if they differ. No other function
+    /// writes the file. Every operation that removes streams, entries or bodies on purpose calls it with
+    /// [`Known::forget_stream`], [`Known::limit_to`] or [`Known::forget_body`]. Errors: the file cannot be
+    /// read or written, or another process updates the file for a long time.
     pub(crate) fn update(&self, change: impl FnOnce(&mut Known)) -> Result<()> {
         let storage = self.storage.as_ref();
         storage.create_dir_all(&self.dir).map_err(|e| io_error("create", &self.dir, e))?;

@@ -1,7 +1,7 @@
-//! The streams and bodies that earlier reads of a workspace have seen. A stream or body that was seen and is gone is
-//! reported until a repair forgets it (docs/design/015). `seen` is the content of the file, `text` its text form.
-//! `file` reads and replaces the file. `witness` adds the
-//! streams of saved tables that the log no longer contains.
+//! The streams and bodies that earlier reads of a workspace have seen. If such a stream or body disappears,
+//! checks report the loss until a repair forgets the stream or body (docs/design/015). `seen` is the content
+//! of the file, `text` its text form. `file` reads and replaces the file. `witness` adds streams that are in
+//! the saved tables and no longer in the log.
 
 mod file;
 mod seen;

@@ -5,8 +5,8 @@ use crate::engine::entry::StreamId;
 use crate::engine::verify::KnownEnd;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The greatest number of bodies that are remembered. The digest of every other body is in the log, so its loss is
-/// noticed as long as the log contains the entry that refers to the body.
+/// The greatest number of bodies that are remembered. The loss of any other body is noticed as long as the
+/// log contains an entry that refers to the body.
 pub(super) const BODIES_MAX: usize = 1 << 16;
 
 /// The streams and bodies that earlier reads have seen.

@@ -1,4 +1,4 @@
-//! The witness of losses that saved tables show.
+//! The receiver of reports about entries that are in the saved tables and no longer in the log.
 
 use crate::engine::entry::{Seq, StreamId};
 use crate::engine::projection::LossWitness;

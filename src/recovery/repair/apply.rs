@@ -1,6 +1,7 @@
 //! The application of a plan.
 //!
-//! The order of the steps makes an interruption at any moment safe. Every step leaves a state that a new plan completes:
+//! The order of the steps makes an interruption at any moment safe. After an interruption, a new plan
+//! contains the remaining work. The steps are:
 //!
 //! 1. Streams are healed by a merge with the source. A merge copies a replaced segment to quarantine first.
 //! 2. The remaining damage of the log and of the tables is repaired, and the tables are rebuilt.
@@ -40,7 +41,7 @@ pub struct RepairResult {
     pub status: RecoveryStatus,
     /// The description of the source; `None` if the repair used no source.
     pub source: Option<String>,
-    /// The healed streams, with the number of entries that each has got.
+    /// The healed streams, each with the number of entries that were added.
     pub healed: Vec<(StreamId, u64)>,
     /// The steps that were applied to the log and to the tables.
     pub applied: Vec<RepairStep>,
@@ -54,17 +55,19 @@ pub struct RepairResult {
     pub quarantined: Vec<PathBuf>,
     /// The known streams and bodies that were forgotten.
     pub forgotten: Vec<Forgotten>,
-    /// The number of degraded records that were appended. They record what is lost.
+    /// The number of appended degraded records. Each record describes a loss.
     pub recorded_losses: u64,
     /// Notes about copies that were not used, and about parts that could not be repaired.
     pub notes: Vec<Note>,
 }
 
-/// Applies a plan of the same request. `progress` receives the progress of each part of the repair.
+/// Applies a plan that was made for the same request. `progress` receives the progress of each part of the
+/// repair.
 ///
-/// Durability: every change in the result is on disk. Errors: [`Error::RepairPlanOutdated`] if a new plan differs, with
-/// nothing changed, or if a writer uses a stream that was to be healed; a merge or another repair is running; a file could not be read or written. After an error, a new plan
-/// contains the rest.
+/// Durability: every change in the result is on disk. Errors: [`Error::RepairPlanOutdated`] if a new plan
+/// differs from `plan`, or if a writer uses a stream that was to be healed; a merge or another repair is
+/// running; a file could not be read or written. If a new plan differs, nothing was changed. After every
+/// error, a new plan contains the remaining work.
 pub(crate) fn repair(
     request: &RepairRequest<'_>,
     journal: &Journal,
@@ -215,7 +218,8 @@ fn missing_entries(request: &RepairRequest<'_>) -> Result<Vec<Gap>> {
 }
 
 impl RepairResult {
-    /// Adds the healed streams. Errors: a stream was not healed. The stream would otherwise be repaired without its copy, and entries that the copy contains would be recorded as lost.
+    /// Adds the healed streams. Errors: a stream was not healed. The repair then ends, because it would
+    /// otherwise record entries of the copy as lost.
     fn add_merge(&mut self, merged: LogMerge, plan: &RepairPlan, copies: &Copies) -> Result<()> {
         for stream in &merged.streams {
             match stream.change {

@@ -14,8 +14,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-/// The byte that takes the place of a part that is missing or damaged in the repository. Zeros would look like reserved
-/// space. A reader finds damage in these bytes and uses the frames around them.
+/// The byte that fills missing and damaged parts of a segment. Zeros would look like reserved space. A reader
+/// reports these bytes as damage, and reads the frames before and after them.
 const DAMAGED: u8 = 0xff;
 
 /// A storage in which the log of a backup is a directory. The directory cannot be changed.

@@ -1,5 +1,5 @@
-//! The record of what is lost. Each run to which a missing entry or a lost body may belong gets a degraded record, so that
-//! the loss is part of the answers about the run, of its reports and of its exports.
+//! Records of losses. If a missing entry or a lost body may belong to a run, a degraded record is appended to
+//! the run. Queries, reports and exports of the run then show the loss.
 
 use crate::contract::error::bounded;
 use crate::contract::models::payload::{DegradedCategory, DegradedPayload, DegradedSeverity};
@@ -18,7 +18,8 @@ const GAP: &str = "log_gap";
 const ENTRIES_LOST: &str = "repair.entries_lost";
 /// The issue key of a lost body.
 const BODY_LOST: &str = "repair.body_lost";
-/// The greatest number of degraded records that one repair appends. Further losses are in the notes of the answers only.
+/// The greatest number of degraded records that one repair appends. Further losses appear only in the notes
+/// of query results.
 pub(super) const RECORDS_MAX: usize = 10_000;
 
 /// A loss of a run.
@@ -32,9 +33,10 @@ struct Loss {
     identity: String,
 }
 
-/// Appends a degraded record for each loss that has none yet: missing entries that may belong to a run, and lost bodies of
-/// artifacts. The ref of a record depends on the loss only, so a repeated repair appends nothing. Returns the number of
-/// appended records, and whether some losses have no record because of [`RECORDS_MAX`].
+/// Appends a degraded record for each loss without a record. Losses are missing entries that may belong to a
+/// run, and lost bodies of artifacts. The ref of a record depends on the loss only, so a repeated repair
+/// appends nothing. Returns the number of appended records, and whether some losses have no record because of
+/// [`RECORDS_MAX`].
 pub(super) fn record_losses(
     store: &Store,
     journal: &Journal,

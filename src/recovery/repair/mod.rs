@@ -2,7 +2,8 @@
 //! of the log is then repaired by [`crate::engine::repair`], which keeps every readable entry and moves damaged files to
 //! quarantine. Files, lowest first:
 //!
-//! - `backup_log` presents the log in a backup as a directory. `source` is the place of the intact copies.
+//! - `backup_log` presents the log in a backup as a directory. `source` opens the source of the intact
+//!   copies.
 //! - `streams` compares streams with their copies, and `bodies` examines and heals bodies.
 //! - `plan` makes a plan, `losses` records what is lost, and `apply` applies a plan.
 

@@ -57,8 +57,8 @@ pub struct RepairPlan {
     pub fingerprint: Digest,
     /// The description of the source; `None` if the repair uses no source.
     pub source: Option<String>,
-    /// The streams that the source heals. They are healed before the steps are applied. A stream that is healed
-    /// completely then needs no step, so such a step is left out.
+    /// The streams that the source heals. They are healed before the steps are applied. The plan contains no
+    /// steps for streams that are healed completely.
     pub heals: Vec<StreamHeal>,
     /// The steps that remove the remaining damage of the log and of the tables.
     pub steps: Vec<RepairStep>,
@@ -144,8 +144,8 @@ pub(crate) fn plan_repair(request: &RepairRequest<'_>, progress: Progress<'_>) -
     Ok(plan)
 }
 
-/// Returns the known streams that are gone, shorter or different and that are not healed, and the known bodies that are
-/// gone.
+/// Returns the known streams and bodies that the repair forgets. A stream is forgotten if it is gone, shorter
+/// or different, and is not healed. A body is forgotten if it is gone.
 fn forgets(
     known: &Known,
     found: &LogReport,
@@ -158,7 +158,7 @@ fn forgets(
             found.problems.iter().any(|problem| problem.stream == Some(stream) && differs(problem.code));
         found.streams.iter().any(|report| report.stream == stream && report.last >= last) && !is_refuted
     };
-    // A stream that could not be read is not gone.
+    // A stream that could not be read may still exist.
     let is_unread = |stream: StreamId| {
         let is_known = found.streams.iter().any(|report| report.stream == stream);
         let is_missing = found

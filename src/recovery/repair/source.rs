@@ -31,9 +31,9 @@ pub(super) struct Copies {
     pub(super) is_backup_of_workspace: bool,
 }
 
-/// Returns the source that `from` names: a backup in `repository`, a directory with backups of the workspace `dirs`, or
-/// a workspace. A directory with backups stands for the latest backup of the workspace. `dirs_at` returns the
-/// directories of a workspace. Errors: there is no such source.
+/// Returns the source that `from` names: a backup in `repository`, a directory with backups of the workspace
+/// `dirs`, or a workspace. For a directory with backups, the source is the latest backup of the workspace.
+/// `dirs_at` returns the directories of a workspace. Errors: there is no such source.
 pub(crate) fn find_source(
     repository: &Repository,
     dirs: &WorkspaceDirs,

@@ -77,9 +77,9 @@ fn anchors(known: &Known, stream: StreamId) -> Vec<(Seq, crate::engine::checksum
     known.end_of(stream).and_then(|end| Some((end.seq, end.link?))).into_iter().collect()
 }
 
-/// Returns the streams of the source that may heal the workspace: streams with a problem, and streams that are known and
-/// gone. If nothing is known about the workspace, these are all streams that both logs have, and all streams of a backup
-/// of the workspace.
+/// Returns the streams of the source that may heal the workspace. These are streams with a problem, and known
+/// streams that are gone. If no known streams are recorded, all streams that both logs contain are added. If
+/// the source is a backup of the workspace, all streams of the backup are then added.
 fn candidates(
     storage: &dyn Storage,
     log: &Path,

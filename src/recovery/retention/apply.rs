@@ -28,10 +28,11 @@ pub struct RetentionResult {
     pub notes: Vec<Note>,
 }
 
-/// Removes the files and bodies of a plan, and then compacts the log if the plan says so. Before the compaction nothing is
-/// written, so the removal works on a full disk. The files are removed in the order of the plan, cached files first. A file that cannot be removed has a note, and the other
-/// files are removed. Errors: files or bodies were changed or added since the plan was made. After this error,
-/// nothing was removed.
+/// Removes the files and bodies of a plan. Then compacts the log if the plan contains a compaction. Nothing
+/// is written before the compaction, so the removal works on a full disk. The files are removed in the order
+/// of the plan, cached files first. A note names each file that cannot be removed. The other files are
+/// removed. Errors: files or bodies were changed or added since the plan was made. After this error, nothing
+/// was removed.
 pub(crate) fn retain(site: &EraseSite<'_>, plan: &RetentionPlan) -> Result<RetentionResult> {
     let now = u64::try_from(plan.planned_at.micros()).unwrap_or(0).saturating_mul(1_000);
     let current = plan_retention(site, plan.rules, now)?;

@@ -16,18 +16,18 @@ use std::path::PathBuf;
 
 /// The number of nanoseconds in a day.
 const DAY: u64 = 86_400_000_000_000;
-/// The minimum age in nanoseconds of an unused body or a temporary file that is removed. A younger one may belong to a
+/// The minimum age in nanoseconds of removed bodies and temporary files. A younger file may belong to a
 /// capture that has not ended.
 const UNFINISHED_MAX: u64 = DAY;
 
 /// The rules that decide which files are removed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct RetentionRules {
-    /// The age in days from which on a cached file is removed; `None` keeps all cached files.
+    /// The minimum age in days of removed cached files. `None` keeps all cached files.
     pub cache_days: Option<u64>,
-    /// The age in days from which on a report is removed; `None` keeps all reports.
+    /// The minimum age in days of removed reports. `None` keeps all reports.
     pub report_days: Option<u64>,
-    /// The age in days from which on an export is removed; `None` keeps all exports.
+    /// The minimum age in days of removed exports. `None` keeps all exports.
     pub export_days: Option<u64>,
     /// `true` to remove bodies that no artifact uses.
     pub removes_bodies: bool,
@@ -45,7 +45,7 @@ pub struct RetentionPlan {
     pub planned_at: Timestamp,
     /// The files that are removed, in the order of the removal: cached files, temporary files, exports, reports.
     pub files: Vec<RetiredFile>,
-    /// The bodies that no artifact uses. They are removed if the rules say so.
+    /// The bodies that no artifact uses. They are removed if [`RetentionRules::removes_bodies`] is `true`.
     pub bodies: Vec<BlobInfo>,
     /// The segments of the log that are compacted; `None` if the rules do not compact the log.
     pub compaction: Option<CompactionPlan>,
@@ -139,14 +139,14 @@ impl RetentionPlan {
         self.notes.extend(walked.notes.into_iter().filter(|note| note.severity == Severity::Error));
     }
 
-    /// Adds the temporary files of bodies whose programs have probably ended.
+    /// Adds temporary files of bodies if the programs that created them have probably ended.
     fn add_temporaries(&mut self, site: &EraseSite<'_>, now: u64) -> Result<()> {
         let dir = &site.dirs.body_staging;
         let entries = match site.storage.list(dir) {
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
             entries => entries.map_err(|e| io_error("list", dir, e))?,
         };
-        // Other files in the directory belong to users, who store files there before they are adopted.
+        // Other files in the directory belong to users, who store files there for later adoption.
         let is_temporary = |name: &str| {
             let digits = name.strip_prefix("body-").and_then(|rest| rest.strip_suffix(".tmp"));
             digits.is_some_and(|digits| digits.len() == 16 && digits.bytes().all(|b| b.is_ascii_hexdigit()))
@@ -201,8 +201,8 @@ impl RetentionPlan {
     }
 }
 
-/// Returns the bodies that artifacts use. Returns the reason if the bodies are not known completely. A missing entry
-/// of the log may belong to an artifact.
+/// Returns the bodies that artifacts use. If the list may be incomplete, returns the reason instead. The list
+/// may be incomplete if entries of the log are missing, because a missing entry may belong to an artifact.
 fn whole_use(view: &store::StoreView<'_>) -> std::result::Result<BTreeSet<Digest>, String> {
     if let Some(note) = view.notes().iter().find(|note| note.severity == Severity::Error) {
         return Err(format!("no body is removed, because an artifact may be missing: {}", note.message));

@@ -74,7 +74,7 @@ struct Salvage<'a> {
     place: &'a Place,
     dirs: &'a WorkspaceDirs,
     remains: Remains,
-    /// The readable manifests, each with its repository. The newest come first.
+    /// The readable manifests, each with its repository. The newest manifests come first.
     manifests: Vec<(Repository, Manifest)>,
     headers: Vec<SegmentHeader>,
     /// Copies of damaged segments, which are searched for further entries.
@@ -260,7 +260,7 @@ impl<'a> Salvage<'a> {
     }
 
     fn keep_damaged(&mut self, path: &Path, stream: StreamId, base: Seq) -> Result<()> {
-        // The name of the directory tells the search the stream.
+        // The search reads the id of the stream from the name of the directory.
         let dir = self.place.quarantine().join(format!("{}", self.damaged.len())).join(stream.to_string());
         let kept = dir.join(segment_name(base));
         self.storage.create_dir_all(&dir).map_err(|e| io_error("create", &dir, e))?;
@@ -355,7 +355,8 @@ impl<'a> Salvage<'a> {
                 search.copy(&repository.objects(), &body.digest)?;
             }
         }
-        // The first round can find the list of files of a directory, and the second round the files.
+        // The first round can find the list of the files of a directory. The second round can then find these
+        // files.
         for _ in 0..2 {
             // A body whose content is a segment is not in the list of other files.
             for digest in missing_bodies(store, &into)? {

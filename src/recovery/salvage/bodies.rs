@@ -14,7 +14,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 const CHUNK: usize = 1 << 20;
-/// The minimum length in bytes of a hole at which the search skips a file. Hashing the zeros of a large hole takes long.
+/// The search skips files with a hole of at least this length in bytes, because hashing the zeros of a large
+/// hole takes a long time.
 const HOLE_MIN: u64 = 1 << 30;
 
 /// A search for bodies.
@@ -79,7 +80,7 @@ impl BodySearch<'_> {
     pub(super) fn find(&mut self, files: &[PathBuf], missing: &BTreeSet<Digest>) -> Result<()> {
         for path in files.iter().filter(|_| !missing.is_empty()) {
             let Ok(file) = self.storage.open(path, OpenMode::Read) else { continue };
-            // Files that cannot be read were named before.
+            // A note already names each file that cannot be read.
             let Ok(Some(digest)) = digest_of(file.as_ref()) else { continue };
             if missing.contains(&digest) {
                 self.into.ingest(&mut FileReader::new(file))?;

@@ -20,7 +20,8 @@ use std::sync::Arc;
 const CHUNK: usize = 1 << 20;
 /// The size of the blocks that are read one by one after an error.
 const BLOCK: usize = 4096;
-/// The number of bytes after the last data of a file that a copy has. The last frame of a segment can end with zeros.
+/// The maximum number of zeros that a copy contains after the last data of the file. The last frame of a
+/// segment can end with zeros.
 const ZEROS_MAX: u64 = 64 << 20;
 
 /// Identifies a copied segment of a backup: two complete copies with equal values have the same content.
@@ -85,9 +86,9 @@ impl Copies<'_> {
         Ok(copied)
     }
 
-    /// Copies the segments of a backup that `copied` does not contain, and adds them to `copied`. Objects that do not match
-    /// their digests are copied too, because the checksums in the segment show which frames are intact. Returns the number
-    /// of copied segments.
+    /// Copies the segments of a backup, except segments in `copied`. Adds the new copies to `copied`. Objects
+    /// that do not match their digests are copied too, because the checksums in the segment show which frames
+    /// are intact. Returns the number of copied segments.
     pub(super) fn backup(
         &mut self,
         repository: &Repository,

@@ -1,9 +1,9 @@
 //! Arrangement of copies of segments as layers. A layer contains each segment at most once, so it has the form of a log.
 //! The layers are merged one after another.
 //!
-//! The remains can contain several copies of a stream with different histories. The layers should not mix them, because
-//! the chain of a mixed stream is broken. Segments of one history are recognised by their directory, and by the header of a
-//! segment, which contains the salt of the previous segment.
+//! The remains can contain several copies of a stream with different histories. A layer should not mix
+//! histories, because the chain of a mixed stream is broken. Segments of one history are recognised by their
+//! directory, and by the header of a segment, which contains the salt of the previous segment.
 
 use crate::engine::entry::{Seq, StreamId};
 use crate::recovery::salvage::remains::SegmentFile;

@@ -140,8 +140,8 @@ fn check_staging(storage: &dyn Storage, from: &Path, staging: &Path) -> Result<(
     Ok(())
 }
 
-/// Returns `true` if a directory contains files of which no salvage is the owner. Every salvage creates the lock file
-/// first and removes it last.
+/// Returns `true` if a directory contains files that no salvage has created. Every salvage creates the lock
+/// file first and removes it last.
 fn has_other_files(storage: &dyn Storage, staging: &Path) -> Result<bool> {
     if !exists(storage, staging).map_err(|e| io_error("read the metadata of", staging, e))? {
         return Ok(false);

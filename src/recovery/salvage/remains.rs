@@ -202,7 +202,7 @@ pub(super) fn examine(storage: &dyn Storage, path: &Path) -> std::io::Result<Exa
     let (mut found, mut is_newer) = (Vec::new(), false);
     for at in [0, SECOND_HEADER_AT] {
         let mut bytes = [0; SEGMENT_HEADER_LEN];
-        // An unreadable block is like a damaged copy.
+        // An unreadable block counts as a damaged copy of the header.
         let got = read_full_at(file.as_ref(), at, &mut bytes).unwrap_or(0);
         match SegmentHeader::decode_one(bytes.get(..got).unwrap_or_default()) {
             Ok(header) => found.push(header),

@@ -28,7 +28,7 @@ pub struct SalvageReport {
     pub unknown: UnknownEntries,
     /// The number of bodies in the new workspace.
     pub bodies: u64,
-    /// The digests of bodies that artifacts refer to, and that were not found. Sorted.
+    /// The sorted digests of bodies that artifacts refer to and that were not found.
     pub missing_bodies: Vec<Digest>,
     /// The digest of the tables of the new workspace.
     pub digest: Digest,

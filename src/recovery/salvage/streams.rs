@@ -46,9 +46,9 @@ pub(super) fn visit_entries(
     Ok(())
 }
 
-/// Reads all streams of a log, and returns their entries and gaps as numbers. Erased entries are not missing. `ends`
-/// contains the last sequence number of streams that backups prove. `new` contains the streams that were created for
-/// entries of unknown streams.
+/// Reads all streams of a log. Returns the number of entries and the missing sequence numbers of each stream.
+/// Erased entries are not missing. `ends` contains the last sequence number of each stream that a backup
+/// contains. `new` contains the streams that were created for entries of unknown streams.
 pub(super) fn read_streams(
     storage: &Arc<dyn Storage>,
     log: &Path,

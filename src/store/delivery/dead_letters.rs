@@ -92,7 +92,7 @@ pub struct DeadLetter {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DeadLetters {
-    /// The letters that were neither delivered nor discarded, ordered by sink and position.
+    /// The letters that were neither delivered nor discarded. The list is sorted by sink and position.
     pub letters: Vec<DeadLetter>,
     /// The number of lines that could not be read.
     pub unreadable: u64,
@@ -139,7 +139,7 @@ impl DeadLetterFile {
         Ok(DeadLetters { letters, unreadable })
     }
 
-    /// Returns the positions of the facts of all letters, also of letters that were delivered or discarded.
+    /// Returns the positions of the facts of all letters. Delivered and discarded letters are included.
     pub(crate) fn positions(&self) -> Result<BTreeSet<Position>> {
         let mut positions = BTreeSet::new();
         let read = self.each_line(|line| {

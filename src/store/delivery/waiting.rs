@@ -47,7 +47,7 @@ impl WaitingDelivery {
     }
 }
 
-/// The cursor of a sink in one stream, as a reader without a lock sees it.
+/// The cursor of a sink in one stream. The cursor was read without a lock.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct CursorRow {
     /// The name of the sink's directory.
@@ -60,8 +60,9 @@ pub(crate) struct CursorRow {
     pub(crate) is_readable: bool,
 }
 
-/// Returns the cursors of all sinks, ordered by sink and stream. `dir` contains the directories with the cursors of the
-/// sinks. The cursors are read without a lock, so that a query does not disturb a delivery. Errors: a directory cannot be listed.
+/// Returns the cursors of all sinks. The list is sorted by sink and stream. `dir` contains the directories
+/// with the cursors of the sinks. The cursors are read without a lock, so that a query does not disturb a
+/// delivery. Errors: a directory cannot be listed.
 pub(crate) fn cursor_rows(storage: &dyn Storage, dir: &Path) -> Result<Vec<CursorRow>> {
     let mut sinks = match storage.list(dir) {
         Ok(entries) => entries,
@@ -83,8 +84,8 @@ pub(crate) fn cursor_rows(storage: &dyn Storage, dir: &Path) -> Result<Vec<Curso
     Ok(found)
 }
 
-/// Returns the failed deliveries, ordered by sink and stream. A cursor that cannot be read is left out. In the result, no
-/// sink belongs to the session. See [`cursor_rows`] for `dir` and the errors.
+/// Returns the failed deliveries. The list is sorted by sink and stream. A cursor that cannot be read is left
+/// out. In the result, no sink belongs to the session. See [`cursor_rows`] for `dir` and the errors.
 pub(crate) fn waiting_deliveries(storage: &dyn Storage, dir: &Path) -> Result<Vec<WaitingDelivery>> {
     let rows = cursor_rows(storage, dir)?.into_iter().filter(|row| row.failures > 0);
     Ok(rows.map(|row| WaitingDelivery::detached(&row.sink, row.next, row.failures)).collect())

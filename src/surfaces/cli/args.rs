@@ -131,8 +131,8 @@ pub(super) enum Command {
     Demo(DemoArgs),
     /// Write closed segments of the log in a smaller form. No answer changes. Programs can continue to capture
     Compact(CompactArgs),
-    /// Show on one page what is wrong with the workspace, and the next command for each problem. Nothing is changed.
-    /// Exit code 0: healthy, 1: a problem needs attention
+    /// Show the problems of the workspace on one page, each with the next command. Nothing is changed. Exit
+    /// code 0: healthy, 1: a problem needs attention
     Doctor,
     /// List or deliver the facts that wait for sinks, and manage dead letters
     #[command(subcommand)]
@@ -362,8 +362,8 @@ pub(super) enum LogCommand {
     Heads,
     /// Print all entries, stream by stream; with `--format json` one object per line
     Dump(DumpArgs),
-    /// Print the newest entries in the order of their times; with `--format json` one object per line. With
-    /// `--follow`, print new entries of all processes until the command is interrupted
+    /// Print the newest entries in the order of their times. With `--format json`, print one object per line.
+    /// With `--follow`, print new entries of all processes until the command is interrupted
     Tail(TailArgs),
 }
 
@@ -523,7 +523,7 @@ pub(super) struct ReportArgs<A: Args> {
 
 #[derive(Debug, Args)]
 pub(super) struct VerifyArgs {
-    /// Extent of the check. Each level includes the levels before
+    /// Extent of the check. Each level includes all previous levels
     #[arg(long, value_enum, default_value_t = LevelArg::Projections, value_name = "LEVEL")]
     pub(super) level: LevelArg,
     /// Check only a share of the segments and bodies, for example 2/7. Seven checks, from 1/7 to 7/7, read everything.
@@ -545,7 +545,7 @@ pub(super) struct VerifyArgs {
     pub(super) head: Vec<Head>,
 }
 
-/// The extent of a check.
+/// The extent of a check, as an argument.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub(super) enum LevelArg {
     /// Checksums and numbers of all frames, and the presence of every known stream
@@ -576,14 +576,15 @@ pub(super) struct SalvageArgs {
     /// Directory with the remains. The names of the files are not needed
     #[arg(value_name = "DIR")]
     pub(super) remains: PathBuf,
-    /// Directory of the new workspace. It must not exist or be empty
+    /// Directory of the new workspace. The directory must be new or empty
     #[arg(long, value_name = "NEW")]
     pub(super) into: PathBuf,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct DemoArgs {
-    /// Directory for the demonstration, which must not exist. It is kept. Default: a temporary directory, which is removed
+    /// New directory for the demonstration. The directory is kept. Default: a temporary directory, which is
+    /// removed
     #[arg(long, value_name = "DIR")]
     pub(super) dir: Option<PathBuf>,
     /// Capture into this workspace until the process is killed

@@ -1,4 +1,5 @@
-//! The end of a command that runs until it is interrupted: SIGINT, SIGTERM, or a reader that closes the pipe.
+//! Interruption of a command that has no other end. SIGINT, SIGTERM, or the closed pipe of its output ends
+//! the command.
 
 use crate::surfaces::cli::output::Output;
 use std::io;

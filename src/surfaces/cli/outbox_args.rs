@@ -8,8 +8,8 @@ use std::path::PathBuf;
 pub(super) enum OutboxCommand {
     /// List the facts that wait for sinks or for the log, and the dead letters
     List,
-    /// Deliver the facts that wait for sinks, and add facts that the log could not append to the log. Exit code 0:
-    /// no delivery failed, 1: a delivery failed or was skipped
+    /// Deliver the facts that wait for sinks. Add facts in the outbox to the log if the log does not contain
+    /// them. Exit code 0: no delivery failed, 1: a delivery failed or was skipped
     Replay(OutboxReplayArgs),
     /// Queue dead letters, so that the next replay delivers them
     Requeue(LetterArgs),

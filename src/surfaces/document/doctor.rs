@@ -6,8 +6,8 @@ use crate::interpretation::{Block, Cell, ReportDocument, ReportSection, Severity
 /// The greatest number of runs in the table of sizes.
 const RUNS_MAX: usize = 10;
 
-/// Returns a document with the findings, each with the next command, and the sizes. `program` is the beginning of each
-/// command: the program and the options that name the workspace.
+/// Returns a document with the findings and the sizes. A finding is shown with the next command. `program` is
+/// the beginning of each command: the program and the options that name the workspace.
 pub(crate) fn doctor(health: &WorkspaceHealth, program: &str) -> ReportDocument {
     let attention = health.findings.iter().filter(|finding| finding.severity != Severity::Info).count();
     let streams = health.streams.map_or("unknown".to_owned(), |streams| streams.to_string());
@@ -90,7 +90,7 @@ fn tree(finding: &HealthFinding, program: &str) -> Vec<TreeItem> {
     items
 }
 
-/// Returns an argument as a shell reads it.
+/// Returns an argument in the quoted form that a shell needs.
 pub(crate) fn quoted(word: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.:/=".contains(c);
     if !word.is_empty() && word.chars().all(is_plain) {

@@ -38,7 +38,7 @@ pub(crate) fn outbox(content: &OutboxContent) -> ReportDocument {
     ReportDocument { title: "Outbox".to_owned(), sections }
 }
 
-/// Returns the commands that deliver what waits, each below its purpose.
+/// Returns the commands that deliver waiting facts. Each command is a line below its purpose.
 fn next_commands(content: &OutboxContent) -> Vec<TreeItem> {
     let has_letter = |state| content.letters.letters.iter().any(|letter| letter.state == state);
     let mut steps = Vec::new();
@@ -87,8 +87,8 @@ fn deliveries(deliveries: &[PendingDelivery]) -> ReportSection {
     ReportSection::table("Waiting deliveries", table, "")
 }
 
-/// Returns the table of letters, and for each letter the error in a list. The errors are not in the table, because they
-/// can be long.
+/// Returns a table of the letters, and a list with the error of each letter. The errors are not in the table,
+/// because they can be long.
 fn letter_table(title: &str, letters: &[DeadLetter]) -> Vec<ReportSection> {
     let rows = letters.iter().map(|letter| {
         vec![

@@ -16,18 +16,18 @@ use crate::engine::progress::Progress;
 use crate::engine::storage::OpenMode;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The number of segments that are written at the same time. On a full disk, at most the room of this number of
-/// segments is needed.
+/// The number of segments that are written at the same time. A compaction needs disk space for at most this
+/// number of segments.
 const PARALLEL_SEGMENTS: usize = 4;
 
 /// Compacts the planned segments. Other processes may read the log and append to it.
 ///
-/// The caller holds the lock of merges, so no merge, repair or other compaction changes the log. A segment that cannot
-/// be compacted is left unchanged and named in the report. A stream without a writer whose last segment is compacted is
-/// never continued.
+/// The caller holds the lock of merges, so no merge, repair or other compaction changes the log. A segment
+/// that cannot be compacted is left unchanged, and the report names the segment. If the last segment of a
+/// stream without a writer is compacted, the stream is never continued.
 ///
-/// Durability: every segment in the report is on disk. Cost: reads each planned segment once, writes its new form and
-/// reads it once. `progress` receives the number of bytes of the planned segments.
+/// Durability: every segment in the report is on disk. Cost: reads each planned segment once, writes its new
+/// form once, and reads the new form once. `progress` receives the number of bytes of the planned segments.
 pub fn compact(
     log: &CompactedLog<'_>,
     _lock: &MergeLock,
@@ -48,12 +48,12 @@ pub fn compact(
     Ok(report)
 }
 
-/// Erases the entries of these streams that fulfil a condition: writes each closed segment that contains such an entry
-/// anew without these entries. A frame in place of the entries tells readers that they were erased.
+/// Erases the entries of these streams that fulfil a condition. Each closed segment with such entries is
+/// written anew without them. A frame that replaces the entries tells readers about the erasure.
 ///
-/// The conditions and guarantees are those of [`compact`]. The segments are written one after another, so at most the
-/// room of one segment is needed. The last segment of a stream with a writer is left unchanged and named in the report
-/// if it contains such an entry.
+/// The conditions and guarantees are those of [`compact`]. The segments are written one after another, so
+/// disk space for one segment is enough. If a stream has a writer and its last segment contains such an
+/// entry, this segment is left unchanged, and the report names the segment.
 pub fn erase_segments(
     log: &CompactedLog<'_>,
     _lock: &MergeLock,
@@ -74,10 +74,10 @@ pub fn erase_segments(
     Ok(report)
 }
 
-/// The result of one segment; `None` if it contains no entry to erase.
+/// The result of writing one segment anew. `None` means that the segment contains no entry to erase.
 type Written = std::result::Result<Option<SegmentCompaction>, SegmentSkip>;
 
-/// The result of locking each stream whose segments are written anew.
+/// For each stream with planned segments, the result of the attempt to lock the stream.
 type Holds = BTreeMap<StreamId, Result<Hold>>;
 
 impl CompactedLog<'_> {
@@ -163,7 +163,8 @@ impl CompactedLog<'_> {
         })))
     }
 
-    /// Returns true if no entry follows the segment: it is the last one, or only interrupted creations follow.
+    /// Returns true if no entry follows the segment. Segments after it can exist if their creation was
+    /// interrupted.
     fn is_last(&self, stream: StreamId, segment: Seq) -> Result<bool> {
         let CompactedLog { storage, log, .. } = *self;
         for later in list_segments(storage.as_ref(), log, stream)?.into_iter().filter(|base| *base > segment)

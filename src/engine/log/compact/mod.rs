@@ -1,14 +1,18 @@
-//! Compaction: closed segments are written anew, with their entries as compressed columns in large frames.
+//! Compaction of closed segments. Each segment is written anew, and its entries are stored as compressed
+//! columns in large frames.
 //!
-//! Entries, sequence numbers, stamps, the boundaries of segments, the chain and the heads stay the same. Erasure uses
-//! the same code: entries that a caller names are then left out, and a frame in their place tells how many there were.
+//! Entries, sequence numbers, stamps, the boundaries of segments, the chain and the heads stay the same.
+//! Erasure uses the same code. The entries that a caller selects are left out, and a frame that replaces them
+//! contains their number.
 //!
 //! Invariants:
-//! 1. A segment is replaced only after every new frame was decoded and its entries equal the entries that were read,
-//!    and after the new file was read again and has the digest of the bytes that were written.
+//! 1. A segment is replaced only after two checks have succeeded. Every new frame is decoded, and its entries
+//!    are compared with the old entries. The new file is read again, and its digest is compared with the
+//!    digest of the written bytes.
 //! 2. A segment with any damage is left unchanged. Compaction never removes evidence.
 //! 3. A segment that a writer may still change is left unchanged.
-//! 4. The replacement is a renaming. After a crash, the old or the new file is complete.
+//! 4. The new file replaces the old file by a rename. After a crash, the path leads to the complete old file
+//!    or to the complete new file.
 
 mod compactor;
 mod plan;

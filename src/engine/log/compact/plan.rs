@@ -1,4 +1,4 @@
-//! The plan of a compaction: the segments that are worth writing anew.
+//! The plan of a compaction: the segments that a compaction writes anew.
 
 use crate::engine::codec::CODEC_COLUMNS;
 use crate::engine::entry::{Seq, StreamId};
@@ -15,7 +15,8 @@ use crate::engine::storage::{FileInfo, OpenMode, read_full_at};
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CompactionOptions {
-    /// Shorter segments are not compacted, because little room can be freed. In bytes.
+    /// The minimum length in bytes of a compacted segment. The compaction of a shorter segment would free
+    /// little disk space.
     pub segment_bytes_min: u64,
 }
 
@@ -31,7 +32,7 @@ impl Default for CompactionOptions {
 pub struct PlannedSegment {
     /// The stream.
     pub stream: StreamId,
-    /// The segment, by its first sequence number.
+    /// The first sequence number of the segment, which identifies the segment.
     pub segment: Seq,
     /// The length of the file in bytes.
     pub bytes: u64,
@@ -89,7 +90,7 @@ pub fn plan_compaction(log: &CompactedLog<'_>, options: &CompactionOptions) -> R
     Ok(plan)
 }
 
-/// Plans an erasure: all segments of these streams. Streams that cannot be listed are left out.
+/// Plans an erasure. The plan contains all segments of these streams, except streams that cannot be listed.
 pub(super) fn plan_all(log: &CompactedLog<'_>, streams: &[StreamId]) -> Vec<PlannedSegment> {
     let mut planned = Vec::new();
     for stream in streams {
@@ -107,7 +108,7 @@ pub(super) fn plan_all(log: &CompactedLog<'_>, streams: &[StreamId]) -> Vec<Plan
     planned
 }
 
-/// Returns true if the first frame of a segment contains columns or stands in place of erased entries. Compaction and
+/// Returns true if the first frame of a segment contains columns or replaces erased entries. Compaction and
 /// erasure write all frames of a segment anew.
 fn is_compacted(log: &CompactedLog<'_>, stream: StreamId, segment: Seq) -> Result<bool> {
     let path = names::segment_path(log.log, stream, segment);

@@ -10,7 +10,7 @@ use std::fmt;
 pub struct SegmentCompaction {
     /// The stream.
     pub stream: StreamId,
-    /// The segment, by its first sequence number.
+    /// The first sequence number of the segment, which identifies the segment.
     pub segment: Seq,
     /// The length of the old file in bytes.
     pub bytes_before: u64,
@@ -32,7 +32,7 @@ pub struct SegmentCompaction {
 pub enum SegmentSkip {
     /// A writer may still change the segment, or the file system has no locks.
     InUse,
-    /// The segment is damaged: it has this number of findings.
+    /// The segment is damaged. A read of the segment has reported findings.
     Damaged {
         /// The number of findings.
         findings: u64,
@@ -83,7 +83,7 @@ impl fmt::Display for SegmentSkip {
 pub struct SkippedSegment {
     /// The stream.
     pub stream: StreamId,
-    /// The segment, by its first sequence number.
+    /// The first sequence number of the segment, which identifies the segment.
     pub segment: Seq,
     /// The reason.
     pub reason: SegmentSkip,

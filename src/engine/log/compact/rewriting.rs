@@ -1,4 +1,4 @@
-//! The writing of one segment anew.
+//! Code that writes one segment anew.
 
 use crate::engine::chain::Chain;
 use crate::engine::checksum::Digest;
@@ -18,8 +18,8 @@ use crate::engine::log::merge::{Sealing, Sides, Staged};
 use crate::engine::log::read::directory::ResumePoint;
 use crate::engine::log::read::{Commit, Item, ScanMode, StreamReader, Tail};
 
-/// The number of entries at which a new frame is ended. A longer frame is a little smaller, but one damaged byte makes
-/// all entries of a frame unreadable, and reading one entry decodes the whole frame.
+/// The number of entries at which a new frame is ended. Longer frames compress slightly better. However, one
+/// damaged byte makes all entries of a frame unreadable, and a read of one entry decodes the complete frame.
 const ENTRIES_PER_FRAME: usize = 8192;
 /// The number of payload bytes at which a new frame is ended.
 const BYTES_PER_FRAME: usize = 1 << 20;
@@ -61,12 +61,12 @@ pub(super) struct Rewriting<'a> {
     frame: PendingEntries,
     /// The sequence number of the first entry of the next frame.
     first: Seq,
-    /// The erased entries before the next frame: the first sequence number, the number of entries, and the time of the
-    /// first one.
+    /// The erased entries before the next frame: the first sequence number, the number of entries, and the
+    /// time of the first entry.
     gone: Option<(Seq, u64, u64)>,
     entries: u64,
     erased: u64,
-    /// `false` if a frame was not decoded to its entries.
+    /// `false` if a new frame did not decode to the entries from which the frame was written.
     is_verified: bool,
 }
 
@@ -138,7 +138,7 @@ impl<'a> Rewriting<'a> {
                         let count = last.0 - gap.first.previous().0;
                         self.add_gone(gap.first, count, reader.last_time());
                     }
-                    // A known loss stays a gap between two frames.
+                    // Entries that were already missing remain a gap between two frames.
                     None => self.end_all()?,
                 },
             }
@@ -187,7 +187,7 @@ impl<'a> Rewriting<'a> {
         self.end_gone()
     }
 
-    /// Writes the frames in place of the erased entries before the next frame.
+    /// Writes the frames that replace the erased entries before the next frame.
     fn end_gone(&mut self) -> Result<()> {
         let Some((mut first, mut count, time)) = self.gone.take() else { return Ok(()) };
         while count > 0 {
@@ -258,7 +258,7 @@ impl<'a> Rewriting<'a> {
     }
 }
 
-/// Returns true if an entry fulfils the condition.
+/// Returns true if the reader returns an entry that fulfils the condition.
 fn contains(mut reader: StreamReader, is_erased: IsErased<'_>) -> Result<bool> {
     while let Some(item) = reader.next_item()? {
         if let Item::Commit(commit) = item

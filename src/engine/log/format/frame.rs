@@ -116,7 +116,7 @@ impl FrameHeader {
         Columns { payload, count: self.entries as usize, first: self.first, time: self.time }
     }
 
-    /// Returns true if the frame stands in place of erased entries.
+    /// Returns true if the frame replaces erased entries.
     pub fn is_erased(&self) -> bool {
         self.codec == CODEC_ERASED && self.flags == FLAG_ENTRIES && self.payload_len == 0
     }
@@ -266,7 +266,8 @@ pub fn columns_frame(
     Ok(frame)
 }
 
-/// Decodes columns without comparing the checksum over the entries, so that hostile values reach the code before it.
+/// Decodes columns without comparing the checksum over the entries. Tests thereby reach the code before the
+/// comparison with hostile values.
 #[cfg(feature = "testing")]
 pub fn decode_columns(count: usize, payload: &[u8]) -> Option<Entries> {
     let columns = Columns { payload, count: count.min(FRAME_ENTRIES_MAX), first: Seq(1), time: 1 };
@@ -292,8 +293,8 @@ fn finish_entries(
     finish_frame(out, start, header, salt);
 }
 
-/// Appends a frame to `out` that stands in place of `count` erased entries, at most [`FRAME_ENTRIES_MAX`]. `first` and
-/// `time` are the sequence number and the time of the first one.
+/// Appends a frame to `out` that replaces `count` erased entries. `count` is at most [`FRAME_ENTRIES_MAX`].
+/// `first` and `time` are the sequence number and the time of the first erased entry.
 pub(in crate::engine::log) fn put_erased(out: &mut Vec<u8>, first: Seq, count: u32, time: u64, salt: u64) {
     let header = FrameHeader {
         payload_len: 0,

@@ -1,9 +1,9 @@
 //! The comparison of a stream with its copy in another log, before the copy heals the stream.
 //!
-//! A copy heals a stream only if the copy contains the same entries. Two checks show this. No entry that both logs have
-//! may differ. The links of the chain in the headers and in the last mark of the target, and the links that the caller
-//! knows, must agree with the chain of the copy. An entry that was replaced in the copy therefore never heals a stream,
-//! even if its checksum is valid.
+//! A copy heals a stream only if the copy passes two checks. First, an entry that both logs contain must be
+//! equal in both. Second, the chain of the copy must agree with the known links of the chain: the links in
+//! the headers and in the last mark of the target, and the links that the caller knows. An entry that was
+//! replaced in the copy therefore never heals a stream, even if its checksum is valid.
 
 use crate::engine::checksum::Digest;
 use crate::engine::domain::Domain;
@@ -34,14 +34,14 @@ pub(crate) struct HealSite<'a> {
 /// The result of comparing a stream with its copy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Healing {
-    /// The copy has no entry that the stream lacks.
+    /// The stream contains every entry of the copy.
     Nothing,
-    /// The copy has entries that the stream lacks.
+    /// The copy has entries that are missing in the stream.
     Adds {
         /// The number of these entries.
         added: u64,
-        /// The number of these entries that precede another entry of the stream, or the last entry that is known to be
-        /// missing.
+        /// The number of these entries that fill gaps: another entry of the stream follows, or an entry that
+        /// is known to be missing.
         filled: u64,
         /// The number of entries that neither the stream nor the copy has.
         missing: u64,
@@ -62,8 +62,9 @@ struct Scanned {
 }
 
 impl HealSite<'_> {
-    /// Compares a stream with its copy. `known` contains numbers of entries with the links after these entries. Changes
-    /// nothing. Cost: reads the stream and the copy about three times, in constant memory.
+    /// Compares a stream with its copy. `known` contains sequence numbers of entries, each with the link
+    /// after the entry. Changes nothing. Cost: reads the stream and the copy about three times, in constant
+    /// memory.
     pub(crate) fn compare(&self, stream: StreamId, known: &[(Seq, Digest)]) -> Result<Healing> {
         let sides = Sides { storage: self.storage, domain: self.domain, from: self.from, into: self.into };
         let mut anchors = known.to_vec();

@@ -289,7 +289,8 @@ fn covers_losses(sides: &Sides<'_>, end: &End, all: &[Lost]) -> Result<bool> {
         let theirs = salt_and_len(sides, lost.side, lost.stream, lost.segment)?;
         let (Some((ours, _)), Some((theirs, len))) = (ours, theirs) else { return Ok(false) };
         let reaches = (end.point.segment, end.point.offset) >= (lost.segment, len);
-        // A compaction keeps the salt and changes the offsets. Offsets can be compared only if the bytes before are equal.
+        // A compaction keeps the salt and changes the offsets. Offsets can be compared only if the bytes
+        // before them are equal.
         if ours != theirs || !reaches || !is_equal_before(sides, end, lost)? {
             return Ok(false);
         }
@@ -297,8 +298,8 @@ fn covers_losses(sides: &Sides<'_>, end: &End, all: &[Lost]) -> Result<bool> {
     Ok(true)
 }
 
-/// Returns true if offsets in the two copies of a segment can be compared: neither copy was compacted, or both have the same
-/// bytes before the lost ones.
+/// Returns true if offsets in the two copies of a segment can be compared: neither copy was compacted, or
+/// both copies have the same bytes before the lost bytes.
 fn is_equal_before(sides: &Sides<'_>, end: &End, lost: &Lost) -> Result<bool> {
     let copies = [(end.side, end.stream), (lost.side, lost.stream)];
     let mut is_compacted = false;
@@ -318,8 +319,8 @@ fn is_equal_before(sides: &Sides<'_>, end: &End, lost: &Lost) -> Result<bool> {
     Ok(digest(end.side, end.stream)? == digest(lost.side, lost.stream)?)
 }
 
-/// Returns the last sequence number of the frame at the offset of the lost bytes if the frame contains columns and its header
-/// is readable.
+/// Returns the last sequence number of the frame at the offset of the lost bytes. Returns `None` if the frame
+/// has no columns, or if its header is unreadable.
 fn last_of_columns(sides: &Sides<'_>, lost: &Lost) -> Result<Option<Seq>> {
     let path = names::segment_path(sides.log(lost.side), lost.stream, lost.segment);
     let mut bytes = [0; FRAME_HEADER_LEN];

@@ -9,8 +9,9 @@ use std::sync::Arc;
 /// The maximum depth of directories.
 const DEPTH_MAX: usize = 32;
 
-/// An iterator over the regular files below a path, or over the path itself if it is a file. Symbolic links below the
-/// path are not followed. An error names a directory that cannot be listed; the iterator continues after it.
+/// An iterator over the regular files below a path, or over the path itself if it is a file. Symbolic links
+/// below the path are not followed. An error names a directory that cannot be listed. The iterator continues
+/// after the error.
 #[derive(Debug)]
 pub(crate) struct Files {
     storage: Arc<dyn Storage>,

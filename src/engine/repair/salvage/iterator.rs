@@ -22,11 +22,12 @@ use std::sync::Arc;
 /// header of their segment was found. Errors of the iterator name a block that could not be read; the search continues
 /// after it.
 ///
-/// Cost: reads the input twice. At most 64 times as many bytes are examined in candidates that are no frames; a hostile
-/// input with more candidates is not searched completely. Memory: less than 128 MiB, whatever the input, and about 150
-/// bytes for each of at most 262,144 segments whose headers are found. Limits: directories are searched to a depth of
-/// 32, symbolic links below `path` are not followed, and frames beyond 4 GiB of their segment are found only if the
-/// stream is known from a name. An error of the iterator names each deeper directory. Errors: `path` does not exist.
+/// Cost: reads the input twice. At most 64 times as many bytes are examined in candidates that are no frames;
+/// a hostile input with more candidates is not searched completely. Memory: less than 128 MiB, whatever the
+/// input, and about 150 bytes for each of at most 262,144 segments whose headers are found. Limits:
+/// directories are searched to a depth of 32, symbolic links below `path` are not followed, and frames beyond
+/// 4 GiB of their segment are found only if the stream is known from a name. The iterator returns an error
+/// for each directory below a depth of 32. Errors: `path` does not exist.
 ///
 /// ```
 /// # use contexta::engine::domain::Domain;

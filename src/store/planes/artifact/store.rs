@@ -127,7 +127,7 @@ impl ArtifactStore {
         sweep(&self.planes)
     }
 
-    /// Compares the files of the bodies with the artifacts. No body is read, except lists of files.
+    /// Compares the files of the bodies with the artifacts. The only bodies that are read are lists of files.
     pub(crate) fn compare_bodies(&self) -> Result<BodyComparison> {
         compare_bodies(&self.planes)
     }

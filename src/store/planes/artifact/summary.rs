@@ -102,7 +102,7 @@ pub(super) fn inspect(planes: &Planes) -> Result<StoreSummary> {
     Ok(summary)
 }
 
-/// The bodies of the workspace compared with the artifacts.
+/// The result of a comparison between the bodies of the workspace and the artifacts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct BodyComparison {
     /// The files of the bodies that no artifact refers to.
@@ -115,7 +115,7 @@ pub(crate) struct BodyComparison {
     pub(crate) notes: Vec<Note>,
 }
 
-/// Compares the files of the bodies with the artifacts. No body is read, except lists of files.
+/// Compares the files of the bodies with the artifacts. The only bodies that are read are lists of files.
 pub(super) fn compare_bodies(planes: &Planes) -> Result<BodyComparison> {
     let blobs = planes.journal().blobs();
     // The bodies are listed before the artifacts are read. A body that is stored in the meantime is not in
@@ -141,7 +141,7 @@ pub(super) fn compare_bodies(planes: &Planes) -> Result<BodyComparison> {
         Note::new(Severity::Warning, "could_not_check", message)
     }));
     let found: HashSet<Digest> = digests.iter().copied().collect();
-    // A body that is stored after the bodies were listed has a file.
+    // A body can be missing in the list because it was stored later.
     let is_missing =
         |digest: &&Digest| !found.contains(*digest) && blobs.size_of(digest).is_ok_and(|size| size.is_none());
     let missing = named.iter().filter(is_missing).count() as u64;

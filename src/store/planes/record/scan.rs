@@ -181,8 +181,8 @@ impl Read {
     }
 }
 
-/// Reads an entry as a record. Returns `None` if the kind of the entry is known and is not a kind of records, and for
-/// an entry among the erased events `erased`.
+/// Reads an entry as a record. Returns `None` if the kind of the entry is known and is not a kind of records.
+/// Also returns `None` if `erased` contains the event of the entry.
 fn read_entry(entry: Entry, erased: Option<&ErasedEvents>) -> Option<Read> {
     let kind = kind_name(entry.kind);
     if kind.is_some() && ![EVENT, METRIC, SPAN, DEGRADED].contains(&entry.kind) {

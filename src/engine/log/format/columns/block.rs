@@ -13,10 +13,10 @@ const DELTA_ZSTD: u8 = 3;
 
 /// The compression level of zstd. Higher levels make blocks only a few percent smaller, and are slower.
 const LEVEL: i32 = 1;
-/// Shorter blocks are not compressed.
+/// The minimum number of bytes of a compressed block.
 const COMPRESSED_MIN: usize = 48;
 
-/// A writer of blocks. It keeps the memory of the compressor.
+/// A writer of blocks. The writer reuses the memory of the compressor.
 pub(super) struct BlockWriter {
     compressor: Compressor<'static>,
     compressed: Vec<u8>,
@@ -94,10 +94,10 @@ fn entropy_bits(bytes: &[u8]) -> f32 {
         .sum()
 }
 
-/// A reader of blocks. It keeps the memory of the decompressor.
+/// A reader of blocks. The reader reuses the memory of the decompressor.
 pub(super) struct BlockReader<'a> {
     pub(super) bytes: Reader<'a>,
-    /// Created when the first compressed block is read.
+    /// The decompressor. `None` until the first compressed block is read.
     decompressor: Option<Decompressor<'static>>,
 }
 

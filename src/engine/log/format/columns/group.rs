@@ -1,4 +1,4 @@
-//! The groups of a frame: the entries that are stored together.
+//! Groups of entries in a frame. The entries of a group are stored together.
 
 use crate::engine::bytes::{Reader, put_varint};
 use crate::engine::codec::PAYLOAD_BYTES_MAX;
@@ -13,13 +13,14 @@ pub(super) struct Group {
     pub(super) len: Option<usize>,
 }
 
-/// The number of entries of the same kind, version and length from which on they are stored as a matrix.
+/// The minimum number of rows of a matrix. Entries of one kind, version and length are stored as a matrix if
+/// they reach this number.
 const MATRIX_ROWS_MIN: usize = 16;
 /// The greatest length of a payload in a matrix.
 const MATRIX_LEN_MAX: usize = 2048;
 
 impl Group {
-    /// Returns the group of an entry with the length of its payload.
+    /// Returns the group with the kind, the version and the payload length of an entry.
     pub(super) fn of(entry: PendingEntry<'_>) -> Group {
         let len = Some(entry.payload.len()).filter(|len| *len <= MATRIX_LEN_MAX);
         Group { kind: entry.kind.0, version: entry.version.0, len }

@@ -1,4 +1,4 @@
-//! Integers, stored as one block for each of their bytes.
+//! Encoding of integers as planes. A plane is a block with one byte of each integer.
 
 use crate::engine::log::format::columns::block::{BlockReader, BlockWriter};
 
@@ -19,8 +19,8 @@ pub(super) fn read_integers(reader: &mut BlockReader<'_>, count: usize) -> Optio
     Some(integers_of(&planes?, count))
 }
 
-/// Divides integers into planes. Plane n contains byte n of each integer, from the lowest byte on. The planes after the
-/// highest byte that is not zero are omitted.
+/// Divides integers into planes. Plane n contains byte n of each integer. Byte 0 is the lowest byte. High
+/// planes that contain only zeros are omitted.
 pub(super) fn planes_of(values: &[u64]) -> Vec<Vec<u8>> {
     let bits = values.iter().fold(0, |bits, value| bits | value);
     let count = (u64::BITS - bits.leading_zeros()).div_ceil(u8::BITS);

@@ -5,7 +5,7 @@ use crate::engine::log::format::columns::block::{BlockReader, BlockWriter};
 use crate::engine::log::format::columns::integers::{put_integers, read_integers};
 use crate::engine::log::format::columns::window::{WINDOW_LEN, choose, unzigzag, zigzag};
 
-/// The number of rows from which the cost of a column is estimated.
+/// The number of rows in the sample for the estimate of a column's cost.
 const SAMPLED_ROWS: usize = 256;
 
 /// Appends the payloads `rows`, all of the length `len`, to `out`.
@@ -85,8 +85,8 @@ fn changed_bits(rows: &[&[u8]], column: usize, step: usize) -> f32 {
     bits / total.max(1) as f32
 }
 
-/// Reads a matrix with a row of `len` bytes for each item of `starts`. Writes the row to `payloads`, beginning at the
-/// offset that the item contains. Returns `None` if the bytes are malformed.
+/// Reads a matrix with one row of `len` bytes for each item of `starts`. An item is the offset in `payloads`
+/// to which its row is written. Returns `None` if the bytes are malformed.
 pub(super) fn read_matrix(
     reader: &mut BlockReader<'_>,
     payloads: &mut [u8],

@@ -1,9 +1,9 @@
 //! The encoding of the entries of a frame as columns, for compacted segments. docs/FORMAT.md specifies the bytes
 //! ("Columns").
 //!
-//! Entries of the same kind, payload version and payload length form a group. The payloads of a group are the rows of
-//! a matrix of bytes. Its constant columns are stored once, and each other column is stored as a compressed block.
-//! Payloads without such a group are stored one after another.
+//! Entries of the same kind, payload version and payload length form a group. The payloads of a group are the
+//! rows of a matrix of bytes. A constant column of the matrix is stored as one byte. Every other column is
+//! stored as a compressed block. Payloads that are in no such group are stored one after another.
 //!
 //! Checksums of entries are not stored. A checksum over the checksums of all entries is stored instead. The decoder
 //! computes the checksum of each entry again and compares the result.

@@ -27,7 +27,7 @@ pub(in crate::engine::log::format) struct Columns<'a> {
 /// The id of the stream in entries whose stream is not known.
 const UNKNOWN_STREAM: StreamId = StreamId([0; 16]);
 
-/// The entries of a frame with columns, before the checksum over the entries was compared.
+/// The decoded entries of a frame with columns. The checksum over the entries was not compared yet.
 #[derive(Debug)]
 pub(in crate::engine) struct UnverifiedColumns {
     /// The entries. The id of their stream is zero.
@@ -37,7 +37,7 @@ pub(in crate::engine) struct UnverifiedColumns {
 }
 
 impl UnverifiedColumns {
-    /// Returns the entries if the checksum is valid in a stream.
+    /// Returns the entries if the checksum is valid for the stream.
     pub(in crate::engine) fn of_stream(mut self, checksums: &StreamChecksums) -> Option<Entries> {
         self.set_stream(checksums).then_some(self.entries)
     }
@@ -60,7 +60,7 @@ struct Members {
     rows: usize,
     /// The lengths of the payloads if they differ.
     lengths: Vec<u64>,
-    /// The offsets at which the payloads begin in the memory of all payloads.
+    /// The offset of each payload in the payload buffer.
     starts: Vec<usize>,
 }
 
@@ -73,8 +73,8 @@ impl Members {
         Some(())
     }
 
-    /// Returns the length of the next payload without a place; `None` if all payloads have one, or if the length exceeds
-    /// its maximum.
+    /// Returns the length of the next payload that has no place yet. Returns `None` if every payload has a
+    /// place, or if the length exceeds the maximum.
     fn next_len(&self) -> Option<usize> {
         let n = self.starts.len();
         let len = match self.group.len {
@@ -89,7 +89,7 @@ impl Members {
         if let Some(len) = self.group.len {
             return read_matrix(blocks, payloads, &self.starts, len);
         }
-        // Every length was added to the total length of the payloads, which is limited.
+        // The sum is limited, because the total length of all payloads is limited.
         let total: u64 = self.lengths.iter().sum();
         let text = blocks.block(usize::try_from(total).ok()?)?;
         let mut rest = text.as_slice();
@@ -113,8 +113,8 @@ impl Columns<'_> {
         unverified?.of_stream(checksums)
     }
 
-    /// Decodes all entries without comparing the checksum over the entries. The second result is the number of bytes that
-    /// were decoded, also if the payload is malformed.
+    /// Decodes all entries without comparing the checksum over the entries. The second result is the number
+    /// of decoded bytes, even if the payload is malformed.
     pub(in crate::engine::log::format) fn decode_unverified(&self) -> (Option<UnverifiedColumns>, u64) {
         let mut decoded = self.payload.len() as u64;
         (self.try_decode(&mut decoded), decoded)
@@ -133,7 +133,8 @@ impl Columns<'_> {
         (blocks.bytes.remaining() == 0).then_some(UnverifiedColumns { entries, checksum })
     }
 
-    /// Reads the list of the groups. Returns `None` if they do not have one entry for each entry of the frame.
+    /// Reads the list of the groups. Returns `None` if the groups and the frame have different numbers of
+    /// entries.
     fn read_groups(&self, reader: &mut Reader<'_>) -> Option<Vec<Members>> {
         let count = reader.length().filter(|groups| (1..=self.count).contains(groups))?;
         let mut groups = Vec::new();

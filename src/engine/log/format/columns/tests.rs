@@ -103,7 +103,7 @@ fn random_values_take_little_more_than_their_bytes() {
     assert!(bytes < count * 11, "{} bytes for an entry", bytes as f64 / count as f64);
 }
 
-/// A frame of few bytes for each window must not take time that grows with the square of the number of windows.
+/// The time to decode a row must not grow with the square of the number of its windows.
 #[test]
 fn row_with_many_windows_is_decoded_in_linear_time() {
     let windows = 100_000usize;

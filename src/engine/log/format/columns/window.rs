@@ -1,18 +1,19 @@
-//! Windows: eight adjacent columns of a matrix whose bytes are one little-endian integer in each row, such as a time.
-//! A window is stored as the differences between the integers of adjacent rows.
+//! Windows of a matrix. A window is a group of eight adjacent columns. In each row, the eight bytes are one
+//! little-endian integer, such as a time. The differences between the integers of adjacent rows are stored.
 
 /// The number of columns of a window.
 pub(super) const WINDOW_LEN: usize = 8;
 
-/// The greatest number of pairs of rows from which the gain of a window is estimated.
+/// The maximum number of row pairs in the sample for the estimate of a window's gain.
 const SAMPLES_MAX: usize = 64;
-/// The gain in bits per row from which on a window is used.
+/// The gain in bits per row that a window must exceed to be used.
 const GAIN_MIN: f32 = 2.0;
 
 /// Chooses the windows of a matrix. Returns their first columns in ascending order. The windows do not overlap.
 ///
-/// `rows` returns the integer that begins in a column, for two adjacent rows. `bits` is the cost of each column in
-/// bits per row if the column is stored alone; 0 for a constant column.
+/// `pair` returns the integers that begin in a column, in the previous row and in a row. Its arguments are
+/// the row and the column. `bits` contains the cost of each column that is stored alone, in bits per row. The
+/// cost of a constant column is 0.
 pub(super) fn choose(bits: &[f32], rows: usize, pair: impl Fn(usize, usize) -> (u64, u64)) -> Vec<usize> {
     let step = (rows / SAMPLES_MAX).max(1);
     let gain = |column: usize| -> f32 {
@@ -47,7 +48,7 @@ pub(super) fn choose(bits: &[f32], rows: usize, pair: impl Fn(usize, usize) -> (
     chosen
 }
 
-/// Maps differences near zero, negative ones included, to small integers.
+/// Maps positive and negative differences near zero to small integers.
 pub(super) fn zigzag(difference: u64) -> u64 {
     let sign = (difference as i64 >> (i64::BITS - 1)) as u64;
     difference << 1 ^ sign

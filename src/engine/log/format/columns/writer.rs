@@ -11,7 +11,7 @@ use crate::engine::log::format::pending::PendingEntries;
 use std::collections::HashMap;
 use std::io;
 
-/// A writer of frames with columns. It keeps the memory of the compressor.
+/// A writer of frames with columns. The writer reuses the memory of the compressor.
 pub(in crate::engine::log) struct ColumnWriter {
     blocks: BlockWriter,
 }
@@ -65,7 +65,7 @@ impl ColumnWriter {
 
 /// The division of entries into groups.
 struct Groups<'a> {
-    /// Each group with the payloads of its entries, in their order.
+    /// Each group with the payloads of its entries. The payloads are in the order of the entries.
     list: Vec<(Group, Vec<&'a [u8]>)>,
     /// The index of the group of each entry.
     order: Vec<u64>,
@@ -74,7 +74,7 @@ struct Groups<'a> {
 impl<'a> Groups<'a> {
     fn of(rows: &'a PendingEntries) -> Groups<'a> {
         let by_length = ByLength::of(rows);
-        // Entries of groups that are too small for a matrix are moved to texts.
+        // If a group is too small for a matrix, its entries are moved to the group of texts.
         let mut groups = Groups { list: Vec::new(), order: Vec::with_capacity(rows.len()) };
         let mut indices: Vec<Option<usize>> = vec![None; by_length.groups.len()];
         for (row, index) in rows.iter().zip(&by_length.order) {
@@ -98,7 +98,7 @@ impl<'a> Groups<'a> {
     }
 }
 
-/// The entries of a frame, divided by kind, version and length of the payload.
+/// Groups of the entries of a frame. The entries of a group have the same kind, version and payload length.
 struct ByLength {
     /// Each group with its number of entries.
     groups: Vec<(Group, usize)>,

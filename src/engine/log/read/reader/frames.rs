@@ -12,8 +12,8 @@ use crate::engine::log::read::item::{Commit, FindingKind, Item};
 use crate::engine::log::read::reader::{ScanMode, StreamReader};
 
 impl StreamReader {
-    /// Records the entries of a frame. For a frame in place of erased entries, records a gap. `entries` is `None` if this
-    /// build cannot decode the frame; a finding and a gap are then recorded instead.
+    /// Records the entries of a frame. For a frame that replaces erased entries, records a gap. `entries` is
+    /// `None` if this build cannot decode the frame; a finding and a gap are then recorded instead.
     pub(super) fn read_entries(
         &mut self,
         base: Seq,
@@ -93,8 +93,8 @@ impl StreamReader {
         Ok(())
     }
 
-    /// Returns the digest of the first `end` bytes of the open segment. The path of the segment may lead to another file
-    /// in the meantime, for example after a compaction.
+    /// Returns the digest of the first `end` bytes of the open segment. The digest is computed from the open
+    /// file, because the path of the segment may now lead to another file, for example after a compaction.
     fn digest_before(&mut self, base: Seq, end: u64) -> Result<Digest> {
         let path = names::segment_path(&self.log, self.stream, base);
         let wrap = |e| Error::io("read segment", &path, e);

@@ -208,16 +208,16 @@ impl StreamReader {
         Ok(self)
     }
 
-    /// Makes a full scan compute neither the chain nor the digests in seals. Checksums, numbers and gaps are checked
-    /// nevertheless.
+    /// Configures a full scan that computes neither the chain nor the digests in seals. The scan still checks
+    /// checksums, sequence numbers and gaps.
     pub(in crate::engine) fn without_chain(mut self) -> StreamReader {
         self.skips_chain = true;
         self.chain = None;
         self
     }
 
-    /// Returns the last mark with a link among those that were read by a full scan: the sequence number of the entry
-    /// before the mark, and the link after this entry. The entries before the mark may be missing.
+    /// Returns the last mark with a link that a full scan has read: the sequence number of the entry before
+    /// the mark, and the link after this entry. The entries before the mark may be missing.
     pub(in crate::engine::log) fn last_mark(&self) -> Option<(Seq, Digest)> {
         self.last_mark
     }
@@ -241,8 +241,9 @@ impl StreamReader {
         Ok(!self.queue.is_empty())
     }
 
-    /// Returns the sequence number of the first entry of the next item; `None` if the next item is no commit, or if there
-    /// is no next item. The next call of [`StreamReader::next_item`] returns the item.
+    /// Returns the sequence number of the first entry of the next item. Returns `None` if the next item is
+    /// not a commit, or if there is no next item. The next call of [`StreamReader::next_item`] returns the
+    /// item.
     pub(in crate::engine) fn first_of_next_commit(&mut self) -> Result<Option<Seq>> {
         self.has_next_item()?;
         Ok(match self.queue.front() {
