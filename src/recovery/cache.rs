@@ -1,11 +1,14 @@
 //! The removal of all cached files, to free disk space.
 
-use crate::engine::storage::Storage;
+use crate::engine::storage::{Storage, exists};
 use crate::recovery::backup::{Section, io_error, walk};
 use crate::recovery::error::Result;
 use crate::recovery::workspace_dirs::WorkspaceDirs;
 use std::io;
 use std::path::Path;
+
+/// The name of the lock file of a repository of backups.
+const REPOSITORY_LOCK: &str = "repository.lock";
 
 /// Removes all cached files. Nothing is written, so the removal works on a full disk. `repository` is the directory
 /// of the backups, whose files are not removed. Returns the number of removed files.
@@ -16,6 +19,9 @@ pub(in crate::recovery) fn remove_cache(
 ) -> Result<u64> {
     let mut removed = 0;
     for file in walk(storage, dirs, repository, Section::Cache).files {
+        if is_in_repository(storage, dirs, &file.source) {
+            continue;
+        }
         match storage.remove_file(&file.source) {
             Ok(()) => removed += 1,
             Err(e) if e.kind() == io::ErrorKind::NotFound => {}
@@ -23,4 +29,14 @@ pub(in crate::recovery) fn remove_cache(
         }
     }
     Ok(removed)
+}
+
+/// Returns `true` if a file in the directory of cached files belongs to a repository of backups.
+pub(in crate::recovery) fn is_in_repository(
+    storage: &dyn Storage,
+    dirs: &WorkspaceDirs,
+    file: &Path,
+) -> bool {
+    let within = file.ancestors().skip(1).take_while(|dir| dir.starts_with(&dirs.cache));
+    within.into_iter().any(|dir| exists(storage, &dir.join(REPOSITORY_LOCK)).unwrap_or(true))
 }

@@ -9,10 +9,11 @@ use crate::recovery::erase::scan::FoundEntries;
 use crate::recovery::erase::site::EraseSite;
 use crate::recovery::error::{Error, Result};
 use crate::recovery::known::KnownFile;
-use crate::store::{Note, Severity, StoreView, chain};
+use crate::store::{Note, Severity, Spill, StoreView, chain};
 use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Returns the bodies of the artifacts of the runs. If an artifact is a directory, the bodies of its files
 /// are included. If the list of the files of a directory cannot be read, a note states this.
@@ -79,6 +80,11 @@ pub(in crate::recovery) fn remove_unused(
         );
         return Ok((Vec::new(), vec![Note::new(Severity::Error, "erase_bodies_in_use", message)]));
     }
+    if are_facts_spilled(site)? {
+        let message = "no body was removed, because facts wait in the outbox; run `contexta outbox replay`, and repeat the \
+                       command";
+        return Ok((Vec::new(), vec![Note::new(Severity::Error, "erase_bodies_kept", message)]));
+    }
     let used = match site.store.read(|view| Ok::<_, crate::store::Error>(known_use(view, accepts_gaps)))? {
         Ok(used) => used,
         Err(reason) => {
@@ -114,16 +120,22 @@ pub(in crate::recovery) fn remove_unused(
 fn known_use(view: &StoreView<'_>, accepts_gaps: bool) -> std::result::Result<BTreeSet<Digest>, String> {
     let is_accepted = |note: &Note| accepts_gaps && note.code == "log_gap";
     let notes = view.notes();
-    let incomplete = notes.iter().find(|note| {
-        let is_incomplete = note.severity == Severity::Error || note.code == "entry_unknown_kind";
-        is_incomplete && !is_accepted(note)
-    });
-    match incomplete {
+    match notes.iter().find(|note| may_hide_artifacts(note) && !is_accepted(note)) {
         Some(note) => Err(format!("an artifact may be missing: {}", note.message)),
         None => {
             used_bodies(view, |_| false).map_err(|e| format!("a directory cannot be read: {}", chain(&e)))
         }
     }
+}
+
+/// Returns `true` if the tables may lack artifacts because of the facts that a note reports.
+pub(in crate::recovery) fn may_hide_artifacts(note: &Note) -> bool {
+    note.severity == Severity::Error || note.code == "entry_unknown_kind"
+}
+
+/// Returns `true` if facts in the outbox are not in the log yet. One of them can be an artifact that uses a body.
+pub(in crate::recovery) fn are_facts_spilled(site: &EraseSite<'_>) -> Result<bool> {
+    Ok(Spill::new(Arc::clone(site.storage), &site.dirs.outbox).pending(&site.dirs.log)? > 0)
 }
 
 /// Returns `true` if a process may write to a stream of the log. On a file system without locks, every stream

@@ -14,7 +14,9 @@ mod site;
 
 pub(crate) use apply::erase;
 pub use apply::{EraseOptions, EraseResult};
-pub(in crate::recovery) use bodies::{is_captured_into, remove_unused as remove_bodies, used_bodies};
+pub(in crate::recovery) use bodies::{
+    are_facts_spilled, is_captured_into, may_hide_artifacts, remove_unused as remove_bodies, used_bodies,
+};
 pub(crate) use plan::plan_erasure;
 pub use plan::{ErasePlan, PlannedErasure};
 pub(crate) use site::EraseSite;

@@ -11,9 +11,10 @@ use crate::recovery::erase::scan::{FoundEntries, RunEntries, find_entries};
 use crate::recovery::erase::site::EraseSite;
 use crate::recovery::error::{Error, Result};
 use crate::recovery::workspace_dirs::real_path;
+use crate::store::location::local_path;
 use crate::store::{self, Note, Severity, StoreView, chain};
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The plan of an erasure of runs.
 #[derive(Debug, Clone, PartialEq)]
@@ -164,7 +165,7 @@ fn examine(
         runs: states.iter().map(|(run, state)| planned(run, state, found.runs.get(run))).collect(),
         bodies: count,
         body_bytes,
-        files: files_of(site, &found)?,
+        files: files_of(site, &found, backup_ref.as_ref())?,
         backup_ref,
         notes,
     };
@@ -182,17 +183,28 @@ fn planned(run: &RunRef, state: &RunState, entries: Option<&RunEntries>) -> Plan
     }
 }
 
-/// Returns the existing files in the directories of reports and exports, if artifacts of the runs refer to
-/// them.
-fn files_of(site: &EraseSite<'_>, found: &FoundEntries) -> Result<Vec<PathBuf>> {
+/// Returns the existing files in the directories of reports and exports to which artifacts of the runs refer. Files to
+/// which artifacts of other runs refer, and files that are not in the backup, are not part of the result.
+fn files_of(site: &EraseSite<'_>, found: &FoundEntries, backup: Option<&BackupRef>) -> Result<Vec<PathBuf>> {
     let storage = site.storage.as_ref();
+    let artifacts = site.store.read(|view| view.artifacts(None))?;
+    let others = artifacts.iter().filter(|artifact| !found.runs.contains_key(&artifact.manifest.run_ref));
+    let others = others.filter_map(|artifact| local_path(&artifact.manifest.location_ref));
+    let others: BTreeSet<PathBuf> = others.map(|path| real_path(storage, &path)).collect();
+    let manifest = backup.map(|backup| site.repository.read(backup)).transpose()?;
+    let is_saved = |path: &Path, len: u64| {
+        let files = manifest.iter().flat_map(|manifest| &manifest.files);
+        let mut same = files.filter(|file| file.content.len == len && path.ends_with(Path::new(&file.path)));
+        manifest.is_none() || same.next().is_some()
+    };
     let dirs = [&site.dirs.reports, &site.dirs.exports];
     let dirs = dirs.map(|dir| real_path(storage, dir));
     let files: BTreeSet<&PathBuf> = found.runs.values().flat_map(|run| &run.files).collect();
     let is_own = |path: &PathBuf| {
         let real = real_path(storage, path);
         dirs.iter().any(|dir| real != *dir && real.starts_with(dir))
-            && storage.info(path).is_ok_and(|info| info.is_file)
+            && !others.contains(&real)
+            && storage.info(path).is_ok_and(|info| info.is_file && is_saved(&real, info.len))
     };
     Ok(files.into_iter().filter(|path| is_own(path)).cloned().collect())
 }

@@ -5,9 +5,13 @@ use crate::engine::blob::BlobInfo;
 use crate::engine::checksum::Digest;
 use crate::engine::storage::FileInfo;
 use crate::recovery::backup::{Section, io_error, walk};
+use crate::recovery::cache::is_in_repository;
 use crate::recovery::compaction::{self, CompactionOptions, CompactionPlan};
-use crate::recovery::erase::{EraseSite, is_captured_into, used_bodies};
+use crate::recovery::erase::{
+    EraseSite, are_facts_spilled, is_captured_into, may_hide_artifacts, used_bodies,
+};
 use crate::recovery::error::Result;
+use crate::recovery::workspace_dirs::real_path;
 use crate::store::location::local_path;
 use crate::store::{self, Note, Severity, chain};
 use std::collections::BTreeSet;
@@ -100,9 +104,23 @@ pub(crate) fn plan_retention(site: &EraseSite<'_>, rules: RetentionRules, now: u
 
 /// Returns the local files to which artifacts refer; `None` if the artifacts cannot be read.
 fn referenced_files(site: &EraseSite<'_>, notes: &mut Vec<Note>) -> Option<BTreeSet<PathBuf>> {
-    match site.store.read(|view| view.artifacts(None)) {
-        Ok(artifacts) => {
-            Some(artifacts.iter().filter_map(|a| local_path(&a.manifest.location_ref)).collect())
+    let storage = site.storage.as_ref();
+    let read = site.store.read(|view| {
+        let hiding = view.notes().into_iter().find(may_hide_artifacts);
+        Ok::<_, store::Error>((view.artifacts(None)?, hiding))
+    });
+    match read {
+        Ok((artifacts, None)) => {
+            let paths = artifacts.iter().filter_map(|a| local_path(&a.manifest.location_ref));
+            Some(paths.map(|path| real_path(storage, &path)).collect())
+        }
+        Ok((_, Some(hiding))) => {
+            let message = format!(
+                "reports and exports are kept, because an artifact may be missing: {}",
+                hiding.message
+            );
+            notes.push(Note::new(Severity::Error, "retention_files_kept", message));
+            None
         }
         Err(e) => {
             let message =
@@ -129,8 +147,11 @@ impl RetentionPlan {
         let walked = walk(site.storage.as_ref(), site.dirs, site.repository.root(), section);
         let mut files: Vec<RetiredFile> = Vec::new();
         for file in walked.files {
-            let is_content = referenced.iter().any(|paths| paths.contains(&file.source));
-            if !is_content && age(&file.info, now) >= days.saturating_mul(DAY) {
+            let real = real_path(site.storage.as_ref(), &file.source);
+            let is_content = referenced.iter().any(|paths| paths.contains(&real));
+            let is_backup =
+                section == Section::Cache && is_in_repository(site.storage.as_ref(), site.dirs, &file.source);
+            if !is_content && !is_backup && age(&file.info, now) >= days.saturating_mul(DAY) {
                 files.push(retired(section.name(), file.source, &file.info));
             }
         }
@@ -182,6 +203,11 @@ impl RetentionPlan {
             self.notes.push(Note::new(Severity::Info, "retention_bodies_in_use", message));
             return Ok(());
         }
+        if are_facts_spilled(site)? {
+            let message = "unused bodies are not listed, because facts wait in the outbox; run `contexta outbox replay`";
+            self.notes.push(Note::new(Severity::Info, "retention_bodies_in_use", message));
+            return Ok(());
+        }
         let used = match site.store.read(|view| Ok::<_, store::Error>(whole_use(view))) {
             Ok(Ok(used)) => used,
             Ok(Err(reason)) => {
@@ -204,7 +230,7 @@ impl RetentionPlan {
 /// Returns the bodies that artifacts use. If the list may be incomplete, returns the reason instead. The list
 /// may be incomplete if entries of the log are missing, because a missing entry may belong to an artifact.
 fn whole_use(view: &store::StoreView<'_>) -> std::result::Result<BTreeSet<Digest>, String> {
-    if let Some(note) = view.notes().iter().find(|note| note.severity == Severity::Error) {
+    if let Some(note) = view.notes().iter().find(|note| may_hide_artifacts(note)) {
         return Err(format!("no body is removed, because an artifact may be missing: {}", note.message));
     }
     used_bodies(view, |_| false)
