@@ -2,7 +2,7 @@
 
 use crate::contract::{Fact, Object, RunRef, StableRef};
 use crate::engine;
-use crate::engine::entry::{Entry, Event, Gap, Seq, StreamId};
+use crate::engine::entry::{Entry, Event, Gap, GapCause, Seq, StreamId};
 use crate::engine::log::directory::{is_held, list_streams, origin_of};
 use crate::engine::log::names;
 use crate::engine::log::{Finding, FindingKind, Item, ScanMode, StreamReader};
@@ -47,7 +47,8 @@ pub(crate) struct LogUsage {
     /// The other entries.
     pub(crate) other: EntryUsage,
     pub(crate) forks: Vec<ForkedStream>,
-    /// The first gap of each stream, and the number of gaps of the stream.
+    /// The first gap of each stream, and the number of gaps of the stream. Gaps that an erasure made are counted
+    /// separately from other gaps.
     pub(crate) gaps: Vec<(Gap, u64)>,
     /// Notes on streams that cannot be read, and on segments of a newer format.
     pub(crate) notes: Vec<Note>,
@@ -80,12 +81,15 @@ pub(crate) fn log_usage(storage: &Arc<dyn Storage>, log: &Path, progress: Progre
 impl LogUsage {
     fn add_stream(&mut self, storage: &Arc<dyn Storage>, log: &Path, stream: StreamId) -> engine::Result<()> {
         let mut reader = StreamReader::open(storage, log, stream, ScanMode::Follow)?.of_domain(DOMAIN)?;
-        let mut gaps: Option<(Gap, u64)> = None;
+        let (mut lost, mut erased): (Option<(Gap, u64)>, Option<(Gap, u64)>) = (None, None);
         let mut read = || {
             while let Some(item) = reader.next_item()? {
                 match item {
                     Item::Commit(commit) => commit.entries.iter().for_each(|entry| self.add_entry(&entry)),
-                    Item::Gap(gap) => gaps.get_or_insert((gap, 0)).1 += 1,
+                    Item::Gap(gap) => {
+                        let gaps = if gap.cause == GapCause::Erased { &mut erased } else { &mut lost };
+                        gaps.get_or_insert((gap, 0)).1 += 1;
+                    }
                     Item::Finding(Finding { kind: FindingKind::Newer { version }, .. }) => {
                         let message = format!(
                             "a segment of the stream {stream} has the format {version}, which this version of \
@@ -99,7 +103,7 @@ impl LogUsage {
             Ok(())
         };
         let result = read();
-        self.gaps.extend(gaps);
+        self.gaps.extend(lost.into_iter().chain(erased));
         result
     }
 
@@ -125,6 +129,16 @@ pub(crate) fn gap_notes(gaps: &[(Gap, u64)]) -> Vec<Note> {
         note.with("stream", first.stream).with("gaps", count)
     };
     gaps.iter().map(note).collect()
+}
+
+impl LogUsage {
+    /// Counts the entries of a run among the entries that belong to no run.
+    pub(crate) fn disown(&mut self, run: &RunRef) {
+        if let Some(usage) = self.runs.remove(run) {
+            self.other.entries += usage.entries;
+            self.other.bytes += usage.bytes;
+        }
+    }
 }
 
 /// Returns the run that a fact is about; `None` if the fact is not about a run.

@@ -19,7 +19,7 @@ use crate::client::error::{Error, Result, engine_io};
 use crate::client::options::Options;
 use crate::client::paths::Paths;
 use crate::config::{ConfigError, UnifiedConfig};
-use crate::contract::{Severity, Timestamp};
+use crate::contract::{RunRef, Severity, Timestamp};
 use crate::engine::fault::chain;
 use crate::engine::log::replacement::is_swap_interrupted;
 use crate::engine::storage::os::OsStorage;
@@ -27,7 +27,7 @@ use crate::engine::storage::{Storage, exists};
 use crate::interpretation::report::read_workspace;
 use crate::recovery::{LogUsage, Progress, RecoveryStatus, dir_usage, log_usage};
 use crate::store::Note;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -141,7 +141,7 @@ impl Doctor {
         let mut unreadable = Vec::new();
         health.areas = self.areas(&mut unreadable);
         health.findings.extend(unreadable);
-        let usage = match log_exists {
+        let mut usage = match log_exists {
             true => self.log(&paths, progress, &mut health),
             false => LogUsage::default(),
         };
@@ -154,7 +154,7 @@ impl Doctor {
             health.findings.push(finding.command("log ls"));
             add_sizes(&mut health, &usage, None, &BTreeMap::new());
         } else {
-            self.tables(&usage, &mut health);
+            self.tables(&mut usage, &mut health);
         }
         self.backups(&mut health);
         health.findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
@@ -203,7 +203,7 @@ impl Doctor {
     }
 
     /// Opens the workspace and examines the runs, the artifacts, the bodies and the outbox.
-    fn tables(&self, usage: &LogUsage, health: &mut WorkspaceHealth) {
+    fn tables(&self, usage: &mut LogUsage, health: &mut WorkspaceHealth) {
         let opened = self.open();
         let Some(contexta) = health.part("workspace_unreadable", "the workspace", "verify", opened) else {
             return add_sizes(health, usage, None, &BTreeMap::new());
@@ -212,6 +212,12 @@ impl Doctor {
         let state = health.part("tables_unreadable", "the tables", "rebuild", read);
         let mut sizes = BTreeMap::new();
         if let Some(state) = &state {
+            let erased = contexta.ask(|store| store.read(|view| view.erasures()));
+            let erased = health.part("erasures_unreadable", "the erasures", "verify", erased);
+            let known: BTreeSet<&RunRef> = state.runs.iter().map(|run| &run.run_ref).collect();
+            // The bytes of an erased run can remain in the log, but the run does not exist.
+            let erased = erased.iter().flatten().map(|(_, erasure)| erasure.run_ref());
+            erased.filter(|run| !known.contains(run)).for_each(|run| usage.disown(run));
             health.findings.extend(of_runs(&state.runs));
             health.notes(&state.notes);
             let read = artifact_sizes(&contexta);

@@ -13,7 +13,7 @@ use crate::contract::json::write::canonical;
 use crate::engine::entry::Position;
 use crate::engine::error::Error;
 use crate::engine::storage::replace::{FileReplacement, remove_stale};
-use crate::engine::storage::{FileReader, OpenMode, Storage};
+use crate::engine::storage::{File, FileReader, OpenMode, Storage, exists};
 use crate::store::delivery::line_file::LineFile;
 use crate::store::error::Result;
 use std::collections::{BTreeMap, BTreeSet};
@@ -150,37 +150,40 @@ impl DeadLetterFile {
         Ok(positions)
     }
 
-    /// Removes all lines of the letters with these positions, and replaces the file durably. No process may append to the
-    /// file at the same time.
+    /// Removes all lines of the letters with these positions, and replaces the file durably. Holds the lock of appends
+    /// from the copy to the replacement, so no line of another process is lost. On a file system without locks, no
+    /// process may append at the same time. Does nothing if the file does not exist.
     pub(crate) fn remove(&self, positions: &BTreeSet<Position>) -> Result<()> {
         let replace = || {
+            if !exists(self.storage.as_ref(), &self.path)? {
+                return Ok(());
+            }
+            let locked = LineFile::of(Arc::clone(&self.storage), &self.path).locked()?;
             let dir = self.path.parent().unwrap_or(Path::new("."));
             remove_stale(self.storage.as_ref(), dir, STEM);
             let mut kept = FileReplacement::create(&self.storage, &self.path, STEM)?;
-            self.each_line(|line| {
+            // On some platforms, only the locked file itself can be read.
+            lines_of(&locked, |line| {
                 if position_in(line).is_some_and(|position| positions.contains(&position)) {
                     return Ok(());
                 }
                 kept.write_all(line)
             })?;
-            kept.publish()
+            // An append that waits for the lock finds the new file.
+            let published = kept.publish();
+            drop(locked);
+            published
         };
         replace().map_err(|e| Error::io("write", &self.path, e).into())
     }
 
     /// Calls `f` with each line. A line includes its line break. Does nothing if the file does not exist.
-    fn each_line(&self, mut f: impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
-        let file = match self.storage.open(&self.path, OpenMode::Read) {
-            Ok(file) => file,
-            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
-            Err(e) => return Err(e),
-        };
-        let mut input = BufReader::new(FileReader::new(file));
-        let mut line = Vec::new();
-        while next_line(&mut input, &mut line)? {
-            f(&line)?;
+    fn each_line(&self, f: impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
+        match self.storage.open(&self.path, OpenMode::Read) {
+            Ok(file) => lines_of(&file, f),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(e) => Err(e),
         }
-        Ok(())
     }
 
     /// Appends a line with these members. The line is on disk when the method returns.
@@ -203,6 +206,16 @@ impl DeadLetterFile {
             ("error_code", letter.error_code.as_str().into()),
         ]))
     }
+}
+
+/// Calls `f` with each line of a file. A line includes its line break.
+fn lines_of(file: &Arc<dyn File>, mut f: impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
+    let mut input = BufReader::new(FileReader::new(Arc::clone(file)));
+    let mut line = Vec::new();
+    while next_line(&mut input, &mut line)? {
+        f(&line)?;
+    }
+    Ok(())
 }
 
 /// Returns the JSON value of a line; `None` if the line cannot be parsed.

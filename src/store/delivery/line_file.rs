@@ -5,7 +5,7 @@
 //! write left a part of a line, the next append first ends this line with a line feed.
 
 use crate::engine::storage::os::OsStorage;
-use crate::engine::storage::{File, OpenMode, Storage, exists, read_full_at, write_all_at};
+use crate::engine::storage::{File, FileInfo, OpenMode, Storage, exists, read_full_at, write_all_at};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -93,17 +93,23 @@ impl LineFile {
         dirs.into_iter().try_for_each(|dir| self.storage.sync_dir(dir))
     }
 
-    /// Opens the file at the path, and locks it.
-    fn locked(&self) -> io::Result<Arc<dyn File>> {
+    /// Opens the file at the path, and locks it. Creates the file if it does not exist.
+    pub(super) fn locked(&self) -> io::Result<Arc<dyn File>> {
         for _ in 0..LOCK_TRIES {
+            // The identity of an open file is not known. If the path leads to the same file before the file is opened
+            // and after it is locked, the locked file is this file.
+            let mut before = self.storage.info(&self.path).ok();
             let file = self.storage.open(&self.path, OpenMode::Create)?;
-            match file.try_lock() {
-                // A program that rotates files may have renamed this file after this process opened it.
-                Ok(true)
-                    if self.storage.info(&self.path).is_ok_and(|i| file.len().is_ok_and(|l| l == i.len)) =>
-                {
-                    return Ok(file);
+            let file = match before {
+                Some(_) => file,
+                None => {
+                    before = self.storage.info(&self.path).ok();
+                    self.storage.open(&self.path, OpenMode::Create)?
                 }
+            };
+            match file.try_lock() {
+                // Another process may have renamed or replaced the file after this process opened it.
+                Ok(true) if self.leads_to(file.as_ref(), before) => return Ok(file),
                 Ok(_) => {}
                 // The file system has no locks, so each process must use a file of its own.
                 Err(_) => return Ok(file),
@@ -112,6 +118,13 @@ impl LineFile {
             self.storage.sleep(Duration::from_millis(1));
         }
         Err(io::Error::new(io::ErrorKind::ResourceBusy, "another process holds the lock of the file"))
+    }
+
+    /// Returns `true` if the path leads to the locked file `file`. `before` describes the file to which the path led
+    /// before `file` was opened. On a platform without identities of files, only the lengths are compared.
+    fn leads_to(&self, file: &dyn File, before: Option<FileInfo>) -> bool {
+        let (Some(before), Ok(now)) = (before, self.storage.info(&self.path)) else { return false };
+        before.place == now.place && file.len().is_ok_and(|len| len == now.len)
     }
 }
 
@@ -132,6 +145,22 @@ mod tests {
         disk.overwrite(Path::new("/out/a.jsonl"), b"one\ntw".to_vec());
         file.append("two").unwrap();
         assert_eq!(text(&disk, "/out/a.jsonl"), "one\ntw\ntwo\n");
+    }
+
+    #[test]
+    fn file_that_was_replaced_after_it_was_opened_is_opened_again() {
+        let disk = SimDisk::new(2);
+        let file = LineFile::on(disk.process(1), "/out/a.jsonl");
+        file.append("one").unwrap();
+        let (storage, path) = (disk.process(2), Path::new("/out/a.jsonl"));
+        let before = storage.info(path).ok();
+        let opened = storage.open(path, OpenMode::Create).unwrap();
+        assert!(file.leads_to(opened.as_ref(), before));
+        disk.overwrite(Path::new("/out/b.jsonl"), b"new\n".to_vec());
+        storage.rename(Path::new("/out/b.jsonl"), path).unwrap();
+        assert!(!file.leads_to(opened.as_ref(), before), "the lengths are equal");
+        file.append("two").unwrap();
+        assert_eq!(text(&disk, "/out/a.jsonl"), "new\ntwo\n");
     }
 
     #[test]
