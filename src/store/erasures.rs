@@ -9,6 +9,11 @@ use crate::store::error::Result;
 use crate::store::view::StoreView;
 
 impl StoreView<'_> {
+    /// Returns `true` if the fact of the entry at `stamp` is erased. The log need not contain the entry.
+    pub(crate) fn is_erased(&self, captured: &Captured, stamp: Stamp) -> bool {
+        self.view.erased().contains(captured, stamp)
+    }
+
     /// Returns all facts about erasures of runs, each with the stamp of its entry. The facts are ordered by run and
     /// stamp. A run of the same name that was captured after an erasure is not erased.
     pub fn erasures(&self) -> Result<Vec<(Stamp, RunErasure)>> {

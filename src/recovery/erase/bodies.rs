@@ -5,15 +5,15 @@ use crate::engine::blob::BlobInfo;
 use crate::engine::checksum::Digest;
 use crate::engine::log::directory::{has_writer, list_streams};
 use crate::recovery::backup::io_error;
+use crate::recovery::erase::outbox::{are_facts_spilled, spill};
 use crate::recovery::erase::scan::FoundEntries;
 use crate::recovery::erase::site::EraseSite;
 use crate::recovery::error::{Error, Result};
 use crate::recovery::known::KnownFile;
-use crate::store::{Note, Severity, Spill, StoreView, chain};
+use crate::store::{Note, Severity, StoreView, chain};
 use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 /// Returns the bodies of the artifacts of the runs. If an artifact is a directory, the bodies of its files
 /// are included. If the list of the files of a directory cannot be read, a note states this.
@@ -81,7 +81,7 @@ pub(in crate::recovery) fn remove_unused(
         return Ok((Vec::new(), vec![Note::new(Severity::Error, "erase_bodies_in_use", message)]));
     }
     if are_facts_spilled(site)? {
-        let message = "no body was removed, because facts wait in the outbox; run `contexta outbox replay`, and repeat the \
+        let message = "no body was removed, because artifacts wait in the outbox; run `contexta outbox replay`, and repeat the \
                        command";
         return Ok((Vec::new(), vec![Note::new(Severity::Error, "erase_bodies_kept", message)]));
     }
@@ -131,11 +131,6 @@ fn known_use(view: &StoreView<'_>, accepts_gaps: bool) -> std::result::Result<BT
 /// Returns `true` if the tables may lack artifacts because of the facts that a note reports.
 pub(in crate::recovery) fn may_hide_artifacts(note: &Note) -> bool {
     note.severity == Severity::Error || note.code == "entry_unknown_kind"
-}
-
-/// Returns `true` if facts in the outbox are not in the log yet. One of them can be an artifact that uses a body.
-pub(in crate::recovery) fn are_facts_spilled(site: &EraseSite<'_>) -> Result<bool> {
-    Ok(Spill::new(Arc::clone(site.storage), &site.dirs.outbox).pending(&site.dirs.log)? > 0)
 }
 
 /// Returns `true` if a process may write to a stream of the log. On a file system without locks, every stream

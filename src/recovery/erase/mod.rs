@@ -7,6 +7,7 @@
 mod apply;
 mod bodies;
 mod held;
+mod outbox;
 mod plan;
 mod rewrite;
 mod scan;
@@ -15,8 +16,9 @@ mod site;
 pub(crate) use apply::erase;
 pub use apply::{EraseOptions, EraseResult};
 pub(in crate::recovery) use bodies::{
-    are_facts_spilled, is_captured_into, may_hide_artifacts, remove_unused as remove_bodies, used_bodies,
+    is_captured_into, may_hide_artifacts, remove_unused as remove_bodies, used_bodies,
 };
+pub(in crate::recovery) use outbox::are_facts_spilled;
 pub(crate) use plan::plan_erasure;
 pub use plan::{ErasePlan, PlannedErasure};
 pub(crate) use site::EraseSite;
