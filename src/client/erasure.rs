@@ -8,16 +8,15 @@ use crate::recovery::{
     EraseOptions, ErasePlan, EraseResult, EraseSite, Progress, Repository, RetentionPlan, RetentionResult,
     RetentionRules, WorkspaceDirs, erase, plan_erasure, plan_retention, retain,
 };
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 impl Contexta {
     /// Plans the erasure of runs, and changes nothing. `runs` names the runs. If a run was erased before and
     /// some of its bytes remain, pass its ref. `repository` is the directory of the backups. `None` means the
     /// directory of the settings. Reads the whole log. Errors: a run is not found.
     pub fn plan_erasure(&self, runs: &[String], repository: Option<&Path>) -> Result<ErasePlan> {
-        let (dirs, repository) = self.erasure_dirs(repository);
-        let plan =
-            self.ask(|_| plan_erasure(&self.erase_site(&dirs, &repository), runs, Progress::none()))?;
+        let dirs = self.erasure_dirs(repository);
+        let plan = self.ask(|_| plan_erasure(&self.erase_site(&dirs), runs, Progress::none()))?;
         Ok(plan)
     }
 
@@ -59,8 +58,8 @@ impl Contexta {
         if self.opened.config.metadata.read_only {
             return Err(Error::ReadOnly { what: "the tables" });
         }
-        let (dirs, repository) = self.erasure_dirs(repository);
-        let result = self.ask(|_| erase(&self.erase_site(&dirs, &repository), plan, options, progress))?;
+        let dirs = self.erasure_dirs(repository);
+        let result = self.ask(|_| erase(&self.erase_site(&dirs), plan, options, progress))?;
         if self.opened.config.retention.artifact_retention_mode == ArtifactRetentionMode::Enforced {
             let unused = RetentionRules { removes_bodies: true, ..RetentionRules::default() };
             self.retain(&self.plan_retention(unused)?)?;
@@ -71,9 +70,9 @@ impl Contexta {
     /// Plans the removal of old files and unused bodies, and changes nothing. [`Contexta::retention_rules`] returns
     /// the rules of the settings.
     pub fn plan_retention(&self, rules: RetentionRules) -> Result<RetentionPlan> {
-        let (dirs, repository) = self.erasure_dirs(None);
+        let dirs = self.erasure_dirs(None);
         let now = self.storage.now();
-        self.ask(|_| plan_retention(&self.erase_site(&dirs, &repository), rules, now))
+        self.ask(|_| plan_retention(&self.erase_site(&dirs), rules, now))
     }
 
     /// Removes the files and bodies of a plan. Writes nothing to the log. Errors: files or bodies were changed or added
@@ -95,8 +94,8 @@ impl Contexta {
     /// ```
     pub fn retain(&self, plan: &RetentionPlan) -> Result<RetentionResult> {
         self.check_writes()?;
-        let (dirs, repository) = self.erasure_dirs(None);
-        self.ask(|_| retain(&self.erase_site(&dirs, &repository), plan))
+        let dirs = self.erasure_dirs(None);
+        self.ask(|_| retain(&self.erase_site(&dirs), plan))
     }
 
     /// Returns the rules of the settings `retention.*`.
@@ -111,13 +110,30 @@ impl Contexta {
         }
     }
 
-    fn erasure_dirs(&self, repository: Option<&Path>) -> (WorkspaceDirs, Repository) {
+    fn erasure_dirs(&self, repository: Option<&Path>) -> ErasureDirs {
         let config = &self.opened.config;
-        let root = repository.map_or_else(|| config.directories().backups, Path::to_path_buf);
-        (workspace_dirs(config), Repository::new(&self.storage, &root))
+        let configured = config.directories().backups;
+        let repository = Repository::new(&self.storage, repository.unwrap_or(&configured));
+        ErasureDirs { workspace: workspace_dirs(config), repository, configured }
     }
 
-    fn erase_site<'a>(&'a self, dirs: &'a WorkspaceDirs, repository: &'a Repository) -> EraseSite<'a> {
-        EraseSite { storage: &self.storage, dirs, store: &self.store, journal: &self.journal, repository }
+    fn erase_site<'a>(&'a self, dirs: &'a ErasureDirs) -> EraseSite<'a> {
+        EraseSite {
+            storage: &self.storage,
+            dirs: &dirs.workspace,
+            store: &self.store,
+            journal: &self.journal,
+            repository: &dirs.repository,
+            configured_repository: &dirs.configured,
+        }
     }
+}
+
+/// The directories that an erasure uses.
+#[derive(Debug)]
+struct ErasureDirs {
+    workspace: WorkspaceDirs,
+    repository: Repository,
+    /// The directory of the backups in the settings.
+    configured: PathBuf,
 }

@@ -21,7 +21,7 @@ use crate::projections::fact_runs::runs_of;
 use crate::recovery::backup::{BackupRef, io_error};
 use crate::recovery::cache::remove_cache;
 use crate::recovery::erase::bodies::remove_unused;
-use crate::recovery::erase::plan::{ErasePlan, Examined, examine_again};
+use crate::recovery::erase::plan::{ErasePlan, Examined, OUTBOX_KEPT, examine_again};
 use crate::recovery::erase::rewrite::{RewrittenLog, rewrite_segments};
 use crate::recovery::erase::site::EraseSite;
 use crate::recovery::error::{Error, Result};
@@ -29,7 +29,7 @@ use crate::recovery::status::RecoveryStatus;
 use crate::store::{DeadLetterFile, Durability, Note, Severity};
 use std::collections::BTreeSet;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The maximum number of rewritten segments that one entry lists. Each segment has about 100 bytes.
 const SEGMENTS_PER_ENTRY: usize = 10_000;
@@ -93,7 +93,13 @@ pub(crate) fn erase(
     // erasure finds the bodies.
     let are_removed = notes.is_empty();
     notes.extend(cached.map(removed_cache));
-    let files = site.remove_files(&examined.plan)?;
+    let is_kept = |path: &PathBuf| !options.without_backup && examined.unsaved.contains(path);
+    let files = site.remove_files(examined.plan.files.iter().filter(|path| !is_kept(path)))?;
+    let is_result = |note: &&Note| match note.code {
+        "erase_file_kept" => !options.without_backup,
+        code => code == OUTBOX_KEPT,
+    };
+    notes.extend(examined.plan.notes.iter().filter(is_result).cloned());
     if are_removed {
         site.remove_letters(&examined)?;
     }
@@ -166,10 +172,11 @@ impl EraseSite<'_> {
             let erasure = RunErasure::new(run.clone(), now, reason.map(str::to_owned), step);
             requested.push(erasure.map_err(crate::store::Error::from)?);
         }
+        let repositories = [self.repository.root(), self.configured_repository];
         let append = || self.append(requested.iter().cloned().map(Fact::Erasure));
         match append() {
             Err(e) if e.code() == "storage_full" => {
-                let removed = remove_cache(self.storage.as_ref(), self.dirs, self.repository.root())?;
+                let removed = remove_cache(self.storage.as_ref(), self.dirs, repositories)?;
                 if removed == 0 {
                     return Err(e);
                 }
@@ -190,9 +197,9 @@ impl EraseSite<'_> {
     }
 
     /// Removes the files of reports and exports. Returns the number of removed files.
-    fn remove_files(&self, plan: &ErasePlan) -> Result<u64> {
+    fn remove_files<'p>(&self, files: impl Iterator<Item = &'p PathBuf>) -> Result<u64> {
         let mut removed = 0;
-        for path in &plan.files {
+        for path in files {
             match self.storage.remove_file(path) {
                 Ok(()) => removed += 1,
                 Err(e) if e.kind() == io::ErrorKind::NotFound => {}

@@ -15,6 +15,10 @@ use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 
+/// The number of bodies that are removed after one search for programs that capture. The search opens the lock file of each
+/// stream.
+const REMOVED_TOGETHER: usize = 32;
+
 /// Returns the bodies of the artifacts of the runs. If an artifact is a directory, the bodies of its files
 /// are included. If the list of the files of a directory cannot be read, a note states this.
 pub(super) fn bodies_of(view: &StoreView<'_>, found: &FoundEntries) -> (BTreeSet<Digest>, Vec<Note>) {
@@ -73,12 +77,7 @@ pub(in crate::recovery) fn remove_unused(
         return Ok((Vec::new(), Vec::new()));
     }
     if is_captured_into(site)? {
-        let message = format!(
-            "{} bodies were not removed, because a program captures into the workspace; end the program and delete the \
-             run again",
-            present.len()
-        );
-        return Ok((Vec::new(), vec![Note::new(Severity::Error, "erase_bodies_in_use", message)]));
+        return Ok((Vec::new(), vec![in_use(present.len())]));
     }
     if are_facts_spilled(site)? {
         let message = "no body was removed, because artifacts wait in the outbox; run `contexta outbox replay`, and repeat the \
@@ -99,7 +98,13 @@ pub(in crate::recovery) fn remove_unused(
     let forget = || known.update(|known| present.iter().for_each(|(digest, _)| known.forget_body(digest)));
     let is_forgotten = forget().is_ok();
     let (mut removed, mut shards): (Vec<BlobInfo>, BTreeSet<PathBuf>) = Default::default();
+    let mut notes = Vec::new();
     for (digest, size) in present.iter().copied() {
+        // A program may have begun to capture.
+        if removed.len().is_multiple_of(REMOVED_TOGETHER) && is_captured_into(site)? {
+            notes.push(in_use(present.len() - removed.len()));
+            break;
+        }
         let path = store.path(&digest);
         match site.storage.remove_file(&path) {
             Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(io_error("remove", &path, e)),
@@ -113,7 +118,15 @@ pub(in crate::recovery) fn remove_unused(
     if !is_forgotten {
         forget()?;
     }
-    Ok((removed, Vec::new()))
+    Ok((removed, notes))
+}
+
+fn in_use(count: usize) -> Note {
+    let message = format!(
+        "{count} bodies were not removed, because a program captures into the workspace; end the program and delete the \
+         run again"
+    );
+    Note::new(Severity::Error, "erase_bodies_in_use", message)
 }
 
 /// Returns the bodies that the artifacts of a view use, or the reason why they are not known.
@@ -133,10 +146,15 @@ pub(in crate::recovery) fn may_hide_artifacts(note: &Note) -> bool {
     note.severity == Severity::Error || note.code == "entry_unknown_kind"
 }
 
-/// Returns `true` if a process may write to a stream of the log. On a file system without locks, every stream
+/// Returns `true` if a process may write to a stream of the log or of the outbox. On a file system without locks, every stream
 /// without a close mark counts as a stream with a writer.
 pub(in crate::recovery) fn is_captured_into(site: &EraseSite<'_>) -> Result<bool> {
     let (storage, log) = (site.storage.as_ref(), site.dirs.log.as_path());
     let streams = list_streams(storage, log).map_err(Error::from)?;
-    Ok(streams.into_iter().any(|stream| has_writer(storage, log, stream) != Some(false)))
+    let is_written = |log, stream| has_writer(storage, log, stream) != Some(false);
+    if streams.into_iter().any(|stream| is_written(log, stream)) {
+        return Ok(true);
+    }
+    let spill = spill(site);
+    Ok(spill.streams()?.into_iter().any(|stream| is_written(spill.dir(), stream)))
 }

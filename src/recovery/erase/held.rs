@@ -8,10 +8,12 @@ use crate::engine::checksum::Digest;
 use crate::engine::entry::{Seq, StreamId};
 use crate::engine::log::names::segment_path;
 use crate::engine::storage::{OpenMode, read_full_at};
-use crate::recovery::backup::{BackupRef, Content, Manifest, io_error};
+use crate::recovery::backup::{BackupRef, Content, Manifest, io_error, source_of};
 use crate::recovery::erase::site::EraseSite;
 use crate::recovery::error::{Error, Result};
+use crate::recovery::workspace_dirs::real_path;
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 
 /// The data that a backup must contain.
 #[derive(Debug)]
@@ -47,7 +49,9 @@ fn contains(site: &EraseSite<'_>, manifest: &Manifest, needed: &Needed<'_>) -> R
         let Some(content) = copies.get(segment).filter(|content| content.len >= *end) else {
             return Ok(false);
         };
-        if !contains_segment(site, *segment, content, *end)? {
+        let (stream, base) = *segment;
+        let path = segment_path(&site.dirs.log, stream, base);
+        if !contains_bytes(site, &path, content, *end)? {
             return Ok(false);
         }
     }
@@ -67,17 +71,37 @@ fn contains(site: &EraseSite<'_>, manifest: &Manifest, needed: &Needed<'_>) -> R
     Ok(true)
 }
 
-/// Returns `true` if the first `end` bytes of a segment are part of `content`, and the objects of these bytes are
-/// intact.
-fn contains_segment(
+/// Returns those of the files that a backup does not contain with their present content.
+pub(super) fn files_not_in(
     site: &EraseSite<'_>,
-    (stream, base): (StreamId, Seq),
-    content: &Content,
-    end: u64,
-) -> Result<bool> {
-    let path = segment_path(&site.dirs.log, stream, base);
-    let wrap = |e| io_error("read", &path, e);
-    let file = site.storage.open(&path, OpenMode::Read).map_err(wrap)?;
+    backup: &BackupRef,
+    files: &[PathBuf],
+) -> Result<BTreeSet<PathBuf>> {
+    let storage = site.storage.as_ref();
+    if files.is_empty() {
+        return Ok(BTreeSet::new());
+    }
+    let manifest = site.repository.read(backup)?;
+    let copies = manifest.files.iter().filter_map(|copy| Some((source_of(site.dirs, copy)?, &copy.content)));
+    let copies: BTreeMap<PathBuf, &Content> =
+        copies.map(|(path, content)| (real_path(storage, &path), content)).collect();
+    let mut missing = BTreeSet::new();
+    for path in files {
+        let len = storage.info(path).map_err(|e| io_error("read the metadata of", path, e))?.len;
+        let copy = copies.get(&real_path(storage, path)).filter(|content| content.len == len);
+        let is_saved = copy.map(|content| contains_bytes(site, path, content, len)).transpose()?;
+        if is_saved != Some(true) {
+            missing.insert(path.clone());
+        }
+    }
+    Ok(missing)
+}
+
+/// Returns `true` if the first `end` bytes of a file are part of `content`, and the objects of these bytes are
+/// intact.
+fn contains_bytes(site: &EraseSite<'_>, path: &Path, content: &Content, end: u64) -> Result<bool> {
+    let wrap = |e| io_error("read", path, e);
+    let file = site.storage.open(path, OpenMode::Read).map_err(wrap)?;
     for part in content.parts().take_while(|part| part.offset < end) {
         let mut bytes = vec![0; usize::try_from(part.len).unwrap_or_default()];
         let got = read_full_at(file.as_ref(), part.offset, &mut bytes).map_err(wrap)?;

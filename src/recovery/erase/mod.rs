@@ -2,7 +2,7 @@
 //!
 //! `scan` finds the entries of the runs in the log. `plan` adds the bodies that only these runs use (`bodies`) and
 //! the backup that contains the runs (`held`). `apply` records the erasure, removes the bodies, and removes the bytes
-//! of the entries from the log (`rewrite`).
+//! of the entries from the log (`rewrite`). `outbox` reads the facts that could not be appended to the log.
 
 mod apply;
 mod bodies;

@@ -5,16 +5,19 @@ use crate::contract::fact::{ErasedEntries, ErasureStep};
 use crate::engine::checksum::Digest;
 use crate::engine::progress::Progress;
 use crate::recovery::backup::BackupRef;
-use crate::recovery::erase::bodies::{bodies_of, used_bodies};
-use crate::recovery::erase::held::{Needed, backup_with};
+use crate::recovery::erase::bodies::{bodies_of, may_hide_artifacts, used_bodies};
+use crate::recovery::erase::held::{Needed, backup_with, files_not_in};
+use crate::recovery::erase::outbox::{are_facts_spilled, spill, spilled_of};
 use crate::recovery::erase::scan::{FoundEntries, RunEntries, find_entries};
 use crate::recovery::erase::site::EraseSite;
 use crate::recovery::error::{Error, Result};
 use crate::recovery::workspace_dirs::real_path;
-use crate::store::location::local_path;
 use crate::store::{self, Note, Severity, StoreView, chain};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+
+/// The code of the note about facts of the runs in the outbox.
+pub(super) const OUTBOX_KEPT: &str = "erase_outbox_kept";
 
 /// The plan of an erasure of runs.
 #[derive(Debug, Clone, PartialEq)]
@@ -63,7 +66,13 @@ pub(super) struct Examined {
     pub(super) found: FoundEntries,
     /// The bodies of the runs, including bodies that other runs use.
     pub(super) bodies: BTreeSet<Digest>,
+    /// The files of the plan that the backup does not contain. They are removed only if the erasure is forced.
+    pub(super) unsaved: BTreeSet<PathBuf>,
 }
+
+/// The reason why a file that is not in the backup is kept.
+const NOT_SAVED: &str = "the backup does not contain it with its present content; remove the file by hand, or force the \
+                         deletion";
 
 /// The state of a run in the tables.
 #[derive(Debug, Clone, Default)]
@@ -160,16 +169,34 @@ fn examine(
     let needed = Needed { segments: &found.segments, bodies: &bodies };
     let is_readable = found.notes.iter().all(|note| note.severity != Severity::Error);
     let backup_ref = if is_readable { backup_with(site, &needed)? } else { None };
+    let files = files_of(site, &found, &mut notes)?;
+    let unsaved = match &backup_ref {
+        Some(backup) => files_not_in(site, backup, &files)?,
+        None => BTreeSet::new(),
+    };
+    notes.extend(unsaved.iter().map(|path| kept_file(path, NOT_SAVED)));
+    let spilled = spilled_of(site, &runs)?;
+    notes.extend(Some(spilled).filter(|count| *count > 0).map(|count| outbox_kept(site, count)));
     let plan = ErasePlan {
         fingerprint: fingerprint(&found, &bodies),
         runs: states.iter().map(|(run, state)| planned(run, state, found.runs.get(run))).collect(),
         bodies: count,
         body_bytes,
-        files: files_of(site, &found, backup_ref.as_ref())?,
+        files,
         backup_ref,
         notes,
     };
-    Ok(Examined { plan, found, bodies })
+    Ok(Examined { plan, found, bodies, unsaved })
+}
+
+/// Returns a note about facts of the runs in the outbox.
+fn outbox_kept(site: &EraseSite<'_>, count: u64) -> Note {
+    let dir = spill(site).dir().display().to_string();
+    let message = format!(
+        "the bytes of {count} facts of the runs remain in the outbox; run `contexta outbox replay`, and delete the runs \
+         again; after this, end all programs that use the workspace, and remove the directory {dir}"
+    );
+    Note::new(Severity::Error, OUTBOX_KEPT, message)
 }
 
 fn planned(run: &RunRef, state: &RunState, entries: Option<&RunEntries>) -> PlannedErasure {
@@ -183,30 +210,49 @@ fn planned(run: &RunRef, state: &RunState, entries: Option<&RunEntries>) -> Plan
     }
 }
 
-/// Returns the existing files in the directories of reports and exports to which artifacts of the runs refer. Files to
-/// which artifacts of other runs refer, and files that are not in the backup, are not part of the result.
-fn files_of(site: &EraseSite<'_>, found: &FoundEntries, backup: Option<&BackupRef>) -> Result<Vec<PathBuf>> {
+/// Returns the existing files in the directories of reports and exports to which artifacts of the runs refer. If an
+/// artifact of another run refers to a file, the file is left out. If such an artifact may be missing, all files are left
+/// out, and a note states this.
+fn files_of(site: &EraseSite<'_>, found: &FoundEntries, notes: &mut Vec<Note>) -> Result<Vec<PathBuf>> {
     let storage = site.storage.as_ref();
-    let artifacts = site.store.read(|view| view.artifacts(None))?;
-    let others = artifacts.iter().filter(|artifact| !found.runs.contains_key(&artifact.manifest.run_ref));
-    let others = others.filter_map(|artifact| local_path(&artifact.manifest.location_ref));
-    let others: BTreeSet<PathBuf> = others.map(|path| real_path(storage, &path)).collect();
-    let manifest = backup.map(|backup| site.repository.read(backup)).transpose()?;
-    let is_saved = |path: &Path, len: u64| {
-        let files = manifest.iter().flat_map(|manifest| &manifest.files);
-        let mut same = files.filter(|file| file.content.len == len && path.ends_with(Path::new(&file.path)));
-        manifest.is_none() || same.next().is_some()
-    };
     let dirs = [&site.dirs.reports, &site.dirs.exports];
     let dirs = dirs.map(|dir| real_path(storage, dir));
     let files: BTreeSet<&PathBuf> = found.runs.values().flat_map(|run| &run.files).collect();
     let is_own = |path: &PathBuf| {
         let real = real_path(storage, path);
         dirs.iter().any(|dir| real != *dir && real.starts_with(dir))
-            && !others.contains(&real)
-            && storage.info(path).is_ok_and(|info| info.is_file && is_saved(&real, info.len))
+            && storage.info(path).is_ok_and(|info| info.is_file)
     };
-    Ok(files.into_iter().filter(|path| is_own(path)).cloned().collect())
+    let mut files: Vec<PathBuf> = files.into_iter().filter(|path| is_own(path)).cloned().collect();
+    if files.is_empty() {
+        return Ok(files);
+    }
+    let read = |view: &StoreView<'_>| {
+        let hiding = view.notes().into_iter().find(may_hide_artifacts);
+        Ok::<_, store::Error>((view.file_uses()?, hiding))
+    };
+    let (uses, hiding) = site.store.read(read)?;
+    let reason = match hiding {
+        Some(note) => Some(format!("an artifact may be missing: {}", note.message)),
+        None if are_facts_spilled(site)? => {
+            Some("artifacts wait in the outbox; run `contexta outbox replay`".to_owned())
+        }
+        None => None,
+    };
+    if let Some(reason) = reason {
+        notes.extend(files.iter().map(|path| kept_file(path, &reason)));
+        return Ok(Vec::new());
+    }
+    let others = uses.into_iter().filter(|(run, _)| !found.runs.contains_key(run));
+    let others: BTreeSet<PathBuf> = others.map(|(_, path)| real_path(storage, &path)).collect();
+    files.retain(|path| !others.contains(&real_path(storage, path)));
+    Ok(files)
+}
+
+/// Returns a note about a report or export that is not removed.
+pub(super) fn kept_file(path: &Path, reason: &str) -> Note {
+    let message = format!("the file {} is kept, because {reason}", path.display());
+    Note::new(Severity::Warning, "erase_file_kept", message)
 }
 
 fn fingerprint(found: &FoundEntries, bodies: &BTreeSet<Digest>) -> Digest {

@@ -7,6 +7,7 @@ use crate::recovery::backup::Repository;
 use crate::recovery::error::Result;
 use crate::recovery::workspace_dirs::WorkspaceDirs;
 use crate::store::{Journal, Store};
+use std::path::Path;
 use std::sync::Arc;
 
 /// The parts of a workspace that an erasure uses.
@@ -22,6 +23,8 @@ pub(crate) struct EraseSite<'a> {
     pub(crate) journal: &'a Journal,
     /// The repository with the backups.
     pub(crate) repository: &'a Repository,
+    /// The directory of the repository in the settings.
+    pub(crate) configured_repository: &'a Path,
 }
 
 impl EraseSite<'_> {

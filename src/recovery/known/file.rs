@@ -80,9 +80,9 @@ impl KnownFile {
     }
 
     /// Changes the known streams and bodies, and replaces the file durably if they differ. No other function
-    /// writes the file. Every operation that removes streams, entries or bodies on purpose calls it with
-    /// [`Known::forget_stream`], [`Known::limit_to`] or [`Known::forget_body`]. Errors: the file cannot be
-    /// read or written, or another process updates the file for a long time.
+    /// writes the file. Every operation that removes streams, entries or bodies on purpose calls this
+    /// function with [`Known::forget_stream`], [`Known::limit_to`] or [`Known::forget_body`]. Errors: the
+    /// file cannot be read or written, or another process updates the file for a long time.
     pub(crate) fn update(&self, change: impl FnOnce(&mut Known)) -> Result<()> {
         let storage = self.storage.as_ref();
         storage.create_dir_all(&self.dir).map_err(|e| io_error("create", &self.dir, e))?;

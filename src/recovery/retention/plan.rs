@@ -12,7 +12,6 @@ use crate::recovery::erase::{
 };
 use crate::recovery::error::Result;
 use crate::recovery::workspace_dirs::real_path;
-use crate::store::location::local_path;
 use crate::store::{self, Note, Severity, chain};
 use std::collections::BTreeSet;
 use std::io;
@@ -107,13 +106,10 @@ fn referenced_files(site: &EraseSite<'_>, notes: &mut Vec<Note>) -> Option<BTree
     let storage = site.storage.as_ref();
     let read = site.store.read(|view| {
         let hiding = view.notes().into_iter().find(may_hide_artifacts);
-        Ok::<_, store::Error>((view.artifacts(None)?, hiding))
+        Ok::<_, store::Error>((view.file_uses()?, hiding))
     });
     match read {
-        Ok((artifacts, None)) => {
-            let paths = artifacts.iter().filter_map(|a| local_path(&a.manifest.location_ref));
-            Some(paths.map(|path| real_path(storage, &path)).collect())
-        }
+        Ok((uses, None)) => Some(uses.into_iter().map(|(_, path)| real_path(storage, &path)).collect()),
         Ok((_, Some(hiding))) => {
             let message = format!(
                 "reports and exports are kept, because an artifact may be missing: {}",
@@ -204,7 +200,7 @@ impl RetentionPlan {
             return Ok(());
         }
         if are_facts_spilled(site)? {
-            let message = "unused bodies are not listed, because facts wait in the outbox; run `contexta outbox replay`";
+            let message = "unused bodies are not listed, because artifacts wait in the outbox; run `contexta outbox replay`";
             self.notes.push(Note::new(Severity::Info, "retention_bodies_in_use", message));
             return Ok(());
         }

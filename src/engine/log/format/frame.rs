@@ -266,8 +266,8 @@ pub fn columns_frame(
     Ok(frame)
 }
 
-/// Decodes columns without comparing the checksum over the entries. Tests thereby reach the code before the
-/// comparison with hostile values.
+/// Decodes columns without comparing the checksum over the entries. Hostile values in a test thereby reach
+/// the code before the comparison.
 #[cfg(feature = "testing")]
 pub fn decode_columns(count: usize, payload: &[u8]) -> Option<Entries> {
     let columns = Columns { payload, count: count.min(FRAME_ENTRIES_MAX), first: Seq(1), time: 1 };
