@@ -81,7 +81,8 @@ pub(crate) fn log_usage(storage: &Arc<dyn Storage>, log: &Path, progress: Progre
 impl LogUsage {
     fn add_stream(&mut self, storage: &Arc<dyn Storage>, log: &Path, stream: StreamId) -> engine::Result<()> {
         let mut reader = StreamReader::open(storage, log, stream, ScanMode::Follow)?.of_domain(DOMAIN)?;
-        let (mut lost, mut erased): (Option<(Gap, u64)>, Option<(Gap, u64)>) = (None, None);
+        let mut lost: Option<(Gap, u64)> = None;
+        let mut erased: Option<(Gap, u64)> = None;
         let mut read = || {
             while let Some(item) = reader.next_item()? {
                 match item {
