@@ -1,18 +1,12 @@
 //! Backups in one file on the real file system: creation, restore, and refusal of hostile and damaged archives.
 
-use crate::support::{TempDir, two_runs};
+use crate::support::{TempDir, open, two_runs, whole_digest as digest};
 use contexta::engine::Digest;
-use contexta::recovery::{
-    BackupOptions, BackupResult, Outcome, Progress, RecoveryStatus, RestoreOptions, VerifyOptions,
-};
-use contexta::{Backups, Contexta, MergeSettings, Options, Remains};
+use contexta::recovery::{BackupOptions, BackupResult, Progress, RecoveryStatus, RestoreOptions};
+use contexta::{Backups, MergeSettings, Remains};
 use std::fs;
 use std::io::{Cursor, Read, Write};
 use std::path::{Path, PathBuf};
-
-fn open(path: &Path) -> Contexta {
-    Options::new(path).project("wine").detect_code_revision(false).open().unwrap()
-}
 
 /// A workspace with runs and an artifact that is longer than a part of a backup.
 fn workspace(dir: &TempDir) -> PathBuf {
@@ -27,12 +21,6 @@ fn workspace(dir: &TempDir) -> PathBuf {
     contexta.close().unwrap();
     fs::write(root.join("reports/summary.md"), "# Summary\n").unwrap();
     root
-}
-
-fn digest(root: &Path) -> Digest {
-    let contexta = Options::new(root).must_exist().read_only().open().unwrap();
-    assert_eq!(contexta.verify(VerifyOptions::default()).unwrap().outcome, Outcome::Whole);
-    contexta.digest().unwrap().0.digest
 }
 
 fn create(root: &Path, archive: &Path) -> BackupResult {

@@ -1,19 +1,15 @@
 //! Tests of backups and restores on the real file system, through the facade and the commands.
 
-use crate::support::{TempDir, two_runs};
+use crate::support::{TempDir, open, two_runs};
 use contexta::contract::Value;
 use contexta::contract::json::read::parse;
 use contexta::engine::Digest;
 use contexta::recovery::{
     BackupOptions, BackupVerifyOptions, KeepRules, Progress, RecoveryStatus, RestoreOptions, Section,
 };
-use contexta::{Backups, Contexta, Options};
+use contexta::{Backups, Options};
 use std::fs;
 use std::path::{Path, PathBuf};
-
-fn open(path: &Path) -> Contexta {
-    Options::new(path).project("wine").detect_code_revision(false).open().unwrap()
-}
 
 /// A workspace with two runs, an artifact, a report and an export.
 fn workspace(dir: &TempDir) -> PathBuf {

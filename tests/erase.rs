@@ -1,19 +1,15 @@
 //! Tests of erasures of runs on the real file system: every kind of answer, merges with older copies, and the commands.
 
-use crate::support::{TempDir, two_runs};
+use crate::support::{TempDir, open, two_runs};
 use contexta::capture::{ArtifactRegistration, IngestMode};
 use contexta::contract::fact::Change;
 use contexta::interpretation::{HistoryQuery, RecordQuery};
 use contexta::recovery::{
     BackupOptions, EraseOptions, EraseResult, Progress, RecoveryStatus, RetentionRules, VerifyOptions,
 };
-use contexta::{Backups, Contexta, ExportSettings, MergeSettings, Options};
+use contexta::{Backups, Contexta, ExportSettings, MergeSettings};
 use std::fs;
 use std::path::{Path, PathBuf};
-
-fn open(path: &Path) -> Contexta {
-    Options::new(path).project("wine").detect_code_revision(false).open().unwrap()
-}
 
 /// A workspace with the runs `good` and `bad`, each with an artifact. The artifact of `good` was made from that of
 /// `bad`.

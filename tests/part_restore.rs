@@ -1,15 +1,11 @@
 //! Restores of one run or one artifact from a backup into a workspace.
 
-use crate::support::{TempDir, two_runs};
+use crate::support::{TempDir, open, two_runs};
 use contexta::contract::{ArtifactRef, RunRef};
 use contexta::recovery::{BackupOptions, Outcome, Progress, RecoveryStatus, VerifyOptions};
-use contexta::{ApplyPart, Backups, Contexta, Options, PartRestore, RestoredPart, RunSnapshot};
+use contexta::{ApplyPart, Backups, Contexta, PartRestore, RestoredPart, RunSnapshot};
 use std::fs;
 use std::path::{Path, PathBuf};
-
-fn open(path: &Path) -> Contexta {
-    Options::new(path).project("wine").detect_code_revision(false).open().unwrap()
-}
 
 /// A workspace with three runs, an artifact and a directory, and the name of its backup in `backups`.
 fn backed_up(dir: &TempDir) -> (PathBuf, String) {

@@ -1,17 +1,13 @@
 //! Salvage on the real file system: links, special files, sparse files, refused targets, and the command.
 
-use crate::support::{TempDir, two_runs};
+use crate::support::{TempDir, open, two_runs, whole_digest as digest};
+use contexta::Remains;
 use contexta::contract::Value;
 use contexta::contract::json::read::parse;
 use contexta::engine::Digest;
-use contexta::recovery::{Outcome, Progress, RecoveryStatus, VerifyOptions};
-use contexta::{Contexta, Options, Remains};
+use contexta::recovery::{Progress, RecoveryStatus};
 use std::fs;
 use std::path::{Path, PathBuf};
-
-fn open(path: &Path) -> Contexta {
-    Options::new(path).project("wine").detect_code_revision(false).open().unwrap()
-}
 
 /// Returns the directory of a workspace with an artifact and a directory as an artifact.
 fn workspace(dir: &TempDir) -> PathBuf {
@@ -28,12 +24,6 @@ fn workspace(dir: &TempDir) -> PathBuf {
     run.complete().unwrap();
     contexta.close().unwrap();
     root
-}
-
-fn digest(root: &Path) -> Digest {
-    let contexta = Options::new(root).must_exist().read_only().open().unwrap();
-    assert_eq!(contexta.verify(VerifyOptions::default()).unwrap().outcome, Outcome::Whole);
-    contexta.digest().unwrap().0.digest
 }
 
 fn files_below(dir: &Path) -> Vec<PathBuf> {

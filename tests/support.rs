@@ -1,6 +1,8 @@
 //! Helpers that the tests share: workspaces in memory or in a temporary directory, with a few runs.
 
+use contexta::engine::Digest;
 use contexta::engine::storage::sim::SimDisk;
+use contexta::recovery::Outcome;
 use contexta::recovery::{Progress, VerifyOptions};
 use contexta::{Contexta, ImportSettings, ImportSource, Options};
 use std::path::{Path, PathBuf};
@@ -43,6 +45,18 @@ pub(crate) fn open_sim(disk: &SimDisk, process: u32, path: &str) -> Contexta {
     let options =
         Options::new(path).project("wine").storage(disk.process(process)).detect_code_revision(false);
     options.open().unwrap()
+}
+
+/// Opens the workspace in a directory of the real file system, or creates it.
+pub(crate) fn open(path: &Path) -> Contexta {
+    Options::new(path).project("wine").detect_code_revision(false).open().unwrap()
+}
+
+/// Returns the digest of the tables of a workspace. Checks that the workspace is whole.
+pub(crate) fn whole_digest(root: &Path) -> Digest {
+    let contexta = Options::new(root).must_exist().read_only().open().unwrap();
+    assert_eq!(contexta.verify(VerifyOptions::default()).unwrap().outcome, Outcome::Whole);
+    contexta.digest().unwrap().0.digest
 }
 
 /// Imports the lines of an interchange file, which must all be accepted.

@@ -137,8 +137,8 @@ impl Backups {
     }
 
     /// Creates a backup. Writers of the workspace continue during the backup. The backup contains each stream
-    /// up to its last complete commit. If the process is killed, the backup does not exist. The next backup
-    /// then uses the objects that were already written.
+    /// up to its last complete commit. If the process is killed during the backup, no backup is created. The
+    /// next backup reuses the objects that the killed process has written.
     pub fn create(&self, plan: &BackupPlan, progress: Progress<'_>) -> Result<BackupResult> {
         self.check_exists()?;
         Ok(create_backup(&self.access(), &self.dirs, plan, progress)?)

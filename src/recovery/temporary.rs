@@ -48,7 +48,7 @@ impl TemporaryDir {
         TemporaryDir::begin(storage, &dirs.restore_staging, PREFIX, Some(above))
     }
 
-    /// Creates a temporary directory in the directory of the file `path`, which need not exist.
+    /// Creates a temporary directory beside the file `path`. The file need not exist.
     pub(in crate::recovery) fn beside(storage: &Arc<dyn Storage>, path: &Path) -> Result<TemporaryDir> {
         let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
         TemporaryDir::begin(storage, dir, BESIDE_PREFIX, None)
@@ -127,9 +127,8 @@ fn create_locked(storage: &dyn Storage, root: &Path) -> Result<Option<Arc<dyn Fi
     }
 }
 
-/// Removes the temporary directories of processes that have ended. Errors are ignored, because a remaining
-/// directory does no harm except for the disk space. If the file system has no locks, all directories with
-/// content are kept.
+/// Removes the temporary directories of processes that have ended. Ignores errors, because a remaining directory
+/// only takes disk space. If the file system has no locks, keeps all directories that are not empty.
 fn remove_abandoned(storage: &dyn Storage, dir: &Path, prefix: &str) {
     for item in storage.items(dir).unwrap_or_default() {
         let is_own = item.name.to_str().is_some_and(|name| is_temporary(name, prefix));
@@ -154,8 +153,8 @@ fn is_temporary(name: &str, prefix: &str) -> bool {
     digits.is_some_and(|digits| digits.len() == 2 * RANDOM_BYTES && is_hex(digits))
 }
 
-/// Removes a directory that this process has locked. The lock file is removed last: as long as files remain, a later
-/// process can lock and remove the directory.
+/// Removes a directory that this process has locked. The lock file is removed last. If the removal is interrupted, a
+/// later process can therefore lock the directory and remove the remaining files.
 fn remove_locked(storage: &dyn Storage, root: &Path) -> Result<()> {
     let lock = root.join(LOCK_NAME);
     for item in storage.items(root).map_err(|e| io_error("list", root, e))? {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ReplayOptions {
-    /// The name of the only sink that the replay delivers to. With `None`, the default, the replay delivers to all sinks.
+    /// The name of a sink. The replay then delivers to this sink only. By default, the replay delivers to all sinks.
     pub target: Option<String>,
     /// The greatest number of deliveries that the replay attempts. By default, there is no limit.
     pub limit: u64,

@@ -20,7 +20,7 @@ pub struct PendingDelivery {
     /// The number of waiting facts. Facts after an unreadable entry are not counted. For a sink that does not
     /// belong to the session, the number includes facts of families that the sink may not accept.
     pub facts: u64,
-    /// The number of failed deliveries of the first fact.
+    /// The number of times that the delivery of the first waiting fact has failed.
     pub failures: u32,
     /// `true` if the sink belongs to the session.
     pub is_attached: bool,

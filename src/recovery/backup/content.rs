@@ -25,7 +25,7 @@ pub(in crate::recovery) struct Content {
 }
 
 impl Content {
-    /// Returns `true` if the number of digests agrees with the length.
+    /// Returns `true` if the content has one digest for each part of its length.
     pub(in crate::recovery) fn is_consistent(&self) -> bool {
         self.len.div_ceil(PART_LEN) == self.objects.len() as u64
     }

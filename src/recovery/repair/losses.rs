@@ -29,7 +29,7 @@ struct Loss {
     summary: String,
     subject: Option<StableRef>,
     attributes: Members,
-    /// A text that distinguishes this loss from other losses of the run.
+    /// The identity of the loss. Each loss of a run has a different text.
     identity: String,
 }
 

@@ -88,7 +88,7 @@ pub struct DeadLetter {
     pub attempts: u32,
 }
 
-/// The letters of a file, and the number of lines that could not be read.
+/// The content of a file of dead letters.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DeadLetters {

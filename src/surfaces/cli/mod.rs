@@ -16,6 +16,7 @@ mod interrupt;
 mod outbox_args;
 mod output;
 mod query_args;
+mod recovery_args;
 mod repair_args;
 mod settings;
 mod store_args;

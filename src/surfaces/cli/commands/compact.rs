@@ -1,9 +1,10 @@
 //! The command `contexta compact`.
 
 use crate::recovery::{CompactionOptions, Progress};
-use crate::surfaces::cli::args::{Cli, CompactArgs};
+use crate::surfaces::cli::args::Cli;
 use crate::surfaces::cli::failure::Outcome;
 use crate::surfaces::cli::output::{Output, mover};
+use crate::surfaces::cli::recovery_args::CompactArgs;
 use crate::surfaces::cli::workspace::existing;
 use crate::surfaces::document;
 

@@ -2,9 +2,9 @@
 
 use crate::client::demo::{self, DemoReport};
 use crate::contract::Value;
-use crate::surfaces::cli::args::DemoArgs;
 use crate::surfaces::cli::failure::{Failure, Outcome};
 use crate::surfaces::cli::output::Output;
+use crate::surfaces::cli::recovery_args::DemoArgs;
 
 /// The hidden option with the path of the workspace into which a process captures.
 const CAPTURE: &str = "--capture-into";

@@ -5,10 +5,11 @@ use crate::recovery::{
     DumpItem, DumpedEntry, Outcome as Verdict, Progress, TailItem, TailOptions, VerifyOptions,
 };
 use crate::surfaces::answer::{self, Answer as _};
-use crate::surfaces::cli::args::{Cli, DumpArgs, TailArgs};
+use crate::surfaces::cli::args::Cli;
 use crate::surfaces::cli::failure::Outcome;
 use crate::surfaces::cli::interrupt::Interrupt;
 use crate::surfaces::cli::output::{Output, mover, plain};
+use crate::surfaces::cli::recovery_args::{DumpArgs, TailArgs};
 use crate::surfaces::cli::workspace::existing;
 use crate::surfaces::document;
 use std::io::{self, Write};

@@ -2,9 +2,10 @@
 
 use crate::client::{Backups, Contexta, MergeSettings, Options, Result};
 use crate::recovery::{MergeReport, Progress};
-use crate::surfaces::cli::args::{Cli, MergeArgs};
+use crate::surfaces::cli::args::Cli;
 use crate::surfaces::cli::failure::Outcome;
 use crate::surfaces::cli::output::{Output, mover};
+use crate::surfaces::cli::recovery_args::MergeArgs;
 use crate::surfaces::document;
 
 pub(in crate::surfaces::cli) fn run(cli: &Cli, args: &MergeArgs, out: &Output) -> Outcome {

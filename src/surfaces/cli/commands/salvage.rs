@@ -2,9 +2,9 @@
 
 use crate::client::Remains;
 use crate::recovery::{Progress, RecoveryStatus};
-use crate::surfaces::cli::args::SalvageArgs;
 use crate::surfaces::cli::failure::Outcome;
 use crate::surfaces::cli::output::{Output, mover};
+use crate::surfaces::cli::recovery_args::SalvageArgs;
 use crate::surfaces::document;
 
 pub(in crate::surfaces::cli) fn run(args: &SalvageArgs, out: &Output) -> Outcome {

@@ -3,9 +3,10 @@
 use crate::client::{Contexta, Result, chain};
 use crate::interpretation::{Note, Severity};
 use crate::recovery::{Outcome as Verdict, Progress, VerifyLevel, VerifyOptions, VerifyReport};
-use crate::surfaces::cli::args::{Cli, LevelArg, VerifyArgs};
+use crate::surfaces::cli::args::Cli;
 use crate::surfaces::cli::failure::Failure;
 use crate::surfaces::cli::output::{Output, mover};
+use crate::surfaces::cli::recovery_args::{LevelArg, VerifyArgs};
 use crate::surfaces::cli::workspace::unchanged;
 use crate::surfaces::document;
 use std::io;
