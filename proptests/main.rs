@@ -20,6 +20,7 @@ mod erase;
 mod json;
 mod log;
 mod merge;
+mod merge_erased;
 mod projection;
 mod redact;
 mod repair;

@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 const SMALL: u64 = FRAMES_AT + 300;
 
-type Files = BTreeMap<PathBuf, Vec<u8>>;
+pub(crate) type Files = BTreeMap<PathBuf, Vec<u8>>;
 
 /// The content of an entry, independent of its stream.
 type Content = (u64, u64, u16, Vec<u8>);
@@ -31,7 +31,7 @@ fn content(entry: &Entry) -> Content {
 }
 
 /// The segments below a root, by relative path.
-fn segments(workspace: &Workspace) -> Files {
+pub(crate) fn segments(workspace: &Workspace) -> Files {
     let relative = |p: PathBuf| p.strip_prefix(&workspace.root).unwrap().to_path_buf();
     let read = |p: PathBuf| (relative(p.clone()), workspace.disk.read(&p).unwrap());
     workspace.segments().into_iter().map(read).collect()
@@ -286,7 +286,7 @@ proptest! {
 
 /// Damage of a copy.
 #[derive(Debug, Clone)]
-enum Harm {
+pub(crate) enum Harm {
     Flip(prop::sample::Index, prop::sample::Index),
     Cut(prop::sample::Index, prop::sample::Index),
     Remove(prop::sample::Index),
@@ -295,7 +295,7 @@ enum Harm {
     Room(prop::sample::Index),
 }
 
-fn harm() -> impl Strategy<Value = Harm> {
+pub(crate) fn harm() -> impl Strategy<Value = Harm> {
     let index = any::<prop::sample::Index>;
     prop_oneof![
         4 => (index(), index()).prop_map(|(f, at)| Harm::Flip(f, at)),
@@ -306,7 +306,7 @@ fn harm() -> impl Strategy<Value = Harm> {
     ]
 }
 
-fn harmed(workspace: &Workspace, harm: &Harm) {
+pub(crate) fn harmed(workspace: &Workspace, harm: &Harm) {
     let files = workspace.segments();
     let (Harm::Flip(file, _)
     | Harm::Cut(file, _)

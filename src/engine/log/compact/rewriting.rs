@@ -8,10 +8,11 @@ use crate::engine::entry::{GapCause, Seq, StreamChecksums, StreamId};
 use crate::engine::error::{Error, Result};
 use crate::engine::log::compact::report::SegmentSkip;
 use crate::engine::log::format::columns::ColumnWriter;
+use crate::engine::log::format::erased::ErasedRange;
 use crate::engine::log::format::frame::{
-    FLAG_CLOSE, FLAG_SEAL, FrameHeader, decode_checked, frame_salt, put_columns, put_erased, put_mark,
+    FLAG_CLOSE, FLAG_SEAL, FrameHeader, decode_checked, frame_salt, put_columns, put_mark,
 };
-use crate::engine::log::format::limits::{FRAME_ENTRIES_MAX, FRAME_HEADER_LEN};
+use crate::engine::log::format::limits::FRAME_HEADER_LEN;
 use crate::engine::log::format::mark::Mark;
 use crate::engine::log::format::pending::{PendingEntries, PendingEntry};
 use crate::engine::log::merge::{Sealing, Sides, Staged};
@@ -61,9 +62,8 @@ pub(super) struct Rewriting<'a> {
     frame: PendingEntries,
     /// The sequence number of the first entry of the next frame.
     first: Seq,
-    /// The erased entries before the next frame: the first sequence number, the number of entries, and the
-    /// time of the first entry.
-    gone: Option<(Seq, u64, u64)>,
+    /// The erased entries before the next frame.
+    gone: Option<ErasedRange>,
     entries: u64,
     erased: u64,
     /// `false` if a new frame did not decode to the entries from which the frame was written.
@@ -135,8 +135,7 @@ impl<'a> Rewriting<'a> {
                 Item::Gap(gap) => match gap.last.filter(|_| gap.cause == GapCause::Erased) {
                     Some(last) => {
                         self.end_frame()?;
-                        let count = last.0 - gap.first.previous().0;
-                        self.add_gone(gap.first, count, reader.last_time());
+                        self.add_gone(ErasedRange::between(gap.first, last, reader.last_time()))?;
                     }
                     // Entries that were already missing remain a gap between two frames.
                     None => self.end_all()?,
@@ -150,7 +149,8 @@ impl<'a> Rewriting<'a> {
         for entry in &commit.entries {
             if self.is_erased.is_some_and(|is_erased| is_erased(entry)) {
                 self.end_frame()?;
-                self.add_gone(entry.stamp.seq, 1, entry.stamp.time);
+                let seq = entry.stamp.seq;
+                self.add_gone(ErasedRange::between(seq, seq, entry.stamp.time))?;
                 self.erased += 1;
                 continue;
             }
@@ -175,11 +175,13 @@ impl<'a> Rewriting<'a> {
         Ok(())
     }
 
-    fn add_gone(&mut self, first: Seq, count: u64, time: u64) {
-        match &mut self.gone {
-            Some((from, gone, _)) if from.plus(*gone) == first => *gone += count,
-            gone => *gone = Some((first, count, time)),
+    fn add_gone(&mut self, range: Option<ErasedRange>) -> Result<()> {
+        let Some(range) = range else { return Ok(()) };
+        if !self.gone.as_mut().is_some_and(|gone| gone.extend(range)) {
+            self.end_gone()?;
+            self.gone = Some(range);
         }
+        Ok(())
     }
 
     fn end_all(&mut self) -> Result<()> {
@@ -189,15 +191,10 @@ impl<'a> Rewriting<'a> {
 
     /// Writes the frames that replace the erased entries before the next frame.
     fn end_gone(&mut self) -> Result<()> {
-        let Some((mut first, mut count, time)) = self.gone.take() else { return Ok(()) };
-        while count > 0 {
-            let part = count.min(FRAME_ENTRIES_MAX as u64);
-            let mut frame = Vec::new();
-            put_erased(&mut frame, first, part as u32, time, frame_salt(self.salt, self.staged.len()));
-            self.write(&frame)?;
-            (first, count) = (first.plus(part), count - part);
-        }
-        Ok(())
+        let Some(range) = self.gone.take() else { return Ok(()) };
+        let mut frames = Vec::new();
+        range.put(&mut frames, self.salt, self.staged.len());
+        self.write(&frames)
     }
 
     /// Writes the collected entries as a frame, and decodes the frame again.

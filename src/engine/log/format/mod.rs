@@ -2,6 +2,7 @@
 //! docs/FORMAT.md specifies the bytes.
 
 pub(in crate::engine) mod columns;
+pub(in crate::engine::log) mod erased;
 pub mod frame;
 pub mod header;
 pub mod limits;

@@ -1,7 +1,8 @@
 //! The scan of a stream for a repair: findings and losses by file.
 
+use crate::engine::checksum::Digest;
 use crate::engine::codec::{CODEC_COLUMNS, CODEC_ERASED, CODEC_ROWS};
-use crate::engine::entry::{Gap, Seq, StreamId};
+use crate::engine::entry::{Gap, GapCause, Seq, StreamId};
 use crate::engine::error::{Error, Result};
 use crate::engine::log::format::frame::FLAG_ENTRIES;
 use crate::engine::log::format::header::SegmentHeader;
@@ -35,11 +36,14 @@ pub(super) struct Scan {
     /// Missing entries without a finding.
     pub(super) gaps: Vec<Gap>,
     pub(super) next: Seq,
+    /// The last sequence number of an entry that was read or is erased.
     pub(super) last: Option<Seq>,
     pub(super) is_closed: bool,
     pub(super) is_sealed: bool,
     /// Segments with a seal, each with the sequence number after its last entry.
     pub(super) seals: BTreeMap<Seq, Seq>,
+    /// The links in the marks, each with the sequence number of the entry before the mark.
+    pub(super) links: BTreeMap<Seq, Digest>,
     pub(super) lost: Option<Lost>,
     pub(super) end_header: Option<SegmentHeader>,
 }
@@ -48,6 +52,7 @@ pub(super) struct Scan {
 pub(super) struct FileScan {
     pub(super) findings: Vec<Finding>,
     pub(super) lost: Vec<Gap>,
+    /// True if the file has entries, or a frame that replaces erased entries.
     pub(super) has_entries: bool,
 }
 
@@ -69,10 +74,11 @@ impl Scan {
         let mut watch = EndWatch::new(Side::Target, stream);
         let mut files: BTreeMap<Seq, FileScan> = BTreeMap::new();
         let (mut gaps, mut last, mut damaged) = (Vec::new(), None, None);
-        let mut seals = BTreeMap::new();
+        let (mut seals, mut links) = (BTreeMap::new(), BTreeMap::new());
         while let Some(item) = reader.next_item()? {
             watch.observe(&item);
             seals.extend(reader.last_seal());
+            links.extend(reader.last_mark());
             match item {
                 Item::Commit(commit) => {
                     files.entry(commit.segment).or_default().has_entries = true;
@@ -83,6 +89,13 @@ impl Scan {
                     damaged = Some(finding.segment);
                     files.entry(finding.segment).or_default().findings.push(finding);
                 }
+                Item::Gap(gap) if gap.cause == GapCause::Erased => {
+                    if let Some(base) = reader.open_segment_base() {
+                        files.entry(base).or_default().has_entries = true;
+                    }
+                    last = gap.last;
+                    damaged = None;
+                }
                 Item::Gap(gap) => match damaged.take() {
                     Some(base) => files.entry(base).or_default().lost.push(gap),
                     None => gaps.push(gap),
@@ -90,6 +103,7 @@ impl Scan {
             }
         }
         seals.extend(reader.last_seal());
+        links.extend(reader.last_mark());
         let end = watch.end(&reader);
         // A last segment whose header area is incomplete is evidence itself.
         let is_cut = files.values().any(FileScan::is_cut);
@@ -101,6 +115,7 @@ impl Scan {
             is_closed: reader.tail() == Tail::Closed,
             is_sealed: reader.is_sealed(),
             seals,
+            links,
             lost: end.lost.filter(|_| !is_cut),
             end_header: reader.header().cloned(),
         })

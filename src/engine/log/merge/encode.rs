@@ -4,6 +4,7 @@ use crate::engine::chain::Chain;
 use crate::engine::checksum::Digest;
 use crate::engine::entry::{Entry, Seq, StreamId, canonical_head};
 use crate::engine::error::{Error, Result};
+use crate::engine::log::format::erased::ErasedRange;
 use crate::engine::log::format::frame::{FLAG_CLOSE, FLAG_SEAL, frame_salt, put_entries, put_mark};
 use crate::engine::log::format::header::SegmentHeader;
 use crate::engine::log::format::limits::FRAME_ENTRIES_MAX;
@@ -11,7 +12,7 @@ use crate::engine::log::format::mark::Mark;
 use crate::engine::log::format::names;
 use crate::engine::log::format::pending::{PendingEntries, PendingEntry};
 use crate::engine::log::merge::end::Lost;
-use crate::engine::log::merge::history::HistoryReader;
+use crate::engine::log::merge::history::{HistoryReader, Past};
 use crate::engine::log::merge::outline::Outline;
 use crate::engine::log::merge::plan::{Action, Plan, Range};
 use crate::engine::log::merge::quarantine::{Quarantined, quarantine_segment};
@@ -47,7 +48,7 @@ pub(super) struct Encoder<'a> {
     quarantine: &'a Path,
     segment_bytes_max: u64,
     entries: HistoryReader,
-    upcoming: Option<Entry>,
+    upcoming: Option<Past>,
     /// The sequence number of the next entry.
     next: Seq,
     /// The chain over the entries before the next entry; `None` if the chain is unknown.
@@ -64,6 +65,8 @@ struct Encoding<'a> {
     run_bytes_max: usize,
     stream: StreamId,
     first: Seq,
+    /// The erased entries before the next frame.
+    erased: Option<ErasedRange>,
     /// The seal, if the replaced file had one.
     sealing: Option<Sealing>,
 }
@@ -73,9 +76,40 @@ impl Encoding<'_> {
         self.staged.len + self.run.payload_bytes() as u64
     }
 
+    fn push(&mut self, past: &Past) -> Result<()> {
+        match past {
+            Past::Entry(entry) => {
+                self.end_erased()?;
+                self.push_entry(entry)
+            }
+            Past::Erased(range) => {
+                self.end_frame()?;
+                if !self.erased.as_mut().is_some_and(|erased| erased.extend(*range)) {
+                    self.end_erased()?;
+                    self.erased = Some(*range);
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Writes the frames that replace the erased entries before the next frame.
+    fn end_erased(&mut self) -> Result<()> {
+        let Some(range) = self.erased.take() else { return Ok(()) };
+        let mut frames = Vec::new();
+        range.put(&mut frames, self.salt, self.staged.len);
+        self.write(&frames)
+    }
+
+    /// Writes the frames of everything that was added.
+    fn end_frames(&mut self) -> Result<()> {
+        self.end_frame()?;
+        self.end_erased()
+    }
+
     /// Adds an entry to the current frame. Begins a new frame first if the entry does not directly follow the last
     /// entry of the frame, or does not fit.
-    fn push(&mut self, entry: &Entry) -> Result<()> {
+    fn push_entry(&mut self, entry: &Entry) -> Result<()> {
         let Entry { stamp, kind, version, payload, .. } = entry;
         let row = PendingEntry { kind: *kind, version: *version, time: stamp.time, payload };
         let follows = stamp.seq == self.first.plus(self.run.len() as u64) && stamp.time >= self.run.times().1;
@@ -134,7 +168,7 @@ impl<'a> Encoder<'a> {
         segment_bytes_max: u64,
     ) -> Result<Encoder<'a>> {
         let mut entries = HistoryReader::open(sides, &plan.parts)?;
-        let upcoming = entries.next_entry()?;
+        let upcoming = entries.next_past()?;
         Ok(Encoder {
             sides,
             plan,
@@ -178,28 +212,44 @@ impl<'a> Encoder<'a> {
         Ok(())
     }
 
-    /// Returns the next entry of a range; `None` at the end of the range. The returned entry has the id of the planned
+    /// Returns the next element of a range; `None` at the end of the range. A returned entry has the id of the planned
     /// stream, and the chain includes the entry.
-    fn next_entry(&mut self, range: &Range) -> Result<Option<Entry>> {
-        let in_range = |entry: &mut Entry| range.until.is_none_or(|until| entry.stamp.seq < until);
-        let Some(mut entry) = self.upcoming.take_if(in_range) else { return Ok(None) };
-        self.upcoming = self.entries.next_entry()?;
-        entry.stamp.stream = self.plan.id;
-        if entry.stamp.seq != self.next {
-            self.chain = None;
-        }
-        if let Some(chain) = &mut self.chain {
-            let head = canonical_head(&entry.stamp, entry.kind, entry.version, entry.payload.len());
-            chain.push(&head);
-            chain.push(&entry.payload);
-        }
-        self.next = entry.stamp.seq.next();
-        self.last_time = entry.stamp.time;
-        Ok(Some(entry))
+    fn next_past(&mut self, range: &Range) -> Result<Option<Past>> {
+        let in_range = |past: &mut Past| range.until.is_none_or(|until| past.first() < until);
+        let Some(past) = self.upcoming.take_if(in_range) else { return Ok(None) };
+        Ok(Some(match past {
+            Past::Entry(mut entry) => {
+                self.upcoming = self.entries.next_past()?;
+                entry.stamp.stream = self.plan.id;
+                if entry.stamp.seq != self.next {
+                    self.chain = None;
+                }
+                if let Some(chain) = &mut self.chain {
+                    let head = canonical_head(&entry.stamp, entry.kind, entry.version, entry.payload.len());
+                    chain.push(&head);
+                    chain.push(&entry.payload);
+                }
+                self.next = entry.stamp.seq.next();
+                self.last_time = entry.stamp.time;
+                Past::Entry(entry)
+            }
+            Past::Erased(erased) => {
+                let rest = range.until.and_then(|until| erased.from(until));
+                self.upcoming = match rest {
+                    Some(rest) => Some(Past::Erased(rest)),
+                    None => self.entries.next_past()?,
+                };
+                let erased = range.until.and_then(|until| erased.until(until)).unwrap_or(erased);
+                self.chain = None;
+                self.next = erased.next();
+                self.last_time = self.last_time.max(erased.time);
+                Past::Erased(erased)
+            }
+        }))
     }
 
     fn skip(&mut self, range: &Range) -> Result<()> {
-        while self.next_entry(range)?.is_some() {}
+        while self.next_past(range)?.is_some() {}
         Ok(())
     }
 
@@ -211,7 +261,7 @@ impl<'a> Encoder<'a> {
         let mut segment = self.begin(range.base, replaced)?;
         loop {
             if may_roll && segment.len() >= self.segment_bytes_max && self.upcoming.is_some() {
-                segment.end_frame()?;
+                segment.end_frames()?;
                 done.bytes += segment.staged.publish()?;
                 self.chain = self.chain.take().map(|chain| Chain::from_link(chain.link()));
                 if self.plan.target.strays.contains(&self.next) {
@@ -221,10 +271,10 @@ impl<'a> Encoder<'a> {
                 }
                 segment = self.begin(self.next, None)?;
             }
-            let Some(entry) = self.next_entry(range)? else { break };
-            segment.push(&entry)?;
+            let Some(past) = self.next_past(range)? else { break };
+            segment.push(&past)?;
         }
-        segment.end_frame()?;
+        segment.end_frames()?;
         match segment.sealing.take() {
             Some(sealing) => {
                 let (next, chain) = (sealing.next, self.link_before(sealing.next));
@@ -253,7 +303,7 @@ impl<'a> Encoder<'a> {
             // The header of the next segment may repeat the salt of the replaced segment.
             salt: replaced.map(|header| header.salt).or(repeated).unwrap_or(u64::from_le_bytes(salt).max(1)),
             previous_salt: self.previous_salt,
-            time: replaced.map_or(self.upcoming.as_ref().map_or(0, |e| e.stamp.time), |header| header.time),
+            time: replaced.map_or(self.upcoming.as_ref().map_or(0, Past::time), |header| header.time),
             origin: self.plan.origin,
             domain: replaced.map_or(self.plan.domain(self.sides.domain), |header| header.domain),
         };
@@ -265,16 +315,19 @@ impl<'a> Encoder<'a> {
             run_bytes_max: (self.segment_bytes_max / FRAMES_PER_SEGMENT).min(FRAME_PAYLOAD_MAX) as usize,
             stream: self.plan.id,
             first: Seq(0),
+            erased: None,
             sealing: self.plan.seals.get(&base).copied().map(Sealing::new),
         };
         segment.write(&header.encode())?;
         Ok(segment)
     }
 
-    /// Returns the link of the chain before the entry `next` for a mark; zeros if it is not known.
+    /// Returns the link of the chain before the entry `next` for a mark. If entries before the mark are missing or erased,
+    /// returns the link in the old mark. Returns zeros if no mark has the link.
     fn link_before(&self, next: Seq) -> Digest {
-        let chain = self.chain.as_ref().filter(|_| next == self.next);
-        chain.map_or(Chain::ORIGIN, Chain::link)
+        let chain = self.chain.as_ref().filter(|_| next == self.next).map(Chain::link);
+        let kept = |outline: &Outline| outline.links.get(&next.previous()).copied();
+        chain.or(kept(&self.plan.target)).or(kept(&self.plan.source)).unwrap_or(Chain::ORIGIN)
     }
 
     /// Writes the planned end of the stream: the mark, if the plan has one. If entries were lost at the end, a copy of

@@ -10,7 +10,7 @@ use crate::engine::domain::Domain;
 use crate::engine::entry::{Seq, StreamId};
 use crate::engine::error::Result;
 use crate::engine::log::merge::content::{Content, content_of, files_of};
-use crate::engine::log::merge::history::{HistoryReader, difference};
+use crate::engine::log::merge::history::{HistoryReader, Past, difference};
 use crate::engine::log::merge::sides::{Part, Side, Sides};
 use crate::engine::log::read::directory::origin_of;
 use crate::engine::log::read::item::{FindingKind, Item};
@@ -145,16 +145,21 @@ fn count(
         origin = origin.or(origin_of(storage, sides.log(part.side), stream)?);
     }
     let first = origin.map_or(Seq::FIRST, |origin| origin.first);
-    let (mut total, mut within) = (0u64, 0u64);
+    let (mut total, mut within, mut erased) = (0u64, 0u64, 0u64);
     let mut reader = HistoryReader::open(sides, parts)?;
-    while let Some(entry) = reader.next_entry()? {
-        total += 1;
-        within += u64::from(entry.stamp.seq < next);
+    while let Some(past) = reader.next_past()? {
+        match past {
+            Past::Entry(entry) => {
+                total += 1;
+                within += u64::from(entry.stamp.seq < next);
+            }
+            Past::Erased(range) => erased += range.count,
+        }
     }
     let added = total.saturating_sub(own);
     if added == 0 {
         return Ok(Healing::Nothing);
     }
-    let missing = end.0.saturating_sub(first.0).saturating_sub(total);
+    let missing = end.0.saturating_sub(first.0).saturating_sub(total).saturating_sub(erased);
     Ok(Healing::Adds { added, filled: within.saturating_sub(own), missing })
 }

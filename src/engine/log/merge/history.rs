@@ -1,23 +1,75 @@
-//! The history of a stream: every intact entry that any copy of the stream holds. The copies are read side by side in
-//! bounded memory.
+//! The history of a stream: every intact entry that any copy of the stream holds, and every range of erased entries.
+//! The copies are read side by side in bounded memory.
+//!
+//! An entry can be erased in one copy and present in another. Then the target decides: a merge neither adds erased
+//! entries of the target again, nor removes entries of the target.
 
 use crate::engine::checksum::Digest;
-use crate::engine::entry::{Entry, Seq};
+use crate::engine::entry::{Entry, GapCause, Seq};
 use crate::engine::error::Result;
+use crate::engine::log::format::erased::ErasedRange;
 use crate::engine::log::merge::content::{Content, content_of};
 use crate::engine::log::merge::digest::content_digest;
 use crate::engine::log::merge::end::{End, EndWatch};
-use crate::engine::log::merge::sides::{Part, Sides};
+use crate::engine::log::merge::sides::{Part, Side, Sides};
 use crate::engine::log::read::directory::{ResumePoint, list_segments};
 use crate::engine::log::read::item::Item;
 use crate::engine::log::read::reader::{ScanMode, StreamReader};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+/// An element of the history of a stream.
+#[derive(Debug)]
+pub(super) enum Past {
+    Entry(Entry),
+    Erased(ErasedRange),
+}
+
+impl Past {
+    /// Returns the first sequence number of the element.
+    pub(super) fn first(&self) -> Seq {
+        match self {
+            Past::Entry(entry) => entry.stamp.seq,
+            Past::Erased(range) => range.first,
+        }
+    }
+
+    /// Returns the time of the entry, or a time that is not before the entry in front of the range.
+    pub(super) fn time(&self) -> u64 {
+        match self {
+            Past::Entry(entry) => entry.stamp.time,
+            Past::Erased(range) => range.time,
+        }
+    }
+
+    fn last(&self) -> Seq {
+        match self {
+            Past::Entry(entry) => entry.stamp.seq,
+            Past::Erased(range) => range.last(),
+        }
+    }
+
+    /// Returns the part of the element from `first` on.
+    pub(super) fn from(self, first: Seq) -> Option<Past> {
+        match self {
+            Past::Entry(entry) => (entry.stamp.seq >= first).then_some(Past::Entry(entry)),
+            Past::Erased(range) => range.from(first).map(Past::Erased),
+        }
+    }
+
+    /// Returns the part of the element before `end`.
+    pub(super) fn until(self, end: Seq) -> Option<Past> {
+        match self {
+            Past::Entry(entry) => (entry.stamp.seq < end).then_some(Past::Entry(entry)),
+            Past::Erased(range) => range.until(end).map(Past::Erased),
+        }
+    }
+}
+
 #[derive(Debug)]
 struct PartReader {
     part: Part,
     reader: StreamReader,
-    ready: VecDeque<Entry>,
+    ready: VecDeque<Past>,
     watch: EndWatch,
     done: bool,
     end: Option<End>,
@@ -63,14 +115,43 @@ impl PartReader {
                 break;
             };
             self.watch.observe(&item);
-            if let Item::Commit(commit) = item {
-                let Part { first, end, .. } = self.part;
-                let wanted = commit.entries.into_iter().filter(|e| e.stamp.seq >= first);
-                self.ready.extend(wanted.filter(|e| end.is_none_or(|end| e.stamp.seq < end)));
-                self.done = end.is_some_and(|end| self.reader.next_seq() >= end);
+            let Part { first, end, .. } = self.part;
+            let wanted = |past: Past| {
+                let past = past.from(first)?;
+                if let Some(end) = end { past.until(end) } else { Some(past) }
+            };
+            match item {
+                Item::Commit(commit) => {
+                    self.ready.extend(commit.entries.into_iter().map(Past::Entry).filter_map(wanted));
+                }
+                Item::Gap(gap) if gap.cause == GapCause::Erased => {
+                    let time = self.reader.last_time();
+                    let range = gap.last.and_then(|last| ErasedRange::between(gap.first, last, time));
+                    self.ready.extend(range.map(Past::Erased).and_then(wanted));
+                }
+                Item::Gap(_) | Item::Finding(_) => continue,
             }
+            self.done = end.is_some_and(|end| self.reader.next_seq() >= end);
         }
         Ok(())
+    }
+
+    /// Skips the sequence numbers before `next`.
+    fn skip_before(&mut self, next: Seq) -> Result<()> {
+        loop {
+            self.fill()?;
+            let Some(front) = self.ready.pop_front() else { return Ok(()) };
+            if let Some(rest) = front.from(next) {
+                self.ready.push_front(rest);
+                return Ok(());
+            }
+        }
+    }
+
+    /// Returns the rank of the next element. If several parts have elements with the same sequence number, the element
+    /// with the lowest rank is used.
+    fn rank(&self) -> (bool, bool) {
+        (self.part.side == Side::Source, matches!(self.ready.front(), Some(Past::Erased(_))))
     }
 }
 
@@ -79,29 +160,52 @@ impl PartReader {
 #[derive(Debug)]
 pub(super) struct HistoryReader {
     parts: Vec<PartReader>,
+    /// The sequence number after the last element that was returned.
+    next: Seq,
 }
 
 impl HistoryReader {
     pub(super) fn open(sides: &Sides<'_>, parts: &[Part]) -> Result<HistoryReader> {
         let parts = parts.iter().map(|part| PartReader::open(sides, *part)).collect::<Result<_>>()?;
-        Ok(HistoryReader { parts })
+        Ok(HistoryReader { parts, next: Seq(0) })
     }
 
-    /// Returns the next entry of the union; `None` at the end. If several parts hold the entry, the stream in its stamp
-    /// is the stream of one of these parts.
-    pub(super) fn next_entry(&mut self) -> Result<Option<Entry>> {
+    /// Returns the next element of the union; `None` at the end. If several parts hold an entry, the stream in its
+    /// stamp is the stream of one of these parts. A range of erased entries can be returned in several pieces.
+    pub(super) fn next_past(&mut self) -> Result<Option<Past>> {
         for part in &mut self.parts {
-            part.fill()?;
+            part.skip_before(self.next)?;
         }
-        let fronts = self.parts.iter().filter_map(|part| part.ready.front());
-        let Some(seq) = fronts.map(|entry| entry.stamp.seq).min() else { return Ok(None) };
-        let mut found = None;
-        for part in &mut self.parts {
-            if part.ready.front().is_some_and(|entry| entry.stamp.seq == seq) {
-                found = part.ready.pop_front();
+        let fronts = || self.parts.iter().filter_map(|part| part.ready.front());
+        let Some(first) = fronts().map(Past::first).min() else { return Ok(None) };
+        // Another part can have a higher or lower rank where its element begins or ends.
+        let change = |front: &Past| if front.first() > first { front.first() } else { front.last().next() };
+        let end = fronts().map(change).min().unwrap_or(first.next());
+        self.next = end;
+        let at_first =
+            |part: &&mut PartReader| part.ready.front().is_some_and(|front| front.first() == first);
+        let chosen = self.parts.iter_mut().filter(at_first).min_by_key(|part| part.rank());
+        let Some((chosen, past)) = chosen.and_then(|part| part.ready.pop_front().map(|past| (part, past)))
+        else {
+            return Ok(None);
+        };
+        if let Past::Erased(range) = past {
+            if let Some(rest) = range.from(end) {
+                chosen.ready.push_front(Past::Erased(rest));
             }
         }
-        Ok(found)
+        Ok(past.until(end))
+    }
+
+    /// Returns the next entry of the union; `None` at the end. Ranges of erased entries are left out.
+    pub(super) fn next_entry(&mut self) -> Result<Option<Entry>> {
+        loop {
+            match self.next_past()? {
+                Some(Past::Entry(entry)) => return Ok(Some(entry)),
+                Some(Past::Erased(_)) => {}
+                None => return Ok(None),
+            }
+        }
     }
 
     /// Returns one [`End`] for each part that was read to the end of its stream. Call it only after every entry was

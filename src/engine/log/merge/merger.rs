@@ -7,8 +7,8 @@
 //!    and a stream with two histories is forked by a rule that depends on the entries alone
 //!    ([`crate::engine::log::merge::derived_id`]). docs/RELIABILITY.md names an exception, a gap at the position of a
 //!    fork.
-//! 4. Every entry that can be read in either log can be read in the target. Entries that are known to be missing in
-//!    both logs are still known to be missing.
+//! 4. Every entry that can be read in either log can be read in the target, except for entries that are erased in the
+//!    target: they stay erased. Entries that are known to be missing in both logs are still known to be missing.
 //!
 //! A merge does not copy the bodies that entries refer to; the caller copies the bodies first. Projections detect the
 //! new entries at their next read. docs/design/005-merge-and-forks.md gives the reasons for the rules.

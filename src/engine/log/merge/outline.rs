@@ -1,7 +1,9 @@
 //! The segments of a stream, as a full scan finds them.
 
-use crate::engine::entry::{Entry, Seq, StreamId};
+use crate::engine::checksum::Digest;
+use crate::engine::entry::{Entry, GapCause, Seq, StreamId};
 use crate::engine::error::Result;
+use crate::engine::log::format::erased::ErasedRange;
 use crate::engine::log::format::header::SegmentHeader;
 use crate::engine::log::merge::content::{Content, content_of, files_of};
 use crate::engine::log::merge::digest::content_digest;
@@ -10,25 +12,51 @@ use crate::engine::log::merge::quarantine::is_damage;
 use crate::engine::log::merge::sides::{Part, Sides};
 use crate::engine::log::read::item::Item;
 use crate::engine::log::read::reader::{ScanMode, StreamReader};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-/// The count and a running digest of entries. They show whether two files hold the same entries.
+/// The number of entries, and a running digest of entries and ranges of erased entries. They show whether two files
+/// hold the same entries.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
-    pub(super) hasher: blake3::Hasher,
+    hasher: blake3::Hasher,
     pub(super) count: u64,
     pub(super) last: Option<Seq>,
+    /// The erased entries after the last entry. Their range can grow.
+    erased: Option<ErasedRange>,
 }
 
 impl Tally {
     pub(super) fn push(&mut self, entry: &Entry<impl AsRef<[u8]>>) {
+        self.end_range();
         self.hasher.update(&content_digest(entry).0);
         self.count += 1;
         self.last = Some(entry.stamp.seq);
     }
 
+    pub(super) fn push_erased(&mut self, range: ErasedRange) {
+        if !self.erased.as_mut().is_some_and(|erased| erased.extend(range)) {
+            self.end_range();
+            self.erased = Some(range);
+        }
+        self.last = Some(range.last());
+    }
+
+    fn end_range(&mut self) {
+        if let Some(range) = self.erased.take() {
+            // The digest of an entry has another length.
+            self.hasher.update(&range.first.0.to_le_bytes()).update(&range.count.to_le_bytes());
+        }
+    }
+
+    /// Returns true if neither an entry nor a range was added.
+    pub(super) fn is_empty(&self) -> bool {
+        self.last.is_none()
+    }
+
     pub(super) fn is_equal(&self, other: &Tally) -> bool {
-        self.count == other.count && self.hasher.finalize() == other.hasher.finalize()
+        let range = |tally: &Tally| tally.erased.map(|range| (range.first, range.count));
+        (self.count, range(self)) == (other.count, range(other))
+            && self.hasher.finalize() == other.hasher.finalize()
     }
 }
 
@@ -51,11 +79,14 @@ pub(super) struct Outline {
     /// The stray files: the files that have the name of a segment but are not in `files`, except files whose creation
     /// was interrupted.
     pub(super) strays: BTreeSet<Seq>,
+    /// The links in the marks, each with the sequence number of the entry before the mark.
+    pub(super) links: BTreeMap<Seq, Digest>,
     pub(super) end: Option<End>,
 }
 
 impl Outline {
-    pub(super) const NONE: Outline = Outline { files: Vec::new(), strays: BTreeSet::new(), end: None };
+    pub(super) const NONE: Outline =
+        Outline { files: Vec::new(), strays: BTreeSet::new(), links: BTreeMap::new(), end: None };
 
     pub(super) fn file(&self, base: Seq) -> Option<&FileOutline> {
         self.files.iter().find(|file| file.base == base)
@@ -80,11 +111,13 @@ impl Outline {
         let mut watch = EndWatch::new(part.side, part.stream);
         while let Some(item) = reader.next_item()? {
             watch.observe(&item);
+            outline.links.extend(reader.last_mark());
             let base = match &item {
-                Item::Commit(commit) => commit.segment,
-                Item::Finding(finding) => finding.segment,
-                Item::Gap(_) => continue,
+                Item::Commit(commit) => Some(commit.segment),
+                Item::Finding(finding) => Some(finding.segment),
+                Item::Gap(_) => reader.open_segment_base(),
             };
+            let Some(base) = base else { continue };
             let Some(file) = outline.files.iter_mut().find(|file| file.base == base) else { continue };
             match item {
                 Item::Commit(commit) => {
@@ -97,11 +130,20 @@ impl Outline {
                     }
                 }
                 Item::Finding(finding) => file.damaged |= is_damage(finding.kind),
+                Item::Gap(gap) if gap.cause == GapCause::Erased => {
+                    let range = gap.last.and_then(|last| ErasedRange::between(gap.first, last, 0));
+                    let end = part.end.unwrap_or(Seq(u64::MAX));
+                    file.exceeds_part |= gap.last >= Some(end);
+                    if let Some(range) = range.and_then(|range| range.until(end)) {
+                        file.tally.push_erased(range);
+                    }
+                }
                 Item::Gap(_) => {}
             }
         }
+        outline.links.extend(reader.last_mark());
         let is_stray =
-            |file: &mut FileOutline| file.header.is_none() && file.tally.count == 0 && !file.exceeds_part;
+            |file: &mut FileOutline| file.header.is_none() && file.tally.is_empty() && !file.exceeds_part;
         outline.strays = outline.files.extract_if(.., is_stray).map(|file| file.base).collect();
         // The end of the stream does not concern a part that ends earlier.
         outline.end = part.end.is_none().then(|| watch.end(&reader));

@@ -24,7 +24,7 @@ use crate::engine::log::merge::content::files_of;
 use crate::engine::log::merge::digest::digest_of;
 use crate::engine::log::merge::end::{End, Lost};
 use crate::engine::log::merge::fork::Branch;
-use crate::engine::log::merge::history::HistoryReader;
+use crate::engine::log::merge::history::{HistoryReader, Past};
 use crate::engine::log::merge::outline::{Outline, Tally, damaged_of};
 use crate::engine::log::merge::sides::{Part, Side, Sides};
 use crate::engine::log::read::directory::read_headers;
@@ -191,19 +191,37 @@ impl Plan {
         let target_next = self.target.end.map_or(Seq(0), |end| end.next);
         let (mut total, mut within) = (0u64, 0u64);
         let mut reader = HistoryReader::open(sides, &self.parts)?;
-        while let Some(entry) = reader.next_entry()? {
-            let seq = entry.stamp.seq;
+        while let Some(past) = reader.next_past()? {
+            let seq = past.first();
             if ranges.is_empty() && upcoming.peek().is_none_or(|base| *base > seq) {
                 ranges.push(range(self.origin.map_or(seq, |origin| origin.first)));
             }
             while let Some(base) = upcoming.next_if(|base| *base <= seq) {
                 ranges.push(range(base));
             }
-            if let Some(range) = ranges.last_mut() {
-                range.tally.push(&entry);
+            match past {
+                Past::Entry(entry) => {
+                    if let Some(range) = ranges.last_mut() {
+                        range.tally.push(&entry);
+                    }
+                    total += 1;
+                    within += u64::from(seq < target_next);
+                }
+                Past::Erased(erased) => {
+                    // A segment can begin within the range.
+                    let mut rest = Some(erased);
+                    while let Some(erased) = rest.take() {
+                        let cut = upcoming.next_if(|base| *base <= erased.last());
+                        if let Some(range) = ranges.last_mut()
+                            && let Some(part) = cut.map_or(Some(erased), |cut| erased.until(cut))
+                        {
+                            range.tally.push_erased(part);
+                        }
+                        ranges.extend(cut.map(range));
+                        rest = cut.and_then(|cut| erased.from(cut));
+                    }
+                }
             }
-            total += 1;
-            within += u64::from(seq < target_next);
         }
         // A file without entries counts too, because its name shows how far the stream reaches. The cut after the last
         // file of the target does not count, because no file begins there.
@@ -238,7 +256,11 @@ impl Plan {
         let lost = ends.iter().filter_map(|end| end.lost).filter(|lost| !is_present(lost) && !is_shown(lost));
         let lost: Vec<Lost> = lost.collect();
         let shows_end = |outline: &Outline| match &outline.end {
-            Some(end) => Ok::<bool, Error>(end.next >= next && covers_losses(sides, end, &lost)?),
+            Some(end) => {
+                // Behind unreadable bytes, a mark would not close the stream.
+                let has_mark = end.closed || !closed || end.lost.is_some();
+                Ok::<bool, Error>(end.next >= next && has_mark && covers_losses(sides, end, &lost)?)
+            }
             None => Ok(false),
         };
         // A stray file after the last segment of the source is not copied, so a copy of the segment does not show a
@@ -259,8 +281,8 @@ impl Plan {
     }
 
     /// Returns the action for a segment. `shows_end` contains one value for the target and one for the source. The
-    /// value is true if the stream in that log shows how far the stream reaches and which entries at its end are lost,
-    /// as far as either log shows it.
+    /// value is true if the stream in that log shows how far the stream reaches, whether it is closed, and which entries
+    /// at its end are lost, as far as either log shows it.
     fn action(&self, range: &Range, shows_end: [bool; 2]) -> Action {
         let fits = |outline: &Outline, shows_end: bool| {
             let Some(file) = outline.file(range.base) else { return false };

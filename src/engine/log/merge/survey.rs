@@ -205,7 +205,7 @@ fn rewriting(
     if rewritten.is_empty() {
         return Ok(None);
     }
-    let mut target = Outline::NONE;
+    let mut target = Outline { links: scan.links.clone(), ..Outline::NONE };
     for (base, content) in contents {
         let header = match content {
             Content::Own(header) => Some(*header),

@@ -216,6 +216,12 @@ impl StreamReader {
         self
     }
 
+    /// Returns the first sequence number of the segment that is being read. Call it directly after
+    /// [`StreamReader::next_item`] has returned a gap of erased entries, to find the segment with the frame of the gap.
+    pub(in crate::engine::log) fn open_segment_base(&self) -> Option<Seq> {
+        self.scan.as_ref().map(|scan| scan.base)
+    }
+
     /// Returns the last mark with a link that a full scan has read: the sequence number of the entry before
     /// the mark, and the link after this entry. The entries before the mark may be missing.
     pub(in crate::engine::log) fn last_mark(&self) -> Option<(Seq, Digest)> {
