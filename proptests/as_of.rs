@@ -21,7 +21,7 @@ const KEYS: [&str; 2] = ["loss", "acc"];
 const UNITS: [Option<&str>; 3] = [None, Some("ms"), Some("s")];
 
 #[derive(Debug, Clone)]
-enum Action {
+pub(crate) enum Action {
     /// Starts a run, or does nothing if the run has started.
     Start(usize),
     /// Captures a point in the stage of a run, or outside any stage.
@@ -56,7 +56,7 @@ fn values() -> [MetricValue; 5] {
     [0.5.into(), 2.into(), f64::NAN.into(), (i64::MAX - 1).into(), i64::MAX.into()]
 }
 
-fn action() -> impl Strategy<Value = Action> {
+pub(crate) fn action() -> impl Strategy<Value = Action> {
     let run = || 0..RUNS;
     let point = (run(), any::<bool>(), 0..KEYS.len(), prop::option::of(0..4i64), 0..5usize, 0..UNITS.len());
     prop_oneof![
@@ -86,15 +86,15 @@ struct Started {
 }
 
 /// A workspace with two processes.
-struct World {
-    disk: SimDisk,
-    processes: [Contexta; 2],
+pub(crate) struct World {
+    pub(crate) disk: SimDisk,
+    pub(crate) processes: [Contexta; 2],
     started: [Option<Started>; RUNS],
     artifacts: usize,
 }
 
 impl World {
-    fn new() -> World {
+    pub(crate) fn new() -> World {
         let disk = SimDisk::new(7);
         let open = |process| {
             let options = Options::new("/w").project("p").detect_code_revision(false).config_snapshot(false);
@@ -108,7 +108,7 @@ impl World {
         &self.processes[run % 2]
     }
 
-    fn act(&mut self, action: &Action) {
+    pub(crate) fn act(&mut self, action: &Action) {
         match action {
             Action::Start(run) => self.start(*run),
             Action::Point { run, in_stage, key, step, value, unit } => {
@@ -299,7 +299,7 @@ fn a_workspace_as_of_a_moment_is_read_only() {
 }
 
 /// Returns a page of the runs. The page is read from rows that the process keeps in memory between queries.
-fn page(contexta: &Contexta) -> String {
+pub(crate) fn page(contexta: &Contexta) -> String {
     let mut query = RunListQuery::default();
     query.limit = Some(1000);
     let mut runs = contexta.list_runs(query).unwrap();

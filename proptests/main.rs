@@ -25,6 +25,7 @@ mod projection;
 mod redact;
 mod repair;
 mod salvage;
+mod saved_rows;
 mod series;
 mod sim;
 mod subscribe;

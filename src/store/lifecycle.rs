@@ -104,6 +104,16 @@ pub(super) struct Superseding {
 }
 
 impl Superseding {
+    /// Creates the resume with this stamp and first step.
+    pub(super) fn of(stamp: Stamp, from_step: i64) -> Superseding {
+        Superseding { stamp, from_step }
+    }
+
+    /// Returns the stamp and the first step.
+    pub(super) fn parts(&self) -> (Stamp, i64) {
+        (self.stamp, self.from_step)
+    }
+
     /// Returns `true` if the resume superseded the point with this stamp and step.
     pub(super) fn covers(&self, stamp: Stamp, step: Option<i64>) -> bool {
         stamp < self.stamp && step.is_some_and(|step| step >= self.from_step)

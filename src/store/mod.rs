@@ -34,6 +34,7 @@ pub mod record_ref;
 pub mod records;
 pub mod rows;
 mod run_catalog;
+mod run_codec;
 mod run_gaps;
 pub mod run_rows;
 pub mod series;

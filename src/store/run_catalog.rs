@@ -138,6 +138,20 @@ impl KeptRuns {
         self.rows.iter().filter(is_asked).map(|run| Arc::clone(&run.row)).collect()
     }
 
+    /// Returns the kept runs. Returns `None` if they are the runs of one project.
+    pub(super) fn all(&self) -> Option<Vec<DerivedRun>> {
+        let derived = |run: &KeptRun| {
+            let run_ref = &run.row.run_ref;
+            DerivedRun {
+                row: RunRow::clone(&run.row),
+                bytes: run.bytes,
+                supersedings: self.supersedings.get(run_ref).cloned().unwrap_or_default(),
+                has_open_writers: self.open.contains(run_ref),
+            }
+        };
+        self.project.is_none().then(|| self.rows.iter().map(derived).collect())
+    }
+
     /// Returns `true` if the rows are small enough to be kept.
     pub(super) fn is_small(&self) -> bool {
         self.rows.iter().map(|run| run.bytes + ROW_BYTES).sum::<usize>() <= BYTES_MAX

@@ -12,6 +12,7 @@ use crate::store::error::Result;
 use crate::store::lifecycle::{Lifecycle, RunWriters};
 use crate::store::rows::{RunRow, project_of, run_row};
 use crate::store::run_catalog::{DerivedRun, KeptRuns, in_listing_order};
+use crate::store::run_codec::{decode_runs, encode_runs};
 use crate::store::series::{Attempts, SeriesRow};
 use crate::store::view::StoreView;
 use std::collections::{BTreeMap, btree_map};
@@ -28,6 +29,8 @@ const NEW_BYTES_MAX: usize = 8 << 20;
 /// The number of changed runs up to which only their rows are derived again. If there are many runs, up to a
 /// quarter of them may have changed.
 const CHANGED_RUNS_MIN: usize = 64;
+/// The minimum number of runs whose rows are saved for later processes.
+const SAVED_RUNS_MIN: usize = 256;
 
 impl StoreView<'_> {
     /// Derives the lifecycle of a run from its writers, and returns the lifecycle. Sets the status and the
@@ -40,7 +43,7 @@ impl StoreView<'_> {
 
     /// Returns all runs, or the runs of a project. The runs are ordered by project, start and ref.
     ///
-    /// The rows are kept for later calls. A later call derives only the rows of open runs, and the rows of
+    /// The rows are kept for later calls, and are saved for later processes if there are many runs. A later call derives only the rows of open runs, and the rows of
     /// runs that occur in new entries. A view as of a moment uses no kept rows, and derives each row that it
     /// returns.
     pub fn runs(&self, project: Option<&ProjectRef>) -> Result<Vec<Arc<RunRow>>> {
@@ -51,14 +54,28 @@ impl StoreView<'_> {
             return Ok(rows);
         }
         let mut catalog = self.catalog.lock();
-        let kept = catalog.take().filter(|kept| kept.covers(project));
+        let kept = catalog.take().filter(|kept| kept.covers(project)).or_else(|| self.saved_runs());
         let kept = match kept.map(|kept| self.brought_up_to_date(kept)).transpose()?.flatten() {
             Some(kept) => kept,
             None => KeptRuns::new(self.view.extent(), project.cloned(), self.derive_runs(project)?),
         };
+        self.save_runs(&kept);
         let rows = kept.rows(project);
         *catalog = Some(kept).filter(KeptRuns::is_small);
         Ok(rows)
+    }
+
+    /// Returns the rows that a process has saved for the generation under this view.
+    fn saved_runs(&self) -> Option<KeptRuns> {
+        let (extent, bytes) = self.view.derived()?;
+        Some(KeptRuns::new(extent, None, decode_runs(&bytes)?))
+    }
+
+    /// Saves rows for later processes, if deriving them takes longer than reading the file with the rows.
+    fn save_runs(&self, kept: &KeptRuns) {
+        if kept.len() >= SAVED_RUNS_MIN && kept.is_small() {
+            self.view.save_derived(|| encode_runs(kept.all()?.into_iter()));
+        }
     }
 
     /// Replaces the rows in `kept` that have changed. Returns `None` if the changed rows are unknown, or if

@@ -24,6 +24,8 @@ pub const GENERATION_MAGIC: [u8; 8] = *b"CTXAGEN\0";
 pub const GENERATION_VERSION: u16 = 0;
 
 const SUFFIX: &str = ".gen";
+/// The extension of the files with data that was derived from a generation.
+const DERIVED_EXTENSION: &str = "derived";
 const HEADER_LEN: usize = 96;
 
 /// A generation that is open for reading.
@@ -67,6 +69,16 @@ pub fn list(storage: &dyn Storage, dir: &Path) -> Result<Vec<Found>> {
 /// Returns true if a directory with these entries contains a file with the name of a generation.
 pub(super) fn is_among(entries: &[DirEntry]) -> bool {
     entries.iter().any(|entry| parse_name(&entry.name).is_some())
+}
+
+/// Returns the path of the data that was derived from a generation.
+pub(super) fn derived_path(generation: &Path) -> PathBuf {
+    generation.with_extension(DERIVED_EXTENSION)
+}
+
+/// Returns true if a file with this name holds data that was derived from a generation.
+pub(super) fn is_derived(name: &str) -> bool {
+    Path::new(name).extension().is_some_and(|extension| extension == DERIVED_EXTENSION)
 }
 
 fn parse_name(name: &str) -> Option<u64> {

@@ -2,7 +2,7 @@
 
 use crate::engine::checksum::Digest;
 use crate::engine::error::{Error, Result};
-use crate::engine::projection::generation::{Found, Generation, list};
+use crate::engine::projection::generation::{Found, Generation, derived_path, is_derived, list};
 use crate::engine::projection::opened::Opened;
 use crate::engine::projection::overlay::Spill;
 use crate::engine::projection::site::Site;
@@ -43,19 +43,22 @@ pub(super) fn publish_generation(
         // Processes that have the old generation open can still read that generation. If an open file cannot be
         // removed, a later publication removes it.
         let _ = storage.remove_file(&old.path);
+        let _ = storage.remove_file(&derived_path(&old.path));
     }
     if is_locked {
-        remove_leftovers(site);
+        remove_leftovers(site, &path);
     }
     Generation::open(storage, &path).map(Some)
 }
 
-/// Removes generations that were set aside ([`BAD_SUFFIX`]), and temporary files of processes that ended while they
-/// wrote a generation. The caller must hold the lock for publishing; otherwise the temporary file of a running process
+/// Removes generations that were set aside ([`BAD_SUFFIX`]), temporary files of processes that ended while they wrote a
+/// generation, and derived data of other generations than `newest`. The caller must hold the lock for publishing; otherwise the temporary file of a running process
 /// could be removed.
-fn remove_leftovers(site: &Site) {
+fn remove_leftovers(site: &Site, newest: &Path) {
     for entry in site.storage.list(&site.dir).unwrap_or_default() {
-        if entry.name.ends_with(BAD_SUFFIX) || entry.name.ends_with(".tmp") {
+        let name = entry.name.as_str();
+        let is_outdated = is_derived(name) && site.dir.join(name) != derived_path(newest);
+        if name.ends_with(BAD_SUFFIX) || name.ends_with(".tmp") || is_outdated {
             let _ = site.storage.remove_file(&site.dir.join(&entry.name));
         }
     }

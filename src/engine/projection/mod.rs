@@ -32,6 +32,8 @@ pub(crate) mod cursor;
 pub mod cursor;
 mod damage;
 mod definition;
+#[cfg(feature = "ml")]
+mod derived;
 #[cfg(not(feature = "testing"))]
 pub(crate) mod digest;
 #[cfg(feature = "testing")]

@@ -4,6 +4,8 @@ use crate::engine::entry::StreamId;
 use crate::engine::projection::block::BlockSource;
 use crate::engine::projection::cursor::{Cursor, LogPosition};
 use crate::engine::projection::damage::Damage;
+#[cfg(feature = "ml")]
+use crate::engine::projection::derived::Base;
 use crate::engine::projection::erased::ErasedSubjects;
 #[cfg(feature = "ml")]
 use crate::engine::projection::extent::Identity;
@@ -66,6 +68,9 @@ pub(super) struct Opened {
     /// The identity of the tables. A rebuild creates tables with another identity. Publishing keeps the identity.
     #[cfg(feature = "ml")]
     pub(super) identity: Arc<Identity>,
+    /// The generation that was opened or published last; `None` if there is none.
+    #[cfg(feature = "ml")]
+    pub(super) base: Option<Arc<Base>>,
     /// The cursors of all streams. The tables contain the entries up to these cursors. Views share the map.
     pub(super) cursors: Arc<BTreeMap<StreamId, Cursor>>,
     /// The erased subjects whose events the tables do not contain.
@@ -109,6 +114,8 @@ impl Opened {
             applied: 0,
             #[cfg(feature = "ml")]
             identity: Arc::default(),
+            #[cfg(feature = "ml")]
+            base: None,
             cursors: Arc::default(),
             erased: Arc::default(),
             last_frame: None,

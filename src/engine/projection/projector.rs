@@ -25,6 +25,8 @@ use crate::engine::projection::catch_up::{Outcome, Request, catch_up};
 use crate::engine::projection::cursor::LogPosition;
 use crate::engine::projection::damage::Damage;
 use crate::engine::projection::definition::Projection;
+#[cfg(feature = "ml")]
+use crate::engine::projection::derived::Base;
 use crate::engine::projection::digest::{TablesDigest, digest};
 use crate::engine::projection::generation::{self, Found, Generation};
 use crate::engine::projection::generation_dir::{publish_generation, set_aside};
@@ -361,6 +363,8 @@ impl<E: Event> Projector<E> {
         if base.fingerprint() != self.fingerprint {
             return self.create(RebuildReason::Version, *number);
         }
+        #[cfg(feature = "ml")]
+        let generation = base.path().to_path_buf();
         let mut opened = self.open_over(Some(Arc::new(base)), *number)?;
         let transaction = opened.database.begin_read().map_err(|e| self.site.unusable(e))?;
         opened.applied = own_tables::applied(&transaction).map_err(|e| self.site.unusable(e))?;
@@ -379,6 +383,10 @@ impl<E: Event> Projector<E> {
         let erased = own_tables::erased(&transaction).map_err(|e| self.site.unusable(e))?;
         opened.erased = Arc::new(erased);
         opened.published = Some(opened.content());
+        #[cfg(feature = "ml")]
+        {
+            opened.base = Some(Base::new(&generation, &opened.cursors, self.options.publish));
+        }
         Ok(opened)
     }
 
@@ -417,11 +425,14 @@ impl<E: Event> Projector<E> {
         match publish_generation(&self.site, &opened, self.fingerprint, self.spill()) {
             Ok(Some(base)) => {
                 let number = base.number();
+                #[cfg(feature = "ml")]
+                let generation = base.path().to_path_buf();
                 let mut fresh = self.open_over(Some(Arc::new(base)), number)?;
                 (fresh.published, fresh.applied) = (opened.published, opened.applied);
                 #[cfg(feature = "ml")]
                 {
                     fresh.identity = opened.identity;
+                    fresh.base = Some(Base::new(&generation, &opened.cursors, true));
                 }
                 fresh.latest = opened.latest;
                 (fresh.cursors, fresh.streams) = (opened.cursors, opened.streams);

@@ -13,6 +13,8 @@ use crate::engine::projection::bounds::{ALL_TIMES, KeyBounds, after_prefix};
 use crate::engine::projection::chunk::{is_series_row, series_key};
 use crate::engine::projection::cursor::{Cursor, LogPosition};
 use crate::engine::projection::damage::Damage;
+#[cfg(feature = "ml")]
+use crate::engine::projection::derived::Base;
 use crate::engine::projection::erased::{ErasedEvents, ErasedSubjects};
 #[cfg(feature = "ml")]
 use crate::engine::projection::extent::{Extent, Growth, Identity};
@@ -69,6 +71,8 @@ struct Snapshot {
     erased: Arc<ErasedSubjects>,
     #[cfg(feature = "ml")]
     identity: Arc<Identity>,
+    #[cfg(feature = "ml")]
+    base: Option<Arc<Base>>,
     latest: u64,
     notes: Vec<Note>,
     damage: Arc<Damage>,
@@ -94,6 +98,8 @@ impl View {
             erased: Arc::clone(&opened.erased),
             #[cfg(feature = "ml")]
             identity: Arc::clone(&opened.identity),
+            #[cfg(feature = "ml")]
+            base: opened.base.clone(),
             latest: opened.latest,
             notes,
             damage: Arc::clone(&opened.damage),
@@ -406,6 +412,32 @@ impl View {
     #[cfg(feature = "ml")]
     pub(crate) fn extent(&self) -> Extent {
         Extent::new(&self.snapshot.identity, &self.snapshot.cursors)
+    }
+
+    /// Returns the data that was saved with [`View::save_derived`] for the generation under this view, and the extent of
+    /// the generation. Returns `None` if there is no such data.
+    ///
+    /// Cost: reads and checks the file with the data.
+    #[cfg(feature = "ml")]
+    pub(crate) fn derived(&self) -> Option<(Extent, Vec<u8>)> {
+        let base = self.snapshot.base.as_ref()?;
+        let data = base.load(self.snapshot.site.storage.as_ref())?;
+        Some((Extent::new(&self.snapshot.identity, &base.cursors), data))
+    }
+
+    /// Saves data that was derived from exactly the tables of this view, for later processes. Does nothing if the view
+    /// contains other entries than the published generation, if the data is already saved, or if this process does not
+    /// publish. `data` is called only if the data will be written. An error of the file system is ignored.
+    #[cfg(feature = "ml")]
+    pub(crate) fn save_derived(&self, data: impl FnOnce() -> Option<Vec<u8>>) {
+        let is_exact = |base: &&Arc<Base>| Arc::ptr_eq(&base.cursors, &self.snapshot.cursors);
+        if let Some(base) = self.snapshot.base.as_ref().filter(is_exact)
+            && self.as_of.is_none()
+            && base.is_wanted()
+            && let Some(data) = data()
+        {
+            base.save(self.snapshot.site.storage.as_ref(), &data);
+        }
     }
 
     /// Returns `true` if the tables of this view are known to have the extent `extent`.

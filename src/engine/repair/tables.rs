@@ -34,7 +34,8 @@ fn damage_of(storage: &dyn Storage, path: &Path) -> std::result::Result<Option<(
 /// Returns the temporary and renamed files that an interrupted process left in the directory of the tables.
 pub(super) fn table_leftovers(storage: &dyn Storage, dir: &Path) -> Result<Vec<PathBuf>> {
     leftovers(storage, dir, |name| {
-        (name.starts_with("generation-") && name.ends_with(".tmp")) || name.ends_with(".gen.bad")
+        let is_temporary = ["generation-", "derived-"].iter().any(|prefix| name.starts_with(prefix));
+        (is_temporary && name.ends_with(".tmp")) || name.ends_with(".gen.bad")
     })
 }
 
