@@ -138,6 +138,13 @@ impl KeptRuns {
         self.rows.iter().filter(is_asked).map(|run| Arc::clone(&run.row)).collect()
     }
 
+    /// Returns the resumes that superseded points, by the refs of their runs.
+    pub(super) fn supersedings(&self) -> BTreeMap<String, Vec<Superseding>> {
+        let of_run =
+            |(run, resumes): (&RunRef, &Vec<Superseding>)| (run.as_str().to_owned(), resumes.clone());
+        self.supersedings.iter().map(of_run).collect()
+    }
+
     /// Returns the kept runs. Returns `None` if they are the runs of one project.
     pub(super) fn all(&self) -> Option<Vec<DerivedRun>> {
         let derived = |run: &KeptRun| {

@@ -11,11 +11,11 @@ use crate::store::attributes::AttributeVersions;
 use crate::store::error::Result;
 use crate::store::lifecycle::{Lifecycle, RunWriters};
 use crate::store::rows::{RunRow, project_of, run_row};
-use crate::store::run_catalog::{DerivedRun, KeptRuns, in_listing_order};
+use crate::store::run_catalog::{DerivedRun, KeptRuns};
 use crate::store::run_codec::{decode_runs, encode_runs};
 use crate::store::series::{Attempts, SeriesRow};
 use crate::store::view::StoreView;
-use std::collections::{BTreeMap, btree_map};
+use std::collections::{BTreeMap, HashMap, btree_map};
 use std::iter::Peekable;
 use std::sync::Arc;
 
@@ -47,22 +47,25 @@ impl StoreView<'_> {
     /// runs that occur in new entries. A view as of a moment uses no kept rows, and derives each row that it
     /// returns.
     pub fn runs(&self, project: Option<&ProjectRef>) -> Result<Vec<Arc<RunRow>>> {
+        self.with_runs(project, |runs| runs.rows(project))
+    }
+
+    /// Calls `f` with the rows of all runs, or of at least the runs of a project, and returns the result.
+    fn with_runs<T>(&self, project: Option<&ProjectRef>, f: impl FnOnce(&KeptRuns) -> T) -> Result<T> {
+        let derive = || Ok(KeptRuns::new(self.view.extent(), project.cloned(), self.derive_runs(project)?));
         if self.as_of.is_some() {
-            let derived = self.derive_runs(project)?.into_iter().map(|run| Arc::new(run.row));
-            let mut rows: Vec<Arc<RunRow>> = derived.collect();
-            rows.sort_by(|a, b| in_listing_order(a, b));
-            return Ok(rows);
+            return derive().map(|derived| f(&derived));
         }
         let mut catalog = self.catalog.lock();
         let kept = catalog.take().filter(|kept| kept.covers(project)).or_else(|| self.saved_runs());
         let kept = match kept.map(|kept| self.brought_up_to_date(kept)).transpose()?.flatten() {
             Some(kept) => kept,
-            None => KeptRuns::new(self.view.extent(), project.cloned(), self.derive_runs(project)?),
+            None => derive()?,
         };
         self.save_runs(&kept);
-        let rows = kept.rows(project);
+        let result = f(&kept);
         *catalog = Some(kept).filter(KeptRuns::is_small);
-        Ok(rows)
+        Ok(result)
     }
 
     /// Returns the rows that a process has saved for the generation under this view.
@@ -101,39 +104,26 @@ impl StoreView<'_> {
     }
 
     /// Returns all runs, or the runs of a project, in the order of [`StoreView::runs`]. Each run has the summaries of
-    /// its metric series. Each table is read once, which is faster than one call of [`StoreView::series_of`] for each
-    /// run.
+    /// its metric series. The table of summaries is read once, which is faster than one call of
+    /// [`StoreView::series_of`] for each run.
     pub fn runs_with_series(
         &self,
         project: Option<&ProjectRef>,
     ) -> Result<Vec<(Arc<RunRow>, Vec<SeriesRow>)>> {
-        let prefix = prefix_of_runs(project);
-        let read_runs =
-            || -> Result<_> { Ok((self.runs_with_facts(&prefix)?, self.stored_summaries(&prefix)?)) };
-        // The tables are independent, so they are read at the same time.
-        let (runs, writers) = parallel::both(read_runs, || self.run_writers(&prefix));
-        let ((mut runs, stored), writers) = (runs?, writers?);
-        let supersedings = |run: &str| writers.get(run).map_or_else(Vec::new, RunWriters::supersedings);
-        let summaries = self.effective_summaries(stored, Attempts::Newest, supersedings)?;
-        runs.add_all(|add| {
-            summaries.iter().for_each(|(run, _)| add(run));
-            Ok(())
-        })?;
-        runs.add_all(|add| self.for_each_run(tables::RECORDS, &prefix, add))?;
-        // Both lists are ordered by ref.
-        let mut summaries = summaries.into_iter().peekable();
-        let mut series_of = |run: &str| {
-            while summaries.next_if(|(other, _)| other.as_str() < run).is_some() {}
-            summaries.next_if(|(other, _)| other == run).map_or_else(Vec::new, |(_, series)| series)
+        // Rows and summaries are independent, so they are read at the same time.
+        let (runs, stored) = parallel::both(
+            || self.with_runs(project, |runs| (runs.rows(project), runs.supersedings())),
+            || self.stored_summaries(&prefix_of_runs(project)),
+        );
+        let (rows, supersedings) = runs?;
+        let of_run = |run: &str| supersedings.get(run).cloned().unwrap_or_default();
+        let summaries = self.effective_summaries(stored?, Attempts::Newest, of_run)?;
+        let mut series: HashMap<String, Vec<SeriesRow>> = summaries.into_iter().collect();
+        let with_series = |row: Arc<RunRow>| {
+            let series = series.remove(row.run_ref.as_str()).unwrap_or_default();
+            (row, series)
         };
-        let rows = self.run_rows(runs, writers)?.into_iter();
-        let with_series = |run: DerivedRun| {
-            let series = series_of(run.row.run_ref.as_str());
-            (Arc::new(run.row), series)
-        };
-        let mut rows: Vec<_> = rows.map(with_series).collect();
-        rows.sort_by(|(a, _), (b, _)| in_listing_order(a, b));
-        Ok(rows)
+        Ok(rows.into_iter().map(with_series).collect())
     }
 
     /// Derives the rows of all runs, or of the runs of a project, in the order of their refs.

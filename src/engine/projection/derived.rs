@@ -47,6 +47,13 @@ impl Base {
         })
     }
 
+    /// Returns true if tables with these cursors contain exactly the entries in the generation. The tables must be the
+    /// tables of the generation, with or without further entries.
+    pub(super) fn has_entries_of(&self, cursors: &Arc<BTreeMap<StreamId, Cursor>>) -> bool {
+        let last = |(stream, cursor): (&StreamId, &Cursor)| (*stream, cursor.last.0);
+        Arc::ptr_eq(&self.cursors, cursors) || self.cursors.iter().map(last).eq(cursors.iter().map(last))
+    }
+
     /// Reads the data. Returns `None` if the file is missing, damaged or unreadable.
     pub(super) fn load(&self, storage: &dyn Storage) -> Option<Vec<u8>> {
         let file = storage.open(&self.path, OpenMode::Read).ok()?;

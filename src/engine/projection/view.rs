@@ -430,10 +430,9 @@ impl View {
     /// publish. `data` is called only if the data will be written. An error of the file system is ignored.
     #[cfg(feature = "ml")]
     pub(crate) fn save_derived(&self, data: impl FnOnce() -> Option<Vec<u8>>) {
-        let is_exact = |base: &&Arc<Base>| Arc::ptr_eq(&base.cursors, &self.snapshot.cursors);
-        if let Some(base) = self.snapshot.base.as_ref().filter(is_exact)
+        let is_exact = |base: &&Arc<Base>| base.has_entries_of(&self.snapshot.cursors);
+        if let Some(base) = self.snapshot.base.as_ref().filter(|base| base.is_wanted()).filter(is_exact)
             && self.as_of.is_none()
-            && base.is_wanted()
             && let Some(data) = data()
         {
             base.save(self.snapshot.site.storage.as_ref(), &data);
