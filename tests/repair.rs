@@ -4,8 +4,11 @@
 use crate::verify::rewrite;
 use contexta::config::{LoadInputs, load_config};
 use contexta::contract::RecordType;
+use contexta::engine::chain::Head;
+use contexta::engine::checksum::Digest;
+use contexta::engine::entry::Seq;
 use contexta::engine::storage::Storage;
-use contexta::engine::storage::sim::SimDisk;
+use contexta::engine::storage::sim::{Fault, Moment, SimDisk, SimProcess};
 use contexta::interpretation::RecordQuery;
 use contexta::recovery::{
     BackupOptions, BodyAction, DumpItem, Forgotten, Outcome, Progress, RecoveryStatus, RepairPlan,
@@ -15,6 +18,7 @@ use contexta::{Backups, Contexta, Options, RepairSettings};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Opens the workspace `/x/<name>` with segments of at most this many bytes.
 fn open_with(storage: Arc<dyn Storage>, name: &str, segment_bytes: u64) -> Contexta {
@@ -577,6 +581,215 @@ fn damaged_file_of_known_streams_is_reported_and_never_used() {
     remember(&disk);
     assert_eq!(disk.read(path).unwrap(), text);
     assert_eq!(disk.read(Path::new("/x/w/recovery/known.damaged.txt")).unwrap(), changed);
+}
+
+// ---- known streams, removals on purpose, and updates by several processes
+
+const KNOWN: &str = "/x/w/recovery/known.txt";
+
+#[test]
+fn check_from_before_a_restore_or_a_repair_that_forgets_adds_nothing() {
+    let disk = workspace();
+    let backup = back_up(&disk);
+    capture(&disk, 9, "later", 3);
+    let checking = open(&disk, 63, "w");
+    let report = checking.verify(VerifyOptions::default()).unwrap();
+    disk.remove_tree(Path::new(KNOWN));
+    let backups = backups(&disk);
+    let plan = backups.plan_restore(&backup, &RestoreOptions::default()).unwrap();
+    backups.restore(&plan, Progress::none()).unwrap();
+    checking.remember(&report).unwrap();
+    assert_eq!(outcome(&disk), Outcome::Whole);
+    // A later check adds streams again.
+    remember(&disk);
+    let report = checking.verify(VerifyOptions::default()).unwrap();
+    disk.remove_tree(&one_stream(&disk));
+    read(&disk);
+    let _ = repaired(&disk, &RepairSettings { forget: true, ..settings(None) });
+    checking.remember(&report).unwrap();
+    assert_eq!(outcome(&disk), Outcome::Whole);
+}
+
+#[test]
+fn process_that_updates_the_known_streams_at_any_moment_loses_no_update() {
+    let disk = SimDisk::new(8);
+    capture(&disk, 1, "first", 3);
+    let before = verified(&disk, VerifyOptions::default());
+    capture(&disk, 2, "second", 3);
+    let process = disk.spawn(70);
+    let early = open_with(Arc::<SimProcess>::clone(&process), "w", 1 << 16);
+    let late = Arc::new(open(&disk, 71, "w"));
+    let after = Arc::new(late.verify(VerifyOptions::default()).unwrap());
+    let lines = |disk: &SimDisk| {
+        let text = String::from_utf8(disk.read(Path::new(KNOWN)).unwrap()).unwrap();
+        text.lines().filter(|line| line.starts_with("stream ")).count()
+    };
+    let streams = after.streams.len();
+    let mut both = 0;
+    for at in 0.. {
+        disk.remove_tree(Path::new(KNOWN));
+        let (late, after) = (Arc::clone(&late), Arc::clone(&after));
+        let has_updated = Arc::new(AtomicBool::new(false));
+        let updated = Arc::clone(&has_updated);
+        let update = move || updated.store(late.remember(&after).is_ok(), Ordering::Relaxed);
+        process.plan(Moment::Operation(process.operations() + at), Fault::Meanwhile(Box::new(update)));
+        early.remember(&before).unwrap();
+        if !process.has_passed_plans() {
+            break;
+        }
+        if has_updated.load(Ordering::Relaxed) {
+            both += 1;
+            assert_eq!(lines(&disk), streams, "operation {at}");
+        }
+    }
+    assert!(both > 0 && streams > before.streams.len());
+}
+
+/// Writes the file of the known streams with these ends.
+fn write_known(disk: &SimDisk, ends: &[Head]) {
+    let mut text = "contexta known 1\n".to_owned();
+    ends.iter().for_each(|end| text.push_str(&format!("stream {end}\n")));
+    let digest = Digest::of(text.as_bytes());
+    disk.overwrite(Path::new(KNOWN), format!("{text}end {digest}\n").into_bytes());
+}
+
+/// Returns a key of each problem that a check of the log finds.
+fn problem_keys(disk: &SimDisk, subset: Option<Share>) -> Vec<String> {
+    let options = VerifyOptions { projections: false, subset, ..VerifyOptions::default() };
+    let report = verified(disk, options);
+    let key =
+        |p: &contexta::recovery::Problem| format!("{:?}", (p.code, p.stream, p.segment, p.offset, p.lost));
+    let mut keys: Vec<String> = report.problems.iter().map(key).collect();
+    keys.sort();
+    keys
+}
+
+#[test]
+fn shares_report_each_problem_of_known_streams_exactly_once() {
+    let base = workspace();
+    let heads: Vec<Head> =
+        verified(&base, VerifyOptions::default()).streams.iter().map(|stream| stream.head.unwrap()).collect();
+    let first = one_stream(&base);
+    let segments = files(&base, &first.display().to_string(), "seg");
+    let damages: [&dyn Fn(&SimDisk); 5] = [
+        &|_| {},
+        &|disk| disk.remove_tree(&first),
+        &|disk| segments.iter().for_each(|segment| disk.remove_tree(segment)),
+        &|disk| disk.remove_tree(segments.last().unwrap()),
+        &|disk| disk.remove_tree(&segments[1]),
+    ];
+    let mut found = BTreeSet::new();
+    for (n, damage) in damages.iter().enumerate() {
+        for at in [None, Some(1), Some(400), Some(1200)] {
+            let disk = base.fork();
+            damage(&disk);
+            let other = |head: &Head| match at {
+                Some(seq) => Head { seq: Seq(seq), digest: Digest([7; 32]), ..*head },
+                None => *head,
+            };
+            write_known(&disk, &heads.iter().map(other).collect::<Vec<_>>());
+            let complete = problem_keys(&disk, None);
+            found.extend(complete.iter().cloned());
+            for of in [1, 2, 5] {
+                let mut union: Vec<String> =
+                    (1..=of).flat_map(|share| problem_keys(&disk, Share::new(share, of))).collect();
+                union.sort();
+                assert_eq!(union, complete, "damage {n}, known entry {at:?}, {of} shares");
+            }
+        }
+    }
+    for code in ["head_differs", "stream_missing", "entries_missing"] {
+        assert!(found.iter().any(|key| key.contains(code)), "{code}: {found:?}");
+    }
+}
+
+#[test]
+fn check_without_links_keeps_the_known_link() {
+    let disk = workspace();
+    remember(&disk);
+    let text = || String::from_utf8(disk.read(Path::new(KNOWN)).unwrap()).unwrap();
+    let before = text();
+    let contexta = open(&disk, 63, "w");
+    let report = contexta.verify(VerifyOptions::at(VerifyLevel::Frames)).unwrap();
+    contexta.remember(&report).unwrap();
+    assert_eq!(text(), before);
+}
+
+#[test]
+fn requested_rebuild_reports_a_stream_that_only_the_saved_tables_know() {
+    let disk = workspace();
+    read(&disk);
+    disk.remove_tree(&one_stream(&disk));
+    open(&disk, 65, "w").rebuild(Default::default()).unwrap();
+    assert_eq!(codes(&verified(&disk, VerifyOptions::default())), ["stream_missing"]);
+}
+
+#[test]
+fn plan_of_a_repair_knows_streams_that_only_the_saved_tables_know() {
+    let disk = workspace();
+    read(&disk);
+    disk.remove_tree(&one_stream(&disk));
+    let forget = RepairSettings { forget: true, ..settings(None) };
+    let (plan, _) = repaired(&disk, &forget);
+    assert!(matches!(plan.forgets[..], [Forgotten::Stream { .. }]), "{plan:?}");
+    assert_eq!(outcome(&disk), Outcome::Whole);
+}
+
+#[test]
+fn loss_is_not_recorded_while_the_copy_cannot_be_read() {
+    let disk = workspace();
+    remember(&disk);
+    let expected = entries(&disk);
+    let backup = back_up(&disk);
+    let segment = files(&disk, "/x/w/log", "seg")[0].clone();
+    let content = disk.read(&segment).unwrap();
+    let objects: Vec<PathBuf> =
+        disk.paths().into_iter().filter(|path| path.starts_with("/backups/objects")).collect();
+    let of_segment = |path: &&PathBuf| content.starts_with(&disk.read(path).unwrap());
+    let object = objects.iter().find(of_segment).unwrap().clone();
+    let bytes = disk.read(&object).unwrap();
+    flip(&disk, &segment, 20_000);
+    let damaged = disk.read(&segment);
+    // A directory in place of the object cannot be read.
+    disk.remove_tree(&object);
+    disk.overwrite(&object.join("file"), Vec::new());
+    let contexta = open(&disk, 50, "w");
+    let settings = settings(Some(&backup));
+    let plan = contexta.plan_repair(&settings, Progress::none()).unwrap();
+    assert_eq!(plan.unread.len(), 1, "{plan:?}");
+    let result = contexta.repair(&plan, &settings, Progress::none()).unwrap();
+    assert_eq!((result.status, result.recorded_losses), (RecoveryStatus::Degraded, 0), "{result:?}");
+    assert!(result.notes.iter().any(|note| note.code == "repair_copy_unreadable"), "{result:?}");
+    assert_eq!(disk.read(&segment), damaged);
+    contexta.close().unwrap();
+    drop(contexta);
+    // A later repair heals the stream.
+    disk.remove_tree(&object);
+    disk.overwrite(&object, bytes);
+    let (_, result) = repaired(&disk, &settings);
+    assert_eq!(result.status, RecoveryStatus::Success, "{result:?}");
+    assert_eq!(entries(&disk), expected);
+}
+
+#[test]
+fn lost_file_of_a_directory_is_recorded_in_its_run() {
+    let disk = SimDisk::new(12);
+    disk.overwrite(Path::new("/src/model/one.bin"), b"one".to_vec());
+    disk.overwrite(Path::new("/src/model/two.bin"), b"two".to_vec());
+    let contexta = open(&disk, 1, "w");
+    let run = contexta.run("first").run_id("first").start().unwrap();
+    run.register_artifact("model", "/src/model").unwrap();
+    run.complete().unwrap();
+    contexta.close().unwrap();
+    drop(contexta);
+    let lost = bodies(&disk).into_iter().find(|body| disk.read(body).unwrap() == b"one").unwrap();
+    disk.remove_tree(&lost);
+    let (_, result) = repaired(&disk, &settings(None));
+    assert_eq!((result.status, result.recorded_losses), (RecoveryStatus::Degraded, 1), "{result:?}");
+    let snapshot = format!("{:?}", open(&disk, 2, "w").run_snapshot("first").unwrap());
+    assert!(snapshot.contains("one.bin") && snapshot.contains("repair.body_lost"), "{snapshot}");
+    let (_, again) = repaired(&disk, &settings(None));
+    assert_eq!(again.recorded_losses, 0);
 }
 
 #[cfg(feature = "cli")]

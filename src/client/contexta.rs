@@ -141,9 +141,10 @@ impl Contexta {
 
     /// Records the streams and bodies in the report of a check as known. If a known stream or body
     /// disappears, later checks report the loss until a repair forgets the stream or body. Errors: the file
-    /// cannot be written.
+    /// cannot be written. Records nothing if entries or bodies were removed on purpose after the check began.
     pub fn remember(&self, report: &VerifyReport) -> Result<()> {
-        Ok(self.known().update(|known| report.add_to(known))?)
+        self.known().add(report.epoch, |known| report.add_to(known))?;
+        Ok(())
     }
 
     /// Returns access to the file of the known streams and bodies.
@@ -209,7 +210,7 @@ impl Contexta {
     fn after_merge(&self, report: MergeReport) -> Result<MergeReport> {
         let moved = report.moved_streams();
         if !moved.is_empty() {
-            self.known().update(|known| moved.iter().for_each(|stream| known.forget_stream(*stream)))?;
+            self.known().forget(|known| moved.iter().for_each(|stream| known.forget_stream(*stream)))?;
         }
         Ok(report)
     }

@@ -82,9 +82,9 @@ pub use chain::Head;
 pub use checksum::Digest;
 pub use domain::Domain;
 pub use error::{Error, ErrorKind, Result};
-#[cfg(not(feature = "testing"))]
-pub(crate) use front::TransactionLock;
 pub use front::{Condition, Engine, EngineOptions, Heads, Once, Transacted, Transaction, Verification};
+#[cfg(not(feature = "testing"))]
+pub(crate) use front::{HeldLock, TransactionLock};
 #[cfg(feature = "testing")]
 #[doc(hidden)]
 pub use front::{HeldLock, TransactionLock};

@@ -146,6 +146,8 @@ pub struct VerifyReport {
     pub coverage: Option<Coverage>,
     /// The intact bodies.
     pub(crate) intact: Vec<Digest>,
+    /// The epoch of the known streams and bodies when the check began.
+    pub(crate) epoch: u64,
 }
 
 impl VerifyReport {
@@ -180,6 +182,7 @@ impl From<LogReport> for VerifyReport {
             projections: ProjectionState::Skipped,
             coverage: None,
             intact: Vec::new(),
+            epoch: 0,
         }
     }
 }
@@ -202,7 +205,7 @@ pub(crate) fn verify(
         Err(e) => (Known::default(), Some(known_unusable("cannot be read", &chain(&e)))),
     };
     // The answer lists every problem.
-    let (known_ends, problems_max) = (known.ends().collect(), usize::MAX);
+    let (known_ends, problems_max) = (known.all_ends().collect(), usize::MAX);
     let check =
         LogCheck { heads, known: known_ends, chain: with_chain, share: subset, progress, problems_max };
     let found = verify_log::<Captured>(storage, log, DOMAIN, &check)?;
@@ -211,6 +214,7 @@ pub(crate) fn verify(
     // it would differ.
     let compare = projections && found.is_complete() && subset.is_none();
     let mut check = Check { store, is_complete: found.is_complete(), report: found.into() };
+    check.report.epoch = known.epoch();
     check.report.notes.extend(note);
     check.report.coverage = subset.map(|subset| Coverage { subset, segments, bodies: (0, 0) });
     if bodies || references || projections {

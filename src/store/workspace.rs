@@ -4,6 +4,7 @@ use crate::contract::Severity;
 use crate::engine;
 use crate::engine::blob::BlobStore;
 use crate::engine::entry::Stamp;
+use crate::engine::entry::{Seq, StreamId};
 use crate::engine::fault::chain;
 use crate::engine::progress::Progress;
 use crate::engine::projection::digest::TablesDigest;
@@ -132,6 +133,12 @@ impl Store {
         // of the view names the stream with such a time.
         journal.observe(self.latest_seen());
         answer
+    }
+
+    /// Returns each stream that the saved tables contain and the log does not contain, with its last applied entry.
+    /// Errors: the tables are damaged, or the log cannot be listed.
+    pub fn gone_streams(&self) -> Result<Vec<(StreamId, Seq)>> {
+        Ok(self.shared.projector.gone_streams()?)
     }
 
     /// Discards the tables and rebuilds them from the log.

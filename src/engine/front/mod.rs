@@ -23,7 +23,7 @@ pub use check::{Heads, Verification};
 pub use condition::Condition;
 pub use engine::Engine;
 #[cfg(not(feature = "testing"))]
-pub(crate) use lock::TransactionLock;
+pub(crate) use lock::{HeldLock, TransactionLock};
 #[cfg(feature = "testing")]
 pub use lock::{HeldLock, TransactionLock};
 pub use options::EngineOptions;

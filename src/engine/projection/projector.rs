@@ -283,8 +283,10 @@ impl<E: Event> Projector<E> {
         let opened = match (guard.take(), rebuild) {
             (opened, Some(reason)) => {
                 let number = opened.as_ref().map_or(0, |o| o.number);
-                if let RebuildReason::Damaged(_) = reason {
-                    self.set_aside();
+                match reason {
+                    RebuildReason::Damaged(_) => self.set_aside(),
+                    RebuildReason::Requested => self.report_gone(&self.gone_streams().unwrap_or_default()),
+                    _ => {}
                 }
                 let mut created = self.create(reason, number)?;
                 created.erased = opened.map(|o| o.erased).unwrap_or_default();
@@ -458,13 +460,33 @@ impl<E: Event> Projector<E> {
     /// Reports the ends of the streams in the saved tables if the log no longer has entries of these tables. Tables that
     /// this projector has opened earlier are not reported, because a restore may have replaced the log since then.
     fn report_loss(&self, opened: &Opened, reason: &RebuildReason) {
-        if let (RebuildReason::History(_), true, Some(witness)) =
-            (reason, self.options.publish, &self.options.witness)
-        {
-            let ends: Vec<(StreamId, Seq)> =
-                opened.cursors.iter().map(|(stream, cursor)| (*stream, cursor.last.0)).collect();
-            witness.before_rebuild(&ends);
+        let ends = match reason {
+            RebuildReason::History(_) => {
+                opened.cursors.iter().map(|(stream, cursor)| (*stream, cursor.last.0)).collect()
+            }
+            // Entries were moved, added or erased on purpose. Streams without a directory are nevertheless lost.
+            _ => self.streams_not_in_log(opened).unwrap_or_default(),
+        };
+        self.report_gone(&ends);
+    }
+
+    fn report_gone(&self, ends: &[(StreamId, Seq)]) {
+        if let (false, true, Some(witness)) = (ends.is_empty(), self.options.publish, &self.options.witness) {
+            witness.before_rebuild(ends);
         }
+    }
+
+    /// Returns each stream that the newest saved tables contain and the log does not contain, with its last applied
+    /// entry. Changes no table. Errors: the tables are damaged, or the log cannot be listed.
+    pub fn gone_streams(&self) -> Result<Vec<(StreamId, Seq)>> {
+        let gone = self.guarded(|| Ok(self.streams_not_in_log(&self.open()?)?));
+        gone.map_err(Failure::<Error>::into_error)
+    }
+
+    fn streams_not_in_log(&self, opened: &Opened) -> Result<Vec<(StreamId, Seq)>> {
+        let listed = list_streams(self.site.storage.as_ref(), &self.site.log)?;
+        let cursors = opened.cursors.iter().filter(|(stream, _)| listed.binary_search(stream).is_err());
+        Ok(cursors.map(|(stream, cursor)| (*stream, cursor.last.0)).collect())
     }
 
     fn set_aside(&self) {

@@ -56,6 +56,13 @@ pub(super) fn compare_known(known: &KnownEnd, reader: &StreamReader, problems: &
         }
         return;
     }
+    compare_known_link(known, reader, problems);
+}
+
+/// Compares the link of the chain after the known end of a stream with the known link, and adds a problem if the links
+/// differ. The caller requested the link before ([`StreamReader::watch`]).
+pub(super) fn compare_known_link(known: &KnownEnd, reader: &StreamReader, problems: &mut Problems) {
+    let (stream, last) = (known.stream, known.seq);
     if let (Some(link), Some(known)) = (reader.watched(last), known.link)
         && link != known
     {

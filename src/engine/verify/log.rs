@@ -11,6 +11,7 @@ use crate::engine::verify::options::{KnownEnd, LogCheck};
 use crate::engine::verify::problem::Problem;
 use crate::engine::verify::report::LogReport;
 use crate::engine::verify::stream::{StreamCheck, StreamScan};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -55,14 +56,25 @@ pub fn verify_log<E: Event>(
 
 /// Returns a problem for each saved head and each known end of a stream that is not in the log.
 fn missing_streams(check: &LogCheck<'_>, streams: &[StreamId]) -> Vec<Problem> {
-    let heads = check.heads.iter().filter(|head| streams.binary_search(&head.stream).is_err());
+    // Exactly one share reports a stream without segments.
+    let is_in_share =
+        |stream: StreamId| check.share.is_none_or(|share| share.has_segment(stream, Seq::FIRST));
+    let is_missing = |stream: StreamId| streams.binary_search(&stream).is_err() && is_in_share(stream);
+    let heads = check.heads.iter().filter(|head| is_missing(head.stream));
     let problem = |head: &Head| {
         let message =
             format!("stream {} is not in the log; its saved head is at entry {}", head.stream, head.seq);
         let lost = (head.seq > Seq(0)).then_some((Seq::FIRST, Some(head.seq)));
         Problem { stream: Some(head.stream), lost, ..Problem::new("stream_missing", message) }
     };
-    let known = check.known.iter().filter(|known| streams.binary_search(&known.stream).is_err());
+    // A stream can have several known ends. Only the last one is reported.
+    let mut last = BTreeMap::new();
+    for known in check.known.iter().filter(|known| is_missing(known.stream)) {
+        let end = last.entry(known.stream).or_insert(known);
+        if end.seq < known.seq {
+            *end = known;
+        }
+    }
     let gone = |known: &KnownEnd| {
         let message = format!(
             "stream {} is not in the log any more; an earlier read has seen it up to entry {}",
@@ -71,7 +83,7 @@ fn missing_streams(check: &LogCheck<'_>, streams: &[StreamId]) -> Vec<Problem> {
         let lost = (known.seq > Seq(0)).then_some((Seq::FIRST, Some(known.seq)));
         Problem { stream: Some(known.stream), lost, ..Problem::new("stream_missing", message) }
     };
-    heads.map(problem).chain(known.map(gone)).collect()
+    heads.map(problem).chain(last.into_values().map(gone)).collect()
 }
 
 fn unchecked(stream: StreamId, error: &Error) -> LogNote {

@@ -7,7 +7,7 @@ use crate::engine::error::Result;
 use crate::engine::log::directory::{ResumePoint, is_held, list_segments};
 use crate::engine::log::{ScanMode, StreamReader, Tail};
 use crate::engine::storage::Storage;
-use crate::engine::verify::head::{HeadState, compare_head, compare_known};
+use crate::engine::verify::head::{HeadState, compare_head, compare_known, compare_known_link};
 use crate::engine::verify::note::LogNote;
 use crate::engine::verify::options::{KnownEnd, LogCheck};
 use crate::engine::verify::problems::Problems;
@@ -65,6 +65,10 @@ impl StreamCheck<'_> {
         let live_before = self.is_live();
         let bases = list_segments(self.storage.as_ref(), self.log, self.stream)?;
         let mut scan = match self.check.share {
+            // Exactly one share reports the entries of a stream whose segments have all disappeared.
+            Some(share) if bases.is_empty() && share.has_segment(self.stream, Seq::FIRST) => {
+                self.read_all::<E>(0, advance)?
+            }
             Some(share) => self.read_share::<E>(share, &bases, advance)?,
             None => self.read_all::<E>(bases.len(), advance)?,
         };
@@ -118,13 +122,19 @@ impl StreamCheck<'_> {
         let mut problems = Problems::new(stream, self.problems_max);
         let (mut entries, mut segments, mut notes) = (0, 0, Vec::new());
         let (mut end, mut closed) = (Seq(0), false);
-        let (first, last) = (bases.first(), bases.last());
+        let first = bases.first();
+        let known: Vec<&KnownEnd> = self.check.known.iter().filter(|known| known.stream == stream).collect();
         for base in bases.iter().filter(|base| share.has_segment(stream, **base)) {
             let start = ResumePoint { segment: *base, offset: 0, next: *base };
             let mut reader = self.reader(if Some(base) == first { ResumePoint::START } else { start })?;
+            let next = bases.iter().find(|next| *next > base);
+            let known: Vec<&KnownEnd> = known.iter().copied().filter(|known| known.seq >= *base).collect();
+            known.iter().for_each(|known| reader.watch(known.seq));
             let read = read_segment::<E>(&mut reader, *base, &mut problems, advance)?;
             (entries, segments) = (entries + read, segments + 1);
-            if Some(base) != last {
+            if let Some(next) = next {
+                let known = known.iter().filter(|known| known.seq < *next);
+                known.for_each(|known| compare_known_link(known, &reader, &mut problems));
                 continue;
             }
             let live = live || self.is_live();
@@ -132,8 +142,7 @@ impl StreamCheck<'_> {
             if notes.iter().any(|note| matches!(note, LogNote::StreamInFlight { .. })) {
                 problems.remove_unfinished_end();
             }
-            let known = self.check.known.iter().filter(|known| known.stream == stream);
-            known.for_each(|known| compare_known(known, &reader, &mut problems));
+            known.into_iter().for_each(|known| compare_known(known, &reader, &mut problems));
             (end, closed) = (reader.next_seq().previous(), reader.tail() == Tail::Closed);
         }
         let live = live || self.is_live();

@@ -21,7 +21,7 @@ use crate::recovery::backup::repository::Repository;
 use crate::recovery::backup::section::Section;
 use crate::recovery::backup::streams::LogCopy;
 use crate::recovery::error::{Error, Result};
-use crate::recovery::known::KnownFile;
+use crate::recovery::known::{Known, KnownFile};
 use crate::recovery::status::RecoveryStatus;
 use crate::recovery::workspace_dirs::{WorkspaceDirs, real_path};
 use crate::store::{Note, Severity};
@@ -68,8 +68,11 @@ pub(crate) fn create_backup(
     plan: &BackupPlan,
     progress: Progress<'_>,
 ) -> Result<BackupResult> {
+    // If the file cannot be read, the backup is created nevertheless. A note states that the file was not updated.
+    let known = KnownFile::of(&repository.storage, &dirs.root);
+    let epoch = known.epoch();
     let (mut result, manifest) = write_backup(repository, dirs, plan, progress)?;
-    result.notes.extend(remember(repository, dirs, &manifest));
+    result.notes.extend(remember(&known, epoch, &manifest));
     Ok(result)
 }
 
@@ -137,16 +140,21 @@ pub(in crate::recovery) fn write_backup(
 
 /// Adds the streams and bodies of the backup to the known streams and bodies of the workspace. Returns a note if they
 /// cannot be added, for example because the workspace is on a read-only disk.
-fn remember(repository: &Repository, dirs: &WorkspaceDirs, manifest: &Manifest) -> Option<Note> {
-    let seen = KnownFile::of(&repository.storage, &dirs.root).update(|known| {
+fn remember(known: &KnownFile, epoch: Result<u64>, manifest: &Manifest) -> Option<Note> {
+    let add = |known: &mut Known| {
         for copy in manifest.streams.iter().filter(|copy| copy.last > Seq(0)) {
             let link = copy.head.map(|head| head.digest);
             known.see_stream(KnownEnd { stream: copy.stream, seq: copy.last, link });
         }
         manifest.bodies.iter().for_each(|body| known.see_body(body.digest));
-    });
-    let message = |e: &Error| format!("later checks do not know what this backup has found: {}", chain(e));
-    seen.err().map(|e| Note::new(Severity::Info, "known_not_saved", message(&e)))
+    };
+    let reason = match epoch.and_then(|epoch| known.add(epoch, add)) {
+        Ok(true) => return None,
+        Ok(false) => "entries or bodies were removed on purpose during the backup".to_owned(),
+        Err(e) => chain(&e),
+    };
+    let message = format!("later checks do not know what this backup has found: {reason}");
+    Some(Note::new(Severity::Info, "known_not_saved", message))
 }
 
 /// The state of the creation of a backup.

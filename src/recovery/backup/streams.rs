@@ -36,6 +36,14 @@ pub(super) struct LogCopy<'a> {
 /// The segment files of a stream: the first sequence number and the metadata of each file.
 type Listed = Vec<(Seq, FileInfo)>;
 
+/// The result of an attempt to copy a stream.
+enum Attempt {
+    /// The stream was copied; `None` if it has no segment.
+    Copied(Option<Box<StreamCopy>>),
+    /// A file of the stream was replaced during the copy.
+    Changed,
+}
+
 /// The result of a scan of a stream.
 struct Scanned {
     last: Seq,
@@ -62,16 +70,26 @@ impl<'a> LogCopy<'a> {
         stream: StreamId,
     ) -> Result<Option<StreamCopy>, CopyError> {
         for _ in 0..ATTEMPTS_MAX {
-            let listed = self.list(stream)?;
             let notes = self.notes.len();
-            let copy = self.copy(copier, stream, &listed)?;
-            if self.is_unchanged(stream, &listed)? {
-                return Ok(copy);
+            match self.attempt(copier, stream) {
+                Ok(Attempt::Copied(copy)) => return Ok(copy.map(|copy| *copy)),
+                Ok(Attempt::Changed) => {}
+                // A file was removed after the files were listed.
+                Err(CopyError::Source(EngineError::Io { source, .. }))
+                    if source.kind() == io::ErrorKind::NotFound => {}
+                Err(e) => return Err(e),
             }
             self.notes.truncate(notes);
         }
         let dir = stream_dir(self.log, stream);
         Err(CopyError::Source(EngineError::SourceChanged { path: dir }))
+    }
+
+    fn attempt(&mut self, copier: &mut Copier<'_>, stream: StreamId) -> Result<Attempt, CopyError> {
+        let listed = self.list(stream)?;
+        let copy = self.copy(copier, stream, &listed)?;
+        let is_unchanged = self.is_unchanged(stream, &listed)?;
+        Ok(if is_unchanged { Attempt::Copied(copy.map(Box::new)) } else { Attempt::Changed })
     }
 
     /// Returns a note on each stream of the previous backup that the log does not contain any more. A restore can remove

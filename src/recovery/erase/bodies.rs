@@ -95,8 +95,10 @@ pub(in crate::recovery) fn remove_unused(
     // A check reports known bodies that are gone, except bodies that were removed on purpose. If the disk is full, the file
     // with the known bodies can be written only after bodies were removed.
     let known = KnownFile::of(site.storage, &site.dirs.root);
-    let forget = || known.update(|known| present.iter().for_each(|(digest, _)| known.forget_body(digest)));
-    let is_forgotten = forget().is_ok();
+    let forget = || known.forget(|known| present.iter().for_each(|(digest, _)| known.forget_body(digest)));
+    if !present.is_empty() {
+        let _ = forget();
+    }
     let (mut removed, mut shards): (Vec<BlobInfo>, BTreeSet<PathBuf>) = Default::default();
     let mut notes = Vec::new();
     for (digest, size) in present.iter().copied() {
@@ -115,7 +117,8 @@ pub(in crate::recovery) fn remove_unused(
     for shard in shards {
         site.storage.sync_dir(&shard).map_err(|e| io_error("sync", &shard, e))?;
     }
-    if !is_forgotten {
+    // A check that ran during the removal may have added removed bodies.
+    if !present.is_empty() {
         forget()?;
     }
     Ok((removed, notes))

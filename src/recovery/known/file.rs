@@ -1,8 +1,10 @@
 //! The file with the known streams and bodies. The file is replaced atomically. A damaged file is never used: it is
 //! reported, and the next update renames it.
 
+use crate::engine::error::Error as EngineError;
 use crate::engine::storage::replace::{FileReplacement, remove_stale};
-use crate::engine::storage::{File, OpenMode, Storage, read_full_at};
+use crate::engine::storage::{OpenMode, Storage, read_full_at};
+use crate::engine::{HeldLock, TransactionLock};
 use crate::recovery::backup::io_error;
 use crate::recovery::error::{Error, Result};
 use crate::recovery::known::seen::Known;
@@ -22,8 +24,8 @@ const DAMAGED_NAME: &str = "known.damaged.txt";
 const STEM: &str = "known";
 /// The greatest length of the file in bytes. Each stream has a line of about 120 bytes.
 const BYTES_MAX: u64 = 256 << 20;
-/// The number of attempts to acquire the lock, and the pause between two attempts.
-const ATTEMPTS: (u32, Duration) = (100, Duration::from_millis(10));
+/// The longest time to wait for the lock.
+const WAIT_MAX: Duration = Duration::from_secs(1);
 
 /// The content of the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,14 +81,45 @@ impl KnownFile {
         Ok(text.and_then(|text| from_text(&text)).map_or_else(KnownState::Damaged, KnownState::Known))
     }
 
+    /// Returns the epoch of the file. A process reads the epoch before it begins to read the workspace, and passes it to
+    /// [`KnownFile::add`]. Errors: the file exists and cannot be read.
+    pub(crate) fn epoch(&self) -> Result<u64> {
+        Ok(self.load()?.into_known().epoch())
+    }
+
+    /// Adds streams and bodies that a read has found, if the file still has the epoch `epoch`. Returns `false` and adds
+    /// nothing if entries or bodies were removed on purpose since the read began, because the read may have found what
+    /// was removed. Errors: those of [`KnownFile::update`].
+    pub(crate) fn add(&self, epoch: u64, add: impl FnOnce(&mut Known)) -> Result<bool> {
+        let mut is_added = false;
+        self.update(|known| {
+            is_added = known.epoch() == epoch;
+            if is_added {
+                add(known);
+            }
+        })?;
+        Ok(is_added)
+    }
+
+    /// Forgets streams, entries or bodies that are removed on purpose, and begins a new epoch. Call this function after
+    /// the removal. If a crash after the removal must not leave known what was removed, also call this function before
+    /// the removal. Errors: those of [`KnownFile::update`].
+    pub(crate) fn forget(&self, forget: impl FnOnce(&mut Known)) -> Result<()> {
+        self.update(|known| {
+            forget(known);
+            known.begin_epoch();
+        })
+    }
+
     /// Changes the known streams and bodies, and replaces the file durably if they differ. No other function
-    /// writes the file. Every operation that removes streams, entries or bodies on purpose calls this
-    /// function with [`Known::forget_stream`], [`Known::limit_to`] or [`Known::forget_body`]. Errors: the
+    /// writes the file. Every operation that removes streams, entries or bodies on purpose calls
+    /// [`KnownFile::forget`] with [`Known::forget_stream`], [`Known::limit_to`] or [`Known::forget_body`]. Errors: the
     /// file cannot be read or written, or another process updates the file for a long time.
     pub(crate) fn update(&self, change: impl FnOnce(&mut Known)) -> Result<()> {
         let storage = self.storage.as_ref();
         storage.create_dir_all(&self.dir).map_err(|e| io_error("create", &self.dir, e))?;
-        let _lock = self.lock()?;
+        let lock = TransactionLock::default();
+        let _held = self.lock(&lock)?;
         remove_stale(storage, &self.dir, STEM);
         let path = self.dir.join(NAME);
         let before = self.load()?;
@@ -107,18 +140,14 @@ impl KnownFile {
         file.publish().map_err(wrap)
     }
 
-    /// Acquires the lock of the file. On a file system without locks, returns without a lock.
-    fn lock(&self) -> Result<Arc<dyn File>> {
+    /// Acquires the lock of the file. On a file system without locks, returns `None`.
+    fn lock<'a>(&'a self, lock: &'a TransactionLock) -> Result<Option<HeldLock<'a>>> {
         let path = self.dir.join(LOCK_NAME);
-        let opened = self.storage.open(&path, OpenMode::Create);
-        let file = opened.map_err(|e| io_error("open", &path, e))?;
-        let (attempts, pause) = ATTEMPTS;
-        for _ in 0..attempts {
-            if !matches!(file.try_lock(), Ok(false)) {
-                return Ok(file);
-            }
-            self.storage.sleep(pause);
+        match lock.acquire(self.storage.as_ref(), &path, WAIT_MAX) {
+            Ok(held) => Ok(Some(held)),
+            Err(EngineError::LocksUnsupported { .. }) => Ok(None),
+            Err(EngineError::TransactionBusy { path, .. }) => Err(Error::KnownBusy { path }),
+            Err(e) => Err(e.into()),
         }
-        Err(Error::KnownBusy { path })
     }
 }

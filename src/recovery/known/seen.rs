@@ -12,19 +12,80 @@ pub(super) const BODIES_MAX: usize = 1 << 16;
 /// The streams and bodies that earlier reads have seen.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Known {
-    pub(super) streams: BTreeMap<StreamId, KnownEnd>,
+    /// The number of intended removals. A process adds what it has read only if this number has not changed since
+    /// the read began.
+    pub(super) epoch: u64,
+    pub(super) streams: BTreeMap<StreamId, KnownStream>,
     pub(super) bodies: BTreeSet<Digest>,
+}
+
+/// What is known about a stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct KnownStream {
+    /// The last known entry, and the link after this entry if the link is known.
+    end: KnownEnd,
+    /// The last entry with a known link, if the link after the last known entry is unknown.
+    linked: Option<KnownEnd>,
+}
+
+impl KnownStream {
+    /// Returns the known ends. The last known entry is at the end.
+    pub(super) fn ends(self) -> impl Iterator<Item = KnownEnd> {
+        self.linked.into_iter().chain([self.end])
+    }
+
+    fn see(&mut self, end: KnownEnd) {
+        match end.link {
+            Some(_) if end.seq >= self.end.seq => {
+                let link = self.end.link.filter(|_| end.seq == self.end.seq).or(end.link);
+                *self = KnownStream { end: KnownEnd { link, ..end }, linked: None };
+            }
+            // The later end has no link.
+            Some(_) if self.end.link.is_none() => {
+                if self.linked.is_none_or(|linked| linked.seq < end.seq) {
+                    self.linked = Some(end);
+                }
+            }
+            // The link that is known stays known.
+            None if end.seq > self.end.seq => {
+                self.linked = if self.end.link.is_some() { Some(self.end) } else { self.linked };
+                self.end = end;
+            }
+            _ => {}
+        }
+    }
 }
 
 impl Known {
     /// Returns the last known entry of each stream.
     pub(crate) fn ends(&self) -> impl Iterator<Item = KnownEnd> + '_ {
-        self.streams.values().copied()
+        self.streams.values().map(|known| known.end)
     }
 
-    /// Returns the last known entry of a stream.
-    pub(crate) fn end_of(&self, stream: StreamId) -> Option<KnownEnd> {
-        self.streams.get(&stream).copied()
+    /// Returns the last known entry of each stream. If the link after this entry is unknown, also returns the last
+    /// entry of the stream with a known link.
+    pub(crate) fn all_ends(&self) -> impl Iterator<Item = KnownEnd> + '_ {
+        self.streams.values().flat_map(|known| known.ends())
+    }
+
+    /// Returns the known ends of a stream. The last known entry is at the end.
+    pub(crate) fn ends_of(&self, stream: StreamId) -> impl Iterator<Item = KnownEnd> {
+        self.streams.get(&stream).copied().into_iter().flat_map(KnownStream::ends)
+    }
+
+    /// Returns `true` if at least one stream is known.
+    pub(crate) fn has_streams(&self) -> bool {
+        !self.streams.is_empty()
+    }
+
+    /// Returns the number of intended removals.
+    pub(crate) fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    /// Counts an intended removal. Processes that began to read before the removal then add nothing.
+    pub(crate) fn begin_epoch(&mut self) {
+        self.epoch = self.epoch.saturating_add(1);
     }
 
     /// Returns the known bodies.
@@ -32,14 +93,10 @@ impl Known {
         self.bodies.iter().copied()
     }
 
-    /// Remembers the end of a stream, unless a later end is known.
+    /// Remembers the end of a stream, unless a later end is known. A known link is replaced only by the link after a
+    /// later entry.
     pub(crate) fn see_stream(&mut self, end: KnownEnd) {
-        let known = self.streams.entry(end.stream).or_insert(end);
-        if known.seq < end.seq {
-            *known = end;
-        } else if known.seq == end.seq {
-            known.link = known.link.or(end.link);
-        }
+        self.streams.entry(end.stream).or_insert(KnownStream { end, linked: None }).see(end);
     }
 
     /// Remembers a body. If [`BODIES_MAX`] bodies are known, the body is not remembered.
@@ -64,8 +121,10 @@ impl Known {
     pub(crate) fn limit_to(&mut self, ends: &BTreeMap<StreamId, KnownEnd>) {
         self.streams.retain(|stream, _| ends.contains_key(stream));
         for (stream, known) in &mut self.streams {
-            if let Some(end) = ends.get(stream).filter(|end| end.seq < known.seq) {
-                *known = *end;
+            let Some(end) = ends.get(stream).copied() else { continue };
+            if end.seq < known.end.seq {
+                let linked = known.linked.filter(|linked| end.link.is_none() && linked.seq <= end.seq);
+                *known = KnownStream { end, linked };
             }
         }
     }
@@ -85,13 +144,34 @@ mod tests {
         let mut known = Known::default();
         known.see_stream(end(1, 5, Some(9)));
         known.see_stream(end(1, 3, Some(7)));
-        assert_eq!(known.end_of(StreamId([1; 16])), Some(end(1, 5, Some(9))));
+        assert_eq!(known.ends_of(StreamId([1; 16])).collect::<Vec<_>>(), [end(1, 5, Some(9))]);
         known.see_stream(end(1, 8, None));
         known.see_stream(end(1, 8, Some(4)));
         known.see_stream(end(1, 8, Some(2)));
-        assert_eq!(known.end_of(StreamId([1; 16])), Some(end(1, 8, Some(4))));
+        assert_eq!(known.ends_of(StreamId([1; 16])).collect::<Vec<_>>(), [end(1, 8, Some(4))]);
         known.forget_stream(StreamId([1; 16]));
         assert_eq!(known.ends().count(), 0);
+    }
+
+    #[test]
+    fn end_without_a_link_keeps_the_known_link() {
+        let ends = |known: &Known| known.all_ends().collect::<Vec<_>>();
+        let mut known = Known::default();
+        known.see_stream(end(1, 5, Some(9)));
+        known.see_stream(end(1, 8, None));
+        known.see_stream(end(1, 9, None));
+        assert_eq!(ends(&known), [end(1, 5, Some(9)), end(1, 9, None)]);
+        assert_eq!(known.ends().collect::<Vec<_>>(), [end(1, 9, None)]);
+        known.see_stream(end(1, 7, Some(3)));
+        known.see_stream(end(1, 6, Some(2)));
+        assert_eq!(ends(&known), [end(1, 7, Some(3)), end(1, 9, None)]);
+        let mut limited = known.clone();
+        limited.limit_to(&[end(1, 8, None)].map(|end| (end.stream, end)).into());
+        assert_eq!(ends(&limited), [end(1, 7, Some(3)), end(1, 8, None)]);
+        limited.limit_to(&[end(1, 6, None)].map(|end| (end.stream, end)).into());
+        assert_eq!(ends(&limited), [end(1, 6, None)]);
+        known.see_stream(end(1, 9, Some(4)));
+        assert_eq!(ends(&known), [end(1, 9, Some(4))]);
     }
 
     #[test]

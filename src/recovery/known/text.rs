@@ -11,7 +11,10 @@ const HEADER: &str = "contexta known 1";
 /// Returns the text form.
 pub(super) fn to_text(known: &Known) -> String {
     let mut text = format!("{HEADER}\n");
-    for end in known.streams.values() {
+    if known.epoch > 0 {
+        text.push_str(&format!("epoch {}\n", known.epoch));
+    }
+    for end in known.all_ends() {
         // A link of zeros means that the link is unknown.
         let digest = end.link.unwrap_or(Chain::ORIGIN);
         text.push_str(&format!("stream {}\n", Head { stream: end.stream, seq: end.seq, digest }));
@@ -40,6 +43,8 @@ pub(super) fn from_text(text: &str) -> Result<Known, String> {
     for (line, n) in lines.zip(2u64..) {
         let fault = || format!("line {n} is not valid");
         match line.split_once(' ') {
+            // The line is the first line after the header.
+            Some(("epoch", epoch)) if n == 2 => known.epoch = epoch.parse().map_err(|_| fault())?,
             Some(("stream", head)) => {
                 let Head { stream, seq, digest } = head.parse().map_err(|_| fault())?;
                 let link = Some(digest).filter(|digest| *digest != Chain::ORIGIN);
@@ -61,7 +66,8 @@ mod tests {
 
     fn known() -> Known {
         let mut known = Known::default();
-        let ends = [(1, 7, Some(Digest([5; 32]))), (2, 3, None)];
+        known.begin_epoch();
+        let ends = [(1, 7, Some(Digest([5; 32]))), (2, 3, None), (3, 2, Some(Digest([6; 32]))), (3, 4, None)];
         for (stream, seq, link) in ends {
             known.see_stream(KnownEnd { stream: StreamId([stream; 16]), seq: Seq(seq), link });
         }

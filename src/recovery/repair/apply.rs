@@ -14,16 +14,16 @@ use crate::engine::entry::{Gap, StreamId};
 use crate::engine::log::merge::{Change, LogMerge, MergeLock, MergeOptions, SkipReason, merge_streams};
 use crate::engine::progress::Progress;
 use crate::engine::projection::Note as EngineNote;
-use crate::engine::repair::{
-    RepairReport as LogRepair, RepairStep, Unrepaired, plan_repair as plan_log, repair as repair_log,
-};
+use crate::engine::repair::{RepairReport as LogRepair, RepairStep, Unrepaired, repair as repair_log};
 use crate::engine::verify::{LogCheck, Problem, verify_log};
 use crate::projections::DOMAIN;
 use crate::projections::entry::Captured;
 use crate::recovery::error::{Error, Result};
 use crate::recovery::repair::bodies::{BodyAction, BodyRepair, BodySite, examine_bodies};
 use crate::recovery::repair::losses::{RECORDS_MAX, record_losses};
-use crate::recovery::repair::plan::{Forgotten, RepairPlan, RepairRequest, failed, plan_repair};
+use crate::recovery::repair::plan::{
+    Forgotten, RepairPlan, RepairRequest, failed, plan_log_without, plan_repair,
+};
 use crate::recovery::repair::source::Copies;
 use crate::recovery::status::RecoveryStatus;
 use crate::store::{Journal, Note, Severity};
@@ -95,8 +95,8 @@ pub(crate) fn repair(
         let merged = heal_streams(request, copies, plan, progress)?;
         result.add_merge(merged, plan, copies)?;
     }
-    let log =
-        repair_log(request.storage, &request.site(), &plan_log(request.storage, &request.site())?, progress)?;
+    let log = plan_log_without(request, &plan.unread)?;
+    let log = repair_log(request.storage, &request.site(), &log, progress)?;
     let is_changed = log.needs_rebuild() || !result.healed.is_empty();
     result.add_log(log);
     if is_changed {
@@ -104,15 +104,17 @@ pub(crate) fn repair(
     }
     repair_bodies(request, copies.as_ref(), &mut result)?;
     result.missing = missing_entries(request)?;
-    result.record_losses(request, journal)?;
-    request.known().update(|known| {
-        for forgotten in &plan.forgets {
-            match forgotten {
-                Forgotten::Stream { stream, .. } => known.forget_stream(*stream),
-                Forgotten::Body { digest } => known.forget_body(digest),
+    result.record_losses(request, journal, &plan.unread)?;
+    if !plan.forgets.is_empty() {
+        request.known().forget(|known| {
+            for forgotten in &plan.forgets {
+                match forgotten {
+                    Forgotten::Stream { stream, .. } => known.forget_stream(*stream),
+                    Forgotten::Body { digest } => known.forget_body(digest),
+                }
             }
-        }
-    })?;
+        })?;
+    }
     result.forgotten.clone_from(&plan.forgets);
     result.notes.extend(known_losses(request, progress)?);
     let is_lost = !result.missing.is_empty()
@@ -193,8 +195,12 @@ fn site_failed(site: &BodySite<'_>, body: &BodyRepair, result: &mut RepairResult
 fn known_losses(request: &RepairRequest<'_>, progress: Progress<'_>) -> Result<Vec<Note>> {
     const CODES: [&str; 3] = ["stream_missing", "entries_missing", "head_differs"];
     let known = request.known().load()?.into_known();
-    let check =
-        LogCheck { known: known.ends().collect(), progress, problems_max: usize::MAX, ..LogCheck::default() };
+    let check = LogCheck {
+        known: known.all_ends().collect(),
+        progress,
+        problems_max: usize::MAX,
+        ..LogCheck::default()
+    };
     let found = verify_log::<Captured>(request.storage, &request.dirs.log, DOMAIN, &check)?;
     let lost = found.problems.into_iter().filter(|problem| CODES.contains(&problem.code));
     let note = |problem: Problem| {
@@ -245,11 +251,17 @@ impl RepairResult {
         self.quarantined.extend(log.quarantined.into_iter().map(|copy| copy.path));
     }
 
-    fn record_losses(&mut self, request: &RepairRequest<'_>, journal: &Journal) -> Result<()> {
+    /// Records the losses. A loss is not recorded if the copy of its stream cannot be read.
+    fn record_losses(
+        &mut self,
+        request: &RepairRequest<'_>,
+        journal: &Journal,
+        unread: &[StreamId],
+    ) -> Result<()> {
         let lost: Vec<BodyRepair> =
             self.bodies.iter().filter(|body| body.action != BodyAction::Heal).copied().collect();
         let at = Timestamp::from_nanos(request.storage.now());
-        let (recorded, is_cut) = record_losses(request.store, journal, &lost, at)?;
+        let (recorded, is_cut) = record_losses(request.store, journal, (&lost, unread), at)?;
         self.recorded_losses = recorded;
         if is_cut {
             let message =

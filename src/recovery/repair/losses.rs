@@ -6,9 +6,11 @@ use crate::contract::models::payload::{DegradedCategory, DegradedPayload, Degrad
 use crate::contract::models::record::Degradation;
 use crate::contract::{Fact, Members, RecordDraft, RecordRef, RunRef, StableRef, Timestamp, Valid, Value};
 use crate::engine::checksum::Digest;
+use crate::engine::entry::StreamId;
 use crate::recovery::error::{Error, Result};
 use crate::recovery::repair::bodies::BodyRepair;
 use crate::store::{Durability, Journal, Note, Store, StoreView};
+use std::collections::HashSet;
 
 /// The producer of the degraded records.
 const PRODUCER: &str = "contexta.repair";
@@ -34,17 +36,18 @@ struct Loss {
 }
 
 /// Appends a degraded record for each loss without a record. Losses are missing entries that may belong to a
-/// run, and lost bodies of artifacts. The ref of a record depends on the loss only, so a repeated repair
+/// run, and lost bodies of artifacts and of files of directories. The copies of the streams `unread` cannot be read, so
+/// no entry of these streams is recorded as lost. The ref of a record depends on the loss only, so a repeated repair
 /// appends nothing. Returns the number of appended records, and whether some losses have no record because of
 /// [`RECORDS_MAX`].
 pub(super) fn record_losses(
     store: &Store,
     journal: &Journal,
-    bodies: &[BodyRepair],
+    (bodies, unread): (&[BodyRepair], &[StreamId]),
     at: Timestamp,
 ) -> Result<(u64, bool)> {
     let facts = store.read(|view| {
-        let mut losses = lost_entries(view)?;
+        let mut losses = lost_entries(view, unread)?;
         losses.extend(lost_bodies(view, bodies)?);
         let mut facts = Vec::new();
         for loss in losses {
@@ -69,8 +72,9 @@ pub(super) fn record_losses(
 }
 
 /// Returns a loss for each run and each range of missing entries that may belong to the run.
-fn lost_entries(view: &StoreView<'_>) -> Result<Vec<Loss>> {
+fn lost_entries(view: &StoreView<'_>, unread: &[StreamId]) -> Result<Vec<Loss>> {
     let mut losses = Vec::new();
+    let unread: Vec<String> = unread.iter().map(StreamId::to_string).collect();
     if !view.notes().iter().any(is_gap) {
         return Ok(losses);
     }
@@ -80,6 +84,9 @@ fn lost_entries(view: &StoreView<'_>) -> Result<Vec<Loss>> {
                 let found = note.details.iter().find(|(name, _)| *name == key);
                 found.map(|(_, value)| value.clone()).unwrap_or_default()
             };
+            if unread.contains(&range("stream")) {
+                continue;
+            }
             losses.push(Loss {
                 run: row.run_ref.clone(),
                 key: ENTRIES_LOST,
@@ -100,31 +107,53 @@ fn is_gap(note: &Note) -> bool {
     note.code == GAP
 }
 
-/// Returns a loss for each artifact with a lost body.
+/// Returns a loss for each artifact with a lost body, and for each lost file of a directory.
 fn lost_bodies(view: &StoreView<'_>, bodies: &[BodyRepair]) -> Result<Vec<Loss>> {
     let mut losses = Vec::new();
     if bodies.is_empty() {
         return Ok(losses);
     }
+    let lost: HashSet<Digest> = bodies.iter().map(|body| body.digest).collect();
     for artifact in view.artifacts(None)? {
-        let Some(body) = artifact.body.filter(|own| bodies.iter().any(|body| body.digest == *own)) else {
-            continue;
-        };
         let own = StableRef::from(artifact.manifest.artifact_ref.clone());
-        let Some(run) = own.run() else { continue };
-        losses.push(Loss {
-            run,
-            key: BODY_LOST,
-            summary: bounded(format!("the body {body} of {own} is lost")),
-            subject: Some(own.clone()),
-            attributes: Members::from([("body".to_owned(), Value::text(body))]),
-            identity: format!("{own} {body}"),
-        });
+        let (Some(run), Some(body)) = (own.run(), artifact.body) else { continue };
+        if lost.contains(&body) {
+            losses.push(Loss {
+                run: run.clone(),
+                key: BODY_LOST,
+                summary: bounded(format!("the body {body} of {own} is lost")),
+                subject: Some(own.clone()),
+                attributes: Members::from([("body".to_owned(), Value::text(body))]),
+                identity: format!("{own} {body}"),
+            });
+        }
+        // If the list of the files is lost or unreadable, the loss of the list or a note describes the directory.
+        let files = if artifact.is_tree() { view.tree_files(&body).unwrap_or_default() } else { Vec::new() };
+        let is_lost = |(body, _): &(Digest, String)| lost.contains(body);
+        losses.extend(
+            files.into_iter().filter(is_lost).map(|(body, path)| Loss::of_file(&run, &own, body, path)),
+        );
     }
     Ok(losses)
 }
 
 impl Loss {
+    /// Returns the loss of the file at `path` of the directory `own`.
+    fn of_file(run: &RunRef, own: &StableRef, body: Digest, path: String) -> Loss {
+        let identity = format!("{own} {body} {path}");
+        Loss {
+            run: run.clone(),
+            key: BODY_LOST,
+            summary: bounded(format!("the body {body} of the file {path:?} of {own} is lost")),
+            subject: Some(own.clone()),
+            attributes: Members::from([
+                ("body".to_owned(), Value::text(body)),
+                ("path".to_owned(), Value::Text(path)),
+            ]),
+            identity,
+        }
+    }
+
     fn record_ref(&self) -> crate::contract::Result<RecordRef> {
         let digest = Digest::of(format!("{} {}", self.key, self.identity).as_bytes()).to_string();
         RecordRef::under(&self.run, &format!("repair-{}", digest.get(..16).unwrap_or_default()))

@@ -4,16 +4,18 @@ use crate::engine::checksum::Digest;
 use crate::engine::entry::{Seq, StreamId};
 use crate::engine::fault::chain;
 use crate::engine::progress::Progress;
-use crate::engine::repair::{RepairSite, RepairStep, Unrepaired, plan_repair as plan_log};
+use crate::engine::repair::{
+    RepairPlan as LogPlan, RepairSite, RepairStep, Unrepaired, plan_repair as plan_log,
+};
 use crate::engine::storage::Storage;
-use crate::engine::verify::{LogCheck, LogReport, verify_log};
+use crate::engine::verify::{KnownEnd, LogCheck, LogReport, verify_log};
 use crate::projections::DOMAIN;
 use crate::projections::entry::Captured;
 use crate::recovery::error::Result;
 use crate::recovery::known::{Known, KnownFile, KnownState};
 use crate::recovery::repair::bodies::{BodyAction, BodyRepair, BodyState, examine_bodies};
 use crate::recovery::repair::source::{Copies, RepairSource};
-use crate::recovery::repair::streams::{StreamHeal, healed_streams};
+use crate::recovery::repair::streams::{Comparison, StreamHeal, healed_streams};
 use crate::recovery::workspace_dirs::WorkspaceDirs;
 use crate::store::{Note, Severity, Store};
 use std::sync::Arc;
@@ -60,6 +62,9 @@ pub struct RepairPlan {
     /// The streams that the source heals. They are healed before the steps are applied. The plan contains no
     /// steps for streams that are healed completely.
     pub heals: Vec<StreamHeal>,
+    /// The damaged streams whose copies in the source cannot be read. The repair does not change these streams, records
+    /// no loss of their entries, and does not forget them. A later repair may be able to read the copies.
+    pub unread: Vec<StreamId>,
     /// The steps that remove the remaining damage of the log and of the tables.
     pub steps: Vec<RepairStep>,
     /// The damage that stays, and the streams that are not changed, for example because a process writes to them.
@@ -86,9 +91,10 @@ impl RepairPlan {
     /// Returns the digest of the plan without the steps for tables. Tables are derived from the log, and any process can
     /// replace them at any time.
     fn compute_fingerprint(&self) -> Digest {
-        let RepairPlan { source, heals, unrepaired, bodies, forgets, .. } = self;
+        let RepairPlan { source, heals, unread, unrepaired, bodies, forgets, .. } = self;
         let steps: Vec<&RepairStep> = self.steps.iter().filter(|step| step.stream.is_some()).collect();
-        Digest::of(format!("{source:?} {heals:?} {steps:?} {unrepaired:?} {bodies:?} {forgets:?}").as_bytes())
+        let text = format!("{source:?} {heals:?} {unread:?} {steps:?} {unrepaired:?} {bodies:?} {forgets:?}");
+        Digest::of(text.as_bytes())
     }
 }
 
@@ -114,20 +120,30 @@ impl RepairRequest<'_> {
 pub(crate) fn plan_repair(request: &RepairRequest<'_>, progress: Progress<'_>) -> Result<RepairPlan> {
     let (storage, log) = (request.storage, request.dirs.log.as_path());
     let state = request.known().load()?;
-    let known = state.clone().into_known();
-    let check =
-        LogCheck { known: known.ends().collect(), progress, problems_max: usize::MAX, ..LogCheck::default() };
+    let mut known = state.clone().into_known();
+    // Damaged tables are no evidence of streams.
+    for (stream, seq) in request.store.gone_streams().unwrap_or_default() {
+        if seq > Seq(0) {
+            known.see_stream(KnownEnd { stream, seq, link: None });
+        }
+    }
+    let check = LogCheck {
+        known: known.all_ends().collect(),
+        progress,
+        problems_max: usize::MAX,
+        ..LogCheck::default()
+    };
     let found = verify_log::<Captured>(storage, log, DOMAIN, &check)?;
     let copies = request.copies()?;
-    let (heals, mut notes) = match &copies {
+    let Comparison { heals, unread, mut notes } = match &copies {
         Some(copies) => healed_streams(storage.as_ref(), log, &found, &state, copies)?,
-        None => (Vec::new(), Vec::new()),
+        None => Comparison::default(),
     };
     if let KnownState::Damaged(reason) = &state {
         let message = format!("the file of the known streams and bodies is damaged: {reason}");
         notes.push(Note::new(Severity::Warning, "known_unusable", message));
     }
-    let planned = plan_log(storage, &request.site())?;
+    let planned = plan_log_without(request, &unread)?;
     let is_whole = |stream: StreamId| heals.iter().any(|heal| heal.stream == stream && heal.missing == 0);
     let mut steps = planned.steps;
     steps.retain(|step| !step.stream.is_some_and(is_whole));
@@ -135,13 +151,22 @@ pub(crate) fn plan_repair(request: &RepairRequest<'_>, progress: Progress<'_>) -
     unrepaired.retain(|left| !is_whole(left.stream()) || matches!(left, Unrepaired::Held { .. }));
     let (bodies, more) = examine_bodies(request.store, &known, copies.as_ref().map(|copies| &copies.bodies))?;
     notes.extend(more);
-    let forgets = if request.forget { forgets(&known, &found, &bodies, is_whole) } else { Vec::new() };
+    let is_kept = |stream: StreamId| is_whole(stream) || unread.contains(&stream);
+    let forgets = if request.forget { forgets(&known, &found, &bodies, is_kept) } else { Vec::new() };
     let source = copies.map(|copies| copies.name);
     let empty = Digest([0; 32]);
     let mut plan =
-        RepairPlan { fingerprint: empty, source, heals, steps, unrepaired, bodies, forgets, notes };
+        RepairPlan { fingerprint: empty, source, heals, unread, steps, unrepaired, bodies, forgets, notes };
     plan.fingerprint = plan.compute_fingerprint();
     Ok(plan)
+}
+
+/// Plans the repair of the log without the streams in `unread`.
+pub(super) fn plan_log_without(request: &RepairRequest<'_>, unread: &[StreamId]) -> Result<LogPlan> {
+    let mut planned = plan_log(request.storage, &request.site())?;
+    planned.steps.retain(|step| !step.stream.is_some_and(|stream| unread.contains(&stream)));
+    planned.unrepaired.retain(|left| !unread.contains(&left.stream()));
+    Ok(planned)
 }
 
 /// Returns the known streams and bodies that the repair forgets. A stream is forgotten if it is gone, shorter

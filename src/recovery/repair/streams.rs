@@ -29,16 +29,25 @@ pub struct StreamHeal {
     pub missing: u64,
 }
 
-/// Returns the streams that the copies heal, and notes on streams whose copies cannot be used.
+/// The result of comparing streams with their copies.
+#[derive(Debug, Default)]
+pub(super) struct Comparison {
+    pub(super) heals: Vec<StreamHeal>,
+    /// The streams whose copies cannot be read.
+    pub(super) unread: Vec<StreamId>,
+    pub(super) notes: Vec<Note>,
+}
+
+/// Returns the streams that the copies heal, the streams whose copies cannot be read, and notes on streams whose copies cannot be used.
 pub(super) fn healed_streams(
     storage: &dyn Storage,
     log: &Path,
     found: &LogReport,
     state: &KnownState,
     copies: &Copies,
-) -> Result<(Vec<StreamHeal>, Vec<Note>)> {
+) -> Result<Comparison> {
     let known = state.clone().into_known();
-    let (mut heals, mut notes) = (Vec::new(), Vec::new());
+    let Comparison { mut heals, mut unread, mut notes } = Comparison::default();
     for stream in candidates(storage, log, found, state, copies)? {
         if is_held(storage, log, stream) {
             // The plan names every stream with a writer.
@@ -61,12 +70,13 @@ pub(super) fn healed_streams(
                 notes.push(refused(stream, "a part of it was written by a newer version of the program"));
             }
             Err(e @ EngineError::Io { .. }) if concerns(&e, &copies.log) => {
-                notes.push(refused(stream, &format!("the copy cannot be read: {}", chain(&e))));
+                unread.push(stream);
+                notes.push(unreadable(stream, &chain(&e)));
             }
             Err(e) => return Err(e.into()),
         }
     }
-    Ok((heals, notes))
+    Ok(Comparison { heals, unread, notes })
 }
 
 fn concerns(error: &EngineError, dir: &Path) -> bool {
@@ -74,7 +84,7 @@ fn concerns(error: &EngineError, dir: &Path) -> bool {
 }
 
 fn anchors(known: &Known, stream: StreamId) -> Vec<(Seq, crate::engine::checksum::Digest)> {
-    known.end_of(stream).and_then(|end| Some((end.seq, end.link?))).into_iter().collect()
+    known.ends_of(stream).filter_map(|end| Some((end.seq, end.link?))).collect()
 }
 
 /// Returns the streams of the source that may heal the workspace. These are streams with a problem, and known
@@ -88,13 +98,21 @@ fn candidates(
     copies: &Copies,
 ) -> Result<Vec<StreamId>> {
     let damaged: BTreeSet<StreamId> = found.problems.iter().filter_map(|problem| problem.stream).collect();
-    let is_known = matches!(state, KnownState::Known(_));
+    let is_known = matches!(state, KnownState::Known(known) if known.has_streams());
     let present = list_streams(storage, log)?;
     let is_candidate = |stream: &StreamId| {
         let may_be_shorter = !is_known && (copies.is_backup_of_workspace || present.contains(stream));
         damaged.contains(stream) || may_be_shorter
     };
     Ok(list_streams(copies.storage.as_ref(), &copies.log)?.into_iter().filter(is_candidate).collect())
+}
+
+fn unreadable(stream: StreamId, reason: &str) -> Note {
+    let message = format!(
+        "stream {stream} is not repaired, because its copy cannot be read: {reason}; repeat the repair when the source \
+         can be read, or repair without `--from` to accept the loss"
+    );
+    Note::new(Severity::Error, "repair_copy_unreadable", message).with("stream", stream)
 }
 
 fn refused(stream: StreamId, reason: &str) -> Note {

@@ -16,7 +16,7 @@ use crate::engine::progress::Progress;
 use crate::engine::storage::{File, FileReader, OpenMode, Storage, exists};
 use crate::recovery::backup::{BackupRef, Manifest, Repository};
 use crate::recovery::error::{Error, Result};
-use crate::recovery::known::{KnownFile, KnownState};
+use crate::recovery::known::KnownFile;
 use crate::recovery::restore::check::{Checked, check};
 use crate::recovery::restore::files::{FileOutcome, is_replaced, restore_file};
 use crate::recovery::restore::plan::{RestorePlan, check_domain};
@@ -130,6 +130,15 @@ fn left_behind(dir: &Path, e: &Error) -> Note {
     Note::new(Severity::Error, "restore_not_cleaned_up", message)
 }
 
+fn still_known(e: &Error) -> Note {
+    let message = format!(
+        "a check that ran during the restore may have added entries of the replaced log to the known streams; if later \
+         checks report these entries, run `contexta repair --forget`: {}",
+        chain(e)
+    );
+    Note::new(Severity::Warning, "restore_known_not_limited", message)
+}
+
 /// Finishes a replacement after an error, if the replacement has begun. Otherwise removes the restored log. An error is
 /// ignored, because the next restore does the same.
 fn abandon(storage: &dyn Storage, log: &Path) {
@@ -204,11 +213,13 @@ impl Restore<'_> {
         // The known streams are limited before the replacement. After a crash between both steps, they contain nothing
         // that the restore removes.
         let known = KnownFile::of(&self.repository.storage, &self.dirs.root);
-        if known.load()? != KnownState::Absent {
-            known.update(|known| known.limit_to(&ends))?;
-        }
+        known.forget(|known| known.limit_to(&ends))?;
         swap(storage, &staged, self.dirs)?;
         result.applied = true;
+        // A check that began before the replacement may have added ends of the replaced log.
+        if let Err(e) = known.forget(|known| known.limit_to(&ends)) {
+            result.notes.push(still_known(&e));
+        }
         // The workspace has its new content, so a later failure is a note.
         match self.retirement().run(Some(&Former { state, saved })) {
             Ok(notes) => result.notes.extend(notes),

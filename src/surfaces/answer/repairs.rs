@@ -63,6 +63,7 @@ pub(super) fn plan(p: &RepairPlan) -> Value {
         ("fingerprint", Value::text(p.fingerprint)),
         ("source", text(&p.source)),
         ("heals", list(&p.heals, heal)),
+        ("unread", list(&p.unread, |stream| Value::text(stream))),
         ("steps", list(&p.steps, step)),
         ("unrepaired", list(&p.unrepaired, unrepaired)),
         ("bodies", list(&p.bodies, body)),

@@ -7,7 +7,8 @@ use crate::recovery::{
 
 /// Returns a document with the plan of a repair.
 pub(crate) fn repair_plan(plan: &RepairPlan) -> ReportDocument {
-    let is_idle = plan.is_empty() && plan.unrepaired.is_empty() && plan.bodies.is_empty();
+    let is_idle =
+        plan.is_empty() && plan.unread.is_empty() && plan.unrepaired.is_empty() && plan.bodies.is_empty();
     let first = if is_idle { "nothing to repair".to_owned() } else { format!("plan {}", plan.fingerprint) };
     let mut sections = vec![ReportSection::new("", Block::List(with_source(first, &plan.source)))];
     let heals = plan.heals.iter().map(|heal| {
