@@ -193,6 +193,8 @@ impl Restore<'_> {
         result.notes.extend(saved.iter().flat_map(|saved| saved.notes.clone()));
         let may_replace =
             !self.plan.create_safety_backup || saved.as_ref().is_some_and(|saved| saved.is_whole);
+        let bodies = self.dirs.bodies(&self.repository.storage);
+        let held = bodies.lock_use()?;
         result.bodies.1 = self.add_bodies()?;
         for file in &self.manifest.files {
             match restore_file(self.repository, self.dirs, (file, may_replace))? {
@@ -208,6 +210,7 @@ impl Restore<'_> {
             known.update(|known| known.limit_to(&ends))?;
         }
         swap(storage, &staged, self.dirs)?;
+        drop(held);
         result.applied = true;
         // The workspace has its new content, so a later failure is a note.
         match self.retirement().run(Some(&Former { state, saved })) {
