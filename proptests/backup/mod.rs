@@ -2,7 +2,8 @@
 //! a backup or restore, and comparisons of restored workspaces with the originals.
 
 mod archive;
-mod crash;
+pub(crate) mod crash;
 mod equality;
+mod part;
 pub(crate) mod site;
 mod writers;

@@ -1,5 +1,7 @@
 //! Tests of erasures on the simulated disk: crashes and errors at every operation, a second crash, and a full disk.
 
+mod bodies;
+
 use crate::backup::site::{LATER, capture_run, create, open, survival};
 use contexta::engine::storage::sim::{Fault, Moment, SimDisk, SimProcess, Survival};
 use contexta::recovery::{

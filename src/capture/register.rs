@@ -146,8 +146,10 @@ impl Scope {
         mut manifest: ArtifactManifest,
         edge: Fact,
     ) -> Result<RegisteredArtifact> {
-        let tree = match self.session.inner.journal.take_tree(&what.path) {
-            Ok(tree) => tree,
+        let journal = &self.session.inner.journal;
+        let locked = journal.lock_bodies();
+        let (_held, tree) = match locked.and_then(|held| Ok((held, journal.take_tree(&what.path)?))) {
+            Ok(held_and_tree) => held_and_tree,
             Err(error) => return self.register_unstored(what, manifest, edge, error),
         };
         manifest.location_ref = location::of_tree(&tree.body.digest);
@@ -171,8 +173,10 @@ impl Scope {
         edge: Fact,
     ) -> Result<RegisteredArtifact> {
         let journal = &self.session.inner.journal;
-        let source = match journal.take_source(&what.path, mode) {
-            Ok(source) => source,
+        let locked = journal.lock_bodies();
+        let (_held, source) = match locked.and_then(|held| Ok((held, journal.take_source(&what.path, mode)?)))
+        {
+            Ok(held_and_source) => held_and_source,
             Err(error) => return self.register_unstored(what, manifest, edge, error),
         };
         manifest.location_ref = location::of_body(&source.body.digest);

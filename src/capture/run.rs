@@ -194,12 +194,13 @@ impl RunBuilder {
         let started = session.new_writer(&run_ref, Joined::Started, self.label.as_deref(), now)?;
         let params = Vec::from_iter(run.params.keys().cloned());
         facts.push(run.into());
+        let mut held = None;
         if session.options.environment {
             let stated = Stated { runtime: self.runtime.as_ref(), packages: &self.packages };
-            facts.extend(session.environment(&run_ref, now, code, &stated, &mut intake)?);
+            facts.extend(session.environment(&run_ref, now, code, &stated, &mut intake, &mut held)?);
         }
         if let Some(config) = self.config {
-            facts.extend(session.config_snapshot(&run_ref, now, config, &mut intake)?);
+            facts.extend(session.config_snapshot(&run_ref, now, config, &mut intake, &mut held)?);
         }
         let writer = started.id();
         facts.push(Fact::Writer(started));
@@ -217,6 +218,7 @@ impl RunBuilder {
             let set_by = receipt.stamp(place);
             scope.children().params = params.into_iter().map(|key| (key, set_by)).collect();
         }
+        drop(held);
         RunScope::of(scope).ok_or(Error::NoCurrentRun)
     }
 }

@@ -12,7 +12,7 @@ use crate::contract::{
     ArtifactManifest, ArtifactRef, AssertionMode, CodeState, EnvironmentRef, EnvironmentSnapshot, Fact,
     Members, ProvenanceRecord, ProvenanceRef, RelationType, RunRef, Runtime, Timestamp, Valid, Value,
 };
-use crate::store::location;
+use crate::store::{BlobUse, location};
 use std::collections::BTreeMap;
 
 /// An artifact that capture itself adds to a run.
@@ -59,6 +59,7 @@ impl SessionInner {
         code: Option<Code>,
         stated: &Stated<'_>,
         intake: &mut Intake<'_>,
+        held: &mut Option<BlobUse>,
     ) -> Result<Vec<Fact>> {
         let own = EnvironmentRef::under(run, "runtime")?;
         let mut snapshot = EnvironmentSnapshot::new(own, run.clone(), now, environment::platform());
@@ -82,7 +83,7 @@ impl SessionInner {
                     state.diff_left_out = Some("artifacts cannot be written".to_owned());
                 }
                 Change::Diff(diff) => {
-                    match self.artifact(run, now, &CHANGE, &self.redactor.redact_diff(&diff)) {
+                    match self.artifact(run, now, &CHANGE, &self.redactor.redact_diff(&diff), held) {
                         Ok(fact) => facts.push(fact),
                         Err(error) => state.diff_left_out = Some(format!("it could not be stored: {error}")),
                     }
@@ -125,6 +126,7 @@ impl SessionInner {
         now: Timestamp,
         mut config: Members,
         intake: &mut Intake<'_>,
+        held: &mut Option<BlobUse>,
     ) -> Result<Vec<Fact>> {
         const WHAT: &str = "the configuration snapshot";
         if !self.options.config_snapshot {
@@ -139,7 +141,7 @@ impl SessionInner {
         config.name_non_finite();
         let stored = pretty(&config)
             .map_err(Error::from)
-            .and_then(|text| self.artifact(run, now, &CONFIG, text.as_bytes()));
+            .and_then(|text| self.artifact(run, now, &CONFIG, text.as_bytes(), held));
         let artifact = match stored {
             Ok(stored) => stored,
             Err(error) => {
@@ -158,8 +160,19 @@ impl SessionInner {
         Ok(vec![artifact, used.into(), Valid::new(provenance)?.into()])
     }
 
-    /// Stores the content of an artifact as a body, and returns the fact of the artifact.
-    fn artifact(&self, run: &RunRef, now: Timestamp, what: &Attached, content: &[u8]) -> Result<Fact> {
+    /// Stores the content of an artifact as a body, and returns the fact of the artifact. `held` receives the lock on the
+    /// bodies, which the caller holds until the fact is appended.
+    fn artifact(
+        &self,
+        run: &RunRef,
+        now: Timestamp,
+        what: &Attached,
+        content: &[u8],
+        held: &mut Option<BlobUse>,
+    ) -> Result<Fact> {
+        if held.is_none() {
+            *held = Some(self.journal.lock_bodies()?);
+        }
         let body = self.journal.store_bytes_body(content)?;
         let own = ArtifactRef::under(run, what.key)?;
         let (producer, location) = (self.options.producer.as_str(), location::of_body(&body.digest));

@@ -51,12 +51,14 @@ impl Contexta {
     pub fn register_report(&self, run: impl AsRef<str>, path: impl AsRef<Path>) -> Result<ArtifactRef> {
         self.check_writes()?;
         let (run, path) = (self.find_run(run)?, path.as_ref());
+        let held = self.journal.lock_bodies()?;
         let (own, body) = self.session.store_report(&run, path)?;
         let exists =
             self.ask(|store| store.read(|view| Ok::<_, store::Error>(view.artifact(&own)?.is_some())))?;
         if !exists {
             self.session.record_report(&run, (own.clone(), &body), path)?;
         }
+        drop(held);
         Ok(own)
     }
 

@@ -91,6 +91,14 @@ pub enum Error {
         /// The lock file that the other operation holds.
         path: PathBuf,
     },
+    /// The bodies are locked: a removal of unused bodies waits for programs that store bodies, or the reverse.
+    #[error("another program {holder}: it holds the lock {path}")]
+    BodiesBusy {
+        /// The lock file that the other program holds.
+        path: PathBuf,
+        /// The activity of the other program, as message text.
+        holder: &'static str,
+    },
     /// Files have changed since a repair was planned. The stream or file was left as it is; earlier steps of the plan
     /// may have been applied.
     #[error("the repair plan is outdated: {} has changed since", path.display())]
@@ -263,6 +271,7 @@ impl Error {
             | Error::CursorUnusable { .. }
             | Error::ViewIncomplete { .. } => ErrorKind::Damaged,
             Error::MergeBusy { .. }
+            | Error::BodiesBusy { .. }
             | Error::TransactionBusy { .. }
             | Error::RepairPlanOutdated { .. }
             | Error::SourceChanged { .. } => ErrorKind::Conflict,
@@ -290,6 +299,7 @@ impl Error {
             Error::ProjectionUnusable { .. } => "projection_unusable",
             Error::ProjectionFailed { .. } => "projection_failed",
             Error::MergeBusy { .. } => "merge_busy",
+            Error::BodiesBusy { .. } => "bodies_in_use",
             Error::RepairPlanOutdated { .. } => "repair_plan_outdated",
             Error::ProjectionMisused { .. } => "projection_misused",
             Error::TableUnknown { .. } => "table_unknown",
@@ -344,6 +354,7 @@ impl Error {
             "transaction_busy" => Some("keep transactions short, or wait longer (`transaction_wait`)"),
             "locks_unsupported" => Some("move the directory to a file system with locks"),
             "merge_busy" => Some("wait until the other merge or repair has ended, then try again"),
+            "bodies_in_use" => Some("wait until the other program has ended, then try again"),
             "repair_plan_outdated" => Some("plan the repair again, and apply the new plan"),
             "cursor_unusable" => {
                 Some("restore the file from a copy, or remove it to handle all entries from the beginning")

@@ -31,6 +31,10 @@ pub(crate) mod blob;
 #[cfg(feature = "testing")]
 pub mod blob;
 #[cfg(not(feature = "testing"))]
+pub(crate) mod blob_lock;
+#[cfg(feature = "testing")]
+pub mod blob_lock;
+#[cfg(not(feature = "testing"))]
 pub(crate) mod bytes;
 #[cfg(feature = "testing")]
 pub mod bytes;

@@ -6,6 +6,7 @@ use crate::contract::rules::trim;
 use crate::contract::{Fact, Timestamp, Value};
 use crate::engine::Error;
 use crate::engine::blob::BlobStore;
+use crate::engine::blob_lock::BlobUse;
 use crate::engine::chain::Head;
 use crate::engine::checksum::{Digest, hex};
 use crate::engine::entry::{Position, Stamp, StreamId};
@@ -199,6 +200,12 @@ impl Journal {
     #[must_use]
     pub fn blobs(&self) -> &BlobStore {
         &self.blobs
+    }
+
+    /// Locks the bodies, so that no program removes a body. The caller holds the lock from before it stores a body until the
+    /// manifest is appended. See [`BlobStore::lock_use`].
+    pub(crate) fn lock_bodies(&self) -> Result<BlobUse> {
+        Ok(self.blobs.lock_use()?)
     }
 
     /// Returns the storage, which is also the source of time and random bytes.

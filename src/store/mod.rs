@@ -45,6 +45,7 @@ pub mod workspace;
 pub mod writers;
 
 pub use crate::contract::Severity;
+pub(crate) use crate::engine::blob_lock::BlobUse;
 pub use crate::engine::chain::Head;
 pub use crate::engine::entry::{Position, Seq, Stamp, StreamId};
 pub(crate) use crate::engine::fault::{chain, panic_message};

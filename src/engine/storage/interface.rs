@@ -147,6 +147,12 @@ pub trait File: Debug + Send + Sync {
     /// file is dropped, or the process dies. Returns `false` if another process or another open file holds the lock.
     /// An error usually means that the file system has no locks ([`io::ErrorKind::Unsupported`]).
     fn try_lock(&self) -> io::Result<bool>;
+    /// Acquires a shared advisory lock if no other process or open file holds the exclusive lock. Shared locks exclude only
+    /// the exclusive lock. The lock is held until the file is dropped or the process dies. Returns `false` if the exclusive
+    /// lock is held. The default implementation returns [`io::ErrorKind::Unsupported`].
+    fn try_lock_shared(&self) -> io::Result<bool> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
     /// Releases the lock that [`File::try_lock`] acquired. After an error, the lock is held until the file is dropped.
     /// A forked child shares the lock of its parent. If the child calls this function, the parent loses the lock too;
     /// if the child drops the file, the parent keeps the lock. The default implementation returns

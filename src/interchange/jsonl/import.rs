@@ -24,7 +24,7 @@ use crate::interchange::jsonl::rejection::Rejection;
 use crate::interchange::jsonl::report::{ImportReport, LossyLine, REPORTED_MAX, RefusedLine};
 use crate::interchange::jsonl::round::Round;
 use crate::interchange::workspace::Workspace;
-use crate::store::{ArtifactRow, Durability, EncodedEvent, EncodedFact, StoreView};
+use crate::store::{ArtifactRow, BlobUse, Durability, EncodedEvent, EncodedFact, StoreView};
 use std::io::{self, BufRead};
 use std::path::PathBuf;
 
@@ -89,6 +89,7 @@ pub fn import(
         report,
         quarantine: None,
         deferred: Vec::new(),
+        bodies: None,
     };
     let done = importer.run(&mut Lines::new(input, options.lines_before), progress);
     // Refused lines of standard input exist nowhere else, so they are saved even after an error.
@@ -118,6 +119,8 @@ struct Importer<'a> {
     quarantine: Option<Quarantine>,
     /// Losses to record at the end of the import, because the run that they belong to was not in the workspace yet.
     deferred: Vec<Loss>,
+    /// The lock on the bodies, which is held from before the first body is stored until the facts are durable.
+    bodies: Option<BlobUse>,
 }
 
 impl Importer<'_> {
@@ -247,6 +250,10 @@ impl Importer<'_> {
         let lines: Vec<ParsedLine> =
             parsed.map(|(parsed, (number, text))| ParsedLine { number, text, parsed }).collect();
         let valid: Vec<&Candidate> = lines.iter().filter_map(|line| line.parsed.as_ref().ok()).collect();
+        if self.bodies.is_none() && valid.iter().any(|candidate| matches!(candidate.item, Item::Artifact(..)))
+        {
+            self.bodies = Some(self.workspace.journal.lock_bodies()?);
+        }
         let (mut known, imported, notes) = self.read(|view| {
             let imported = valid.iter().map(|c| Ok(view.was_imported(&c.subject, &c.digest)?));
             Ok((existing(view, &valid)?, imported.collect::<Result<Vec<bool>>>()?, view.notes()))

@@ -1,6 +1,7 @@
 //! The bodies of erased runs.
 
 use crate::contract::RunRef;
+use crate::engine;
 use crate::engine::blob::BlobInfo;
 use crate::engine::checksum::Digest;
 use crate::engine::log::directory::{has_writer, list_streams};
@@ -59,8 +60,10 @@ pub(in crate::recovery) fn used_bodies(
 
 /// Removes the given bodies that no artifact uses. Returns the removed bodies, and a note if bodies are kept.
 ///
-/// A program may have stored a body again and may be about to append the artifact. The bodies are therefore kept
-/// while a program captures into the workspace. The caller holds the lock of merges, so no merge adds an artifact.
+/// A program may have stored a body again and may be about to append the artifact. The lock on the bodies excludes such
+/// programs, and the log is read after the lock was acquired. If the lock cannot be acquired, the bodies are kept. The
+/// bodies are also kept while a program captures into the workspace, because its artifacts may not be in the log yet. The
+/// caller holds the lock of merges, so no merge adds an artifact.
 pub(in crate::recovery) fn remove_unused(
     site: &EraseSite<'_>,
     candidates: &BTreeSet<Digest>,
@@ -76,6 +79,10 @@ pub(in crate::recovery) fn remove_unused(
     if present.is_empty() {
         return Ok((Vec::new(), Vec::new()));
     }
+    let held = match store.lock_removal() {
+        Ok(held) => held,
+        Err(e) => return Ok((Vec::new(), vec![not_locked(&e)])),
+    };
     if is_captured_into(site)? {
         return Ok((Vec::new(), vec![in_use(present.len())]));
     }
@@ -121,7 +128,16 @@ pub(in crate::recovery) fn remove_unused(
     if !present.is_empty() {
         forget()?;
     }
+    drop(held);
     Ok((removed, notes))
+}
+
+/// Returns a note about bodies that are kept, because the lock on the bodies cannot be acquired.
+fn not_locked(e: &engine::Error) -> Note {
+    let code = if e.code() == "bodies_in_use" { "erase_bodies_in_use" } else { "erase_bodies_kept" };
+    let hint = e.hint().map(|hint| format!("; {hint}, and repeat the command")).unwrap_or_default();
+    let message = format!("no body was removed, because the bodies cannot be locked: {}{hint}", chain(e));
+    Note::new(Severity::Error, code, message)
 }
 
 fn in_use(count: usize) -> Note {

@@ -202,6 +202,8 @@ impl Restore<'_> {
         result.notes.extend(saved.iter().flat_map(|saved| saved.notes.clone()));
         let may_replace =
             !self.plan.create_safety_backup || saved.as_ref().is_some_and(|saved| saved.is_whole);
+        let bodies = self.dirs.bodies(&self.repository.storage);
+        let held = bodies.lock_use()?;
         result.bodies.1 = self.add_bodies()?;
         for file in &self.manifest.files {
             match restore_file(self.repository, self.dirs, (file, may_replace))? {
@@ -215,6 +217,7 @@ impl Restore<'_> {
         let known = KnownFile::of(&self.repository.storage, &self.dirs.root);
         known.forget(|known| known.limit_to(&ends))?;
         swap(storage, &staged, self.dirs)?;
+        drop(held);
         result.applied = true;
         // A check that began before the replacement may have added ends of the replaced log.
         if let Err(e) = known.forget(|known| known.limit_to(&ends)) {

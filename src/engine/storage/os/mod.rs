@@ -133,16 +133,20 @@ impl File for OsFile {
         }
     }
 
+    fn try_lock_shared(&self) -> io::Result<bool> {
+        match self.file.try_lock_shared() {
+            Ok(()) => Ok(true),
+            Err(fs::TryLockError::WouldBlock) => Ok(false),
+            Err(fs::TryLockError::Error(e)) => Err(e),
+        }
+    }
+
     fn unlock(&self) -> io::Result<()> {
         self.file.unlock()
     }
 
     fn is_locked(&self) -> io::Result<bool> {
-        match self.file.try_lock_shared() {
-            Ok(()) => Ok(false),
-            Err(fs::TryLockError::WouldBlock) => Ok(true),
-            Err(fs::TryLockError::Error(e)) => Err(e),
-        }
+        self.try_lock_shared().map(|is_free| !is_free)
     }
 
     fn map(&self) -> Option<Arc<dyn Mapping>> {

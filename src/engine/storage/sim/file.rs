@@ -130,6 +130,7 @@ impl SimFile {
         if node.holder.as_ref().is_some_and(|(_, handle)| *handle == self.handle) {
             node.holder = None;
         }
+        node.sharers.retain(|(_, handle)| *handle != self.handle);
     }
 }
 
@@ -182,10 +183,23 @@ impl File for SimFile {
             self.may_lock()?;
             let mut node = guard(&self.node);
             let mine = node.holder.as_ref().is_some_and(|(_, handle)| *handle == self.handle);
-            if node.is_locked() && !mine {
+            if node.is_locked() && !mine || node.is_shared(self.handle) {
                 return Ok(false);
             }
+            node.sharers.clear();
             node.holder = Some((Arc::clone(&self.life), self.handle));
+            Ok(true)
+        })
+    }
+
+    fn try_lock_shared(&self) -> io::Result<bool> {
+        self.life.perform(OperationClass::Query, |_| {
+            self.may_lock()?;
+            let mut node = guard(&self.node);
+            if node.is_locked() {
+                return Ok(false);
+            }
+            node.sharers.push((Arc::clone(&self.life), self.handle));
             Ok(true)
         })
     }

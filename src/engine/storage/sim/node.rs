@@ -15,13 +15,16 @@ pub(super) struct Node {
     pub(super) content: Content,
     /// The process and the open file that hold the lock. Locks of dead processes are free.
     pub(super) holder: Option<(Arc<Life>, u64)>,
+    /// The processes and the open files that hold a shared lock.
+    pub(super) sharers: Vec<(Arc<Life>, u64)>,
     /// True after a failed sync of the file.
     pub(super) sync_failed: bool,
 }
 
 impl Node {
     pub(super) fn new(inode: u64, modified: u64, content: Content) -> SharedNode {
-        let node = Node { inode, modified, changed: modified, content, holder: None, sync_failed: false };
+        let (holder, sharers) = (None, Vec::new());
+        let node = Node { inode, modified, changed: modified, content, holder, sharers, sync_failed: false };
         Arc::new(Mutex::new(node))
     }
 
@@ -35,6 +38,11 @@ impl Node {
     /// Records a change of the content at the time `now`.
     pub(super) fn touch(&mut self, now: u64) {
         (self.modified, self.changed) = (now, now);
+    }
+
+    /// Returns true if an open file other than `handle` of a living process holds a shared lock.
+    pub(super) fn is_shared(&self, handle: u64) -> bool {
+        self.sharers.iter().any(|(life, sharer)| *sharer != handle && life.is_alive())
     }
 
     pub(super) fn is_locked(&self) -> bool {

@@ -79,12 +79,13 @@ pub(super) fn import(planes: &Planes, dir: &Path, policy: ConflictPolicy) -> Res
             source.invalid("the location of the directory differs from the digest of its list".to_owned())
         );
     }
-    // Bodies are stored before the lock is acquired, because storing a large body takes long.
+    let held = planes.journal().lock_bodies()?;
+    // Bodies are stored before the lock of decisions is acquired, because storing a large body takes long.
     let written = match judge(planes, &manifest, &body, policy)?.outcome {
         ImportOutcome::Skipped => 0,
         _ => source.store(&body, is_tree)?,
     };
-    planes.decide(|| {
+    let imported = planes.decide(|| {
         let Judged { outcome, stamps, is_recorded } = judge(planes, &manifest, &body, policy)?;
         let artifact_ref = manifest.artifact_ref.clone();
         if !is_recorded {
@@ -93,7 +94,9 @@ pub(super) fn import(planes: &Planes, dir: &Path, policy: ConflictPolicy) -> Res
         let is_restored = outcome == ImportOutcome::Idempotent && written > 0;
         let outcome = if is_restored { ImportOutcome::Restored } else { outcome };
         Ok(ArtifactImport { artifact_ref, outcome, bytes_written: written })
-    })
+    });
+    drop(held);
+    imported
 }
 
 /// The effect of an import whose bodies are all stored.

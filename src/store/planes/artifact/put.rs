@@ -56,6 +56,7 @@ pub(super) fn put(
     if mode != SourceMode::Copy {
         journal.check_movable(source)?;
     }
+    let held = journal.lock_bodies()?;
     let taken = journal.take_source(source, mode)?;
     let body = taken.body.clone();
     let recorded = check_claims(&manifest, &body).and_then(|()| {
@@ -75,6 +76,7 @@ pub(super) fn put(
             Ok((manifest.into_inner(), PutChange::Unchanged))
         })
     });
+    drop(held);
     match recorded {
         Ok((manifest, change)) => {
             let notes = journal.finish_source(taken).into_iter().collect();
