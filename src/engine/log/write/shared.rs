@@ -315,11 +315,13 @@ impl Shared {
         };
         let Some(active) = state.active.as_mut() else { return Ok(()) };
         let (mut old, link) = active.switch_to(next);
-        let mark = Mark { chain: link, seal: Some(old.seal()) };
-        let mut frame = Vec::new();
-        put_mark(&mut frame, FLAG_SEAL, active.next, old.times.1, &mark.encode(), old.frame_salt());
         // A segment without a seal is complete too: the header of the next segment shows where the old segment ends.
-        old.write_or_blank(&frame);
+        if let Ok(seal) = old.seal() {
+            let mark = Mark { chain: link, seal: Some(seal) };
+            let mut frame = Vec::new();
+            put_mark(&mut frame, FLAG_SEAL, active.next, old.times.1, &mark.encode(), old.frame_salt());
+            old.write_or_blank(&frame);
+        }
         let synced = old.file.sync().map_err(|e| SyncFailure::new(&old.path, &e));
         self.finish_sync(state, synced.clone());
         synced.map_err(|failure| failure.to_error())
