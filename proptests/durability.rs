@@ -792,7 +792,7 @@ fn segment_of_exactly_the_maximum_size_is_full() {
     }
 }
 
-/// The running digest of a segment is computed in steps, and again by the process that continues it.
+/// The digest of a seal covers the bytes of both processes.
 #[test]
 fn seal_covers_a_large_segment_continued_by_another_process() {
     let workspace = Workspace::new(46, 700_000);
@@ -814,6 +814,38 @@ fn seal_covers_a_large_segment_continued_by_another_process() {
     let scan = workspace.scan(workspace.streams()[0], ScanMode::Full);
     assert!(scan.is_clean(), "{:?}", scan.findings);
     assert!(scan.entries.len() > 120);
+}
+
+/// The digest of a seal is computed from the file. If the file cannot be read, the segment gets no seal, and nothing is
+/// lost.
+#[test]
+fn segment_that_cannot_be_read_at_its_end_gets_no_seal() {
+    let mut sealed = [0; 2];
+    for at in 0.. {
+        let workspace = Workspace::new(47, 4_700);
+        let (process, log) = faulty(&workspace, 1);
+        let n = fill_segment(&workspace, &log);
+        let stream = workspace.streams()[0];
+        let end = workspace.scan(stream, ScanMode::Full).frames.last().unwrap().bytes.1;
+        let path = workspace.segments().pop().unwrap();
+        process.plan(Moment::Operation(process.operations() + at), other());
+        let appended = log.append(&tag(n), Durability::Flush).is_ok();
+        if !process.has_passed_plans() {
+            break;
+        }
+        let _ = log.close();
+        drop(log);
+        let kept = tags(&workspace);
+        assert!((0..n).all(|n| kept.contains(&n)) && (!appended || kept.contains(&n)), "{at}: {kept:?}");
+        let scan = workspace.scan(stream, ScanMode::Full);
+        assert!(scan.is_clean(), "{at}: {:?}", scan.findings);
+        if appended && workspace.segments().len() == 2 {
+            let is_sealed = workspace.disk.read(&path).unwrap()[end as usize..].iter().any(|b| *b != 0);
+            sealed[usize::from(is_sealed)] += 1;
+        }
+    }
+    let [without, with] = sealed;
+    assert!(without > 0 && with > 0, "{sealed:?}");
 }
 
 /// The creation of the next segment fails: another process may have seen it and mapped the previous one.

@@ -1,7 +1,7 @@
 //! Capture of records in a scope.
 
 use crate::capture::current::current_span;
-use crate::capture::dispatch::{Appended, Commit, Points};
+use crate::capture::dispatch::{Appended, AppendedPoints, Commit, Points};
 use crate::capture::emission::{Emission, MetricEmission};
 use crate::capture::error::{Error, Result};
 use crate::capture::intake::{Changes, Intake};
@@ -233,10 +233,12 @@ impl Scope {
         let (Some(series), Some(point)) = (self.encoded(prepared), PointValue::of(&value)) else {
             return self.emit_whole(prepared.point(step, value).into());
         };
-        let Appended { receipt, results, .. } = self.append_points(prepared, series, &[(step, point)])?;
-        let mut result = match results.and_then(|mut results| results.pop()) {
-            Some(result) => result,
-            None => self.result(RecordType::Metric, receipt, 0),
+        let mut result = match self.append_points(prepared, series, &[(step, point)])? {
+            AppendedPoints::InLog(receipt) => self.result(RecordType::Metric, Some(receipt), 0),
+            AppendedPoints::Refused(mut results) => match results.pop() {
+                Some(result) => result,
+                None => self.result(RecordType::Metric, None, 0),
+            },
         };
         if !prepared.redacted.is_empty() {
             result.add_redacted(prepared.redacted.clone());
@@ -266,18 +268,16 @@ impl Scope {
             Err(Error::Store(error)) if error.code() == "commit_too_large" => return whole(points),
             appended => appended?,
         };
-        let results = match appended.results {
-            Some(results) => results,
-            None => {
-                let one = |n| self.result(RecordType::Metric, appended.receipt, n);
+        let mut results: Vec<CaptureResult> = match appended {
+            AppendedPoints::Refused(results) => results,
+            AppendedPoints::InLog(receipt) => {
+                let one = |n| self.result(RecordType::Metric, Some(receipt), n);
                 (0..short.len()).map(one).collect()
             }
         };
-        let redacted = |mut result: CaptureResult| {
-            result.add_redacted(prepared.redacted.clone());
-            result
-        };
-        let results = results.into_iter().map(redacted).collect();
+        if !prepared.redacted.is_empty() {
+            results.iter_mut().for_each(|result| result.add_redacted(prepared.redacted.clone()));
+        }
         Ok(BatchCaptureResult::aggregate(PayloadFamily::Record, results))
     }
 
@@ -291,7 +291,7 @@ impl Scope {
         prepared: &Prepared,
         series: &EncodedSeries,
         points: &[(Option<i64>, PointValue)],
-    ) -> Result<Appended> {
+    ) -> Result<AppendedPoints> {
         let inner = &self.session.inner;
         let now = inner.journal.storage().now();
         let (durability, context) = (inner.options.durability, &self.context);

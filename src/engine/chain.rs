@@ -39,9 +39,10 @@ impl Chain {
     /// Adds the canonical bytes of the next entries.
     pub fn push(&mut self, canonical: &[u8]) {
         self.is_empty &= canonical.is_empty();
-        self.buffered.extend_from_slice(canonical);
-        if self.buffered.len() >= BUFFERED_MAX {
-            self.hasher.update(&self.buffered);
+        if self.buffered.len() + canonical.len() < BUFFERED_MAX {
+            self.buffered.extend_from_slice(canonical);
+        } else {
+            self.hasher.update(&self.buffered).update(canonical);
             self.buffered.clear();
         }
     }

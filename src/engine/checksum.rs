@@ -7,17 +7,27 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::LazyLock;
 
+/// The CRC-32 of eight zero bytes, which are the bytes of the salt 0.
+const NO_SALT: u32 = 0x6522_df69;
+
+// `Hasher::new` detects the instructions of the processor. A copy of a hasher does not detect them again.
+static UNSALTED: LazyLock<Hasher> = LazyLock::new(|| Hasher::new_with_initial(NO_SALT));
+
+/// Computes the same CRC-32 as [`salted_crc32`] with the salt 0, for one slice.
+#[inline]
+pub(in crate::engine) fn unsalted_crc32(bytes: &[u8]) -> u32 {
+    let mut hasher = UNSALTED.clone();
+    hasher.update(bytes);
+    hasher.finalize()
+}
+
 /// Computes the CRC-32 of the salt's eight little-endian bytes, followed by `parts` in order.
 pub fn salted_crc32(salt: u64, parts: &[&[u8]]) -> u32 {
-    /// The CRC-32 of eight zero bytes, which are the bytes of the salt 0.
-    const NO_SALT: u32 = 0x6522_df69;
     const SALT_LEN: usize = 8;
     /// The maximum length of a part that is copied behind the salt. One update of the hasher with one slice is faster
     /// than two updates.
     const COPIED_MAX: usize = 120;
-    // `Hasher::new` detects the instructions of the processor. A copy of a hasher does not detect them again.
     static NEW: LazyLock<Hasher> = LazyLock::new(Hasher::new);
-    static UNSALTED: LazyLock<Hasher> = LazyLock::new(|| Hasher::new_with_initial(NO_SALT));
     let mut hasher = if salt == 0 { UNSALTED.clone() } else { NEW.clone() };
     if salt != 0 {
         let mut bytes = [0u8; SALT_LEN + COPIED_MAX];
@@ -157,6 +167,7 @@ mod tests {
     #[test]
     fn salt_of_zero_is_eight_zero_bytes() {
         assert_eq!(salted_crc32(0, &[b"frame"]), crc32fast::hash(b"\0\0\0\0\0\0\0\0frame"));
+        assert_eq!(unsalted_crc32(b"frame"), salted_crc32(0, &[b"frame"]));
         assert_eq!(salted_crc32(1, &[b"frame"]), crc32fast::hash(b"\x01\0\0\0\0\0\0\0frame"));
     }
 

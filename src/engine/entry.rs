@@ -326,6 +326,9 @@ impl Entry<&[u8]> {
     }
 }
 
+/// The number of canonical bytes of an entry before its payload.
+pub(in crate::engine) const CANONICAL_HEAD_LEN: usize = 40;
+
 /// Returns the first 40 canonical bytes of an entry with these properties. The payload follows these bytes (FORMAT.md,
 /// "Entry").
 pub fn canonical_head(stamp: &Stamp, kind: Kind, version: PayloadVersion, payload_len: usize) -> [u8; 40] {

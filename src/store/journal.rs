@@ -85,11 +85,15 @@ impl Journal {
 
     /// Appends the process fact, unless this journal has last appended it to `stream`. An error is ignored, because the
     /// facts of the caller are already in the log. The next append tries again.
+    #[inline]
     fn introduce(&self, stream: StreamId, durability: Durability) {
-        let part = part_of(stream);
-        if self.introduced_in.load(Ordering::Relaxed) == part {
-            return;
+        if self.introduced_in.load(Ordering::Relaxed) != part_of(stream) {
+            self.append_process(durability);
         }
+    }
+
+    /// Appends the process fact. Stores the stream of the fact in `introduced_in`.
+    fn append_process(&self, durability: Durability) {
         let Ok(process) = self.process() else { return };
         let fact = Captured::from(Fact::Process(process));
         if let Ok(done) = self.log.append(&[fact], durability) {
@@ -140,6 +144,7 @@ impl Journal {
 
     /// Appends points of a series as one commit, as [`Journal::append`] appends their facts. Each point is a step and a
     /// value. `now` is the time of the clock of [`Journal::storage`], and the time of observation of the points.
+    #[inline]
     pub(crate) fn append_points(
         &self,
         series: &EncodedSeries,

@@ -55,3 +55,12 @@ pub(in crate::capture) struct Appended {
     /// The results, one for each fact. `None` if the log has appended the facts and no sink was called.
     pub(in crate::capture) results: Option<Vec<CaptureResult>>,
 }
+
+/// The result of an append of points.
+#[derive(Debug)]
+pub(in crate::capture) enum AppendedPoints {
+    /// The log has appended the points.
+    InLog(Receipt),
+    /// The log could not append the points. Contains the results, one for each point.
+    Refused(Vec<CaptureResult>),
+}

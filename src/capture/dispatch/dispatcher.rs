@@ -1,7 +1,7 @@
 //! The dispatcher: appends facts to the log, and offers them to the sinks.
 
 use crate::capture::context::Context;
-use crate::capture::dispatch::commit::{Appended, Commit, Points};
+use crate::capture::dispatch::commit::{Appended, AppendedPoints, Commit, Points};
 use crate::capture::dispatch::counts::{Counts, DispatchCounts};
 use crate::capture::dispatch::in_sink::InSink;
 use crate::capture::dispatch::marker;
@@ -153,17 +153,20 @@ impl Dispatcher {
         &self,
         points: Points<'_>,
         facts: impl FnOnce() -> Result<Vec<Fact>>,
-    ) -> Result<Appended> {
+    ) -> Result<AppendedPoints> {
         let Points { series, points, now, durability, context } = points;
         match self.shared.journal.append_points(series, points, now, durability) {
             Ok(receipt) => {
-                self.report_refused(context, &mut None);
-                Ok(Appended { receipt: Some(receipt), head: None, results: None })
+                if self.counts.has_unreported() {
+                    self.report_refused(context, &mut None);
+                }
+                Ok(AppendedPoints::InLog(receipt))
             }
             Err(error) if self.is_outbox() && error.is_storage() => {
                 let captured: Vec<Captured> = facts()?.into_iter().map(Captured::from).collect();
                 let taken = self.take_refused(&captured, durability, false, &mut None, error, Vec::new())?;
-                self.deliver(&captured, taken, context, &mut None)
+                let appended = self.deliver(&captured, taken, context, &mut None)?;
+                Ok(AppendedPoints::Refused(appended.results.unwrap_or_default()))
             }
             Err(error) => Err(error.into()),
         }

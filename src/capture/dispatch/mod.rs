@@ -33,7 +33,7 @@ mod replay_sink;
 mod sink_state;
 mod waiting;
 
-pub(in crate::capture) use commit::{Appended, Commit, Points};
+pub(in crate::capture) use commit::{Appended, AppendedPoints, Commit, Points};
 pub use counts::DispatchCounts;
 pub(in crate::capture) use dispatcher::Dispatcher;
 pub use options::{DispatchOptions, FailureMode};

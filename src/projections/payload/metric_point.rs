@@ -105,11 +105,14 @@ pub(in crate::projections) fn put_point(
             put_signed(step, out);
         }
     }
+    let time = observed_at.micros().to_le_bytes();
     match value {
-        PointValue::Int(n) => put_signed(n, out),
-        PointValue::Float(f) => out.extend_from_slice(&f.to_le_bytes()),
+        PointValue::Int(n) => {
+            put_signed(n, out);
+            out.extend_from_slice(&time);
+        }
+        PointValue::Float(f) => out.extend_from_slice([f.to_le_bytes(), time].as_flattened()),
     }
-    out.extend_from_slice(&observed_at.micros().to_le_bytes());
 }
 
 /// Returns the length of the part of a metric's payload that is the same for all points of a series: in version 1 the

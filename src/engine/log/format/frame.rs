@@ -162,17 +162,6 @@ fn header_salt(salt: u64) -> u64 {
     salt.rotate_left(HEADER_SALT_ROTATION)
 }
 
-/// Writes a field to the beginning of `room`. Returns the rest of `room`.
-fn put_field<const N: usize>(room: &mut [u8], field: [u8; N]) -> &mut [u8] {
-    match room.split_first_chunk_mut() {
-        Some((first, rest)) => {
-            *first = field;
-            rest
-        }
-        None => &mut [],
-    }
-}
-
 /// Completes the frame that begins at `start` of `out`: computes the checksums, writes the header into the free space
 /// before the payload, and appends the padding.
 fn finish_frame(out: &mut Vec<u8>, start: usize, header: FrameHeader, salt: u64) {
@@ -181,16 +170,17 @@ fn finish_frame(out: &mut Vec<u8>, start: usize, header: FrameHeader, salt: u64)
     let payload_checksum = salted_crc32(salt, &[payload.as_deref().unwrap_or_default()]);
     let mut bytes = [0; FRAME_HEADER_LEN];
     let (covered, checksum) = bytes.split_at_mut(CHECKSUM_AT);
-    let (magic, fields) = covered.split_at_mut(FRAME_MAGIC.len());
-    magic.copy_from_slice(&FRAME_MAGIC);
-    let fields = put_field(fields, header.payload_len.to_le_bytes());
-    let fields = put_field(fields, header.entries.to_le_bytes());
-    let fields = put_field(fields, header.codec.to_le_bytes());
-    let fields = put_field(fields, header.flags.to_le_bytes());
-    let fields = put_field(fields, header.first.0.to_le_bytes());
-    let fields = put_field(fields, header.time.to_le_bytes());
-    let reserved = put_field(fields, payload_checksum.to_le_bytes());
-    debug_assert_eq!(reserved.len(), RESERVED_LEN);
+    // Encoded as five integers, because this runs for every commit. The reserved bytes behind them are zero.
+    let fields = [
+        u64::from(u32::from_le_bytes(FRAME_MAGIC)) | u64::from(header.payload_len) << 32,
+        u64::from(header.entries) | u64::from(header.codec) << 32 | u64::from(header.flags) << 48,
+        header.first.0,
+        header.time,
+        u64::from(payload_checksum),
+    ]
+    .map(u64::to_le_bytes);
+    let (written, _) = covered.split_at_mut(fields.as_flattened().len());
+    written.copy_from_slice(fields.as_flattened());
     checksum.copy_from_slice(&salted_crc32(header_salt(salt), &[covered]).to_le_bytes());
     if let Some(room) = room {
         *room = bytes;

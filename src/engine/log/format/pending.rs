@@ -174,12 +174,15 @@ impl PendingEntries {
 
     /// Iterates over the entries in order.
     pub fn iter(&self) -> impl Iterator<Item = PendingEntry<'_>> {
-        let starts = std::iter::once(0).chain(self.headers.iter().map(|header| header.end));
-        self.headers.iter().zip(starts).map(|(header, start)| PendingEntry {
+        let mut start = 0;
+        self.headers.iter().map(move |header| PendingEntry {
             kind: header.kind,
             version: header.version,
             time: header.time,
-            payload: self.payloads.get(start..header.end).unwrap_or_default(),
+            payload: self
+                .payloads
+                .get(std::mem::replace(&mut start, header.end)..header.end)
+                .unwrap_or_default(),
         })
     }
 }

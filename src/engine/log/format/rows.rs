@@ -4,14 +4,15 @@
 //! decoded payloads of a frame take at most [`EXPANDED_BYTES_MAX`] bytes.
 
 use crate::engine::bytes::{Reader, put_varint};
-use crate::engine::checksum::salted_crc32;
+use crate::engine::checksum::unsalted_crc32;
 use crate::engine::codec::PAYLOAD_BYTES_MAX;
 use crate::engine::entries::{Entries, EntryRef};
 use crate::engine::entry::{
-    Entry, Kind, PayloadVersion, Seq, Stamp, StreamChecksums, StreamId, canonical_head,
+    CANONICAL_HEAD_LEN, Entry, Kind, PayloadVersion, Seq, Stamp, StreamChecksums, StreamId, canonical_head,
 };
 use crate::engine::log::format::limits::EXPANDED_BYTES_MAX;
 use crate::engine::log::format::pending::PendingEntries;
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 /// The minimum length of a row in bytes.
@@ -90,41 +91,57 @@ pub(super) fn put_rows(
 ) {
     let mut latest = Latest { kinds: Vec::new() };
     let mut time = rows.times().0;
+    let is_single = rows.len() == 1;
+    canonical.reserve(rows.payload_bytes() + rows.len() * CANONICAL_HEAD_LEN);
     for (row, n) in rows.iter().zip(0u64..) {
         let stamp = Stamp { time: row.time, stream, seq: first.plus(n) };
         let payload = row.payload;
-        let head = canonical_head(&stamp, row.kind, row.version, payload.len());
-        let before = if rows.len() > 1 { latest.replace(row.kind, payload) } else { Default::default() };
+        let before = if is_single { &[][..] } else { latest.replace(row.kind, payload) };
         let prefix = shared_prefix(before, payload);
         let rest = payload.get(prefix..).unwrap_or_default();
         let suffix = shared_suffix(before.get(prefix..).unwrap_or_default(), rest);
         let middle = rest.get(..rest.len() - suffix).unwrap_or_default();
         // The checksum equals `entry_checksum`. One update of the hasher with one slice is faster than two updates.
         let from = canonical.len();
-        canonical.extend_from_slice(&head);
+        canonical.extend_from_slice(&canonical_head(&stamp, row.kind, row.version, payload.len()));
         canonical.extend_from_slice(payload);
-        let checksum = salted_crc32(0, &[canonical.get(from..).unwrap_or_default()]);
-        // The checksum is stored before the bytes that it covers. If it followed them, the payload checksum of the
-        // frame would not depend on these bytes, because the CRC over a message and its own CRC is a constant.
-        out.extend_from_slice(&checksum.to_le_bytes());
+        let checksum = unsalted_crc32(canonical.get(from..).unwrap_or_default());
         let numbers = [
-            row.time.saturating_sub(time),
             u64::from(row.kind.0),
             u64::from(row.version.0),
             prefix as u64,
             suffix as u64,
             middle.len() as u64,
         ];
-        // In most rows all integers have one byte, except possibly the time.
-        let [delta, rest @ ..] = numbers;
-        if rest.iter().all(|n| *n < 0x80) {
-            put_varint(out, delta);
-            out.extend_from_slice(&rest.map(|n| n as u8));
-        } else {
-            numbers.iter().for_each(|n| put_varint(out, *n));
-        }
+        put_row_head(out, checksum, row.time.saturating_sub(time), numbers);
         out.extend_from_slice(middle);
         time = row.time;
+    }
+}
+
+/// Appends the checksum and the six numbers of a row.
+///
+/// The checksum is stored before the bytes that it covers. If it followed them, the payload checksum of the frame would
+/// not depend on these bytes, because the CRC over a message and its own CRC is a constant.
+#[inline]
+fn put_row_head(out: &mut Vec<u8>, checksum: u32, step: u64, numbers: [u64; 5]) {
+    let [a, b, c, d] = checksum.to_le_bytes();
+    let [kind, version, prefix, suffix, len] = numbers.map(|number| number as u8);
+    // In most rows the time step has at most two bytes, and each other number has one byte.
+    let is_short = (numbers.iter().fold(0, |bits, number| bits | number)) < 0x80;
+    match step {
+        0..0x80 if is_short => {
+            out.extend_from_slice(&[a, b, c, d, step as u8, kind, version, prefix, suffix, len]);
+        }
+        0x80..0x4000 if is_short => {
+            let (low, high) = (step as u8 | 0x80, (step >> 7) as u8);
+            out.extend_from_slice(&[a, b, c, d, low, high, kind, version, prefix, suffix, len]);
+        }
+        _ => {
+            out.extend_from_slice(&[a, b, c, d]);
+            put_varint(out, step);
+            numbers.iter().for_each(|number| put_varint(out, *number));
+        }
     }
 }
 
@@ -138,7 +155,15 @@ impl<'a> Latest<'a> {
     const KINDS_MAX: usize = 32;
 
     /// Sets the last payload of a kind. Returns the payload that it replaces; an empty slice if there is none.
+    #[inline]
     fn replace(&mut self, kind: Kind, payload: &'a [u8]) -> &'a [u8] {
+        match self.kinds.first_mut() {
+            Some((first, before)) if *first == kind => std::mem::replace(before, payload),
+            _ => self.replace_other(kind, payload),
+        }
+    }
+
+    fn replace_other(&mut self, kind: Kind, payload: &'a [u8]) -> &'a [u8] {
         let Some(at) = self.kinds.iter().position(|(k, _)| *k == kind) else {
             self.kinds.truncate(Latest::KINDS_MAX - 1);
             self.kinds.insert(0, (kind, payload));
@@ -153,25 +178,40 @@ impl<'a> Latest<'a> {
 }
 
 /// Returns the number of bytes with which both slices begin.
+#[inline]
 fn shared_prefix(a: &[u8], b: &[u8]) -> usize {
-    // Long beginnings are usual; wide chunks are compared with one vector instruction.
-    let wide =
-        a.as_chunks::<32>().0.iter().zip(b.as_chunks::<32>().0).take_while(|(x, y)| x == y).count() * 32;
-    let (a, b) = (a.get(wide..).unwrap_or_default(), b.get(wide..).unwrap_or_default());
+    let ((a_chunks, a_rest), (b_chunks, b_rest)) = (a.as_chunks::<16>(), b.as_chunks::<16>());
     let mut shared = 0;
-    for (x, y) in a.as_chunks::<8>().0.iter().zip(b.as_chunks::<8>().0) {
-        let different = u64::from_le_bytes(*x) ^ u64::from_le_bytes(*y);
+    for (x, y) in a_chunks.iter().zip(b_chunks) {
+        let different = u128::from_le_bytes(*x) ^ u128::from_le_bytes(*y);
         if different != 0 {
-            return wide + shared + different.trailing_zeros() as usize / 8;
+            return shared + different.trailing_zeros() as usize / 8;
         }
-        shared += 8;
+        shared += 16;
     }
-    let rest = |bytes| <[u8]>::get(bytes, shared..).unwrap_or_default();
-    wide + shared + rest(a).iter().zip(rest(b)).take_while(|(x, y)| x == y).count()
+    // The shorter slice has less than one chunk more.
+    let (a, b) = match a_chunks.len().cmp(&b_chunks.len()) {
+        Ordering::Less => (a_rest, b.get(shared..).unwrap_or_default()),
+        Ordering::Equal => (a_rest, b_rest),
+        Ordering::Greater => (a.get(shared..).unwrap_or_default(), b_rest),
+    };
+    shared + a.iter().zip(b).take_while(|(x, y)| x == y).count()
 }
 
 /// Returns the number of bytes with which both slices end.
+#[inline]
 fn shared_suffix(a: &[u8], b: &[u8]) -> usize {
+    // Most slices differ in their last eight bytes.
+    if let (Some(x), Some(y)) = (a.last_chunk(), b.last_chunk()) {
+        let different = u64::from_le_bytes(*x) ^ u64::from_le_bytes(*y);
+        if different != 0 {
+            return different.leading_zeros() as usize / 8;
+        }
+    }
+    shared_long_suffix(a, b)
+}
+
+fn shared_long_suffix(a: &[u8], b: &[u8]) -> usize {
     let mut shared = 0;
     for (x, y) in a.as_rchunks::<8>().1.iter().rev().zip(b.as_rchunks::<8>().1.iter().rev()) {
         let different = u64::from_le_bytes(*x) ^ u64::from_le_bytes(*y);

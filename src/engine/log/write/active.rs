@@ -1,5 +1,6 @@
 //! The segment that a writer appends to. Each frame is written with one write, disk space is reserved ahead, and the
-//! content of the seal is collected.
+//! content of the seal is collected, except its digest. The digest is computed from the file when the segment is sealed,
+//! because most segments are closed before they are full and get no seal.
 //!
 //! Invariants:
 //! 1. A frame is written only after complete frames. After a failed write the file is truncated to its last complete
@@ -29,8 +30,7 @@ pub(super) const RESERVED: u64 = 4 << 10;
 /// the reserved space unused, and because readers of an active stream scan this space.
 const STEP_MIN: u64 = 16 << 10;
 const STEP_MAX: u64 = 1 << 20;
-/// Number of bytes that are collected before they are hashed: long inputs are hashed several times faster than short
-/// inputs.
+/// Number of bytes that are read and hashed at once for a seal.
 const HASH_STEP: usize = 128 << 10;
 
 /// The reserved space that a write may use.
@@ -81,8 +81,6 @@ pub(super) struct ActiveSegment {
     /// False if the file system cannot reserve space.
     reserves_room: bool,
     bytes_max: u64,
-    hasher: blake3::Hasher,
-    unhashed: Vec<u8>,
     frames: u64,
     index: Vec<(Seq, u64)>,
 }
@@ -112,35 +110,17 @@ impl ActiveSegment {
             room: FRAMES_AT,
             reserves_room: true,
             bytes_max,
-            hasher: blake3::Hasher::new(),
-            unhashed: header.encode(),
             frames: 0,
             index: Vec::new(),
         }
     }
 
-    /// Continues an existing segment at `offset`. Reads the bytes before `offset` again, to compute the digest that the
-    /// seal will contain.
+    /// Continues an existing segment at `offset`.
     pub(super) fn resume_at(&mut self, offset: u64) -> Result<()> {
-        let wrap = |e| Error::io("read segment", &self.path, e);
-        let mut buffer = vec![0u8; HASH_STEP];
-        let mut at = 0u64;
-        let mut hasher = blake3::Hasher::new();
-        while at < offset {
-            let want = usize::try_from(offset - at).unwrap_or(usize::MAX).min(buffer.len());
-            let part = buffer.get_mut(..want).unwrap_or_default();
-            let got = read_full_at(self.file.as_ref(), at, part).map_err(wrap)?;
-            if got == 0 {
-                break;
-            }
-            hasher.update(part.get(..got).unwrap_or_default());
-            at += got as u64;
-        }
-        self.room = self.file.len().map_err(wrap)?;
-        (self.hasher, self.offset) = (hasher, offset);
+        self.room = self.file.len().map_err(|e| Error::io("read segment", &self.path, e))?;
+        self.offset = offset;
         // The entries may or may not be on disk; a segment without entries was synced when it was created.
         self.synced = if self.entries > 0 { 0 } else { offset };
-        self.unhashed.clear();
         Ok(())
     }
 
@@ -152,12 +132,17 @@ impl ActiveSegment {
     /// Reserves disk space for a write of `len` bytes, and for [`RESERVED`] bytes after the write. Returns an error if
     /// the disk is too full for both; with [`Room::Reserved`], only if it is too full for the write itself. Does
     /// nothing if the file system cannot reserve space.
+    #[inline]
     pub(super) fn reserve_room(&mut self, len: u64, room: Room) -> Result<()> {
         let end = self.offset.saturating_add(len);
         let wanted = end.saturating_add(RESERVED);
         if wanted <= self.room || !self.reserves_room {
             return Ok(());
         }
+        self.reserve_more(end, wanted, room)
+    }
+
+    fn reserve_more(&mut self, end: u64, wanted: u64, room: Room) -> Result<()> {
         let step = (self.room / 2).clamp(STEP_MIN, STEP_MAX);
         let ahead = self.room.saturating_add(step).next_multiple_of(STEP_MIN);
         // The space is limited to the size of a full segment, because unused space is released only at a close. At a
@@ -194,18 +179,9 @@ impl ActiveSegment {
             let _ = self.restore();
             return Err(Error::io("append to segment", &self.path, e));
         }
-        self.wrote(bytes);
-        Ok(())
-    }
-
-    fn wrote(&mut self, bytes: &[u8]) {
         self.offset += bytes.len() as u64;
         self.room = self.room.max(self.offset);
-        self.unhashed.extend_from_slice(bytes);
-        if self.unhashed.len() >= HASH_STEP {
-            self.hasher.update(&self.unhashed);
-            self.unhashed.clear();
-        }
+        Ok(())
     }
 
     /// Truncates the segment to its last complete frame, if part of a frame may follow. Returns an error if nothing may
@@ -303,17 +279,33 @@ impl ActiveSegment {
         self.marked = false;
     }
 
-    /// Returns the seal for the current content of the segment. A second call would return a seal without an index.
-    pub(super) fn seal(&mut self) -> Seal {
-        self.hasher.update(&self.unhashed);
-        self.unhashed.clear();
-        Seal {
+    /// Returns the seal for the current content of the segment, and reads the segment for its digest. A second call would
+    /// return a seal without an index. Errors: the segment cannot be read, or is shorter than expected.
+    pub(super) fn seal(&mut self) -> io::Result<Seal> {
+        Ok(Seal {
             entries: self.entries,
             frames: self.frames,
             bytes: self.offset,
             times: self.times,
-            digest: Digest(*self.hasher.finalize().as_bytes()),
+            digest: self.digest()?,
             index: std::mem::take(&mut self.index),
+        })
+    }
+
+    /// Computes the digest of all complete frames and the header area.
+    fn digest(&self) -> io::Result<Digest> {
+        let mut hasher = blake3::Hasher::new();
+        let mut buffer = vec![0u8; HASH_STEP];
+        let mut at = 0u64;
+        while at < self.offset {
+            let want = usize::try_from(self.offset - at).unwrap_or(usize::MAX).min(buffer.len());
+            let part = buffer.get_mut(..want).unwrap_or_default();
+            if read_full_at(self.file.as_ref(), at, part)? < part.len() {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            hasher.update(part);
+            at += part.len() as u64;
         }
+        Ok(Digest(*hasher.finalize().as_bytes()))
     }
 }

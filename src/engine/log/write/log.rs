@@ -78,7 +78,7 @@ impl Log {
     /// Appends encoded events as [`Log::append`] does. Assigns new times to the entries.
     pub fn append_encoded(&self, entries: &PendingEntries, durability: Durability) -> Result<Committed> {
         entries.check()?;
-        Ok(self.append_entries(entries, None, durability, Room::Ordinary)?.0)
+        self.append_entries(entries, None, durability, None)
     }
 
     /// Appends payloads as [`Log::append`] appends events. The payloads are encoded directly into the batch. `now` is the
@@ -90,7 +90,7 @@ impl Log {
         durability: Durability,
     ) -> Result<Committed> {
         payloads.check()?;
-        Ok(self.append_entries(payloads, Some(now), durability, Room::Ordinary)?.0)
+        self.append_entries(payloads, Some(now), durability, None)
     }
 
     /// Appends with [`Durability::Fsync`] a small commit that should succeed even on a full disk, such as the last
@@ -99,19 +99,22 @@ impl Log {
     pub fn append_end<E: Event>(&self, events: &[E]) -> Result<(Committed, Head)> {
         let entries = PendingEntries::of(events)?;
         entries.check()?;
-        let (done, head) = self.append_entries(&entries, None, Durability::Fsync, Room::Reserved)?;
+        let mut head = None;
+        let done = self.append_entries(&entries, None, Durability::Fsync, Some(&mut head))?;
         Ok((done, head.ok_or_else(|| self.shared.stream_missing())?))
     }
 
     /// Appends entries that fit into one frame. `now` is the time of the storage's clock, if the caller has read it. If
-    /// `room` is [`Room::Reserved`], also returns the head of the stream after the last of these entries.
+    /// `head` is given, the append may use the reserved disk space, and sets `head` to the head of the stream after
+    /// the last of these entries.
     fn append_entries(
         &self,
         entries: impl NewEntries,
         now: Option<u64>,
         durability: Durability,
-        room: Room,
-    ) -> Result<(Committed, Option<Head>)> {
+        head: Option<&mut Option<Head>>,
+    ) -> Result<Committed> {
+        let room = if head.is_some() { Room::Reserved } else { Room::Ordinary };
         let shared = self.shared.as_ref();
         let mut guard = shared.ready()?;
         let (len, bytes) = entries.size();
@@ -149,11 +152,13 @@ impl Log {
             }
             self.start_batch_timer(state);
         }
-        let head = state.active.as_ref().filter(|_| room == Room::Reserved).map(ActiveStream::head);
+        if let Some(head) = head {
+            *head = state.active.as_ref().map(ActiveStream::head);
+        }
         if durability == Durability::Fsync {
             shared.wait_for_sync(guard)?;
         }
-        Ok((Committed { first, count, durability }, head))
+        Ok(Committed { first, count, durability })
     }
 
     /// Selects or creates the stream for this process, like the first append. Returns the position at which the next

@@ -74,7 +74,8 @@ impl<F: FnMut(usize, &mut Vec<u8>)> NewEntries for Payloads<F> {
     }
 
     fn push_to(mut self, batch: &mut PendingEntries, first: u64) {
-        for (n, time) in (0..self.count).zip(first..) {
+        for n in 0..self.count {
+            let time = first.saturating_add(n as u64);
             batch.push_with((self.kind, self.version), time, |out| (self.encode)(n, out));
         }
     }

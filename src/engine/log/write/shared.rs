@@ -103,8 +103,22 @@ impl Shared {
 
     /// Locks the state and makes the stream ready for an append: selects a stream if none is open, and begins a new
     /// segment if the current segment is full or must not be appended to.
+    #[inline]
     pub(super) fn ready(&self) -> Result<Guard<'_>> {
-        let mut guard = self.lock();
+        let guard = self.lock();
+        let is_whole = |segment: &ActiveSegment| segment.condition == Condition::Whole;
+        match &guard.active {
+            Some(active) if is_whole(&active.segment) && !self.is_full(&active.segment) => Ok(guard),
+            _ => self.make_ready(guard),
+        }
+    }
+
+    /// Returns true if the next commit must be written to a new segment.
+    fn is_full(&self, segment: &ActiveSegment) -> bool {
+        segment.offset >= self.options.segment_bytes_max && segment.entries > 0
+    }
+
+    fn make_ready<'a>(&'a self, mut guard: Guard<'a>) -> Result<Guard<'a>> {
         loop {
             let state = &mut *guard;
             let Some(active) = state.active.as_mut() else {
@@ -113,8 +127,7 @@ impl Shared {
                 return Ok(guard);
             };
             let whole = active.segment.restore().is_ok();
-            let full = active.segment.offset >= self.options.segment_bytes_max && active.segment.entries > 0;
-            if whole && !full {
+            if whole && !self.is_full(&active.segment) {
                 return Ok(guard);
             }
             // A sync of the new segment must not acknowledge commits that wait for a sync of the old segment.
@@ -315,11 +328,13 @@ impl Shared {
         };
         let Some(active) = state.active.as_mut() else { return Ok(()) };
         let (mut old, link) = active.switch_to(next);
-        let mark = Mark { chain: link, seal: Some(old.seal()) };
-        let mut frame = Vec::new();
-        put_mark(&mut frame, FLAG_SEAL, active.next, old.times.1, &mark.encode(), old.frame_salt());
         // A segment without a seal is complete too: the header of the next segment shows where the old segment ends.
-        old.write_or_blank(&frame);
+        if let Ok(seal) = old.seal() {
+            let mark = Mark { chain: link, seal: Some(seal) };
+            let mut frame = Vec::new();
+            put_mark(&mut frame, FLAG_SEAL, active.next, old.times.1, &mark.encode(), old.frame_salt());
+            old.write_or_blank(&frame);
+        }
         let synced = old.file.sync().map_err(|e| SyncFailure::new(&old.path, &e));
         self.finish_sync(state, synced.clone());
         synced.map_err(|failure| failure.to_error())
