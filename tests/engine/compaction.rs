@@ -23,7 +23,7 @@ use std::sync::Arc;
 
 const LOG: &str = "/q/log";
 
-fn engine(storage: Arc<dyn Storage>) -> Engine<Job> {
+pub(crate) fn engine(storage: Arc<dyn Storage>) -> Engine<Job> {
     options("/q").storage(storage).segment_bytes_max(FRAMES_AT + 3000).open().unwrap()
 }
 
@@ -33,7 +33,7 @@ fn everything() -> CompactionOptions {
     options
 }
 
-fn compact(engine: &Engine<Job>) -> Result<CompactionReport> {
+pub(crate) fn compact(engine: &Engine<Job>) -> Result<CompactionReport> {
     engine.compact(&engine.compaction_plan(&everything())?, Progress::none())
 }
 
@@ -284,7 +284,7 @@ fn failed_operation_of_a_compaction_changes_no_answer() {
 }
 
 /// Erases the jobs whose ids are in `ids`.
-fn erase(storage: &Arc<dyn Storage>, ids: std::ops::Range<u32>) -> Result<CompactionReport> {
+pub(crate) fn erase(storage: &Arc<dyn Storage>, ids: std::ops::Range<u32>) -> Result<CompactionReport> {
     let domain = Domain::new("jobs", 1).unwrap();
     let log = Path::new(LOG);
     let options = MergeOptions::new(domain, log, log, Path::new("/q/recovery/quarantine"));

@@ -7,6 +7,7 @@
 )]
 
 mod compaction;
+mod concurrent_compaction;
 mod final_streams;
 mod jobs;
 mod open;

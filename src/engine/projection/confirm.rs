@@ -15,7 +15,10 @@ pub(super) enum StreamState {
     /// The stream has not changed since the cursor was stored.
     Unchanged,
     /// The stream may have new entries. Contains the confirmed cursor. Also contains the reader that confirmed the
-    /// cursor and has read up to the cursor; `None` if the stream must be opened again.
+    /// cursor and continues at the cursor; `None` if no entry was applied, so that the stream was not read.
+    ///
+    /// The stream must not be opened again at the offset in the cursor. A compaction or an erasure may have replaced the
+    /// file in the meantime, and the offset is only right in the file that the reader has open.
     Changed(Box<Cursor>, Option<Box<StreamReader>>),
     /// The log contradicts the cursor: applied entries are no longer in the log, or the gaps before the cursor have
     /// changed.
@@ -51,10 +54,10 @@ impl LogAccess<'_> {
             && !cursor.gaps.iter().any(|gap| gap.last >= Some(cursor.resume.segment));
         let confirmed = if appended_at_most { self.confirm_last(&cursor, listing, same)? } else { None };
         let (place, reader) = match confirmed {
-            Some((place, reader)) => (place, Some(reader)),
+            Some(confirmed) => confirmed,
             // The change is more than an append, so the whole stream is read and compared.
-            None => match self.confirm_all(stream, &cursor)? {
-                Scanned::Same(place) => (place, None),
+            None => match self.confirm_all(&cursor, listing)? {
+                Scanned::Same(place, reader) => (place, reader),
                 Scanned::Completed => return Ok(StreamState::Contradicted(RebuildReason::Completed(stream))),
                 Scanned::Erased => return Ok(StreamState::Contradicted(RebuildReason::Erased)),
                 Scanned::Different => {
@@ -66,7 +69,7 @@ impl LogAccess<'_> {
         (cursor.frame, cursor.resume) = (place.frame, place.end);
         cursor.boot = cursor.boot.filter(|_| !rebooted);
         cursor.gaps.retain(|gap| gap.first <= cursor.last.0);
-        Ok(StreamState::Changed(Box::new(cursor), reader))
+        Ok(StreamState::Changed(Box::new(cursor), Some(reader)))
     }
 
     /// Confirms the cursor of the stream that this process appends to. Reads only the metadata of the open segment and
@@ -136,8 +139,8 @@ impl LogAccess<'_> {
     }
 
     /// Confirms the cursor by a scan of the whole stream up to the frame that contains the cursor's last entry.
-    fn confirm_all(&self, stream: StreamId, cursor: &Cursor) -> Result<Scanned> {
-        let mut reader = self.reader(stream, ResumePoint::START)?;
+    fn confirm_all(&self, cursor: &Cursor, listing: &Listing) -> Result<Scanned> {
+        let mut reader = Box::new(self.reader_of(listing, ResumePoint::START)?);
         let mut gaps: Vec<Gap> = Vec::new();
         let known: Vec<Gap> = cursor.gaps.iter().filter(|gap| gap.first <= cursor.last.0).copied().collect();
         while let Some(item) = reader.next_item()? {
@@ -145,13 +148,16 @@ impl LogAccess<'_> {
                 Item::Commit(commit) => {
                     let Some(place) = CommitPlace::of(&commit) else { continue };
                     if place.last.0 >= cursor.last.0 {
-                        // A compaction combines frames, so the entry may be inside a frame. The frame is then read
-                        // again, without the entries that are applied already.
+                        // A compaction combines frames, so the entry may be inside a frame. The reader then returns
+                        // the frame again, and the entries that are applied already are removed from it.
                         let is_inside = place.last != cursor.last && contains(&commit, cursor.last);
                         let end = if is_inside { place.frame } else { place.end };
                         let place = CommitPlace { end, ..place };
+                        if is_inside {
+                            reader.return_again(Item::Commit(commit));
+                        }
                         return Ok(match is_inside || place.last == cursor.last {
-                            true if gaps == known => Scanned::Same(place),
+                            true if gaps == known => Scanned::Same(place, reader),
                             true if gaps.iter().all(|gap| is_within(gap, &known)) => Scanned::Completed,
                             is_found => changed(&gaps, &known, cursor.last.0, is_found),
                         });
@@ -182,7 +188,8 @@ fn changed(gaps: &[Gap], known: &[Gap], last: Seq, is_found: bool) -> Scanned {
 enum Scanned {
     /// The stream contains the last entry of the cursor, with the gaps of the cursor before it. Contains the place of the
     /// frame that ends with the entry. If the frame contains later entries too, the place ends where the frame begins.
-    Same(CommitPlace),
+    /// Also contains the reader, which continues where the place ends.
+    Same(CommitPlace, Box<StreamReader>),
     /// The stream contains the last entry of the cursor, and some of the entries that were missing before it.
     Completed,
     /// Entries that the cursor counts as applied were erased. The stream contains all other entries that were

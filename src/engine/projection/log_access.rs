@@ -21,11 +21,6 @@ pub(super) struct LogAccess<'a> {
 }
 
 impl LogAccess<'_> {
-    /// Opens a reader of `stream` that starts to read at the point `at`.
-    pub(super) fn reader(&self, stream: StreamId, at: ResumePoint) -> Result<StreamReader> {
-        StreamReader::open_at(self.storage, self.log, stream, ScanMode::Follow, at)?.of_domain(self.domain)
-    }
-
     /// Opens a reader of the stream of `listing` that starts to read at the point `at`. The directory of the stream is
     /// not listed again.
     pub(super) fn reader_of(&self, listing: &Listing, at: ResumePoint) -> Result<StreamReader> {

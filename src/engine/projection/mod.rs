@@ -15,7 +15,7 @@
 //! tables, definition, reading, recent, own_tables, opened          writing rows
 //! rows, version_rows, series_rows, register_rows, view, digest     reading rows
 //! log_access, confirm, stream_commits, step, catch_up              applying entries
-//! generation_dir, projector                                        publishing, and the projector
+//! newest, generation_dir, projector                                publishing, and the projector
 //! ```
 
 #[cfg(not(feature = "testing"))]
@@ -48,6 +48,7 @@ pub mod generation;
 mod generation_dir;
 mod keyed;
 mod log_access;
+mod newest;
 pub mod note;
 mod opened;
 mod options;

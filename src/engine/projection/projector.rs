@@ -28,8 +28,9 @@ use crate::engine::projection::definition::Projection;
 #[cfg(feature = "ml")]
 use crate::engine::projection::derived::Base;
 use crate::engine::projection::digest::{TablesDigest, digest};
-use crate::engine::projection::generation::{self, Found, Generation};
+use crate::engine::projection::generation::Generation;
 use crate::engine::projection::generation_dir::{publish_generation, set_aside};
+use crate::engine::projection::newest::Newest;
 use crate::engine::projection::note::{CatchUp, Note, RebuildReason};
 use crate::engine::projection::opened::Opened;
 use crate::engine::projection::options::{ProjectorOptions, ProjectorPaths};
@@ -44,9 +45,7 @@ use crate::engine::storage::Storage;
 use redb::ReadableDatabase;
 use std::collections::HashSet;
 use std::fmt;
-use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The version of the engine's own tables and of the rows of the table types. Tables of another version are rebuilt.
@@ -333,41 +332,18 @@ impl<E: Event> Projector<E> {
     /// Opens the newest generation. Opens an empty database if there is no generation, if the newest generation cannot
     /// be read, or if other projections made it. A damaged generation is an error.
     fn open(&self) -> Result<Opened> {
-        let Site { storage, dir, .. } = self.site.as_ref();
-        let unreadable = |path: &Path, reason: &dyn fmt::Display| {
-            RebuildReason::Unreadable(format!("{}: {reason}", path.display()))
-        };
-        let generations = match generation::list(storage.as_ref(), dir) {
-            Ok(generations) => generations,
-            Err(Error::Io { source, .. }) => return self.create(unreadable(dir, &source), 0),
-            Err(e) => return Err(e),
-        };
-        let Some(Found { number, path, is_file }) = generations.first() else {
-            return self.create(RebuildReason::Absent, 0);
-        };
-        if !is_file {
-            // The file is not opened, because opening a pipe may block forever.
-            self.set_aside();
-            return self.create(unreadable(path, &"it is not a regular file"), *number);
-        }
-        let base = match Generation::open(storage.as_ref(), path) {
-            Ok(base) => base,
-            // Another process replaced the generation after the directory was listed.
-            Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
-                return self.create(RebuildReason::Absent, *number);
-            }
-            Err(Error::Io { source, .. }) => {
+        let storage = &self.site.storage;
+        let (base, number) = match Newest::of(&self.site, self.fingerprint)? {
+            Newest::Opened(base, number) => (base, number),
+            Newest::Rebuild(reason, number) => return self.create(reason, number),
+            Newest::Unreadable(reason, number) => {
                 self.set_aside();
-                return self.create(unreadable(path, &source), *number);
+                return self.create(reason, number);
             }
-            Err(e) => return Err(e),
         };
-        if base.fingerprint() != self.fingerprint {
-            return self.create(RebuildReason::Version, *number);
-        }
         #[cfg(feature = "ml")]
         let generation = base.path().to_path_buf();
-        let mut opened = self.open_over(Some(Arc::new(base)), *number)?;
+        let mut opened = self.open_over(Some(Arc::new(base)), number)?;
         let transaction = opened.database.begin_read().map_err(|e| self.site.unusable(e))?;
         opened.applied = own_tables::applied(&transaction).map_err(|e| self.site.unusable(e))?;
         let read_cursors = || own_tables::cursors(&transaction).map_err(|e| self.site.unusable(e));

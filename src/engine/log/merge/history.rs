@@ -189,10 +189,10 @@ impl HistoryReader {
         else {
             return Ok(None);
         };
-        if let Past::Erased(range) = past {
-            if let Some(rest) = range.from(end) {
-                chosen.ready.push_front(Past::Erased(rest));
-            }
+        if let Past::Erased(range) = past
+            && let Some(rest) = range.from(end)
+        {
+            chosen.ready.push_front(Past::Erased(rest));
         }
         Ok(past.until(end))
     }

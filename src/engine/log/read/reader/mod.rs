@@ -270,6 +270,11 @@ impl StreamReader {
         }
     }
 
+    /// Makes the next call of [`StreamReader::next_item`] return `item`, which was the last item that it returned.
+    pub(in crate::engine) fn return_again(&mut self, item: Item) {
+        self.queue.push_front(item);
+    }
+
     /// Takes one step of reading: opens the next segment, or reads the next frame or the next damaged bytes. Returns
     /// false at the end of the stream.
     fn advance(&mut self) -> Result<bool> {
