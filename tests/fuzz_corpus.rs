@@ -2,6 +2,8 @@
 //! the same ones. The seed inputs are generated here (`CONTEXTA_WRITE_GOLDEN=1` writes them); files that a fuzzer found
 //! are stored beside them. See docs/FUZZING.md.
 
+#[path = "../fuzz/bodies/archive.rs"]
+mod archive;
 #[path = "../fuzz/bodies/backup_manifest.rs"]
 mod backup_manifest;
 #[path = "../fuzz/bodies/columns.rs"]
@@ -168,7 +170,7 @@ fn every_fuzz_body_has_a_target_and_a_corpus() {
         names
     };
     let bodies = names("fuzz/bodies", ".rs");
-    assert_eq!(bodies.len(), 14);
+    assert_eq!(bodies.len(), 15);
     assert_eq!(bodies, names("fuzz/fuzz_targets", ".rs"));
     assert_eq!(bodies, names("fuzz/corpus", ""));
     let manifest = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/Cargo.toml"));
@@ -211,6 +213,19 @@ fn manifests_of_backups() {
     let whole = std::fs::read_to_string(corpus("backup_manifest").join("whole")).unwrap();
     assert_eq!(contexta::recovery::rewritten_manifest(&whole), Ok(whole));
     check("backup_manifest", 1000, backup_manifest::run);
+}
+
+#[test]
+fn archives_of_backups() {
+    let accepted =
+        |name| archive::check(&archive::file_of(&std::fs::read(corpus("archive").join(name)).unwrap()));
+    for name in ["whole", "whole_tar", "whole_file", "content_of_an_object", "path_in_a_directory"] {
+        assert!(accepted(name), "{name}");
+    }
+    for name in ["names_that_lead_out", "links", "path_that_leads_out", "claimed_sizes", "cut"] {
+        assert!(!accepted(name), "{name}");
+    }
+    check("archive", 100, archive::run);
 }
 
 #[test]

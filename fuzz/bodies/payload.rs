@@ -48,7 +48,7 @@ fn store_and_query(kind: Kind, version: PayloadVersion, payload: &[u8]) {
         PathBuf::from("/w/log"),
         LogOptions::new(Domain::new("contexta-ml", 1).expect("the name is valid")),
     );
-    let ended = |status: u8| [&[0, 0, 10][..], b"run:beside", &[status]].concat();
+    let ended = |status: u8| [&[0, 0, 12][..], b"run:p.beside", &[status, 5]].concat();
     let mut rows = PendingEntries::new();
     for (kind, version, payload) in [
         (Kind(4), PayloadVersion(1), ended(1).as_slice()),

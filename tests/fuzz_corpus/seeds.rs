@@ -3,7 +3,7 @@
 
 use super::generation::{MEND_HEADER, MEND_TABLE, WHOLE_FILE as WHOLE_GENERATION};
 use super::resync::{BEHIND, MEND, WHOLE_FILE, header};
-use super::{frame, payload, segment};
+use super::{archive, frame, payload, segment};
 use contexta::engine::bytes::{put_length_prefixed, put_varint};
 use contexta::engine::checksum::Digest;
 use contexta::engine::domain::Domain;
@@ -27,6 +27,7 @@ pub(crate) fn all() -> Vec<Seed> {
         frames(),
         columns(),
         recoveries(),
+        archives(),
         segments(),
         files(),
         payloads(),
@@ -409,6 +410,36 @@ fn payloads() -> Vec<Seed> {
         ("payload", "not-an-object", sample(16, &event_with("[1]"))),
     ]);
     all
+}
+
+// ---- archives
+
+fn archives() -> Vec<Seed> {
+    let changes = |name, steps: &[(u8, u8)]| {
+        let steps = steps.iter().flat_map(|(change, place)| [*change, *place]);
+        ("archive", name, [2].into_iter().chain(steps).collect())
+    };
+    let content = |first: u8, content: &[u8]| [&[first], content].concat();
+    let tar = archive::whole_tar();
+    let file = zstd::encode_all(&tar[..], 3).unwrap();
+    let every_member = |change: u8, choices: std::ops::Range<u8>| -> Vec<(u8, u8)> {
+        let members = archive::members() as u8;
+        choices.map(|choice| (change, choice * members)).collect()
+    };
+    vec![
+        changes("whole", &[]),
+        ("archive", "whole_tar", content(1, &tar)),
+        ("archive", "whole_file", content(0, &file)),
+        changes("names_that_lead_out", &every_member(5, 0..3)),
+        changes("links", &[(6, 0), (6, 1)]),
+        changes("path_that_leads_out", &[(8, 0)]),
+        changes("path_in_a_directory", &[(8, 3)]),
+        changes("claimed_sizes", &every_member(7, 2..5)),
+        changes("content_of_an_object", &[(9, 0), (9, 1), (9, 2)]),
+        changes("cut", &[(10, 9)]),
+        changes("without_an_object", &[(0, 0)]),
+        changes("twice", &[(1, 0), (2, 1)]),
+    ]
 }
 
 // ---- text

@@ -1,7 +1,7 @@
 //! Access to the log during a catch-up.
 
 use crate::engine::domain::Domain;
-use crate::engine::entry::{Seq, StreamId};
+use crate::engine::entry::Seq;
 use crate::engine::error::Result;
 use crate::engine::log::directory::ResumePoint;
 use crate::engine::log::{Commit, ScanMode, StreamReader};

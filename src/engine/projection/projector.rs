@@ -28,7 +28,6 @@ use crate::engine::projection::definition::Projection;
 #[cfg(feature = "ml")]
 use crate::engine::projection::derived::Base;
 use crate::engine::projection::digest::{TablesDigest, digest};
-use crate::engine::projection::generation::Generation;
 use crate::engine::projection::generation_dir::{publish_generation, set_aside};
 use crate::engine::projection::newest::Newest;
 use crate::engine::projection::note::{CatchUp, Note, RebuildReason};
