@@ -41,10 +41,8 @@ impl KnownStream {
                 *self = KnownStream { end: KnownEnd { link, ..end }, linked: None };
             }
             // The later end has no link.
-            Some(_) if self.end.link.is_none() => {
-                if self.linked.is_none_or(|linked| linked.seq < end.seq) {
-                    self.linked = Some(end);
-                }
+            Some(_) if self.end.link.is_none() && self.linked.is_none_or(|linked| linked.seq < end.seq) => {
+                self.linked = Some(end);
             }
             // The link that is known stays known.
             None if end.seq > self.end.seq => {
