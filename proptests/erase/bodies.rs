@@ -97,7 +97,10 @@ fn with_unused_bodies(disk: &SimDisk, name: &str, program: Program) -> SimDisk {
 fn check_bodies(disk: &SimDisk, context: &str) {
     let contexta = workspace(&disk.spawn(70)).unwrap();
     let report = contexta.verify(VerifyOptions::default()).unwrap();
-    assert!(report.problems.iter().all(|problem| !problem.code.starts_with("artifact_")), "{context}: {report:?}");
+    assert!(
+        report.problems.iter().all(|problem| !problem.code.starts_with("artifact_")),
+        "{context}: {report:?}"
+    );
 }
 
 fn check_result(result: &Result<()>, context: &str) -> bool {
