@@ -103,8 +103,11 @@ pub(in crate::recovery) fn remove_unused(
     // with the known bodies can be written only after bodies were removed.
     let known = KnownFile::of(site.storage, &site.dirs.root);
     let forget = || known.forget(|known| present.iter().for_each(|(digest, _)| known.forget_body(digest)));
-    if !present.is_empty() {
-        let _ = forget();
+    if !present.is_empty()
+        && let Err(e @ Error::KnownBusy { .. }) = forget()
+    {
+        // A later check would report the removed bodies.
+        return Err(e);
     }
     let (mut removed, mut shards): (Vec<BlobInfo>, BTreeSet<PathBuf>) = Default::default();
     let mut notes = Vec::new();

@@ -25,7 +25,7 @@ const STEM: &str = "known";
 /// The greatest length of the file in bytes. Each stream has a line of about 120 bytes.
 const BYTES_MAX: u64 = 256 << 20;
 /// The longest time to wait for the lock.
-const WAIT_MAX: Duration = Duration::from_secs(1);
+const WAIT_MAX: Duration = Duration::from_secs(10);
 
 /// The content of the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
