@@ -9,7 +9,7 @@ use contexta::recovery::{
 };
 use contexta::{Contexta, Options, Result};
 use std::io::ErrorKind;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// A disk with a workspace and its backup. The runs `first` and `second` have artifacts, and share a body.
@@ -276,6 +276,7 @@ fn removal_of_old_files_and_erasure_work_on_a_full_disk() {
     assert_eq!(visible(&disk), KEPT);
     // Without cached files, the erasure removes the saved tables.
     let full = self::disk();
+    drop(workspace(&full.spawn(54)).unwrap().list_runs(None).unwrap());
     let saved = full.paths().into_iter().filter(|path| path.starts_with("/w/projections"));
     let saved: Vec<PathBuf> = saved.filter(|path| path.extension().is_some_and(|e| e == "gen")).collect();
     let without_tables = full.fork();

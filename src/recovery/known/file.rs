@@ -102,8 +102,8 @@ impl KnownFile {
     }
 
     /// Forgets streams, entries or bodies that are removed on purpose, and begins a new epoch. Call this function after
-    /// the removal. If a crash after the removal must not leave known what was removed, also call this function before
-    /// the removal. Errors: those of [`KnownFile::update`].
+    /// the removal. If the file must not contain removed data even after a crash, also call this function before the
+    /// removal. Errors: those of [`KnownFile::update`].
     pub(crate) fn forget(&self, forget: impl FnOnce(&mut Known)) -> Result<()> {
         self.update(|known| {
             forget(known);
