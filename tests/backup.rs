@@ -44,7 +44,7 @@ fn create(backups: &Backups, label: &str) -> String {
 }
 
 /// Returns the paths and contents of all files below a directory.
-fn tree(dir: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+pub(crate) fn tree(dir: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     let mut found = Vec::new();
     for entry in fs::read_dir(dir).into_iter().flatten().map(Result::unwrap) {
         match entry.file_type().unwrap().is_dir() {

@@ -1,12 +1,15 @@
 //! Tests of repairs with and without a source, of checks in levels and shares, and of known streams and bodies that are
 //! gone.
 
+use crate::backup::tree;
+use crate::support::TempDir;
 use crate::verify::rewrite;
 use contexta::config::{LoadInputs, load_config};
 use contexta::contract::RecordType;
 use contexta::engine::chain::Head;
 use contexta::engine::checksum::Digest;
 use contexta::engine::entry::Seq;
+use contexta::engine::log::names::segment_path;
 use contexta::engine::storage::Storage;
 use contexta::engine::storage::sim::{Fault, Moment, SimDisk, SimProcess};
 use contexta::interpretation::RecordQuery;
@@ -737,38 +740,53 @@ fn plan_of_a_repair_knows_streams_that_only_the_saved_tables_know() {
 
 #[test]
 fn loss_is_not_recorded_while_the_copy_cannot_be_read() {
-    let disk = workspace();
-    remember(&disk);
-    let expected = entries(&disk);
-    let backup = back_up(&disk);
-    let segment = files(&disk, "/x/w/log", "seg")[0].clone();
-    let content = disk.read(&segment).unwrap();
-    let objects: Vec<PathBuf> =
-        disk.paths().into_iter().filter(|path| path.starts_with("/backups/objects")).collect();
-    let of_segment = |path: &&PathBuf| content.starts_with(&disk.read(path).unwrap());
-    let object = objects.iter().find(of_segment).unwrap().clone();
-    let bytes = disk.read(&object).unwrap();
-    flip(&disk, &segment, 20_000);
-    let damaged = disk.read(&segment);
+    let dir = TempDir::new("repair-unread");
+    let (root, repository) = (dir.path().join("w"), dir.path().join("backups"));
+    let open = || Options::new(&root).project("wine").detect_code_revision(false).open().unwrap();
+    let contexta = open();
+    let run = contexta.run("first").start().unwrap();
+    for step in 0..1400 {
+        run.metric_at("loss", step, 1.0 / f64::from(step + 1)).unwrap();
+    }
+    run.complete().unwrap();
+    let head = contexta.close().unwrap().unwrap();
+    drop(contexta);
+    let backups = Backups::new(&root).repository(&repository);
+    let plan = backups.plan(&BackupOptions::default()).unwrap();
+    let backup = backups.create(&plan, Progress::none()).unwrap().backup_ref.to_string();
+    let segment = segment_path(&root.join("log"), head.stream, Seq::FIRST);
+    let content = std::fs::read(&segment).unwrap();
+    let objects = tree(&repository.join("objects"));
+    let of_segment = |(_, bytes): &&(PathBuf, Vec<u8>)| bytes.len() > 20_000 && content.starts_with(bytes);
+    let (object, _) = objects.iter().find(of_segment).unwrap();
+    let mut damaged = content.clone();
+    damaged[20_000] ^= 1;
+    std::fs::write(&segment, &damaged).unwrap();
     // A directory in place of the object cannot be read.
-    disk.remove_tree(&object);
-    disk.overwrite(&object.join("file"), Vec::new());
-    let contexta = open(&disk, 50, "w");
-    let settings = settings(Some(&backup));
-    let plan = contexta.plan_repair(&settings, Progress::none()).unwrap();
-    assert_eq!(plan.unread.len(), 1, "{plan:?}");
-    let result = contexta.repair(&plan, &settings, Progress::none()).unwrap();
+    let aside = dir.path().join("aside");
+    std::fs::rename(object, &aside).unwrap();
+    std::fs::create_dir(object).unwrap();
+    let settings =
+        RepairSettings { from: Some(backup.into()), repository: Some(repository.clone()), forget: false };
+    let repair = || {
+        let contexta = open();
+        let plan = contexta.plan_repair(&settings, Progress::none()).unwrap();
+        let result = contexta.repair(&plan, &settings, Progress::none()).unwrap();
+        contexta.close().unwrap();
+        (plan, result)
+    };
+    let (plan, result) = repair();
+    assert_eq!(plan.unread, [head.stream], "{plan:?}");
     assert_eq!((result.status, result.recorded_losses), (RecoveryStatus::Degraded, 0), "{result:?}");
     assert!(result.notes.iter().any(|note| note.code == "repair_copy_unreadable"), "{result:?}");
-    assert_eq!(disk.read(&segment), damaged);
-    contexta.close().unwrap();
-    drop(contexta);
+    assert!(std::fs::read(&segment).unwrap() == damaged);
     // A later repair heals the stream.
-    disk.remove_tree(&object);
-    disk.overwrite(&object, bytes);
-    let (_, result) = repaired(&disk, &settings);
+    std::fs::remove_dir(object).unwrap();
+    std::fs::rename(&aside, object).unwrap();
+    let (_, result) = repair();
     assert_eq!(result.status, RecoveryStatus::Success, "{result:?}");
-    assert_eq!(entries(&disk), expected);
+    let verified = open().verify(VerifyOptions::default()).unwrap();
+    assert_eq!(verified.outcome, Outcome::Whole, "{verified:?}");
 }
 
 #[test]
@@ -795,7 +813,6 @@ fn lost_file_of_a_directory_is_recorded_in_its_run() {
 #[cfg(feature = "cli")]
 mod command {
     use super::*;
-    use crate::support::TempDir;
     use contexta::contract::Value;
     use contexta::contract::json::read::parse;
     use contexta::run_cli_captured;

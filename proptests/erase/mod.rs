@@ -9,7 +9,7 @@ use contexta::recovery::{
 };
 use contexta::{Contexta, Options, Result};
 use std::io::ErrorKind;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// A disk with a workspace and its backup. The runs `first` and `second` have artifacts, and share a body.
@@ -274,10 +274,21 @@ fn removal_of_old_files_and_erasure_work_on_a_full_disk() {
     assert!(result.notes.iter().any(|note| note.code == "erase_cache_removed"), "{result:?}");
     assert_eq!(disk.read(Path::new("/w/cache/large")), None);
     assert_eq!(visible(&disk), KEPT);
-    // Without cached files, the erasure fails and changes nothing.
+    // Without cached files, the erasure removes the saved tables.
     let full = self::disk();
+    drop(workspace(&full.spawn(54)).unwrap().list_runs(None).unwrap());
+    let saved = full.paths().into_iter().filter(|path| path.starts_with("/w/projections"));
+    let saved: Vec<PathBuf> = saved.filter(|path| path.extension().is_some_and(|e| e == "gen")).collect();
+    let without_tables = full.fork();
     full.set_free_bytes(Some(0));
-    assert_eq!(erase(&full.spawn(52)).unwrap_err().code(), "storage_full");
-    full.set_free_bytes(None);
-    assert_eq!(visible(&full).len(), 4);
+    let result = erase(&full.spawn(52)).unwrap();
+    assert!(result.notes.iter().any(|note| note.code == "erase_tables_removed"), "{result:?}");
+    assert!(saved.iter().all(|path| full.read(path).is_none()));
+    assert_eq!(visible(&full), KEPT);
+    // Without saved tables, the erasure fails and changes nothing.
+    saved.iter().for_each(|path| without_tables.remove_tree(path));
+    without_tables.set_free_bytes(Some(0));
+    assert_eq!(erase(&without_tables.spawn(53)).unwrap_err().code(), "storage_full");
+    without_tables.set_free_bytes(None);
+    assert_eq!(visible(&without_tables).len(), 4);
 }

@@ -351,8 +351,8 @@ fn read_bodies(store: &Store, known: &Known, subset: Option<Share>) -> Result<Fo
                         check.body(digest, &format!(" of {path:?} in the directory {tree}"));
                     }
                 }
-                // A missing or damaged list of files was reported above.
-                Err(_) if check.failed.contains(&tree) => {}
+                // The share with the list of files reports a missing or damaged list.
+                Err(_) if check.failed.contains(&tree) || !check.is_in_share(&tree) => {}
                 Err(e) => {
                     let subject = format!("the files of the directory {tree}");
                     check.found.notes.push(not_checked(&subject, &e.into()));
@@ -378,11 +378,14 @@ struct BodyCheck<'a> {
 }
 
 impl BodyCheck<'_> {
+    fn is_in_share(&self, digest: &Digest) -> bool {
+        self.subset.is_none_or(|share| share.has_digest(digest))
+    }
+
     /// Hashes a body, unless it was hashed before or is not in the share. `place` is a text that follows the digest of
     /// the body in messages.
     fn body(&mut self, digest: Digest, place: &str) {
-        let is_in_share = self.subset.is_none_or(|share| share.has_digest(&digest));
-        if !self.checked.insert(digest) || !is_in_share {
+        if !self.checked.insert(digest) || !self.is_in_share(&digest) {
             return;
         }
         match self.view.verify_body(&digest) {

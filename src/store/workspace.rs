@@ -160,6 +160,11 @@ impl Store {
         Ok(notes?)
     }
 
+    /// Removes the saved tables to free disk space ([`Projector::remove_saved`]). Returns the number of removed files.
+    pub(crate) fn remove_saved_tables(&self) -> Result<u64> {
+        Ok(self.shared.projector.remove_saved()?)
+    }
+
     /// Catches up with the log and saves the tables ([`Projector::save`]).
     pub(crate) fn save_tables(&self) -> Result<Vec<EngineNote>> {
         Ok(self.shared.projector.save()?)

@@ -64,6 +64,23 @@ fn remove_leftovers(site: &Site, newest: &Path) {
     }
 }
 
+/// Removes all generations and the data that was derived from them. Returns the number of removed files.
+#[cfg(feature = "ml")]
+pub(super) fn remove_generations(site: &Site) -> Result<u64> {
+    let storage = site.storage.as_ref();
+    let mut removed = 0;
+    for Found { path, .. } in list(storage, &site.dir)?.into_iter().filter(|found| found.is_file) {
+        for path in [derived_path(&path), path] {
+            match storage.remove_file(&path) {
+                Ok(()) => removed += 1,
+                Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
+                Err(e) => return Err(Error::io("remove", &path, e)),
+            }
+        }
+    }
+    Ok(removed)
+}
+
 /// Renames all generations, so that no process opens them again.
 pub(super) fn set_aside(site: &Site) {
     for Found { path, .. } in list(site.storage.as_ref(), &site.dir).unwrap_or_default() {

@@ -28,6 +28,8 @@ use crate::engine::projection::definition::Projection;
 #[cfg(feature = "ml")]
 use crate::engine::projection::derived::Base;
 use crate::engine::projection::digest::{TablesDigest, digest};
+#[cfg(feature = "ml")]
+use crate::engine::projection::generation_dir::remove_generations;
 use crate::engine::projection::generation_dir::{publish_generation, set_aside};
 use crate::engine::projection::newest::Newest;
 use crate::engine::projection::note::{CatchUp, Note, RebuildReason};
@@ -173,6 +175,15 @@ impl<E: Event> Projector<E> {
             opened.published = None;
         }
         self.catch_up()
+    }
+
+    /// Closes the tables, and removes the saved tables to free disk space. The next read derives the tables from the log.
+    /// Returns the number of removed files. Views that are still open keep the disk space of their tables.
+    #[cfg(feature = "ml")]
+    pub(crate) fn remove_saved(&self) -> Result<u64> {
+        let mut opened = self.lock();
+        *opened = None;
+        remove_generations(&self.site)
     }
 
     /// Discards the tables and rebuilds them from the log.

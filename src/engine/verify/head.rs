@@ -42,21 +42,18 @@ pub(super) fn compare_head(head: &Head, reader: &StreamReader, problems: &mut Pr
     }
 }
 
-/// Compares a stream with the end that an earlier read has seen, and adds a problem if entries are lost or differ. The
-/// requirements of [`compare_head`] apply.
-pub(super) fn compare_known(known: &KnownEnd, reader: &StreamReader, problems: &mut Problems) {
-    let (stream, last) = (known.stream, known.seq);
+/// Compares a stream with the ends that earlier reads have seen, and adds a problem if entries are lost or differ. The
+/// requirements of [`compare_head`] apply to each end.
+pub(super) fn compare_known(ends: &[&KnownEnd], reader: &StreamReader, problems: &mut Problems) {
+    let Some(KnownEnd { stream, seq: last, .. }) = ends.iter().max_by_key(|end| end.seq) else { return };
     let first = reader.next_seq();
-    if first <= last {
-        if !problems.bound_loss_at_end(first, last) {
-            let message = format!(
-                "entries {first} to {last} of stream {stream} are lost: an earlier read has seen them"
-            );
-            problems.add_for_head("entries_missing", Some((first, Some(last))), message);
-        }
-        return;
+    if first <= *last && !problems.bound_loss_at_end(first, *last) {
+        let message =
+            format!("entries {first} to {last} of stream {stream} are lost: an earlier read has seen them");
+        problems.add_for_head("entries_missing", Some((first, Some(*last))), message);
     }
-    compare_known_link(known, reader, problems);
+    let read = ends.iter().filter(|end| end.seq < first);
+    read.for_each(|end| compare_known_link(end, reader, problems));
 }
 
 /// Compares the link of the chain after the known end of a stream with the known link, and adds a problem if the links

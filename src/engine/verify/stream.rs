@@ -103,7 +103,7 @@ impl StreamCheck<'_> {
                 HeadState::Unknown => notes.push(LogNote::HeadUnchecked { head: *head }),
             }
         }
-        known.into_iter().for_each(|known| compare_known(known, &reader, &mut problems));
+        compare_known(&known, &reader, &mut problems);
         let last = reader.next_seq().previous();
         let head = reader.chain().map(|chain| Head { stream, seq: last, digest: chain.link() });
         let closed = reader.tail() == Tail::Closed;
@@ -142,7 +142,7 @@ impl StreamCheck<'_> {
             if notes.iter().any(|note| matches!(note, LogNote::StreamInFlight { .. })) {
                 problems.remove_unfinished_end();
             }
-            known.into_iter().for_each(|known| compare_known(known, &reader, &mut problems));
+            compare_known(&known, &reader, &mut problems);
             (end, closed) = (reader.next_seq().previous(), reader.tail() == Tail::Closed);
         }
         let live = live || self.is_live();

@@ -83,7 +83,7 @@ pub(crate) fn erase(
     let examined = examine_again(site, plan, progress)?;
     check(&examined.plan, options)?;
     let is_capturing = site.journal.head().is_some() && site.has_open_runs()?;
-    let (requested, cached) = site.append_requests(&examined, options.reason.as_deref())?;
+    let (requested, freed) = site.append_requests(&examined, options.reason.as_deref())?;
     // The stream of this process must not count as a stream of a program that captures.
     if !is_capturing {
         site.journal.close()?;
@@ -92,7 +92,7 @@ pub(crate) fn erase(
     // Only the entries of the artifacts name the bodies. While bodies remain, the entries remain too, so that the next
     // erasure finds the bodies.
     let are_removed = notes.is_empty();
-    notes.extend(cached.map(removed_cache));
+    notes.extend(freed.notes());
     let is_kept = |path: &PathBuf| !options.without_backup && examined.unsaved.contains(path);
     let files = site.remove_files(examined.plan.files.iter().filter(|path| !is_kept(path)))?;
     let is_result = |note: &&Note| match note.code {
@@ -137,9 +137,27 @@ fn check(plan: &ErasePlan, options: &EraseOptions) -> Result<()> {
     Ok(())
 }
 
-fn removed_cache(files: u64) -> Note {
-    let message = format!("the disk was full, so all cached files were removed (files: {files})");
-    Note::new(Severity::Warning, "erase_cache_removed", message)
+fn is_full<T>(result: &Result<T>) -> bool {
+    result.as_ref().is_err_and(|e| e.code() == "storage_full")
+}
+
+/// The numbers of files that were removed because the disk was full.
+#[derive(Debug, Default)]
+struct Freed {
+    cached: u64,
+    tables: u64,
+}
+
+impl Freed {
+    fn notes(&self) -> impl Iterator<Item = Note> {
+        let note = |files: u64, code, what| {
+            let message = format!("the disk was full, so {what} were removed (files: {files})");
+            (files > 0).then(|| Note::new(Severity::Warning, code, message))
+        };
+        let cached = note(self.cached, "erase_cache_removed", "all cached files");
+        let tables = note(self.tables, "erase_tables_removed", "the saved tables");
+        cached.into_iter().chain(tables)
+    }
 }
 
 fn skipped((stream, base, reason): &(StreamId, Seq, String)) -> Note {
@@ -156,13 +174,9 @@ impl EraseSite<'_> {
         Ok(runs.iter().any(|run| run.status == RunStatus::Open && run.interrupted_at.is_none()))
     }
 
-    /// Appends one erasure for each run with entries. All erasures are in one durable commit. If the disk is
-    /// full, removes all cached files first. Returns the erasures, and the number of removed cached files.
-    fn append_requests(
-        &self,
-        examined: &Examined,
-        reason: Option<&str>,
-    ) -> Result<(Vec<RunErasure>, Option<u64>)> {
+    /// Appends one erasure for each run with entries. All erasures are in one durable commit. If the disk is full,
+    /// removes all cached files first, and then the saved tables. Returns the erasures, and the numbers of removed files.
+    fn append_requests(&self, examined: &Examined, reason: Option<&str>) -> Result<(Vec<RunErasure>, Freed)> {
         // The stamp of the erasure is greater than the stamps of all entries that were read.
         self.journal.observe(self.store.latest_seen());
         let now = Timestamp::from_nanos(self.storage.now());
@@ -172,19 +186,23 @@ impl EraseSite<'_> {
             let erasure = RunErasure::new(run.clone(), now, reason.map(str::to_owned), step);
             requested.push(erasure.map_err(crate::store::Error::from)?);
         }
-        let repositories = [self.repository.root(), self.configured_repository];
+        let mut freed = Freed::default();
         let append = || self.append(requested.iter().cloned().map(Fact::Erasure));
-        match append() {
-            Err(e) if e.code() == "storage_full" => {
-                let removed = remove_cache(self.storage.as_ref(), self.dirs, repositories)?;
-                if removed == 0 {
-                    return Err(e);
-                }
-                append()?;
-                Ok((requested, Some(removed)))
+        let mut appended = append();
+        if is_full(&appended) {
+            let repositories = [self.repository.root(), self.configured_repository];
+            freed.cached = remove_cache(self.storage.as_ref(), self.dirs, repositories)?;
+            if freed.cached > 0 {
+                appended = append();
             }
-            appended => appended.map(|()| (requested, None)),
         }
+        if is_full(&appended) {
+            freed.tables = self.store.remove_saved_tables()?;
+            if freed.tables > 0 {
+                appended = append();
+            }
+        }
+        appended.map(|()| (requested, freed))
     }
 
     /// Appends facts durably. The facts may use the disk space that the log reserves for ends of runs.

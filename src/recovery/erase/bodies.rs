@@ -2,7 +2,7 @@
 
 use crate::contract::RunRef;
 use crate::engine;
-use crate::engine::blob::BlobInfo;
+use crate::engine::blob::{BlobInfo, BlobStore};
 use crate::engine::checksum::Digest;
 use crate::engine::log::directory::{has_writer, list_streams};
 use crate::recovery::backup::io_error;
@@ -60,8 +60,8 @@ pub(in crate::recovery) fn used_bodies(
 
 /// Removes the given bodies that no artifact uses. Returns the removed bodies, and a note if bodies are kept.
 ///
-/// A program may have stored a body again and may be about to append the artifact. The lock on the bodies excludes such
-/// programs, and the log is read after the lock was acquired. If the lock cannot be acquired, the bodies are kept. The
+/// Another program may have stored one of the bodies again, and may not have appended its artifact yet. The lock on the
+/// bodies excludes such programs, and the log is read after the lock was acquired. If the lock cannot be acquired, the bodies are kept. The
 /// bodies are also kept while a program captures into the workspace, because its artifacts may not be in the log yet. The
 /// caller holds the lock of merges, so no merge adds an artifact.
 pub(in crate::recovery) fn remove_unused(
@@ -76,7 +76,11 @@ pub(in crate::recovery) fn remove_unused(
             present.push((*digest, size));
         }
     }
-    if present.is_empty() {
+    // An interrupted removal may have left removed bodies among the known bodies.
+    let known = KnownFile::of(site.storage, &site.dirs.root);
+    let mut absent: BTreeSet<Digest> = known.load()?.into_known().bodies().collect();
+    absent.retain(|digest| candidates.contains(digest) && !present.iter().any(|(other, _)| other == digest));
+    if present.is_empty() && absent.is_empty() {
         return Ok((Vec::new(), Vec::new()));
     }
     let held = match store.lock_removal() {
@@ -99,19 +103,37 @@ pub(in crate::recovery) fn remove_unused(
         }
     };
     present.retain(|(digest, _)| !used.contains(digest));
+    absent.retain(|digest| !used.contains(digest));
     // A check reports known bodies that are gone, except bodies that were removed on purpose. If the disk is full, the file
     // with the known bodies can be written only after bodies were removed.
-    let known = KnownFile::of(site.storage, &site.dirs.root);
-    let forget = || known.forget(|known| present.iter().for_each(|(digest, _)| known.forget_body(digest)));
-    if !present.is_empty() {
-        let _ = forget();
+    let gone: Vec<Digest> = present.iter().map(|(digest, _)| *digest).chain(absent).collect();
+    if gone.is_empty() {
+        return Ok((Vec::new(), Vec::new()));
     }
-    let (mut removed, mut shards): (Vec<BlobInfo>, BTreeSet<PathBuf>) = Default::default();
+    let forget = || known.forget(|known| gone.iter().for_each(|digest| known.forget_body(digest)));
+    if let Err(e @ Error::KnownBusy { .. }) = forget() {
+        // A later check would report the removed bodies.
+        return Err(e);
+    }
     let mut notes = Vec::new();
-    for (digest, size) in present.iter().copied() {
-        // A program may have begun to capture.
+    let removed = remove_all(site, &store, &present, &mut notes);
+    // A check that ran during the removal may have added removed bodies.
+    forget()?;
+    drop(held);
+    Ok((removed?, notes))
+}
+
+/// Removes these bodies durably, and returns them. Stops with a note if a program begins to capture.
+fn remove_all(
+    site: &EraseSite<'_>,
+    store: &BlobStore,
+    bodies: &[(Digest, u64)],
+    notes: &mut Vec<Note>,
+) -> Result<Vec<BlobInfo>> {
+    let (mut removed, mut shards): (Vec<BlobInfo>, BTreeSet<PathBuf>) = Default::default();
+    for (digest, size) in bodies.iter().copied() {
         if removed.len().is_multiple_of(REMOVED_TOGETHER) && is_captured_into(site)? {
-            notes.push(in_use(present.len() - removed.len()));
+            notes.push(in_use(bodies.len() - removed.len()));
             break;
         }
         let path = store.path(&digest);
@@ -124,12 +146,7 @@ pub(in crate::recovery) fn remove_unused(
     for shard in shards {
         site.storage.sync_dir(&shard).map_err(|e| io_error("sync", &shard, e))?;
     }
-    // A check that ran during the removal may have added removed bodies.
-    if !present.is_empty() {
-        forget()?;
-    }
-    drop(held);
-    Ok((removed, notes))
+    Ok(removed)
 }
 
 /// Returns a note about bodies that are kept, because the lock on the bodies cannot be acquired.

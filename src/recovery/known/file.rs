@@ -25,7 +25,7 @@ const STEM: &str = "known";
 /// The greatest length of the file in bytes. Each stream has a line of about 120 bytes.
 const BYTES_MAX: u64 = 256 << 20;
 /// The longest time to wait for the lock.
-const WAIT_MAX: Duration = Duration::from_secs(1);
+const WAIT_MAX: Duration = Duration::from_secs(10);
 
 /// The content of the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -102,8 +102,8 @@ impl KnownFile {
     }
 
     /// Forgets streams, entries or bodies that are removed on purpose, and begins a new epoch. Call this function after
-    /// the removal. If a crash after the removal must not leave known what was removed, also call this function before
-    /// the removal. Errors: those of [`KnownFile::update`].
+    /// the removal. If the file must not contain removed data even after a crash, also call this function before the
+    /// removal. Errors: those of [`KnownFile::update`].
     pub(crate) fn forget(&self, forget: impl FnOnce(&mut Known)) -> Result<()> {
         self.update(|known| {
             forget(known);

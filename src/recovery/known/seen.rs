@@ -19,7 +19,7 @@ pub(crate) struct Known {
     pub(super) bodies: BTreeSet<Digest>,
 }
 
-/// What is known about a stream.
+/// The known ends of a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct KnownStream {
     /// The last known entry, and the link after this entry if the link is known.

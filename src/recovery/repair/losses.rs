@@ -127,7 +127,8 @@ fn lost_bodies(view: &StoreView<'_>, bodies: &[BodyRepair]) -> Result<Vec<Loss>>
                 identity: format!("{own} {body}"),
             });
         }
-        // If the list of the files is lost or unreadable, the loss of the list or a note describes the directory.
+        // If the list of files is lost or unreadable, the files are unknown. The loss of the list or a note then reports the
+        // damage of the directory.
         let files = if artifact.is_tree() { view.tree_files(&body).unwrap_or_default() } else { Vec::new() };
         let is_lost = |(body, _): &(Digest, String)| lost.contains(body);
         losses.extend(

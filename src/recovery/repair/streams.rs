@@ -47,6 +47,8 @@ pub(super) fn healed_streams(
     copies: &Copies,
 ) -> Result<Comparison> {
     let known = state.clone().into_known();
+    let damaged: BTreeSet<StreamId> = found.problems.iter().filter_map(|problem| problem.stream).collect();
+    let present = list_streams(storage, log)?;
     let Comparison { mut heals, mut unread, mut notes } = Comparison::default();
     for stream in candidates(storage, log, found, state, copies)? {
         if is_held(storage, log, stream) {
@@ -70,8 +72,13 @@ pub(super) fn healed_streams(
                 notes.push(refused(stream, "a part of it was written by a newer version of the program"));
             }
             Err(e @ EngineError::Io { .. }) if concerns(&e, &copies.log) => {
-                unread.push(stream);
-                notes.push(unreadable(stream, &chain(&e)));
+                // A stream without damage is also compared if no streams are known.
+                if damaged.contains(&stream) || !present.contains(&stream) {
+                    unread.push(stream);
+                    notes.push(unreadable(stream, &chain(&e)));
+                } else {
+                    notes.push(not_compared(stream, &chain(&e)));
+                }
             }
             Err(e) => return Err(e.into()),
         }
@@ -105,6 +112,13 @@ fn candidates(
         damaged.contains(stream) || may_be_shorter
     };
     Ok(list_streams(copies.storage.as_ref(), &copies.log)?.into_iter().filter(is_candidate).collect())
+}
+
+fn not_compared(stream: StreamId, reason: &str) -> Note {
+    let message = format!(
+        "stream {stream} has no damage, but could not be compared with its copy, because the copy cannot be read: {reason}"
+    );
+    Note::new(Severity::Warning, "repair_copy_not_compared", message).with("stream", stream)
 }
 
 fn unreadable(stream: StreamId, reason: &str) -> Note {
