@@ -44,6 +44,9 @@ pub(super) fn swap(storage: &dyn Storage, staged: &Path, dirs: &WorkspaceDirs) -
     if is_present(storage, &restored_log(log))? || place_of(storage, log)? != place {
         return Err(not_replaced(log, "another process has put another directory in its place"));
     }
+    // A process may have saved tables of the former log after their first removal. A check would report such tables as
+    // damage. Every process derives them again, so a failure of this removal loses nothing.
+    let _ = remove_tables(storage, &dirs.projections);
     Ok(())
 }
 
