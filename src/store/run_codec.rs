@@ -4,6 +4,8 @@
 //!
 //! [`View::save_derived`]: crate::engine::projection::View::save_derived
 
+use crate::contract::json::read::parse;
+use crate::contract::json::write::canonical;
 use crate::contract::{ProjectRef, RunRef, RunStatus, Timestamp, Value};
 use crate::engine::bytes::{Reader, put_length_prefixed, put_varint};
 use crate::engine::codec;
@@ -17,6 +19,8 @@ use std::collections::BTreeMap;
 
 /// The version of the bytes and of the derivation of rows. Increase the version whenever the content of a row changes.
 const ROWS_VERSION: u16 = 1;
+/// The minimum length of an encoded row in bytes: each member takes at least one byte.
+const ROW_LEN_MIN: usize = 25;
 /// The minimum number of rows that one core decodes.
 const PIECE_ROWS: usize = 512;
 
@@ -60,18 +64,18 @@ enum ValueV1 {
     Big(String),
     Float(u64),
     Text(String),
-    List(Vec<ValueV1>),
-    Map(BTreeMap<String, ValueV1>),
+    /// The canonical JSON text of a list or map. The parser of the text limits the depth.
+    Json(String),
 }
 
-/// Encodes rows. Returns `None` if a row is too large.
+/// Encodes rows. Returns `None` if a row is too large, or if a list or map contains a number that is not finite.
 pub(super) fn encode_runs(runs: impl ExactSizeIterator<Item = DerivedRun>) -> Option<Vec<u8>> {
     let mut out = header();
     put_varint(&mut out, runs.len() as u64);
     let mut encoded = Vec::new();
     for run in runs {
         encoded.clear();
-        codec::encode(&RunV1::of(run), &mut encoded).ok()?;
+        codec::encode(&RunV1::of(run)?, &mut encoded).ok()?;
         put_length_prefixed(&mut out, &encoded);
     }
     Some(out)
@@ -84,7 +88,8 @@ pub(super) fn decode_runs(bytes: &[u8]) -> Option<Vec<DerivedRun>> {
     let count = reader.varint()?;
     let mut encoded = Vec::new();
     while reader.remaining() > 0 {
-        encoded.push(reader.length_prefixed()?);
+        // The limit on the length of a row also limits the number of rows.
+        encoded.push(reader.length_prefixed().filter(|row| row.len() >= ROW_LEN_MIN)?);
     }
     if encoded.len() as u64 != count {
         return None;
@@ -105,15 +110,16 @@ fn header() -> Vec<u8> {
 }
 
 impl RunV1 {
-    fn of(run: DerivedRun) -> RunV1 {
+    fn of(run: DerivedRun) -> Option<RunV1> {
         let DerivedRun { row, bytes, supersedings, has_open_writers } = run;
-        let values =
-            |map: BTreeMap<String, Value>| map.into_iter().map(|(k, v)| (k, ValueV1::of(v))).collect();
+        let values = |map: BTreeMap<String, Value>| -> Option<BTreeMap<String, ValueV1>> {
+            map.into_iter().map(|(key, value)| Some((key, ValueV1::of(value)?))).collect()
+        };
         let superseding = |resume: &Superseding| {
             let (Stamp { time, stream, seq }, from_step) = resume.parts();
             (time, stream.0, seq.0, from_step)
         };
-        RunV1 {
+        Some(RunV1 {
             run_ref: row.run_ref.as_str().to_owned(),
             project_ref: row.project_ref.as_str().to_owned(),
             project_name: row.project_name,
@@ -127,11 +133,11 @@ impl RunV1 {
             attempts: row.attempts as u64,
             description: row.description,
             notes: row.notes.into_iter().map(|(time, text)| (time.micros(), text)).collect(),
-            params: values(row.params),
+            params: values(row.params)?,
             tags: row.tags,
             is_archived: row.is_archived,
             is_starred: row.is_starred,
-            metadata: values(row.metadata),
+            metadata: values(row.metadata)?,
             code_revision: row.code_revision,
             dataset_ref: row.dataset_ref,
             command: row.command,
@@ -139,7 +145,7 @@ impl RunV1 {
             bytes: bytes as u64,
             has_open_writers,
             supersedings: supersedings.iter().map(superseding).collect(),
-        }
+        })
     }
 
     fn into_run(self) -> Option<DerivedRun> {
@@ -148,8 +154,8 @@ impl RunV1 {
             None => Some(None),
         };
         let note = |(micros, text)| Some((Timestamp::from_micros(micros)?, text));
-        let values = |map: BTreeMap<String, ValueV1>| -> BTreeMap<String, Value> {
-            map.into_iter().map(|(key, value)| (key, value.into_value())).collect()
+        let values = |map: BTreeMap<String, ValueV1>| -> Option<BTreeMap<String, Value>> {
+            map.into_iter().map(|(key, value)| Some((key, value.into_value()?))).collect()
         };
         let row = RunRow {
             run_ref: RunRef::parse(&self.run_ref).ok()?,
@@ -165,11 +171,11 @@ impl RunV1 {
             attempts: usize::try_from(self.attempts).ok()?,
             description: self.description,
             notes: self.notes.into_iter().map(note).collect::<Option<_>>()?,
-            params: values(self.params),
+            params: values(self.params)?,
             tags: self.tags,
             is_archived: self.is_archived,
             is_starred: self.is_starred,
-            metadata: values(self.metadata),
+            metadata: values(self.metadata)?,
             code_revision: self.code_revision,
             dataset_ref: self.dataset_ref,
             command: self.command,
@@ -188,33 +194,27 @@ impl RunV1 {
 }
 
 impl ValueV1 {
-    fn of(value: Value) -> ValueV1 {
-        match value {
+    fn of(value: Value) -> Option<ValueV1> {
+        Some(match value {
             Value::Null => ValueV1::Null,
             Value::Bool(value) => ValueV1::Bool(value),
             Value::Int(value) => ValueV1::Int(value),
             Value::Big(digits) => ValueV1::Big(digits),
             Value::Float(value) => ValueV1::Float(value.to_bits()),
             Value::Text(text) => ValueV1::Text(text),
-            Value::List(values) => ValueV1::List(values.into_iter().map(ValueV1::of).collect()),
-            Value::Map(members) => {
-                ValueV1::Map(members.into_iter().map(|(key, value)| (key, ValueV1::of(value))).collect())
-            }
-        }
+            value @ (Value::List(_) | Value::Map(_)) => ValueV1::Json(canonical(&value).ok()?),
+        })
     }
 
-    fn into_value(self) -> Value {
-        match self {
+    fn into_value(self) -> Option<Value> {
+        Some(match self {
             ValueV1::Null => Value::Null,
             ValueV1::Bool(value) => Value::Bool(value),
             ValueV1::Int(value) => Value::Int(value),
             ValueV1::Big(digits) => Value::Big(digits),
             ValueV1::Float(bits) => Value::Float(f64::from_bits(bits)),
             ValueV1::Text(text) => Value::Text(text),
-            ValueV1::List(values) => Value::List(values.into_iter().map(ValueV1::into_value).collect()),
-            ValueV1::Map(members) => {
-                Value::Map(members.into_iter().map(|(key, value)| (key, value.into_value())).collect())
-            }
-        }
+            ValueV1::Json(text) => parse(&text).ok()?,
+        })
     }
 }

@@ -43,14 +43,15 @@ impl StoreView<'_> {
 
     /// Returns all runs, or the runs of a project. The runs are ordered by project, start and ref.
     ///
-    /// The rows are kept for later calls, and are saved for later processes if there are many runs. A later call derives only the rows of open runs, and the rows of
-    /// runs that occur in new entries. A view as of a moment uses no kept rows, and derives each row that it
-    /// returns.
+    /// The rows are kept for later calls. If there are many runs, the rows are also saved for later processes. A
+    /// later call derives only the rows of open runs, and the rows of runs that occur in new entries. A view as of
+    /// a moment uses no kept rows, and derives each row that it returns.
     pub fn runs(&self, project: Option<&ProjectRef>) -> Result<Vec<Arc<RunRow>>> {
         self.with_runs(project, |runs| runs.rows(project))
     }
 
-    /// Calls `f` with the rows of all runs, or of at least the runs of a project, and returns the result.
+    /// Calls `f` with rows of runs, and returns the result of `f`. Without a project, `f` receives the rows of all
+    /// runs. With a project, `f` receives the rows of the runs of the project, and may receive rows of other runs.
     fn with_runs<T>(&self, project: Option<&ProjectRef>, f: impl FnOnce(&KeptRuns) -> T) -> Result<T> {
         let derive = || Ok(KeptRuns::new(self.view.extent(), project.cloned(), self.derive_runs(project)?));
         if self.as_of.is_some() {
@@ -71,7 +72,9 @@ impl StoreView<'_> {
     /// Returns the rows that a process has saved for the generation under this view.
     fn saved_runs(&self) -> Option<KeptRuns> {
         let (extent, bytes) = self.view.derived()?;
-        Some(KeptRuns::new(extent, None, decode_runs(&bytes)?))
+        let runs = decode_runs(&bytes)?;
+        self.view.accept_derived();
+        Some(KeptRuns::new(extent, None, runs))
     }
 
     /// Saves rows for later processes, if deriving them takes longer than reading the file with the rows.

@@ -2,14 +2,14 @@
 //!
 //! The data belongs to exactly the entries in the generation. The name of the file contains the name of the generation,
 //! which contains a random number, so the file is never used with other tables. Each process can write the file, and
-//! the file may be deleted at any time. It is not synced: a file with a wrong checksum counts as missing. FORMAT.md,
-//! "Derived data", defines the bytes.
+//! the file may be deleted at any time. The file is not synced, so a crash can damage it. A file with a wrong checksum
+//! counts as missing. FORMAT.md, "Derived data", defines the bytes.
 
 use crate::engine::checksum::Digest;
 use crate::engine::entry::StreamId;
 use crate::engine::projection::cursor::Cursor;
 use crate::engine::projection::generation::derived_path;
-use crate::engine::storage::{OpenMode, Storage, read_full_at, temporary_path, write_all_at};
+use crate::engine::storage::{OpenMode, Storage, exists, read_full_at, temporary_path, write_all_at};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -25,10 +25,11 @@ const BYTES_MAX: u64 = 256 << 20;
 /// The published generation under the tables of a view, as the place of derived data.
 #[derive(Debug)]
 pub(super) struct Base {
+    generation: PathBuf,
     path: PathBuf,
     /// The cursors of the generation.
     pub(super) cursors: Arc<BTreeMap<StreamId, Cursor>>,
-    /// True if this process must not write, or if it has already written or read the data.
+    /// True if this process must not write the data, or has no reason to write the data again.
     is_settled: AtomicBool,
 }
 
@@ -41,6 +42,7 @@ impl Base {
         may_write: bool,
     ) -> Arc<Base> {
         Arc::new(Base {
+            generation: generation.to_path_buf(),
             path: derived_path(generation),
             cursors: Arc::clone(cursors),
             is_settled: AtomicBool::new(!may_write),
@@ -62,11 +64,12 @@ impl Base {
         let mut data = vec![0; usize::try_from(len).ok()?];
         let whole = read_full_at(file.as_ref(), 0, &mut header).ok()? == HEADER_LEN
             && read_full_at(file.as_ref(), HEADER_LEN as u64, &mut data).ok()? == data.len();
-        let is_valid = whole && header == header_of(&data);
-        if is_valid {
-            self.is_settled.store(true, Ordering::Relaxed);
-        }
-        is_valid.then_some(data)
+        (whole && header == header_of(&data)).then_some(data)
+    }
+
+    /// Records that the data that [`Base::load`] returned is usable, so that it is not written again.
+    pub(super) fn accept(&self) {
+        self.is_settled.store(true, Ordering::Relaxed);
     }
 
     /// Returns true if [`Base::save`] would write.
@@ -85,7 +88,9 @@ impl Base {
             let file = storage.open(&temporary, OpenMode::CreateNew)?;
             write_all_at(file.as_ref(), 0, &header_of(data))?;
             write_all_at(file.as_ref(), HEADER_LEN as u64, data)?;
-            storage.rename(&temporary, &self.path)
+            storage.rename(&temporary, &self.path)?;
+            // Another process may have removed the generation, for example to erase its data.
+            if exists(storage, &self.generation)? { Ok(()) } else { storage.remove_file(&self.path) }
         };
         if write().is_err() {
             let _ = storage.remove_file(&temporary);

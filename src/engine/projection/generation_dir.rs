@@ -51,9 +51,9 @@ pub(super) fn publish_generation(
     Generation::open(storage, &path).map(Some)
 }
 
-/// Removes generations that were set aside ([`BAD_SUFFIX`]), temporary files of processes that ended while they wrote a
-/// generation, and derived data of other generations than `newest`. The caller must hold the lock for publishing; otherwise the temporary file of a running process
-/// could be removed.
+/// Removes three kinds of files: generations that were set aside ([`BAD_SUFFIX`]), temporary files of processes that
+/// ended while they wrote a generation, and data that was derived from a generation other than `newest`. The caller
+/// must hold the lock for publishing. Without the lock, the temporary file of a running process could be removed.
 fn remove_leftovers(site: &Site, newest: &Path) {
     for entry in site.storage.list(&site.dir).unwrap_or_default() {
         let name = entry.name.as_str();
@@ -70,7 +70,7 @@ pub(super) fn remove_generations(site: &Site) -> Result<u64> {
     let storage = site.storage.as_ref();
     let mut removed = 0;
     for Found { path, .. } in list(storage, &site.dir)?.into_iter().filter(|found| found.is_file) {
-        for path in [derived_path(&path), path] {
+        for path in [path.clone(), derived_path(&path)] {
             match storage.remove_file(&path) {
                 Ok(()) => removed += 1,
                 Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}

@@ -9,9 +9,9 @@ use std::sync::Arc;
 /// A receiver of reports about lost entries. A lost entry is in the saved tables, but no longer in the log.
 /// The rebuilt tables do not contain lost entries, so a later read could not notice the loss.
 pub trait LossWitness: Debug + Send + Sync {
-    /// Receives the last applied entry of streams in the saved tables: of every stream if applied entries are lost, and
-    /// otherwise of every stream that is not in the log. The projector calls this function before it replaces these
-    /// tables.
+    /// Receives streams in the saved tables, each with its last applied entry. If applied entries are lost, the
+    /// function receives every stream. Otherwise, it receives only the streams that are not in the log. The projector
+    /// calls this function before it replaces these tables.
     fn before_rebuild(&self, ends: &[(StreamId, Seq)]);
 }
 

@@ -425,6 +425,12 @@ impl View {
         Some((Extent::new(&self.snapshot.identity, &base.cursors), data))
     }
 
+    /// Records that the result of [`View::derived`] is usable. Otherwise [`View::save_derived`] replaces the data.
+    #[cfg(feature = "ml")]
+    pub(crate) fn accept_derived(&self) {
+        self.snapshot.base.iter().for_each(|base| base.accept());
+    }
+
     /// Saves data that was derived from exactly the tables of this view, for later processes. Does nothing if the view
     /// contains other entries than the published generation, if the data is already saved, or if this process does not
     /// publish. `data` is called only if the data will be written. An error of the file system is ignored.

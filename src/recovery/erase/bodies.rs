@@ -61,9 +61,9 @@ pub(in crate::recovery) fn used_bodies(
 /// Removes the given bodies that no artifact uses. Returns the removed bodies, and a note if bodies are kept.
 ///
 /// Another program may have stored one of the bodies again, and may not have appended its artifact yet. The lock on the
-/// bodies excludes such programs, and the log is read after the lock was acquired. If the lock cannot be acquired, the bodies are kept. The
-/// bodies are also kept while a program captures into the workspace, because its artifacts may not be in the log yet. The
-/// caller holds the lock of merges, so no merge adds an artifact.
+/// bodies excludes such programs. The log is read after the lock was acquired. If the lock cannot be acquired, the
+/// bodies are kept. They are also kept while a program captures into the workspace, because the artifacts of this
+/// program may not be in the log yet. The caller holds the lock of merges, so no merge adds an artifact.
 pub(in crate::recovery) fn remove_unused(
     site: &EraseSite<'_>,
     candidates: &BTreeSet<Digest>,

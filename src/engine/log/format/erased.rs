@@ -10,7 +10,7 @@ pub(in crate::engine::log) struct ErasedRange {
     pub(in crate::engine::log) first: Seq,
     /// The number of entries, at least 1.
     pub(in crate::engine::log) count: u64,
-    /// A time that is not before the entry in front of the range.
+    /// A time that is not after the next entry behind the range. The time can be 0.
     pub(in crate::engine::log) time: u64,
 }
 

@@ -33,7 +33,8 @@ impl Past {
         }
     }
 
-    /// Returns the time of the entry, or a time that is not before the entry in front of the range.
+    /// Returns the time of the entry. For a range, returns the time of the last entry that its copy has before the
+    /// range, or 0 if no such entry was read.
     pub(super) fn time(&self) -> u64 {
         match self {
             Past::Entry(entry) => entry.stamp.time,

@@ -142,6 +142,8 @@ impl Outline {
             }
         }
         outline.links.extend(reader.last_mark());
+        // Marks after the end of the part belong to another history.
+        outline.links.retain(|last, _| part.end.is_none_or(|end| *last < end));
         let is_stray =
             |file: &mut FileOutline| file.header.is_none() && file.tally.is_empty() && !file.exceeds_part;
         outline.strays = outline.files.extract_if(.., is_stray).map(|file| file.base).collect();

@@ -1,6 +1,6 @@
-//! The segment that a writer appends to. Each frame is written with one write, disk space is reserved ahead, and the
-//! content of the seal is collected, except its digest. The digest is computed from the file when the segment is sealed,
-//! because most segments are closed before they are full and get no seal.
+//! The segment that a writer appends to. Each frame is written with one write, and disk space is reserved ahead. The
+//! writer counts the entries and frames for the seal while it writes. The digest of the seal is computed only when the
+//! segment is sealed, by reading the file. Most segments are closed before they are full, and get no seal.
 //!
 //! Invariants:
 //! 1. A frame is written only after complete frames. After a failed write the file is truncated to its last complete
