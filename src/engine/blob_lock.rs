@@ -15,7 +15,7 @@ use std::time::Duration;
 
 /// The greatest time for which the storing of a body waits for the end of a removal.
 const STORE_WAIT: Duration = Duration::from_secs(10);
-/// The greatest time for which a removal waits for programs that store bodies.
+/// The maximum time that a removal waits for programs that store bodies.
 const REMOVAL_WAIT: Duration = Duration::from_secs(2);
 /// The pause between two attempts to acquire the lock.
 const PAUSE: Duration = Duration::from_millis(10);
@@ -82,7 +82,8 @@ impl BlobStore {
         self.storage.open(&path, OpenMode::Create).map_err(|e| Error::io("open", &path, e))
     }
 
-    /// Repeats the attempt `lock` until it succeeds or fails. Returns `None` if the lock is not free after `wait`.
+    /// Calls `lock` until the lock is acquired or an error occurs. Returns `None` if another process still holds the
+    /// lock after the time `wait`.
     fn wait(&self, wait: Duration, lock: impl Fn() -> io::Result<bool>) -> Option<io::Result<()>> {
         let mut waited = Duration::ZERO;
         loop {

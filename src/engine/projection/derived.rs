@@ -72,7 +72,7 @@ impl Base {
         self.is_settled.store(true, Ordering::Relaxed);
     }
 
-    /// Returns true if [`Base::save`] would write.
+    /// Returns true if this process may write the data and has neither written nor accepted it.
     pub(super) fn is_wanted(&self) -> bool {
         !self.is_settled.load(Ordering::Relaxed)
     }

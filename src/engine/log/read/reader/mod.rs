@@ -270,7 +270,7 @@ impl StreamReader {
         }
     }
 
-    /// Makes the next call of [`StreamReader::next_item`] return `item`, which was the last item that it returned.
+    /// Puts back the last item that [`StreamReader::next_item`] returned. The next call returns this item again.
     pub(in crate::engine) fn return_again(&mut self, item: Item) {
         self.queue.push_front(item);
     }
