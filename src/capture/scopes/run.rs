@@ -91,7 +91,7 @@ impl RunScope {
 
     /// Leaves the run open: dropping this handle and its clones does not end the run. The log then shows the run as open,
     /// as after a kill of the process. The handles cannot capture any more.
-    pub(crate) fn leave_open(&self) {
+    pub fn leave_open(&self) {
         self.scope.abandon();
     }
 

@@ -1,0 +1,81 @@
+"""Plain forms of objects that programs pass as values: scalars of numpy and torch, paths, times, dataclasses.
+
+The native module calls these functions for objects that are not of a type of JSON.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import datetime
+import enum
+import os
+import types
+import uuid
+from typing import Any
+
+
+def plain_form(value: Any) -> Any:
+    """Returns the usual plain form of an object, or the object itself if there is none."""
+    if isinstance(value, enum.Enum):
+        return value.value
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    if isinstance(value, (argparse.Namespace, types.SimpleNamespace)):
+        return vars(value)
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    if isinstance(value, datetime.datetime):
+        return _time(value)
+    if isinstance(value, (datetime.date, datetime.time)):
+        return value.isoformat()
+    if isinstance(value, datetime.timedelta):
+        return value.total_seconds()
+    if isinstance(value, uuid.UUID):
+        return str(value)
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    if isinstance(value, (set, frozenset)):
+        return sorted(value, key=repr)
+    if type(value).__name__ == "StableRef" and type(value).__module__.startswith("contexta"):
+        return str(value)
+    to_list = getattr(value, "tolist", None)
+    if callable(to_list):
+        return to_list()
+    return plain_number(value) if callable(getattr(value, "item", None)) else value
+
+
+def plain_number(value: Any) -> Any:
+    """Returns an object as an integer or float, or ``None`` if the object is not a number."""
+    item = getattr(value, "item", None)
+    if callable(item):
+        try:
+            value = item()
+        except (TypeError, ValueError, RuntimeError):
+            return None
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, (int, float)):
+        return value
+    for convert in ("__index__", "__float__"):
+        method = getattr(value, convert, None)
+        if callable(method):
+            try:
+                return method()
+            except (TypeError, ValueError, OverflowError):
+                return None
+    return None
+
+
+def plain_step(value: Any) -> int | None:
+    """Returns an object as the number of a step, or ``None`` if the object is not a whole number."""
+    number = plain_number(value)
+    if isinstance(number, int):
+        return number
+    return int(number) if isinstance(number, float) and number.is_integer() else None
+
+
+def _time(value: datetime.datetime) -> str:
+    """Returns a time as text in UTC. As everywhere in Python, a time without a zone is in the local zone."""
+    text = value.astimezone(datetime.timezone.utc).isoformat()
+    return text.replace("+00:00", "Z")

@@ -1,0 +1,34 @@
+//! The native module of the Python package `contexta`: bindings of the Rust library.
+//!
+//! The module converts between Python objects and the values of the library. All rules, names and defaults of the
+//! public Python interface are in the Python files of the package.
+
+mod command;
+mod config;
+mod convert;
+mod error;
+mod result;
+mod scope;
+mod series;
+mod sink;
+mod workspace;
+
+use pyo3::prelude::*;
+
+#[pymodule]
+fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    module.add_class::<config::Settings>()?;
+    module.add_class::<workspace::Workspace>()?;
+    module.add_class::<scope::Scope>()?;
+    module.add_class::<series::Series>()?;
+    module.add_class::<result::Captured>()?;
+    module.add_class::<result::CapturedBatch>()?;
+    module.add_function(wrap_pyfunction!(config::load_settings, module)?)?;
+    module.add_function(wrap_pyfunction!(command::main, module)?)?;
+    module.add_function(wrap_pyfunction!(convert::metric_number, module)?)?;
+    module.add_function(wrap_pyfunction!(convert::plain, module)?)?;
+    module.add_function(wrap_pyfunction!(convert::step_number, module)?)?;
+    module.add_function(wrap_pyfunction!(scope::emission_form, module)?)?;
+    Ok(())
+}
