@@ -65,10 +65,8 @@ class Contexta(Reading):
             is_default = os.fspath(workspace) == _DEFAULT_WORKSPACE
             inputs = {"workspace": None if is_default else os.fspath(workspace), "profile": profile}
             inputs.update(config=config, discover=True)
-        if sinks is not None:
-            inputs["config"] = _without_sinks(inputs["config"])
         settings = _native.load_settings("load_config", inputs)
-        self._native = _native.Workspace.open(settings, list(self._sinks))
+        self._native = _native.Workspace.open(settings, None if sinks is None else list(sinks))
         self._config = config if isinstance(config, UnifiedConfig) else _loaded(settings)
         self._warnings = tuple(settings.warnings())
         capture, contract = self._config.capture, self._config.contract
@@ -405,13 +403,6 @@ class Contexta(Reading):
 
 def _open(arguments: dict[str, Any]) -> Contexta:
     return Contexta(**arguments)
-
-
-def _without_sinks(config: Any) -> dict[str, Any]:
-    """Returns settings without sinks."""
-    settings = dict(config or {})
-    settings["capture"] = {**dict(settings.get("capture") or {}), "sinks": []}
-    return settings
 
 
 @cache

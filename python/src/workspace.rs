@@ -21,20 +21,23 @@ pub(crate) struct Workspace {
 
 #[pymethods]
 impl Workspace {
-    /// Opens a workspace with loaded settings and sinks that are Python objects.
+    /// Opens a workspace with loaded settings. `sinks` are Python objects that replace the sinks of the settings.
     #[staticmethod]
     #[pyo3(signature = (settings, sinks, must_exist = false))]
     fn open(
         py: Python<'_>,
         settings: &Settings,
-        sinks: Vec<Bound<'_, PyAny>>,
+        sinks: Option<Vec<Bound<'_, PyAny>>>,
         must_exist: bool,
     ) -> PyResult<Workspace> {
-        let sinks = sinks.iter().map(|sink| Ok(Arc::new(PythonSink::new(sink)?) as Arc<dyn Sink>));
-        let sinks = sinks.collect::<PyResult<Vec<_>>>()?;
+        let python_sink = |sink: &Bound<'_, PyAny>| Ok(Arc::new(PythonSink::new(sink)?) as Arc<dyn Sink>);
+        let sinks = sinks.map(|sinks| sinks.iter().map(python_sink).collect::<PyResult<Vec<_>>>()).transpose()?;
         let loaded = &settings.loaded;
         let opened = py.detach(|| {
-            let options = Options::from_loaded(loaded)?.sinks(sinks);
+            let mut options = Options::from_loaded(loaded)?;
+            if let Some(sinks) = sinks {
+                options = options.sinks(sinks);
+            }
             if must_exist { options.must_exist().open() } else { options.open() }
         });
         Ok(Workspace { contexta: Arc::new(opened.map_err(raised)?) })

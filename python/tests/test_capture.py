@@ -428,6 +428,17 @@ def test_sinks_receive_what_the_log_has_taken(tmp_path: Path) -> None:
     assert "0.5" in (tmp_path / "lines" / "record.jsonl").read_text("utf-8")
 
 
+def test_sinks_of_the_settings_stay_unless_code_gives_sinks(tmp_path: Path) -> None:
+    config = {"capture": {"sinks": ["jsonl:lines.jsonl"]}}
+    for number, sinks in enumerate([None, []]):
+        ctx = Contexta(workspace=tmp_path / str(number), config=config, sinks=sinks)
+        with ctx.run("r"):
+            assert len(ctx.metric("loss", 0.5).deliveries) == (1 if sinks is None else 0)
+        ctx.close()
+    assert '"value":0.5' in (tmp_path / "0" / "lines.jsonl").read_text("utf-8")
+    assert not (tmp_path / "1" / "lines.jsonl").exists()
+
+
 def test_failing_sink_raises_and_under_outbox_waits(tmp_path: Path) -> None:
     ctx = Contexta(workspace=tmp_path / "a", sinks=[Broken()])
     with pytest.raises(errors.DispatchError) as raised:
