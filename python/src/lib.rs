@@ -7,6 +7,7 @@ mod command;
 mod config;
 mod convert;
 mod error;
+mod released;
 mod result;
 mod scope;
 mod series;

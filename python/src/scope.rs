@@ -2,6 +2,7 @@
 
 use crate::convert::{Unknown, metric_value, step, text, to_members, to_python, to_value};
 use crate::error::{contract, raised, refused};
+use crate::released::Released;
 use crate::result::{Captured, CapturedBatch};
 use crate::series::Series;
 use contexta::capture::{
@@ -17,12 +18,12 @@ use std::collections::BTreeMap;
 #[pyclass(frozen, module = "contexta._native")]
 #[derive(Debug)]
 pub(crate) struct Scope {
-    scope: AnyScope,
+    scope: Released<AnyScope>,
 }
 
 impl Scope {
     pub(crate) fn new(scope: impl Into<AnyScope>) -> Scope {
-        Scope { scope: scope.into() }
+        Scope { scope: Released::new(scope.into()) }
     }
 }
 
@@ -60,14 +61,16 @@ impl Scope {
 
     /// The time of the end; `None` while the scope is open.
     #[getter]
-    fn closed_at(&self) -> Option<String> {
-        self.scope.closed_at().map(|at| at.to_string())
+    fn closed_at(&self, py: Python<'_>) -> Option<String> {
+        let scope: &AnyScope = &self.scope;
+        py.detach(|| scope.closed_at()).map(|at| at.to_string())
     }
 
     /// The status.
     #[getter]
-    fn status(&self) -> &'static str {
-        self.scope.status().as_str()
+    fn status(&self, py: Python<'_>) -> &'static str {
+        let scope: &AnyScope = &self.scope;
+        py.detach(|| scope.status()).as_str()
     }
 
     /// The trace of the scope, in the form of the header `traceparent`.
@@ -88,7 +91,7 @@ impl Scope {
         redaction_profile: Option<&str>,
     ) -> PyResult<Scope> {
         let (name, metadata) = (text(name)?, to_members(metadata, Unknown::AsText)?);
-        let scope = &self.scope;
+        let scope: &AnyScope = &self.scope;
         if kind == "sample" {
             let mut spec = SampleSpec::new(&name);
             for (key, value) in metadata {
@@ -116,7 +119,7 @@ impl Scope {
         step_number: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Captured> {
         let (value, at) = (metric_value(value)?, step_number.map(step).transpose()?);
-        let scope = &self.scope;
+        let scope: &AnyScope = &self.scope;
         let captured = py.detach(|| match at {
             Some(at) => scope.metric_at(key, Step(at), value),
             None => scope.metric(key, value),
@@ -141,28 +144,28 @@ impl Scope {
                 None => emission,
             });
         }
-        let scope = &self.scope;
+        let scope: &AnyScope = &self.scope;
         py.detach(|| scope.emit_all(emissions)).map(CapturedBatch::new).map_err(raised)
     }
 
     /// Captures a record. `family` is `event`, `metric`, `span` or `degraded`, and `parts` the members of the emission.
     fn emit(&self, py: Python<'_>, family: &str, parts: &Bound<'_, PyAny>) -> PyResult<Captured> {
         let emission = emission(family, parts)?;
-        let scope = &self.scope;
+        let scope: &AnyScope = &self.scope;
         py.detach(|| scope.emit(emission)).map(Captured::new).map_err(raised)
     }
 
     /// Captures several records of one family in one commit.
     fn emit_all(&self, py: Python<'_>, family: &str, parts: Vec<Bound<'_, PyAny>>) -> PyResult<CapturedBatch> {
         let emissions = parts.iter().map(|parts| emission(family, parts)).collect::<PyResult<Vec<_>>>()?;
-        let scope = &self.scope;
+        let scope: &AnyScope = &self.scope;
         py.detach(|| scope.emit_all(emissions)).map(CapturedBatch::new).map_err(raised)
     }
 
     /// Registers a file as an artifact.
     fn register(&self, py: Python<'_>, parts: &Bound<'_, PyAny>) -> PyResult<Captured> {
         let registration = registration(parts)?;
-        let scope = &self.scope;
+        let scope: &AnyScope = &self.scope;
         let registered = py.detach(|| scope.register(registration)).map_err(raised)?;
         Ok(Captured::new(registered.result()))
     }
@@ -170,7 +173,7 @@ impl Scope {
     /// Registers several files as artifacts. Each file has a result of its own.
     fn register_all(&self, py: Python<'_>, parts: Vec<Bound<'_, PyAny>>) -> PyResult<CapturedBatch> {
         let registrations = parts.iter().map(registration).collect::<PyResult<Vec<_>>>()?;
-        let scope = &self.scope;
+        let scope: &AnyScope = &self.scope;
         let registered = py.detach(|| {
             let registered = registrations.into_iter().map(|registration| scope.register(registration));
             registered.collect::<RegisteredArtifacts>()
@@ -182,6 +185,7 @@ impl Scope {
     #[pyo3(signature = (key, unit = None, aggregation_scope = None, tags = None, summary_basis = None))]
     fn series(
         &self,
+        py: Python<'_>,
         key: &Bound<'_, PyAny>,
         unit: Option<&str>,
         aggregation_scope: Option<&str>,
@@ -201,7 +205,8 @@ impl Scope {
         if let Some(basis) = summary_basis {
             spec = spec.summary_basis(basis);
         }
-        self.scope.series(spec).map(Series::new).map_err(raised)
+        let scope: &AnyScope = &self.scope;
+        py.detach(|| scope.series(spec)).map(Series::new).map_err(raised)
     }
 
     /// Records a lineage edge between two objects, and returns the ref of the edge.
@@ -209,7 +214,7 @@ impl Scope {
         let source = StableRef::parse(source).map_err(contract)?;
         let target = StableRef::parse(target).map_err(contract)?;
         let relation = relation.parse::<RelationType>().map_err(contract)?;
-        let scope = &self.scope;
+        let scope: &AnyScope = &self.scope;
         let edge = py.detach(|| scope.relate(source, relation, target)).map_err(raised)?;
         Ok(edge.relation_ref.to_string())
     }
@@ -218,7 +223,7 @@ impl Scope {
     #[pyo3(signature = (status, message = None))]
     fn end(&self, py: Python<'_>, status: &str, message: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
         let message = message.map(text).transpose()?;
-        let scope = &self.scope;
+        let scope: &AnyScope = &self.scope;
         let ended = py.detach(|| match status {
             "completed" => Some(scope.complete()),
             "cancelled" => Some(scope.cancel()),
@@ -266,8 +271,9 @@ impl Scope {
     }
 
     /// Leaves the run open when its handles are dropped.
-    fn leave_open(&self) -> PyResult<()> {
-        self.own_run()?.leave_open();
+    fn leave_open(&self, py: Python<'_>) -> PyResult<()> {
+        let run = self.own_run()?;
+        py.detach(|| run.leave_open());
         Ok(())
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::convert::{metric_value, step};
 use crate::error::{raised, refused};
+use crate::released::Released;
 use crate::result::{Captured, CapturedBatch};
 use contexta::capture::{MetricSeries, Step};
 use contexta::contract::MetricValue;
@@ -11,12 +12,12 @@ use pyo3::prelude::*;
 #[pyclass(frozen, module = "contexta._native")]
 #[derive(Debug)]
 pub(crate) struct Series {
-    series: MetricSeries,
+    series: Released<MetricSeries>,
 }
 
 impl Series {
     pub(crate) fn new(series: MetricSeries) -> Series {
-        Series { series }
+        Series { series: Released::new(series) }
     }
 }
 
@@ -37,7 +38,7 @@ impl Series {
         step_number: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Captured> {
         let (value, at) = (metric_value(value)?, step_number.map(step).transpose()?);
-        let series = &self.series;
+        let series: &MetricSeries = &self.series;
         let captured = py.detach(|| match at {
             Some(at) => series.point_at(Step(at), value),
             None => series.point(value),
@@ -57,7 +58,7 @@ impl Series {
         if steps.len() != values.len() || steps.len() % 8 != 0 {
             return Err(refused("metric_steps_and_values_differ", "the numbers of steps and values differ"));
         }
-        let series = &self.series;
+        let series: &MetricSeries = &self.series;
         let captured = py.detach(|| {
             let steps = words(steps).map(|word| Step(i64::from_ne_bytes(word)));
             if are_integers {
@@ -78,7 +79,7 @@ impl Series {
     ) -> PyResult<CapturedBatch> {
         let steps = steps.iter().map(|number| Ok(Step(step(number)?))).collect::<PyResult<Vec<_>>>()?;
         let values = values.iter().map(metric_value).collect::<PyResult<Vec<_>>>()?;
-        let series = &self.series;
+        let series: &MetricSeries = &self.series;
         py.detach(|| series.extend(steps, values)).map(CapturedBatch::new).map_err(raised)
     }
 }

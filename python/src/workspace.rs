@@ -3,6 +3,7 @@
 use crate::config::Settings;
 use crate::convert::{Unknown, text, to_members};
 use crate::error::{contract, raised};
+use crate::released::Released;
 use crate::scope::Scope;
 use crate::sink::PythonSink;
 use contexta::capture::{JoinBuilder, Sink, Step};
@@ -16,7 +17,7 @@ use std::sync::Arc;
 #[pyclass(frozen, module = "contexta._native")]
 #[derive(Debug)]
 pub(crate) struct Workspace {
-    pub(crate) contexta: Arc<Contexta>,
+    pub(crate) contexta: Released<Arc<Contexta>>,
 }
 
 #[pymethods]
@@ -40,7 +41,7 @@ impl Workspace {
             }
             if must_exist { options.must_exist().open() } else { options.open() }
         });
-        Ok(Workspace { contexta: Arc::new(opened.map_err(raised)?) })
+        Ok(Workspace { contexta: Released::new(Arc::new(opened.map_err(raised)?)) })
     }
 
     /// The name of the project.
@@ -63,7 +64,8 @@ impl Workspace {
 
     /// Writes the end of the log's stream and releases the sinks.
     fn close(&self, py: Python<'_>) -> PyResult<()> {
-        py.detach(|| self.contexta.close()).map(drop).map_err(raised)
+        let contexta: &Contexta = &self.contexta;
+        py.detach(|| contexta.close()).map(drop).map_err(raised)
     }
 
     /// Starts a run. `parts` has the optional parts of the run by name.
@@ -152,11 +154,12 @@ impl Workspace {
         from_step: Option<i64>,
         label: Option<&str>,
     ) -> PyResult<Option<Scope>> {
+        let contexta: &Contexta = &self.contexta;
         py.detach(|| {
             let join: Option<JoinBuilder> = match run {
-                Some(run) if resume => Some(self.contexta.resume(run)?),
-                Some(run) => Some(self.contexta.attach(run)?),
-                None => self.contexta.attach_from_environment()?,
+                Some(run) if resume => Some(contexta.resume(run)?),
+                Some(run) => Some(contexta.attach(run)?),
+                None => contexta.attach_from_environment()?,
             };
             let Some(mut join) = join else { return Ok(None) };
             if let Some(step) = from_step {

@@ -452,6 +452,37 @@ def test_failing_sink_raises_and_under_outbox_waits(tmp_path: Path) -> None:
     assert metrics(tolerant, run.ref, "loss") == [(0, 0.5)]
 
 
+def test_threads_with_a_sink_do_not_block_each_other(tmp_path: Path) -> None:
+    program = """
+import gc, sys, threading
+from contexta import Contexta
+from contexta.capture import MemorySink
+
+sink = MemorySink()
+ctx = Contexta(workspace=sys.argv[1], sinks=[sink])
+with ctx.run("r") as run:
+    def work(number):
+        for step in range(200):
+            run.metric(f"loss-{number}", step, step=step)
+            run.params({"last": step})
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+    for thread in threads: thread.start()
+    while any(thread.is_alive() for thread in threads):
+        assert run.status == "open" and not run.is_closed
+        run.series("other")
+        stage = run.stage("train")
+        stage.close()
+        del stage
+        gc.collect()
+    for thread in threads: thread.join()
+points = [entry for entry in sink.entries if "loss-" in str(entry)]
+assert len(points) == 800, len(points)
+"""
+    command = [sys.executable, "-c", program, str(tmp_path / "ws")]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert ended.returncode == 0, ended.stderr
+
+
 # Processes.
 
 
