@@ -3,12 +3,18 @@
 use crate::convert::{Unknown, text, to_python, to_value};
 use crate::error::{refused, settings};
 use contexta::config::{
-    ConfigValue, LoadInputs, LoadedConfig, load_config, load_profile, make_local_config, make_test_config,
+    ConfigError, ConfigValue, Key, LoadInputs, LoadedConfig, Source, UnifiedConfig, keys, load_config, load_profile,
+    make_local_config, make_test_config,
 };
 use contexta::contract::Value;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+/// The producer of records of Python programs, unless the settings name another one.
+const PRODUCER: &str = "sdk.python.local";
 
 /// Loaded settings.
 #[pyclass(frozen, module = "contexta._native")]
@@ -28,6 +34,15 @@ impl Settings {
         to_python(py, &Value::Map(tree))
     }
 
+    /// Returns the paths that no source set: the key of each path, and the key of the path from which it is derived.
+    fn derived(&self) -> BTreeMap<&'static str, &'static str> {
+        let derived = |key: &Key| match self.loaded.source(key.name) {
+            Source::Derived(from) => Some((key.name, *from)),
+            _ => None,
+        };
+        keys().iter().filter_map(derived).collect()
+    }
+
     /// Returns the warnings as texts.
     fn warnings(&self) -> Vec<String> {
         self.loaded.warnings.iter().map(ToString::to_string).collect()
@@ -42,7 +57,7 @@ impl Settings {
 /// Loads settings. `how` is the name of the function of the library: `load_config`, `load_profile`,
 /// `make_local_config` or `make_test_config`. `inputs` has the arguments of this function.
 #[pyfunction]
-pub(crate) fn load_settings(how: &str, inputs: &Bound<'_, PyDict>) -> PyResult<Settings> {
+pub(crate) fn load_settings(py: Python<'_>, how: &str, inputs: &Bound<'_, PyDict>) -> PyResult<Settings> {
     let mut load = LoadInputs::new();
     let given = |name: &str| -> PyResult<Option<Bound<'_, PyAny>>> {
         Ok(inputs.get_item(name)?.filter(|value| !value.is_none()))
@@ -52,39 +67,115 @@ pub(crate) fn load_settings(how: &str, inputs: &Bound<'_, PyDict>) -> PyResult<S
         load = load.profile(profile);
     }
     if let Some(overlays) = given("overlays")? {
-        let names = overlays.try_iter()?.map(|name| text(&name?)).collect::<PyResult<Vec<String>>>()?;
+        let names = overlays.try_iter().map_err(|_| invalid("overlays", "a list of names"))?;
+        let names = names.map(|name| text(&name?)).collect::<PyResult<Vec<String>>>()?;
         load = load.overlays(&names);
     }
     if let Some(file) = given("config_file")? {
-        load = load.file(file.extract::<std::path::PathBuf>()?);
+        load = load.file(path("config_file", &file)?);
     }
     if let Some(discover) = given("discover")? {
         load = load.discover(discover.extract()?);
     }
     if let Some(config) = given("config")? {
-        load = load.config(tree(to_value(&config, Unknown::Refuse)?));
+        load = match tree(to_value(&config, Unknown::Refuse).map_err(|error| unusable(&error))?) {
+            whole if is_whole(&whole) => load.config(configuration(whole).map_err(refusal)?),
+            some => load.config(some),
+        };
     }
     if let Some(workspace) = given("workspace")? {
-        load = load.workspace(workspace.extract::<std::path::PathBuf>()?);
+        load = load.workspace(path("workspace", &workspace)?);
     }
     if let Some(name) = given("project_name")? {
         load = load.project_name(&text(&name)?);
     }
-    if let Some(variables) = given("env")? {
-        let variables = variables.extract::<BTreeMap<String, String>>()?;
-        load = load.environment(variables);
+    let use_env = given("use_env")?.map(|use_env| use_env.extract::<bool>()).transpose()?;
+    match given("env")? {
+        Some(variables) => {
+            let variables = variables.extract::<BTreeMap<OsString, OsString>>();
+            load = load.environment(variables.map_err(|_| invalid("env", "a mapping of texts to texts"))?);
+        }
+        None if use_env == Some(false) || (use_env.is_none() && how == "make_test_config") => {
+            load = load.environment(home());
+        }
+        None => {}
     }
-    if let Some(use_env) = given("use_env")? {
-        load = load.use_env(use_env.extract()?);
+    if let Some(use_env) = use_env {
+        load = load.use_env(use_env);
     }
-    let loaded = match how {
-        "load_config" => load_config(&load),
-        "load_profile" => load_profile(profile.as_deref().unwrap_or_default(), &load),
-        "make_local_config" => make_local_config(&load),
-        "make_test_config" => make_test_config(&load),
-        _ => return Err(refused("config_function_unknown", "the function does not exist")),
+    let loaded = py.detach(|| match how {
+        "load_config" => Some(load_config(&load)),
+        "load_profile" => Some(load_profile(profile.as_deref().unwrap_or_default(), &load.environment(home()))),
+        "make_local_config" => Some(make_local_config(&load)),
+        "make_test_config" => Some(make_test_config(&load)),
+        _ => None,
+    });
+    let loaded = loaded.ok_or_else(|| refused("config_function_unknown", "the function does not exist"))?;
+    Ok(Settings { loaded: with_producer(loaded.map_err(refusal)?) })
+}
+
+/// Sets the producer of Python programs, if no source set a producer.
+fn with_producer(mut loaded: LoadedConfig) -> LoadedConfig {
+    if *loaded.source("capture.producer_ref") == Source::Default {
+        PRODUCER.clone_into(&mut loaded.config.capture.producer_ref);
+    }
+    loaded
+}
+
+/// Returns `true` if the tree contains every setting. Such a tree replaces all settings of other sources.
+fn is_whole(tree: &ConfigValue) -> bool {
+    let has = |key: &Key| {
+        let mut names = key.name.split('.');
+        names
+            .try_fold(tree, |tree, name| match tree {
+                ConfigValue::Map(members) => members.get(name),
+                _ => None,
+            })
+            .is_some()
     };
-    Ok(Settings { loaded: loaded.map_err(settings)? })
+    keys().iter().all(has)
+}
+
+/// Returns the configuration that consists of the settings of a tree, with absolute paths.
+fn configuration(tree: ConfigValue) -> Result<UnifiedConfig, ConfigError> {
+    let inputs = LoadInputs::new().environment(home()).use_env(false).config(tree);
+    load_config(&inputs).map(|loaded| loaded.config)
+}
+
+/// Returns the variables that name the home directory, for paths that begin with `~`.
+fn home() -> Vec<(OsString, OsString)> {
+    let variable = |name: &str| Some((name.into(), std::env::var_os(name)?));
+    ["HOME", "USERPROFILE"].into_iter().filter_map(variable).collect()
+}
+
+fn path(name: &str, given: &Bound<'_, PyAny>) -> PyResult<PathBuf> {
+    given.extract().map_err(|_| invalid(name, "a path"))
+}
+
+fn invalid(name: &str, expected: &str) -> PyErr {
+    refusal(ConfigError::InvalidInput { what: format!("{name} must be {expected}") })
+}
+
+/// Converts the error for an object without a plain form to an error of the settings.
+fn unusable(error: &PyErr) -> PyErr {
+    Python::attach(|py| {
+        let message = error.value(py).getattr("message").and_then(|message| text(&message)).unwrap_or_default();
+        refusal(ConfigError::InvalidInput { what: format!("config cannot be used: {message}") })
+    })
+}
+
+/// Converts an error of the settings to an exception whose details name the setting.
+fn refusal(error: ConfigError) -> PyErr {
+    let key = error.key().map(str::to_owned);
+    let raised = settings(error);
+    Python::attach(|py| {
+        let details = PyDict::new(py);
+        let named = key.map(|key| details.set_item("field", key).and_then(|()| raised.value(py).setattr("details", details)));
+        match named {
+            Some(Err(error)) => error,
+            _ => raised,
+        }
+    })
 }
 
 /// Inserts a value at a dotted key.
