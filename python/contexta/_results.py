@@ -481,3 +481,15 @@ class BatchCaptureResult(BatchResult[CaptureResult]):
     ) -> BatchCaptureResult:
         """Creates the result of a batch of this family."""
         return cls(tuple(results), family)
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesResult(Model):
+    """The result of capturing many points: their number, and the results of those that did not succeed completely."""
+
+    status: ResultStatus
+    points: int
+    problems: tuple[CaptureResult, ...] = ()
+
+    def __len__(self) -> int:
+        return self.points

@@ -10,7 +10,7 @@ import datetime
 import secrets
 import traceback
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -23,8 +23,8 @@ from contexta._emissions import (
     SpanEmission,
 )
 from contexta._model import FrozenMapping, Model
-from contexta._results import BatchCaptureResult, CaptureResult, PayloadFamily
-from contexta.errors import LifecycleError, ValidationError
+from contexta._results import BatchCaptureResult, CaptureResult, PayloadFamily, ResultStatus, SeriesResult
+from contexta.errors import ContextaError, LifecycleError, ValidationError
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -39,6 +39,8 @@ _entered: ContextVar[tuple[Scope, ...]] = ContextVar("contexta_scopes", default=
 #: The id of the innermost measured span of this context.
 _span: ContextVar[str | None] = ContextVar("contexta_span", default=None)
 
+#: The number of points of a series that are captured in one commit. The log takes at most 65,536 entries in a commit.
+_COMMIT_POINTS = 32_768
 #: The length of the recorded text of an exception's traceback.
 _TRACEBACK_CHARS_MAX = 16_000
 
@@ -535,12 +537,48 @@ class Series:
         """Captures one point."""
         return _captured(self._native.point(value, step))
 
-    def extend(self, steps: Any, values: Any) -> BatchCaptureResult:
-        """Captures points in one commit: all of them or none. ``steps`` and ``values`` are sequences or arrays."""
-        value_words, step_words = _words(values), _words(steps)
-        if value_words is None or step_words is None or step_words[1] != "q":
-            return _captured_batch(self._native.extend_numbers(list(steps), list(values)))
-        return _captured_batch(self._native.extend(step_words[0], value_words[0], value_words[1] == "q"))
+    def extend(self, steps: Any, values: Any) -> SeriesResult:
+        """Captures points. ``steps`` and ``values`` are sequences or arrays of the same length.
+
+        Up to 32,768 points are captured in one commit: all of them or none. If a later commit of a call fails, the
+        exception has the number of points that are recorded in ``details["points_recorded"]``.
+        """
+        words = _words(steps), _words(values)
+        if words[0] is None or words[1] is None or words[0][1] != "q":
+            steps, values = list(steps), list(values)
+            commits = self._commits(len(steps), len(values), steps, values, 1)
+            return self._captured_all(commits, self._native.extend_numbers)
+        (step_bytes, _), (value_bytes, kind) = words
+        commits = self._commits(len(steps), len(values), step_bytes, value_bytes, 8)
+        return self._captured_all(commits, lambda s, v: self._native.extend(s, v, kind == "q"))
+
+    @staticmethod
+    def _commits(steps_len: int, values_len: int, steps: Any, values: Any, width: int) -> Iterator[tuple[int, Any, Any]]:
+        """Yields the parts of steps and values that belong to one commit, with the number of points of each part."""
+        if steps_len != values_len:
+            message = f"there are {steps_len} steps and {values_len} values"
+            hint = "give one step for each value"
+            raise ValidationError(message, code="metric_steps_and_values_differ", hint=hint)
+        for start in range(0, values_len, _COMMIT_POINTS):
+            end = min(start + _COMMIT_POINTS, values_len)
+            yield end - start, steps[start * width : end * width], values[start * width : end * width]
+
+    @staticmethod
+    def _captured_all(commits: Iterator[tuple[int, Any, Any]], capture: Any) -> SeriesResult:
+        points, problems = 0, []
+        for count, steps, values in commits:
+            try:
+                captured = capture(steps, values)
+            except ContextaError as error:
+                error.details = {**(error.details or {}), "points_recorded": points}
+                raise
+            points += count
+            if captured.status() != "SUCCESS":
+                problems.extend(_captured(one) for one in captured.problems())
+        status = ResultStatus.DEGRADED if problems else ResultStatus.SUCCESS
+        if points and len(problems) == points and all(one.status is ResultStatus.FAILURE for one in problems):
+            status = ResultStatus.FAILURE
+        return SeriesResult(status, points, tuple(problems))
 
 
 def _words(items: Any) -> tuple[bytes, str] | None:

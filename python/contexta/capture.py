@@ -24,6 +24,7 @@ from contexta._results import (
     ResultFailure,
     ResultMessage,
     ResultStatus,
+    SeriesResult,
 )
 from contexta._scopes import (
     BatchScope,
@@ -71,6 +72,7 @@ __all__ = [
     "SampleScope",
     "Scope",
     "Series",
+    "SeriesResult",
     "Sink",
     "SpanEmission",
     "SpanGuard",

@@ -1,7 +1,7 @@
 //! The results of captures.
 
 use crate::convert::to_python;
-use contexta::capture::{BatchCaptureResult, CaptureResult};
+use contexta::capture::{BatchCaptureResult, CaptureResult, ResultStatus};
 use pyo3::prelude::*;
 
 /// The result of one capture. The Python class `CaptureResult` reads the members from here when they are asked for.
@@ -57,6 +57,13 @@ impl CapturedBatch {
 
     fn __len__(&self) -> usize {
         self.results.results().len()
+    }
+
+    /// Returns the results of the captures that did not succeed completely.
+    fn problems(&self) -> Vec<Captured> {
+        let results = self.results.results().iter();
+        let problems = results.filter(|result| result.status() != ResultStatus::Success);
+        problems.cloned().map(Captured::new).collect()
     }
 
     /// Returns the results of the single captures.

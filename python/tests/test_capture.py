@@ -253,6 +253,22 @@ def test_parameters_of_any_form(ctx: Contexta) -> None:
     assert params["odd"] == [1, 3]
 
 
+def test_series_takes_more_points_than_one_commit(ctx: Contexta) -> None:
+    numpy = pytest.importorskip("numpy")
+    count = 100_000
+    with ctx.run("r") as run:
+        series = ctx.series("loss")
+        assert series.extend(numpy.arange(count), numpy.arange(count) * 0.5).points == count
+        assert series.extend([], []).points == 0
+        run.close()
+        with pytest.raises(errors.ClosedScopeError) as raised:
+            series.extend([1], [1])
+        assert raised.value.details == {"points_recorded": 0}
+    series_of_run = metrics(ctx, run.ref, "loss")
+    assert len(series_of_run) == count
+    assert series_of_run[-1] == (count - 1, (count - 1) * 0.5)
+
+
 def test_series_extends_with_arrays_and_lists(ctx: Contexta) -> None:
     numpy = pytest.importorskip("numpy")
     with ctx.run("r") as run:
