@@ -2,7 +2,7 @@
 
 use contexta::capture;
 use contexta::contract::{ContractError, ErrorClass};
-use contexta::{Error, config, recovery, store};
+use contexta::{Error, config, interpretation, recovery, store};
 use pyo3::prelude::*;
 use std::error::Error as _;
 
@@ -24,8 +24,16 @@ const CLASSES: &[(&str, &str)] = &[
     ("deserialize_", "SerializationError"),
     ("serialization_", "SerializationError"),
     ("artifact_store_read_only", "ReadOnlyStoreError"),
+    ("artifact_binding_conflict", "ConflictError"),
     ("artifact_", "ArtifactError"),
+    ("record_store_read_only", "ReadOnlyStoreError"),
+    ("record_store_invalid", "ValidationError"),
+    ("record_replay", "ReplayError"),
     ("record_", "RecordError"),
+    ("metadata_store_read_only", "ReadOnlyStoreError"),
+    ("metadata_migration_read_only", "ReadOnlyStoreError"),
+    ("metadata_missing", "NotFoundError"),
+    ("metadata_object_conflict", "ConflictError"),
     ("metadata_", "MetadataError"),
     ("recovery_replay", "ReplayError"),
     ("recovery_restore", "RestoreError"),
@@ -75,11 +83,6 @@ pub(crate) fn settings(error: config::ConfigError) -> PyErr {
     raised(Error::from(error))
 }
 
-/// Converts an error of a store to an exception.
-pub(crate) fn stored(error: store::Error) -> PyErr {
-    raised(Error::from(error))
-}
-
 /// Converts an error of the recovery to an exception.
 pub(crate) fn recovered(error: recovery::Error) -> PyErr {
     raised(Error::from(error))
@@ -116,6 +119,7 @@ impl Fault {
 fn contract_of(error: &Error) -> Option<&ContractError> {
     match error {
         Error::Capture(capture::Error::Contract(error)) => Some(error),
+        Error::Query(interpretation::Error::Store(store::Error::Contract(error))) => Some(error),
         _ => None,
     }
 }
@@ -124,6 +128,7 @@ fn class_of(error: &Error) -> &'static str {
     match error {
         Error::Config(_) => "ConfigurationError",
         Error::Capture(error) => class_of_capture(error),
+        Error::Query(interpretation::Error::Store(store::Error::Contract(error))) => class_of_contract(error),
         Error::ReadOnly { .. } => "ReadOnlyStoreError",
         Error::WorkspaceNotFound { .. } => "NotFoundError",
         Error::Recovery(_) => class_by_code(error.code()).unwrap_or("RecoveryError"),
@@ -132,14 +137,18 @@ fn class_of(error: &Error) -> &'static str {
     }
 }
 
+fn class_of_contract(error: &ContractError) -> &'static str {
+    match error.code.class() {
+        ErrorClass::Conflict => "ConflictError",
+        ErrorClass::NotFound => "NotFoundError",
+        ErrorClass::Serialization => "SerializationError",
+        _ => "ValidationError",
+    }
+}
+
 fn class_of_capture(error: &capture::Error) -> &'static str {
     match error {
-        capture::Error::Contract(error) => match error.code.class() {
-            ErrorClass::Conflict => "ConflictError",
-            ErrorClass::NotFound => "NotFoundError",
-            ErrorClass::Serialization => "SerializationError",
-            _ => "ValidationError",
-        },
+        capture::Error::Contract(error) => class_of_contract(error),
         capture::Error::ScopeClosed { .. } => "ClosedScopeError",
         capture::Error::NoCurrentRun
         | capture::Error::StageRequired
