@@ -33,6 +33,7 @@ from contexta._scopes import (
 )
 from contexta._sinks import Sink
 from contexta.config import UnifiedConfig, _loaded
+from contexta.store._facade import Stores
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
 _DEFAULT_WORKSPACE = ".contexta"
 
 
-class Contexta(Reading):
+class Contexta(Reading, Stores):
     """An open workspace: captures runs, answers queries, and gives access to the stores.
 
     The workspace is created if it does not exist. ``config`` is a whole configuration, which is used as it is, or a

@@ -36,7 +36,7 @@ class Listing(tuple[T, ...]):
     notes: tuple[Note, ...]
 
     def __new__(cls, items: Iterable[T] = (), notes: Iterable[Note] = ()) -> Listing[T]:
-        listing = super().__new__(cls, items)  # type: ignore[type-var]
+        listing = super().__new__(cls, items)
         listing.notes = tuple(notes)
         return listing
 
