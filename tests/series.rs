@@ -1,7 +1,7 @@
 //! Handles of metric series: options, ends of scopes, redaction, sinks, a full disk, and commits of several points.
 
 use crate::support::open_sim;
-use contexta::capture::{Durability, Error, MemorySink, MetricSeries, ResultStatus, SeriesSpec};
+use contexta::capture::{Durability, Error, MemorySink, MetricSeries, ResultStatus, SeriesSpec, Step};
 use contexta::contract::json::write::canonical;
 use contexta::contract::{AggregationScope, MetricValue, Value};
 use contexta::engine::storage::sim::SimDisk;
@@ -144,4 +144,57 @@ fn sinks_receive_the_points_of_a_series() {
     let entries = memory.entries();
     let received = entries.iter().filter(|entry| entry.payload_type == "MetricRecord");
     assert_eq!(received.map(|entry| entry.position).collect::<Vec<_>>(), captured);
+}
+
+#[test]
+fn metrics_of_a_step_are_one_commit() {
+    let (_disk, contexta) = open_sim(1);
+    let run = contexta.run("a").run_id("a").start().unwrap();
+    run.metric_at("loss", 0, 0.5).unwrap();
+    let big = MetricValue::from(u64::MAX);
+    let cases = [
+        vec![
+            ("loss", MetricValue::Float(0.25)),
+            ("acc", MetricValue::Int(1)),
+            ("loss", MetricValue::Float(0.125)),
+        ],
+        vec![("loss", MetricValue::Float(f64::NAN)), ("seen", big)],
+    ];
+    for (step, values) in cases.into_iter().enumerate() {
+        let count = values.len();
+        let step = Some(Step(step as i64 + 1));
+        let batch = run.metrics(step, values).unwrap();
+        assert_eq!((batch.status(), batch.len()), (ResultStatus::Success, count));
+        let commits: Vec<_> = batch.iter().map(|result| result.position().unwrap().sequence).collect();
+        assert!(commits.windows(2).all(|pair| pair[1] == pair[0] + 1));
+    }
+    assert_eq!(run.metrics(None, [("none", 1)]).unwrap().len(), 1);
+    assert_eq!(run.metrics(None, Vec::<(String, f64)>::new()).unwrap().len(), 0);
+    assert_eq!(points(&contexta, "loss"), [(0, "0.5"), (1, "0.25"), (1, "0.125"), (2, "NaN")].map(text));
+    assert_eq!(points(&contexta, "acc"), [(1, "1")].map(text));
+    assert_eq!(points(&contexta, "seen"), [(2, "18446744073709551615")].map(text));
+    // One invalid key: nothing is captured.
+    let error = run.metrics(None, [("ok", 1.0), ("", 2.0)]).unwrap_err();
+    assert_eq!(error.code(), "context_invalid_string");
+    assert!(points(&contexta, "none").len() == 1 && metrics(&contexta).len() == 8);
+    run.complete().unwrap();
+    assert_eq!(run.metrics(None, [("ok", 1.0)]).unwrap_err().code(), "runtime_scope_closed");
+}
+
+#[test]
+fn sinks_receive_the_metrics_of_a_step() {
+    let disk = SimDisk::new(1);
+    let memory = Arc::new(MemorySink::default());
+    let options = Options::new("/w").project("wine").storage(disk.process(1)).detect_code_revision(false);
+    let contexta = options.sink(memory.clone()).open().unwrap();
+    let run = contexta.run("a").run_id("a").start().unwrap();
+    let batch = run.metrics(Some(Step(3)), [("loss", 0.5), ("acc", 0.25)]).unwrap();
+    let entries = memory.entries();
+    let received = entries.iter().filter(|entry| entry.payload_type == "MetricRecord");
+    let captured: Vec<_> = batch.iter().map(|result| result.position().unwrap()).collect();
+    assert_eq!(received.map(|entry| entry.position).collect::<Vec<_>>(), captured);
+}
+
+fn text((step, value): (i64, &str)) -> (i64, String) {
+    (step, value.to_owned())
 }

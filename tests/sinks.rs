@@ -4,7 +4,7 @@ use crate::support::open_sim;
 use contexta::capture::{
     BatchCaptureResult, CaptureResult, CompositeSink, DeliveryStatus, EventEmission, FailureMode,
     JsonLinesSink, LineFile, MemorySink, MetricEmission, OperationResult, PayloadFamily, ReplayOptions,
-    ResultFailure, ResultStatus, SeriesSpec, Sink, SinkError, SinkReceipt, SinkRequest, WriterSink,
+    ResultFailure, ResultStatus, SeriesSpec, Sink, SinkError, SinkReceipt, SinkRequest, Step, WriterSink,
 };
 use contexta::contract::fact::Change;
 use contexta::contract::{RunStatus, Value};
@@ -450,17 +450,19 @@ fn points_of_a_series_that_the_log_refuses_wait_in_the_outbox() {
     let one = series.point_at(1, 0.4).unwrap();
     let several = series.extend([2, 3], [0.3, 0.2]).unwrap();
     let plain = run.metric_at("loss", 4, 0.1).unwrap();
-    for result in [&one, &plain].into_iter().chain(several.iter()) {
+    let of_one_step = run.metrics(Some(Step(4)), [("acc", 0.1), ("auc", 0.2)]).unwrap();
+    for result in [&one, &plain].into_iter().chain(several.iter()).chain(of_one_step.iter()) {
         assert_eq!((result.status(), result.recovered_to_outbox()), (ResultStatus::Degraded, true));
     }
     assert_eq!((one.redacted(), plain.redacted()), (&["tags.api_key".to_owned()][..], &[][..]));
     assert_eq!(several.results()[1].redacted(), ["tags.api_key"]);
-    assert_eq!(contexta.session().dispatch_counts().spilled, 4);
+    assert_eq!(contexta.session().dispatch_counts().spilled, 6);
     main.set_read_only(false);
     assert_eq!(series.point_at(5, 0.0).unwrap().status(), ResultStatus::Success);
     assert_eq!(degraded_keys(&contexta), ["capture.log_failed"]);
-    assert_eq!(contexta.session().replay_outbox().unwrap().added, 4);
+    assert_eq!(contexta.session().replay_outbox().unwrap().added, 6);
     run.complete().unwrap();
+    assert_eq!(contexta.step_series("a", "auc", None).unwrap().points[0].step, 4);
     // The point without the tag belongs to another series.
     assert_eq!(values(&contexta), [0.1]);
     let tagged = contexta.step_series("a", "loss{api_key=[redacted]}", None).unwrap().points;

@@ -136,16 +136,12 @@ impl Scope {
         step_number: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<CapturedBatch> {
         let at = step_number.map(step).transpose()?;
-        let mut emissions = Vec::with_capacity(values.len());
+        let mut metrics = Vec::with_capacity(values.len());
         for (key, value) in values.iter() {
-            let emission = MetricEmission::new(text(&key)?, metric_value(&value)?);
-            emissions.push(match at {
-                Some(at) => emission.step(Step(at)),
-                None => emission,
-            });
+            metrics.push((text(&key)?, metric_value(&value)?));
         }
         let scope: &AnyScope = &self.scope;
-        py.detach(|| scope.emit_all(emissions)).map(CapturedBatch::new).map_err(raised)
+        py.detach(|| scope.metrics(at.map(Step), metrics)).map(CapturedBatch::new).map_err(raised)
     }
 
     /// Captures a record. `family` is `event`, `metric`, `span` or `degraded`, and `parts` the members of the emission.

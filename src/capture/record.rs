@@ -11,7 +11,7 @@ use crate::capture::scope::Scope;
 use crate::capture::trace::{SpanId, TraceContext, TraceId};
 use crate::contract::{ContractError, Degradation, Fact, MetricValue, RecordType, StableRef, Timestamp};
 use crate::store::journal::digest_bytes;
-use crate::store::{EncodedSeries, PointValue, Receipt};
+use crate::store::{EncodedPoint, EncodedSeries, PointValue, Receipt};
 use std::sync::Arc;
 
 /// Returns the payload family of a type of records.
@@ -191,16 +191,53 @@ impl Scope {
         if !self.session.inner.dispatcher.takes_points() {
             return self.emit_whole(MetricEmission { step, ..MetricEmission::new(key, value) }.into());
         }
-        let known = self.series().get(key);
-        let prepared = match known {
-            Some(prepared) => prepared,
-            None => {
-                let prepared = Arc::new(self.prepare(MetricEmission::new(key, 0.0))?);
-                self.series().insert(key, Arc::clone(&prepared));
-                prepared
-            }
-        };
+        let prepared = self.plain_series(key)?;
         self.point(&prepared, step, value)
+    }
+
+    /// Returns the series of a metric that has only a key.
+    fn plain_series(&self, key: &str) -> Result<Arc<Prepared>> {
+        let known = self.series().get(key);
+        if let Some(prepared) = known {
+            return Ok(prepared);
+        }
+        let prepared = Arc::new(self.prepare(MetricEmission::new(key, 0.0))?);
+        self.series().insert(key, Arc::clone(&prepared));
+        Ok(prepared)
+    }
+
+    /// Captures metrics of one step that have only key, step and value, in one commit.
+    pub(super) fn metrics(
+        &self,
+        step: Option<i64>,
+        values: Vec<(String, MetricValue)>,
+    ) -> Result<BatchCaptureResult> {
+        self.check_open()?;
+        let mut prepared = Vec::with_capacity(values.len());
+        if self.session.inner.dispatcher.takes_points() {
+            for (key, _) in &values {
+                prepared.push(self.plain_series(key)?);
+            }
+        }
+        let short = prepared.iter().zip(&values).map(|(prepared, (_, value))| {
+            let (series, value) = (prepared.encoded.as_ref()?, PointValue::of(value)?);
+            Some(EncodedPoint { series, step, value })
+        });
+        let short: Option<Vec<_>> = short.collect();
+        let Some(points) = short.filter(|points| !points.is_empty()) else {
+            let whole = |(key, value): (String, MetricValue)| MetricEmission {
+                step,
+                ..MetricEmission::new(&key, value)
+            };
+            return self.emit_batch(values.into_iter().map(|metric| whole(metric).into()).collect());
+        };
+        let mut results = self.append_points(&points, |n| prepared.get(n).map(AsRef::as_ref))?;
+        for (result, prepared) in results.iter_mut().zip(&prepared) {
+            if !prepared.redacted.is_empty() {
+                result.add_redacted(prepared.redacted.clone());
+            }
+        }
+        Ok(BatchCaptureResult::aggregate(PayloadFamily::Record, results))
     }
 
     /// Checks, redacts and encodes the unchanging part of a series. Errors: the scope has ended, is a deployment without
@@ -230,10 +267,11 @@ impl Scope {
         value: MetricValue,
     ) -> Result<CaptureResult> {
         self.check_open()?;
-        let (Some(series), Some(point)) = (self.encoded(prepared), PointValue::of(&value)) else {
+        let (Some(series), Some(short)) = (self.encoded(prepared), PointValue::of(&value)) else {
             return self.emit_whole(prepared.point(step, value).into());
         };
-        let mut result = match self.append_points(prepared, series, &[(step, point)])? {
+        let points = [EncodedPoint { series, step, value: short }];
+        let mut result = match self.try_append_points(&points, |_| Some(prepared))? {
             AppendedPoints::InLog(receipt) => self.result(RecordType::Metric, Some(receipt), 0),
             AppendedPoints::Refused(mut results) => match results.pop() {
                 Some(result) => result,
@@ -257,23 +295,16 @@ impl Scope {
             let emission = |(step, value)| prepared.point(step, value).into();
             self.emit_batch(points.into_iter().map(emission).collect())
         };
-        let short: Option<Vec<_>> =
-            points.iter().map(|(step, value)| Some((*step, PointValue::of(value)?))).collect();
-        let (Some(series), Some(short)) = (self.encoded(prepared), short) else { return whole(points) };
-        if short.is_empty() {
-            return whole(points);
-        }
-        let appended = match self.append_points(prepared, series, &short) {
+        let Some(series) = self.encoded(prepared) else { return whole(points) };
+        let short = |(step, value): &(Option<i64>, MetricValue)| {
+            Some(EncodedPoint { series, step: *step, value: PointValue::of(value)? })
+        };
+        let short: Option<Vec<_>> = points.iter().map(short).collect();
+        let Some(short) = short.filter(|short| !short.is_empty()) else { return whole(points) };
+        let mut results = match self.append_points(&short, |_| Some(prepared)) {
             // The limit was compared with an upper bound of the size.
             Err(Error::Store(error)) if error.code() == "commit_too_large" => return whole(points),
-            appended => appended?,
-        };
-        let mut results: Vec<CaptureResult> = match appended {
-            AppendedPoints::Refused(results) => results,
-            AppendedPoints::InLog(receipt) => {
-                let one = |n| self.result(RecordType::Metric, Some(receipt), n);
-                (0..short.len()).map(one).collect()
-            }
+            results => results?,
         };
         if !prepared.redacted.is_empty() {
             results.iter_mut().for_each(|result| result.add_redacted(prepared.redacted.clone()));
@@ -286,21 +317,36 @@ impl Scope {
         prepared.encoded.as_ref().filter(|_| self.session.inner.dispatcher.takes_points())
     }
 
-    fn append_points(
+    /// Appends points in one commit, and returns the result of each point. `prepared` returns the series of a point.
+    fn append_points<'p>(
         &self,
-        prepared: &Prepared,
-        series: &EncodedSeries,
-        points: &[(Option<i64>, PointValue)],
+        points: &[EncodedPoint<'_>],
+        prepared: impl Fn(usize) -> Option<&'p Prepared>,
+    ) -> Result<Vec<CaptureResult>> {
+        Ok(match self.try_append_points(points, prepared)? {
+            AppendedPoints::Refused(results) => results,
+            AppendedPoints::InLog(receipt) => {
+                (0..points.len()).map(|n| self.result(RecordType::Metric, Some(receipt), n)).collect()
+            }
+        })
+    }
+
+    fn try_append_points<'p>(
+        &self,
+        points: &[EncodedPoint<'_>],
+        prepared: impl Fn(usize) -> Option<&'p Prepared>,
     ) -> Result<AppendedPoints> {
         let inner = &self.session.inner;
         let now = inner.journal.storage().now();
         let (durability, context) = (inner.options.durability, &self.context);
-        inner.dispatcher.append_points(Points { series, points, now, durability, context }, || {
-            let fact = |(step, value): &(Option<i64>, PointValue)| {
-                let emission = prepared.point(*step, (*value).into()).into();
-                self.fact(emission, Timestamp::from_nanos(now)).map(|(fact, ..)| fact)
+        inner.dispatcher.append_points(Points { points, now, durability, context }, || {
+            let emission = |(n, point): (usize, &EncodedPoint<'_>)| {
+                Some(prepared(n)?.point(point.step, point.value.into()))
             };
-            points.iter().map(fact).collect()
+            let fact = |emission: MetricEmission| {
+                self.fact(emission.into(), Timestamp::from_nanos(now)).map(|(fact, ..)| fact)
+            };
+            points.iter().enumerate().filter_map(emission).map(fact).collect()
         })
     }
 }

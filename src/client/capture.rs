@@ -122,6 +122,15 @@ impl Contexta {
         Ok(self.scope()?.metric_at(key, step, value)?)
     }
 
+    /// Captures several metrics of one step into the current scope, in one commit: all of them or none.
+    pub fn metrics<K: Into<String>, V: Into<MetricValue>>(
+        &self,
+        step: Option<Step>,
+        values: impl IntoIterator<Item = (K, V)>,
+    ) -> Result<BatchCaptureResult> {
+        Ok(self.scope()?.metrics(step, values)?)
+    }
+
     /// Returns a handle that captures the points of one metric in the current scope at the least cost. Errors: as for
     /// [`Contexta::event`].
     pub fn series(&self, spec: impl Into<SeriesSpec>) -> Result<MetricSeries> {

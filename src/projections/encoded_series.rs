@@ -35,17 +35,21 @@ impl EncodedSeries {
     pub(crate) fn payload_len_max(&self) -> usize {
         self.beginning.len() + POINT_LEN_MAX
     }
+}
 
-    /// Appends the payload of a point to `out`.
+/// A point of an encoded series.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct EncodedPoint<'a> {
+    pub(crate) series: &'a EncodedSeries,
+    pub(crate) step: Option<i64>,
+    pub(crate) value: PointValue,
+}
+
+impl EncodedPoint<'_> {
+    /// Appends the payload of the point to `out`.
     #[inline]
-    pub(crate) fn put(
-        &self,
-        step: Option<i64>,
-        value: PointValue,
-        observed_at: Timestamp,
-        out: &mut Vec<u8>,
-    ) {
-        out.extend_from_slice(&self.beginning);
-        put_point(step, value, observed_at, out);
+    pub(crate) fn put(&self, observed_at: Timestamp, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.series.beginning);
+        put_point(self.step, self.value, observed_at, out);
     }
 }

@@ -13,7 +13,7 @@ use crate::engine::entry::{Position, Stamp, StreamId};
 use crate::engine::log::{Committed, Durability, Log, Payloads};
 use crate::engine::storage::Storage;
 use crate::projections::encoded::EncodedEvent;
-use crate::projections::encoded_series::{EncodedSeries, PointValue};
+use crate::projections::encoded_series::{EncodedPoint, EncodedSeries};
 use crate::projections::entry::Captured;
 use crate::projections::kind::kind_name;
 use crate::store::body::{StoredBody, store_body};
@@ -142,13 +142,12 @@ impl Journal {
         Ok(self.log.append(events, durability).map_err(name_kind)?.into())
     }
 
-    /// Appends points of a series as one commit, as [`Journal::append`] appends their facts. Each point is a step and a
-    /// value. `now` is the time of the clock of [`Journal::storage`], and the time of observation of the points.
+    /// Appends points as one commit, as [`Journal::append`] appends their facts. `now` is the time of the clock of
+    /// [`Journal::storage`], and the time of observation of the points.
     #[inline]
     pub(crate) fn append_points(
         &self,
-        series: &EncodedSeries,
-        points: &[(Option<i64>, PointValue)],
+        points: &[EncodedPoint<'_>],
         now: u64,
         durability: Durability,
     ) -> Result<Receipt> {
@@ -157,10 +156,10 @@ impl Journal {
             kind: EncodedSeries::KIND,
             version: EncodedSeries::VERSION,
             count: points.len(),
-            len_max: series.payload_len_max(),
-            encode: |n, out: &mut Vec<u8>| {
-                if let Some((step, value)) = points.get(n) {
-                    series.put(*step, *value, observed_at, out);
+            len_max: points.iter().map(|point| point.series.payload_len_max()).max().unwrap_or(0),
+            encode: |n: usize, out: &mut Vec<u8>| {
+                if let Some(point) = points.get(n) {
+                    point.put(observed_at, out);
                 }
             },
         };

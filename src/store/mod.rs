@@ -52,7 +52,7 @@ pub(crate) use crate::engine::fault::{chain, panic_message};
 pub use crate::engine::log::Durability;
 pub(crate) use crate::engine::parallel;
 pub(crate) use crate::projections::encoded::{EncodedEvent, EncodedFact};
-pub(crate) use crate::projections::encoded_series::{EncodedSeries, PointValue};
+pub(crate) use crate::projections::encoded_series::{EncodedPoint, EncodedSeries, PointValue};
 pub(crate) use crate::projections::entry::Captured;
 pub use crate::projections::series_key::SeriesKey;
 pub use artifacts::ArtifactRow;

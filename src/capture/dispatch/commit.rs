@@ -3,7 +3,7 @@
 use crate::capture::context::Context;
 use crate::capture::result::CaptureResult;
 use crate::contract::Fact;
-use crate::store::{Durability, EncodedSeries, Head, PointValue, Receipt, Stamp};
+use crate::store::{Durability, EncodedPoint, Head, Receipt, Stamp};
 use std::sync::Arc;
 
 /// The facts of one commit. All of them are appended, or none.
@@ -33,11 +33,10 @@ impl<'a> Commit<'a> {
     }
 }
 
-/// The points of one commit: steps and values of a series.
+/// The points of one commit.
 #[derive(Debug)]
 pub(in crate::capture) struct Points<'a> {
-    pub(in crate::capture) series: &'a EncodedSeries,
-    pub(in crate::capture) points: &'a [(Option<i64>, PointValue)],
+    pub(in crate::capture) points: &'a [EncodedPoint<'a>],
     /// The time of observation, in nanoseconds since the epoch.
     pub(in crate::capture) now: u64,
     pub(in crate::capture) durability: Durability,

@@ -154,8 +154,8 @@ impl Dispatcher {
         points: Points<'_>,
         facts: impl FnOnce() -> Result<Vec<Fact>>,
     ) -> Result<AppendedPoints> {
-        let Points { series, points, now, durability, context } = points;
-        match self.shared.journal.append_points(series, points, now, durability) {
+        let Points { points, now, durability, context } = points;
+        match self.shared.journal.append_points(points, now, durability) {
             Ok(receipt) => {
                 if self.counts.has_unreported() {
                     self.report_refused(context, &mut None);

@@ -101,6 +101,17 @@ macro_rules! capture_methods {
                 self.scope.metric(key, Some(step.into().0), value.into())
             }
 
+            /// Captures several metrics in one commit: all of them or none. `step` is the training step of all metrics;
+            /// `None` if they have no step. The keys are checked and encoded once, as by [`Self::metric_at`].
+            pub fn metrics<K: Into<String>, V: Into<crate::contract::MetricValue>>(
+                &self,
+                step: Option<crate::capture::Step>,
+                values: impl IntoIterator<Item = (K, V)>,
+            ) -> crate::capture::Result<crate::capture::BatchCaptureResult> {
+                let values = values.into_iter().map(|(key, value)| (key.into(), value.into()));
+                self.scope.metrics(step.map(|step| step.0), values.collect())
+            }
+
             /// Returns a handle that captures the points of one metric at the least cost.
             pub fn series(
                 &self,
