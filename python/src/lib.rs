@@ -5,6 +5,7 @@
 
 mod command;
 mod config;
+mod contract;
 mod convert;
 mod error;
 mod released;
@@ -31,5 +32,6 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(convert::plain, module)?)?;
     module.add_function(wrap_pyfunction!(convert::step_number, module)?)?;
     module.add_function(wrap_pyfunction!(scope::emission_form, module)?)?;
+    contract::register(module)?;
     Ok(())
 }
