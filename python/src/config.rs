@@ -3,8 +3,8 @@
 use crate::convert::{Unknown, text, to_python, to_value};
 use crate::error::{refused, settings};
 use contexta::config::{
-    ConfigError, ConfigValue, Key, LoadInputs, LoadedConfig, Source, UnifiedConfig, keys, load_config, load_profile,
-    make_local_config, make_test_config,
+    ConfigError, ConfigValue, Key, LoadInputs, LoadedConfig, Source, UnifiedConfig, keys, load_config,
+    load_profile, make_local_config, make_test_config,
 };
 use contexta::contract::Value;
 use pyo3::prelude::*;
@@ -105,7 +105,9 @@ pub(crate) fn load_settings(py: Python<'_>, how: &str, inputs: &Bound<'_, PyDict
     }
     let loaded = py.detach(|| match how {
         "load_config" => Some(load_config(&load)),
-        "load_profile" => Some(load_profile(profile.as_deref().unwrap_or_default(), &load.environment(home()))),
+        "load_profile" => {
+            Some(load_profile(profile.as_deref().unwrap_or_default(), &load.environment(home())))
+        }
         "make_local_config" => Some(make_local_config(&load)),
         "make_test_config" => Some(make_test_config(&load)),
         _ => None,
@@ -159,7 +161,8 @@ fn invalid(name: &str, expected: &str) -> PyErr {
 /// Converts the error for an object without a plain form to an error of the settings.
 fn unusable(error: &PyErr) -> PyErr {
     Python::attach(|py| {
-        let message = error.value(py).getattr("message").and_then(|message| text(&message)).unwrap_or_default();
+        let message =
+            error.value(py).getattr("message").and_then(|message| text(&message)).unwrap_or_default();
         refusal(ConfigError::InvalidInput { what: format!("config cannot be used: {message}") })
     })
 }
@@ -170,7 +173,9 @@ fn refusal(error: ConfigError) -> PyErr {
     let raised = settings(error);
     Python::attach(|py| {
         let details = PyDict::new(py);
-        let named = key.map(|key| details.set_item("field", key).and_then(|()| raised.value(py).setattr("details", details)));
+        let named = key.map(|key| {
+            details.set_item("field", key).and_then(|()| raised.value(py).setattr("details", details))
+        });
         match named {
             Some(Err(error)) => error,
             _ => raised,
@@ -195,7 +200,9 @@ fn plain(value: ConfigValue) -> Value {
     match value {
         ConfigValue::Null => Value::Null,
         ConfigValue::Bool(value) => Value::Bool(value),
-        ConfigValue::Int(value) => i64::try_from(value).map_or_else(|_| Value::Big(value.to_string()), Value::Int),
+        ConfigValue::Int(value) => {
+            i64::try_from(value).map_or_else(|_| Value::Big(value.to_string()), Value::Int)
+        }
         ConfigValue::Float(value) => Value::Float(value),
         ConfigValue::Text(text) => Value::Text(text),
         ConfigValue::List(items) => Value::List(items.into_iter().map(plain).collect()),

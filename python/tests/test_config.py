@@ -155,21 +155,21 @@ class TestClasses:
     def test_nested_sections_and_lists_are_converted(self) -> None:
         config = UnifiedConfig(
             workspace={"root_path": "ws"},  # type: ignore[arg-type]
-            interpretation={"anomaly": {"monitored_metrics": ["loss"], "z_score_threshold": 3}},  # type: ignore[arg-type]
+            interpretation={"anomaly": {"monitored_metrics": ["loss"], "z_score_threshold": 3}},
             security=SecurityConfig(secret_key_patterns=["pin"]),  # type: ignore[arg-type]
         )
         assert config.workspace == dataclasses.replace(UnifiedConfig(workspace=WorkspaceConfig(Path("ws"))).workspace)
         assert config.interpretation.anomaly == AnomalyPolicy(z_score_threshold=3.0, monitored_metrics=("loss",))
         assert isinstance(config.interpretation.anomaly.z_score_threshold, float)
         assert config.security.secret_key_patterns == ("pin",)
-        assert InterpretationConfig(anomaly={"min_baseline_runs": 5}).anomaly.min_baseline_runs == 5  # type: ignore[arg-type]
+        assert InterpretationConfig(anomaly={"min_baseline_runs": 5}).anomaly.min_baseline_runs == 5
 
     def test_mapping_form_returns_the_same_configuration(self) -> None:
         config = UnifiedConfig(
             project_name="葡萄酒",
             workspace=WorkspaceConfig(root_path=Path("ws"), cache_path=Path("/tmp/cache")),
             metrics={"val/损失": {"better": "lower"}},
-            interpretation={"alert": {"rules": [{"metric": "loss", "operator": "gt", "threshold": 0.5}]}},  # type: ignore[arg-type]
+            interpretation={"alert": {"rules": [{"metric": "loss", "operator": "gt", "threshold": 0.5}]}},
         )
         assert UnifiedConfig.from_dict(config.to_dict()) == config
         assert config.to_dict()["workspace"]["metadata_path"] is None
@@ -288,7 +288,7 @@ class TestErrors:
                 "artifact_store_invalid_config",
                 "artifacts.chunk_size_bytes",
             ),
-            ({"surfaces": {"cli": CLIConfig(verbosity="loud")}}, "invalid_config_value", "surfaces.cli.verbosity"),  # type: ignore[arg-type]
+            ({"surfaces": {"cli": CLIConfig(verbosity="loud")}}, "invalid_config_value", "surfaces.cli.verbosity"),
             ({"security": {"encryption_provider": "aes"}}, "invalid_config_value", "security.encryption_provider"),
             ({"metrics": {"loss": "lower"}}, "invalid_config_value", "metrics"),
         ],
@@ -382,7 +382,7 @@ class TestSources:
         assert (local.workspace.root_path, local.project_name) == (Path.cwd() / "ws", "p")
         readonly = make_local_config(overlays=["readonly"], use_env=False)
         assert readonly.records.read_only and readonly.metadata.read_only and readonly.artifacts.read_only
-        assert load_config(overlays="ci,debug", use_env=False).surfaces.cli.verbosity == "debug"  # type: ignore[arg-type]
+        assert load_config(overlays="ci,debug", use_env=False).surfaces.cli.verbosity == "debug"
         assert load_config(env={"CONTEXTA_PROFILE_OVERLAYS": "ci"}, overlays=[]).surfaces.cli.color
 
     @pytest.mark.parametrize("suffix", ["toml", "yaml", "json"])
