@@ -1,0 +1,163 @@
+"""The base classes of results."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import types
+import typing
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, ClassVar, TypeVar, Union
+
+from contexta._model import FrozenMapping, Model, freeze
+
+_R = TypeVar("_R", bound="Result")
+_T = TypeVar("_T")
+
+#: A metric value. An integer has all its digits, also beyond 64 bits.
+Number = Union[int, float]
+
+_NON_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
+
+
+def mapping() -> Any:
+    """Returns the default of a field with a mapping: an empty immutable mapping."""
+    return dataclasses.field(default_factory=FrozenMapping)
+
+
+def handle() -> Any:
+    """Returns the field with the answer of the native module. It takes no part in comparison, text and pickling."""
+    return dataclasses.field(default=None, repr=False, compare=False)
+
+
+class Result(Model):
+    """The base class of results: immutable, comparable, printable and picklable objects with a plain form."""
+
+    __slots__ = ()
+
+    @classmethod
+    def from_dict(cls: type[_R], data: Mapping[str, Any]) -> _R:
+        """Creates the object from its plain form. Unknown members are ignored."""
+        decoders = _decoders(cls)
+        return cls(**{name: decoders[name](value) for name, value in data.items() if name in decoders})
+
+    @classmethod
+    def _of(cls: type[_R], answer: Any) -> _R:
+        """Creates the object from an answer of the native module, and keeps the answer."""
+        created = cls.from_dict(answer.to_dict())
+        if "_native" in _field_names(cls):
+            object.__setattr__(created, "_native", answer)
+        return created
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        names = [name for name in _field_names(type(self)) if name != "_native"]
+        return _restored, (type(self), {name: getattr(self, name) for name in names})
+
+    def _repr_html_(self) -> str:
+        from contexta.interpretation import _html
+
+        return _html.of_result(self)
+
+
+def _restored(kind: type[_T], members: dict[str, Any]) -> _T:
+    return kind(**{name: _one_nan(value) for name, value in members.items()})
+
+
+def _one_nan(value: Any) -> Any:
+    """Returns the same object for every NaN, so that restored results are equal to the original."""
+    if isinstance(value, float) and math.isnan(value):
+        return math.nan
+    if type(value) is tuple and any(isinstance(item, float) for item in value):
+        return tuple(_one_nan(item) for item in value)
+    return value
+
+
+_NAMES: dict[Any, tuple[str, ...]] = {}
+_DECODERS: dict[Any, dict[str, Callable[[Any], Any]]] = {}
+
+
+def _field_names(kind: Any) -> tuple[str, ...]:
+    """Returns the names of the fields of a class."""
+    names = _NAMES.get(kind)
+    if names is None:
+        names = _NAMES[kind] = tuple(field.name for field in dataclasses.fields(kind))
+    return names
+
+
+def _decoders(kind: Any) -> dict[str, Callable[[Any], Any]]:
+    """Returns the function that decodes each field from its plain form."""
+    decoders = _DECODERS.get(kind)
+    if decoders is None:
+        hints = typing.get_type_hints(kind)
+        decoders = {name: _decoder(hints[name]) for name in _field_names(kind) if name != "_native"}
+        _DECODERS[kind] = decoders
+    return decoders
+
+
+def _number(value: Any) -> Any:
+    return _NON_FINITE.get(value, value) if isinstance(value, str) else value
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+def _decoder(hint: Any) -> Callable[[Any], Any]:
+    if hint is float or hint == Number:
+        return _number
+    if hint in (int, str, bool):
+        return _same
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (Union, types.UnionType):
+        inner = [argument for argument in arguments if argument is not type(None)]
+        decode = _decoder(inner[0]) if len(inner) == 1 else _number
+        return decode if decode in (_number, _same) else lambda value: None if value is None else decode(value)
+    if origin is tuple:
+        item = _decoder(arguments[0])
+        return (lambda values: tuple(values)) if item is _same else lambda values: tuple(map(item, values))
+    if isinstance(hint, type) and issubclass(hint, Result):
+        return lambda value: value if isinstance(value, hint) else hint.from_dict(value)
+    plain_reader = getattr(hint, "_from_plain", None)
+    return plain_reader if callable(plain_reader) else freeze
+
+
+class Listing(tuple[_T, ...]):
+    """A tuple of results with the notes of the answer.
+
+    ``notes`` reports data that is missing or unusual. ``total`` is the number of results, including results that are
+    not in the tuple because of a limit. ``next_offset`` is the offset of the next results; ``None`` if there are none.
+    """
+
+    notes: tuple[Any, ...]
+    total: int
+    next_offset: int | None
+    _native: Any
+    _extra: ClassVar[tuple[str, ...]] = ("notes", "total", "next_offset")
+
+    @classmethod
+    def _create(cls, items: Iterable[_T], *, native: Any = None, **extra: Any) -> Any:
+        created = cls(items)
+        extra.setdefault("notes", ())
+        extra.setdefault("total", len(created))
+        extra.setdefault("next_offset", None)
+        for name, value in extra.items():
+            setattr(created, name, value)
+        created._native = native
+        return created
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        extra = {name: value for name, value in vars(self).items() if name != "_native"}
+        return _restored_listing, (type(self), tuple(self), extra)
+
+    def to_dicts(self) -> list[Any]:
+        """Returns the plain forms of the items."""
+        return [item.to_dict() if isinstance(item, Model) else item for item in self]
+
+    def _repr_html_(self) -> str:
+        from contexta.interpretation import _html
+
+        return _html.of_items(self, self.total, self.notes)
+
+
+def _restored_listing(kind: Any, items: tuple[Any, ...], extra: dict[str, Any]) -> Any:
+    return kind._create(items, **extra)
