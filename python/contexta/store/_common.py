@@ -67,7 +67,12 @@ def read_model(kind: str, form: Any) -> Any:
     """Returns the model of :mod:`contexta.contract` with this plain form. A model is returned unchanged."""
     from contexta import contract
 
-    return getattr(contract, _READERS[kind])(form) if isinstance(form, Mapping) else form
+    return getattr(contract, _READERS[kind])(_without_nulls(form)) if isinstance(form, Mapping) else form
+
+
+def _without_nulls(form: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns a plain form without the members that are ``None``."""
+    return {name: value for name, value in form.items() if value is not None}
 
 
 def read_models(kind: str, forms: Iterable[Any]) -> tuple[Any, ...]:
@@ -77,7 +82,10 @@ def read_models(kind: str, forms: Iterable[Any]) -> tuple[Any, ...]:
 
 def read_record(form: Any) -> Any:
     """Returns the record of :mod:`contexta.contract` with this plain form. A record is returned unchanged."""
-    return read_model(form["envelope"]["record_type"], form) if isinstance(form, Mapping) else form
+    if not isinstance(form, Mapping):
+        return form
+    parts = {name: _without_nulls(part) if isinstance(part, Mapping) else part for name, part in form.items()}
+    return read_model(form["envelope"]["record_type"], parts)
 
 
 def plain_model(model: Any) -> Any:
