@@ -14,11 +14,15 @@ import types
 import uuid
 from typing import Any
 
+from contexta._model import Model
+
 
 def plain_form(value: Any) -> Any:
     """Returns the usual plain form of an object, or the object itself if there is none."""
     if isinstance(value, enum.Enum):
         return value.value
+    if isinstance(value, Model):
+        return value.to_dict()
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
     if isinstance(value, (argparse.Namespace, types.SimpleNamespace)):

@@ -12,7 +12,7 @@ use contexta::contract::{
     ExtensionRegistry, ExtensionRegistryEntry, ExtensionTarget, HostDescription, LineageEdge, MetricPayload,
     MetricRecord, Model, ModelInput, OperationContext, Project, ProvenanceRecord, Readonly, RecordEnvelope,
     Run, Runtime, SampleObservation, StableRef, StageExecution, StructuredEventRecord, Timestamp,
-    TraceSpanPayload, TraceSpanRecord, Valid, Value, deserialize_stable_ref, to_payload,
+    TraceSpanPayload, TraceSpanRecord, Valid, Value, deserialize_stable_ref, to_json, to_payload,
 };
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
@@ -69,16 +69,28 @@ fn model_read<'py>(
     to_python(py, &for_model!(kind, model_value(data, registry.as_ref()))?)
 }
 
-fn model_value<M: Model + Clone>(data: &Any<'_>, registry: Option<&ExtensionRegistry>) -> PyResult<Value> {
+fn model_value<M: Model + Clone + Send + Sync>(
+    data: &Any<'_>,
+    registry: Option<&ExtensionRegistry>,
+) -> PyResult<Value> {
     model::<M>(data, registry).map(|model| model.to_value())
 }
 
-fn model<M: Model + Clone>(data: &Any<'_>, registry: Option<&ExtensionRegistry>) -> PyResult<Valid<M>> {
+fn model<M: Model + Clone + Send + Sync>(
+    data: &Any<'_>,
+    registry: Option<&ExtensionRegistry>,
+) -> PyResult<Valid<M>> {
+    let py = data.py();
     match data.cast::<PyString>() {
-        Ok(json) => deserialize::<M>(ModelInput::Text(&json_text(json)?), registry),
-        Err(_) => deserialize::<M>(ModelInput::Value(value(data)?), registry),
+        Ok(json) => {
+            let json = json_text(json)?;
+            py.detach(|| deserialize::<M>(ModelInput::Text(&json), registry).map_err(failed))
+        }
+        Err(_) => {
+            let value = value(data)?;
+            py.detach(|| deserialize::<M>(ModelInput::Value(value), registry).map_err(failed))
+        }
     }
-    .map_err(failed)
 }
 
 /// Returns the canonical JSON text of a model.
@@ -87,8 +99,9 @@ fn model_json(kind: &str, data: &Any<'_>) -> PyResult<String> {
     for_model!(kind, model_text(data))
 }
 
-fn model_text<M: Model + Clone>(data: &Any<'_>) -> PyResult<String> {
-    model::<M>(data, None)?.to_json().map_err(failed)
+fn model_text<M: Model + Clone + Send + Sync>(data: &Any<'_>) -> PyResult<String> {
+    let model = model::<M>(data, None)?;
+    data.py().detach(|| to_json(&*model).map_err(failed))
 }
 
 /// Returns the canonical JSON value of a model.
@@ -97,7 +110,7 @@ fn model_payload<'py>(py: Python<'py>, kind: &str, data: &Any<'py>) -> PyResult<
     to_python(py, &for_model!(kind, model_canonical(data))?)
 }
 
-fn model_canonical<M: Model + Clone>(data: &Any<'_>) -> PyResult<Value> {
+fn model_canonical<M: Model + Clone + Send + Sync>(data: &Any<'_>) -> PyResult<Value> {
     model::<M>(data, None).map(|model| to_payload(&*model))
 }
 

@@ -468,6 +468,14 @@ class TestFacade:
             Contexta(workspace=tmp_path / "ws", config={"capture": {"retry_attempts": -2}})
         assert caught.value.code == "invalid_config_value"
 
+    def test_mapping_may_contain_sections(self, tmp_path: Path) -> None:
+        old = UnifiedConfig(workspace=WorkspaceConfig(root_path=tmp_path / "old")).workspace
+        moved = dataclasses.replace(old, root_path=tmp_path / "new")
+        with Contexta(config={"workspace": moved, "capture": CaptureConfig(retry_attempts=1)}) as ctx:
+            assert ctx.config.capture.retry_attempts == 1
+            assert ctx.config.records.root_path == tmp_path / "new/log"
+        assert load_config(config={"workspace": moved}, use_env=False).workspace.cache_path == tmp_path / "new/cache"
+
     def test_settings_take_effect(self, tmp_path: Path) -> None:
         root = tmp_path / "ws"
         config = UnifiedConfig(workspace=WorkspaceConfig(root_path=root), capture=CaptureConfig(sinks=("jsonl:out",)))

@@ -17,7 +17,7 @@ from contexta.errors import SerializationError, ValidationError
 
 _M = TypeVar("_M", bound="ContractModel")
 
-Time: TypeAlias = "str | datetime.datetime"
+Time: TypeAlias = str | datetime.datetime
 """A time: text in ISO form, or a datetime."""
 
 UNKNOWN = "unknown"
