@@ -56,7 +56,7 @@ class Model:
     @classmethod
     def from_dict(cls: type[_M], data: Mapping[str, Any]) -> _M:
         """Creates the model from its plain form. Unknown members are ignored."""
-        decoders = _decoders(cls)
+        decoders = _decoders(typing.cast(Any, cls))
         return cls(**{name: decoders[name](value) for name, value in data.items() if name in decoders})
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:

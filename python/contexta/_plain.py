@@ -15,6 +15,7 @@ import uuid
 from typing import Any
 
 from contexta._model import Model
+from contexta.errors import ValidationError
 
 
 def plain_form(value: Any) -> Any:
@@ -30,7 +31,7 @@ def plain_form(value: Any) -> Any:
     if isinstance(value, os.PathLike):
         return os.fspath(value)
     if isinstance(value, datetime.datetime):
-        return _time(value)
+        return time_text(value)
     if isinstance(value, (datetime.date, datetime.time)):
         return value.isoformat()
     if isinstance(value, datetime.timedelta):
@@ -79,7 +80,10 @@ def plain_step(value: Any) -> int | None:
     return int(number) if isinstance(number, float) and number.is_integer() else None
 
 
-def _time(value: datetime.datetime) -> str:
-    """Returns a time as text in UTC. As everywhere in Python, a time without a zone is in the local zone."""
-    text = value.astimezone(datetime.timezone.utc).isoformat()
-    return text.replace("+00:00", "Z")
+def time_text(value: datetime.datetime) -> str:
+    """Returns the text of a time in UTC. As everywhere in Python, a time without a zone is in the local zone."""
+    try:
+        return value.astimezone(datetime.timezone.utc).replace(tzinfo=None).isoformat() + "Z"
+    except (OverflowError, ValueError) as error:
+        message = f"the time {value} is outside the years 1 to 9999 in UTC"
+        raise ValidationError(message, code="context_invalid_timestamp") from error

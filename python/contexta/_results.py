@@ -228,7 +228,7 @@ class CaptureResult(OperationResult[Any]):
     """
 
     __slots__ = ()
-    _fields = (
+    _fields: typing.ClassVar[tuple[str, ...]] = (
         "family",
         "status",
         "deliveries",
@@ -390,7 +390,7 @@ class BatchResult(OperationResult[tuple[T, ...]]):
     """The result of several operations. ``items`` are the results of the operations."""
 
     __slots__ = ()
-    _fields = (
+    _fields: typing.ClassVar[tuple[str, ...]] = (
         "status",
         "items",
         "messages",
@@ -415,7 +415,7 @@ class BatchCaptureResult(BatchResult[CaptureResult]):
     """The result of several captures of one family. ``results`` is another name of ``items``."""
 
     __slots__ = ()
-    _fields = (
+    _fields: typing.ClassVar[tuple[str, ...]] = (
         "family",
         "status",
         "results",

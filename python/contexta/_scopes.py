@@ -543,12 +543,12 @@ class Series:
         Up to 32,768 points are captured in one commit: all of them or none. If a later commit of a call fails, the
         exception has the number of points that are recorded in ``details["points_recorded"]``.
         """
-        words = _words(steps), _words(values)
-        if words[0] is None or words[1] is None or words[0][1] != "q":
+        step_words, value_words = _words(steps), _words(values)
+        if step_words is None or value_words is None or step_words[1] != "q":
             steps, values = list(steps), list(values)
             commits = self._commits(len(steps), len(values), steps, values, 1)
             return self._captured_all(commits, self._native.extend_numbers)
-        (step_bytes, _), (value_bytes, kind) = words
+        (step_bytes, _), (value_bytes, kind) = step_words, value_words
         commits = self._commits(len(steps), len(values), step_bytes, value_bytes, 8)
         return self._captured_all(commits, lambda s, v: self._native.extend(s, v, kind == "q"))
 
@@ -565,7 +565,7 @@ class Series:
 
     @staticmethod
     def _captured_all(commits: Iterator[tuple[int, Any, Any]], capture: Any) -> SeriesResult:
-        points, problems = 0, []
+        points, problems = 0, list[CaptureResult]()
         for count, steps, values in commits:
             try:
                 captured = capture(steps, values)

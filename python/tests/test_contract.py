@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import datetime
+import time
 import inspect
 import json
 import math
@@ -302,8 +303,6 @@ class TestTimes:
             ("2024-01-01T00:00:00.000Z", "2024-01-01T00:00:00Z"),
             ("2024-01-01T09:00:00+09:00", "2024-01-01T00:00:00Z"),
             (" 2024-01-01 00:00:00z ", "2024-01-01T00:00:00Z"),
-            (datetime.datetime(2024, 1, 1), "2024-01-01T00:00:00Z"),
-            (datetime.datetime(2024, 1, 1, 0, 0, 0, 5), "2024-01-01T00:00:00.000005Z"),
             (
                 datetime.datetime(2024, 1, 1, tzinfo=datetime.timezone(datetime.timedelta(hours=-5))),
                 "2024-01-01T05:00:00Z",
@@ -313,6 +312,17 @@ class TestTimes:
     def test_times_are_normalized(self, given: Any, text: str) -> None:
         assert normalize_timestamp(given) == text
         assert project(created_at=given).created_at == text
+
+    def test_datetime_without_a_zone_is_in_the_local_zone(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("TZ", "EST+5")
+        time.tzset()
+        try:
+            local = datetime.datetime(2024, 1, 1, 0, 0, 0, 5)
+            assert normalize_timestamp(local) == "2024-01-01T05:00:00.000005Z"
+            assert project(created_at=local).created_at == "2024-01-01T05:00:00.000005Z"
+        finally:
+            monkeypatch.undo()
+            time.tzset()
 
     @pytest.mark.parametrize(
         "given",

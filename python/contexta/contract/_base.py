@@ -12,7 +12,8 @@ from typing import Any, ClassVar, TypeAlias, TypeVar
 
 from contexta import _native
 from contexta._model import FrozenMapping, Model, freeze, plain
-from contexta.contract._refs import StableRef, time_text
+from contexta._plain import time_text
+from contexta.contract._refs import StableRef
 from contexta.errors import SerializationError, ValidationError
 
 _M = TypeVar("_M", bound="ContractModel")

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from contexta import _native
+from contexta._plain import time_text
 from contexta.errors import ValidationError
 
 
@@ -86,7 +87,8 @@ class StableRef(str):
 def normalize_timestamp(value: str | datetime.datetime) -> str:
     """Returns a time as text in UTC: ``YYYY-MM-DDTHH:MM:SS[.ffffff]Z``.
 
-    ``value`` is a text with ``Z`` or an offset, or a :class:`datetime.datetime`. A datetime without a zone is in UTC.
+    ``value`` is a text with ``Z`` or an offset, or a :class:`datetime.datetime`. A datetime without a zone is in the
+    local zone, as everywhere in Python; a text without an offset is in UTC.
     """
     if isinstance(value, datetime.datetime):
         return _native.time_text(time_text(value))
@@ -94,13 +96,3 @@ def normalize_timestamp(value: str | datetime.datetime) -> str:
         message = f"an object of type {type(value).__name__} is not a time"
         raise ValidationError(message, code="context_invalid_timestamp")
     return _native.time_text(value.encode("utf-8", "replace").decode())
-
-
-def time_text(value: datetime.datetime) -> str:
-    """Returns the text of a time. A time without a zone is in UTC."""
-    aware = value if value.tzinfo else value.replace(tzinfo=datetime.timezone.utc)
-    try:
-        return aware.astimezone(datetime.timezone.utc).replace(tzinfo=None).isoformat() + "Z"
-    except OverflowError as error:
-        message = f"the time {value} is outside the years 1 to 9999 in UTC"
-        raise ValidationError(message, code="context_invalid_timestamp") from error
