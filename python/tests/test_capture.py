@@ -8,6 +8,7 @@ import dataclasses
 import datetime
 import gc
 import json
+import os
 import pickle
 import subprocess
 import sys
@@ -602,3 +603,26 @@ def test_captures_leave_no_objects_behind(ctx: Contexta) -> None:
             ctx.metrics({"a": 1.0, "b": 2.0}, step=step)
         gc.collect()
         assert len(gc.get_objects()) - before < 50
+
+
+def test_memory_stays_flat(ctx: Contexta) -> None:
+    def resident() -> int:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE")
+
+    if not Path("/proc/self/statm").exists():
+        pytest.skip("the memory of a process is read from /proc")
+    with ctx.run("r") as run:
+        series = run.series("s")
+
+        def work(calls: int) -> None:
+            for step in range(calls):
+                ctx.metric("loss", 0.5, step=step)
+                series.point(0.5, step)
+                ctx.event("a.b", message="m", attributes={"k": [1, 2.5, "x"]})
+
+        work(5_000)
+        before = resident()
+        work(30_000)
+        # A leak of 100 bytes in each call would be 9 MB.
+        assert resident() - before < 6 << 20
