@@ -237,8 +237,8 @@ class RestorePlan(Model):
 
 @dataclass(frozen=True, slots=True)
 class RestoreResult(Model):
-    """The result of a restore. ``applied`` is ``True`` if the log of the target was replaced. ``digest`` is the digest of
-    the tables that were derived from the restored log, and ``entries`` the number of its entries.
+    """The result of a restore. ``applied`` is ``True`` if the log of the target was replaced. ``digest`` is the digest
+    of the tables that were derived from the restored log, and ``entries`` the number of its entries.
     """
 
     status: str
@@ -272,8 +272,8 @@ class ReplayEntry(Model):
 
 @dataclass(frozen=True, slots=True)
 class ReplayBatchResult(Model):
-    """The result of a replay of the outbox. ``status`` is ``FAILURE`` if every delivery failed, and ``DEGRADED`` if some
-    failed. ``details`` has the numbers of payloads of each sink.
+    """The result of a replay of the outbox. ``status`` is ``FAILURE`` if every delivery failed, and ``DEGRADED`` if
+    some failed. ``details`` has the numbers of payloads of each sink.
     """
 
     status: str
@@ -289,7 +289,7 @@ class ReplayBatchResult(Model):
 
 @dataclass(frozen=True, slots=True)
 class WorkspaceVerification(Model):
-    """The check of a workspace. ``outcome`` is ``ok`` if no problem was found."""
+    """The check of a workspace. ``outcome`` is ``whole`` if no problem was found."""
 
     outcome: str
     subset: Mapping[str, Any] | None
@@ -486,8 +486,8 @@ def replay_outbox(
 
 
 def verify_workspace(config: Config, *, level: Level = "projections") -> WorkspaceVerification:
-    """Checks a workspace. Each level includes those before it: ``frames`` reads the log, ``chain`` compares the chain of
-    its entries, ``bodies`` reads the bodies of artifacts, and ``projections`` compares the tables with the log.
+    """Checks a workspace. Each level includes those before it: ``frames`` reads the log, ``chain`` compares the chain
+    of its entries, ``bodies`` reads the bodies of artifacts, and ``projections`` compares the tables with the log.
     """
     return WorkspaceVerification.from_dict(_workspace(config).verify(str(level)))
 
@@ -501,8 +501,8 @@ def plan_repair(
 ) -> RepairPlan:
     """Plans a repair of log, tables and bodies. Changes nothing.
 
-    ``source`` has intact copies: the name of a backup, a directory with backups, or another workspace. ``repository`` is
-    the directory of the named backup. With ``forget``, later checks no longer report parts that are lost.
+    ``source`` has intact copies: the name of a backup, a directory with backups, or another workspace. ``repository``
+    is the directory of the named backup. With ``forget``, later checks no longer report parts that are lost.
     """
     paths = [None if path is None else os.fspath(path) for path in (source, repository)]
     return _with_native(RepairPlan, _workspace(config).plan_repair(paths[0], paths[1], forget))

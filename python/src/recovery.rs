@@ -8,8 +8,8 @@ use crate::workspace::Workspace;
 use contexta::capture::{ReplayBatchResult, ReplayOptions, Sink};
 use contexta::contract::Timestamp;
 use contexta::recovery::{
-    self as library, BackupOptions, BackupRef, BackupVerifyOptions, KeepRules, Progress, RestoreOptions, VerifyLevel,
-    VerifyOptions,
+    self as library, BackupOptions, BackupRef, BackupVerifyOptions, KeepRules, Progress, RestoreOptions,
+    VerifyLevel, VerifyOptions,
 };
 use contexta::store::Moment;
 use contexta::{Answer, Error, Options, RepairSettings};
@@ -129,7 +129,8 @@ impl Backups {
         backup: Option<&str>,
         heal_from: Option<PathBuf>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let options = BackupVerifyOptions { backup: backup.map(named).transpose()?, ..BackupVerifyOptions::default() };
+        let options =
+            BackupVerifyOptions { backup: backup.map(named).transpose()?, ..BackupVerifyOptions::default() };
         let verify = || match heal_from {
             Some(workspace) => self.backups.heal(workspace, &options),
             None => self.backups.verify(&options),
@@ -187,7 +188,10 @@ fn sinks(sinks: Option<Vec<Bound<'_, PyAny>>>) -> PyResult<Option<Vec<Arc<dyn Si
 /// Options of a replay of the outbox: target, limit, acknowledgement and number of failures.
 type Replay = (Option<String>, Option<u64>, bool, Option<u32>);
 
-fn replay_options((target, limit, acknowledge, failures): Replay, sinks: Option<Vec<Arc<dyn Sink>>>) -> ReplayOptions {
+fn replay_options(
+    (target, limit, acknowledge, failures): Replay,
+    sinks: Option<Vec<Arc<dyn Sink>>>,
+) -> ReplayOptions {
     let mut options = ReplayOptions::default();
     options.target = target;
     options.limit = limit.unwrap_or(u64::MAX);

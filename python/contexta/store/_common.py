@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 from contexta import _native
 from contexta._model import FrozenMapping, Model
 from contexta.config import UnifiedConfig, _loaded
-from contexta.errors import ConfigurationError, ValidationError
+from contexta.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -31,7 +31,7 @@ class Note(Model):
 
 
 class Listing(tuple[T, ...]):
-    """A list of objects. ``notes`` describes what is missing in the list, and other remarks of the severity ``info``."""
+    """A list of objects. ``notes`` describes what is missing in the list. Other notes have the severity ``info``."""
 
     notes: tuple[Note, ...]
 
@@ -183,11 +183,3 @@ def convert(model: Any, **values: Any) -> None:
     """Sets fields of a frozen model after its creation."""
     for name, value in values.items():
         object.__setattr__(model, name, value)
-
-
-def checked_choice(value: Any, allowed: Iterable[str], code: str, what: str) -> str:
-    """Returns the text of a choice. Raises an error if the text is not allowed."""
-    text = as_text(getattr(value, "value", value))
-    if text not in allowed:
-        raise ValidationError(f"{what} is {text!r}; expected {' or '.join(allowed)}", code=code)
-    return text

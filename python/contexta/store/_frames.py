@@ -173,9 +173,7 @@ class PolarsAdapter(_Adapter):
     def table(self, name: str) -> Any:
         """Returns a whole table as a data frame."""
         polars = self._module
-        schema = {
-            column: polars.Int64 if column in _INTEGERS else polars.String for column in self._columns(name)
-        }
+        schema = {column: polars.Int64 if column in _INTEGERS else polars.String for column in self._columns(name)}
         return polars.DataFrame(self._rows(name), schema=schema, orient="row")
 
     def query(self, sql: str) -> Any:

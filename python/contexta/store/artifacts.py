@@ -126,7 +126,9 @@ class ArtifactExport(Model):
 
 @dataclass(frozen=True, slots=True)
 class ArtifactImport(Model):
-    """The result of an import. ``outcome`` is ``imported``, ``idempotent``, ``restored``, ``skipped`` or ``replaced``."""
+    """The result of an import. ``outcome`` is ``imported``, ``idempotent``, ``restored``, ``skipped`` or
+    ``replaced``.
+    """
 
     artifact_ref: str
     outcome: str
@@ -321,9 +323,7 @@ def open_artifact(store: ArtifactStore, artifact_ref: Ref, *, mode: str = "rb") 
     return store.open_artifact(artifact_ref, mode=mode)
 
 
-def iter_artifact_chunks(
-    store: ArtifactStore, artifact_ref: Ref, *, chunk_size: int | None = None
-) -> Iterator[bytes]:
+def iter_artifact_chunks(store: ArtifactStore, artifact_ref: Ref, *, chunk_size: int | None = None) -> Iterator[bytes]:
     """Returns an iterator over the body of an artifact. See :meth:`ArtifactStore.iter_artifact_chunks`."""
     return store.iter_artifact_chunks(artifact_ref, chunk_size=chunk_size)
 
@@ -338,9 +338,7 @@ def list_refs(store: ArtifactStore) -> list[str]:
     return store.list_refs()
 
 
-def verify_artifact(
-    store: ArtifactStore, artifact_ref: Ref, *, manifest: Manifest | None = None
-) -> VerificationReport:
+def verify_artifact(store: ArtifactStore, artifact_ref: Ref, *, manifest: Manifest | None = None) -> VerificationReport:
     """Verifies an artifact. See :meth:`ArtifactStore.verify_artifact`."""
     return store.verify_artifact(artifact_ref, manifest=manifest)
 

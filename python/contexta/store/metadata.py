@@ -583,9 +583,7 @@ class MetadataStore(Store):
     _section = "metadata"
     _path = "database_path"
 
-    def __init__(
-        self, config: MetadataStoreConfig | UnifiedConfig | str | os.PathLike[str] | None = None
-    ) -> None:
+    def __init__(self, config: MetadataStoreConfig | UnifiedConfig | str | os.PathLike[str] | None = None) -> None:
         super().__init__(config)
 
     def _open(self) -> None:
@@ -647,17 +645,17 @@ class MetadataStore(Store):
 
     @property
     def duckdb(self) -> DuckDBAdapter:
-        """Answers SQL queries with DuckDB. Raises :class:`contexta.errors.DependencyError` if the package is missing."""
+        """Answers SQL queries with DuckDB. Raises :class:`contexta.errors.DependencyError` without the package."""
         return DuckDBAdapter(self._native)
 
     @property
     def pandas(self) -> PandasAdapter:
-        """Returns data frames of pandas. Raises :class:`contexta.errors.DependencyError` if the package is missing."""
+        """Returns data frames of pandas. Raises :class:`contexta.errors.DependencyError` without the package."""
         return PandasAdapter(self._native)
 
     @property
     def polars(self) -> PolarsAdapter:
-        """Returns data frames of polars. Raises :class:`contexta.errors.DependencyError` if the package is missing."""
+        """Returns data frames of polars. Raises :class:`contexta.errors.DependencyError` without the package."""
         return PolarsAdapter(self._native)
 
     # Checks.

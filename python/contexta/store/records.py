@@ -82,8 +82,8 @@ class IntegrityState(str, enum.Enum):
 class ScanFilter(Model):
     """A filter of records. A record is accepted if all members that are not ``None`` accept it.
 
-    ``record_type`` is ``event``, ``metric``, ``span`` or ``degraded``. ``start_time`` and ``end_time`` limit the time of
-    recording; both limits are included.
+    ``record_type`` is ``event``, ``metric``, ``span`` or ``degraded``. ``start_time`` and ``end_time`` limit the time
+    of recording; both limits are included.
     """
 
     run_ref: str | StableRef | None = None
@@ -316,8 +316,8 @@ class RecordStore(Store):
     """The records of a workspace: events, metrics, spans and degraded records.
 
     ``config`` is a :class:`contexta.config.RecordStoreConfig`, a whole :class:`contexta.config.UnifiedConfig`, or the
-    path of a workspace. Without ``config``, the settings name the workspace. With a ``RecordStoreConfig``, the directory
-    above ``root_path`` is the workspace. A read-only store does not create a workspace.
+    path of a workspace. Without ``config``, the settings name the workspace. With a ``RecordStoreConfig``, the
+    directory above ``root_path`` is the workspace. A read-only store does not create a workspace.
     """
 
     _section = "records"
@@ -366,9 +366,9 @@ class RecordStore(Store):
         *,
         mode: ReplayMode | str = ReplayMode.STRICT,
     ) -> ReplayResult:
-        """Checks the log, and returns the records that the filter accepts. All these records are in memory; :meth:`scan`
-        and :meth:`export_jsonl` need constant memory. With the mode ``STRICT``, damage anywhere in the log is a
-        :class:`contexta.errors.ReplayError`.
+        """Checks the log, and returns the records that the filter accepts. All these records are in memory;
+        :meth:`scan` and :meth:`export_jsonl` need constant memory. With the mode ``STRICT``, damage anywhere in the log
+        is a :class:`contexta.errors.ReplayError`.
         """
         return ReplayResult.from_dict(self._native.replay(_members(scan_filter), _mode(mode).value))
 

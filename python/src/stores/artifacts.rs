@@ -91,8 +91,10 @@ impl ArtifactStore {
 
     /// Returns the refs of all artifacts.
     fn list_refs(&self, py: Python<'_>) -> PyResult<Vec<String>> {
-        py.detach(|| self.store.list_refs().map(|artifact| Ok(artifact?.to_string())).collect::<Result<_, Error>>())
-            .map_err(raised)
+        py.detach(|| {
+            self.store.list_refs().map(|artifact| Ok(artifact?.to_string())).collect::<Result<_, Error>>()
+        })
+        .map_err(raised)
     }
 
     /// Verifies an artifact against its manifest in the log, or against another manifest.
@@ -137,7 +139,12 @@ impl ArtifactStore {
     }
 
     /// Imports a package.
-    fn import_package<'py>(&self, py: Python<'py>, dir: PathBuf, policy: &str) -> PyResult<Bound<'py, PyAny>> {
+    fn import_package<'py>(
+        &self,
+        py: Python<'py>,
+        dir: PathBuf,
+        policy: &str,
+    ) -> PyResult<Bound<'py, PyAny>> {
         let policy = match policy {
             "error" => ConflictPolicy::Error,
             "skip" => ConflictPolicy::Skip,

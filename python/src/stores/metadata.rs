@@ -5,9 +5,10 @@ use crate::error::{contract, raised, refused};
 use crate::released::Released;
 use contexta::contract::validate::deserialize;
 use contexta::contract::{
-    BatchExecution, BatchRef, Canonical, DeploymentExecution, DeploymentRef, EnvironmentRef, EnvironmentSnapshot,
-    LineageEdge, OperationContext, OperationRef, Project, ProjectRef, ProvenanceRecord, ProvenanceRef, RelationRef,
-    Run, RunRef, SampleObservation, SampleRef, StableRef, StageExecution, StageRef, Value,
+    BatchExecution, BatchRef, Canonical, DeploymentExecution, DeploymentRef, EnvironmentRef,
+    EnvironmentSnapshot, LineageEdge, OperationContext, OperationRef, Project, ProjectRef, ProvenanceRecord,
+    ProvenanceRef, RelationRef, Run, RunRef, SampleObservation, SampleRef, StableRef, StageExecution,
+    StageRef, Value,
 };
 use contexta::store::metadata::{
     self as library, IntegrityDepth, ListFilter, Listing, MetadataChange, MigrationPlan, MigrationResult,
@@ -81,7 +82,11 @@ fn listed<T: Canonical>(listing: Listing<T>) -> Listed {
 }
 
 /// Lists the objects of a kind. `refs` has the refs of the filter by name.
-fn list(store: &library::MetadataStore, kind: &str, refs: &BTreeMap<String, String>) -> Result<Option<Listed>, Error> {
+fn list(
+    store: &library::MetadataStore,
+    kind: &str,
+    refs: &BTreeMap<String, String>,
+) -> Result<Option<Listed>, Error> {
     let of = |name: &str| refs.get(name).map(String::as_str);
     let subject = |name: &str| of(name).map(StableRef::parse).transpose();
     let mut filter = ListFilter::default();
@@ -109,7 +114,9 @@ fn list(store: &library::MetadataStore, kind: &str, refs: &BTreeMap<String, Stri
             listed(listing)
         }
         "provenance" => {
-            let Some(relation) = of("relation_ref").map(RelationRef::parse).transpose()? else { return Ok(None) };
+            let Some(relation) = of("relation_ref").map(RelationRef::parse).transpose()? else {
+                return Ok(None);
+            };
             listed(store.provenance().list_provenance_for_relation(&relation)?)
         }
         _ => return Ok(None),
@@ -120,7 +127,13 @@ fn list(store: &library::MetadataStore, kind: &str, refs: &BTreeMap<String, Stri
 impl MetadataStore {
     /// Puts an object and returns the effect: `created`, `unchanged`, `ended` or `superseded`.
     #[pyo3(signature = (kind, object, supersedes = false))]
-    fn put(&self, py: Python<'_>, kind: &str, object: &Bound<'_, PyAny>, supersedes: bool) -> PyResult<&'static str> {
+    fn put(
+        &self,
+        py: Python<'_>,
+        kind: &str,
+        object: &Bound<'_, PyAny>,
+        supersedes: bool,
+    ) -> PyResult<&'static str> {
         let object = to_value(object, Unknown::Refuse)?;
         let change = py.detach(|| put(&self.store, kind, object, supersedes)).map_err(raised)?;
         Ok(match change.ok_or_else(|| unknown(kind))? {
@@ -181,8 +194,14 @@ impl MetadataStore {
 
     /// Migrates to a version of the file format, or returns the result that a migration would have.
     #[pyo3(signature = (target = None, dry_run = false))]
-    fn migrate<'py>(&self, py: Python<'py>, target: Option<u16>, dry_run: bool) -> PyResult<Bound<'py, PyAny>> {
-        let migrate = || if dry_run { self.store.dry_run_migration(target) } else { self.store.migrate(target) };
+    fn migrate<'py>(
+        &self,
+        py: Python<'py>,
+        target: Option<u16>,
+        dry_run: bool,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let migrate =
+            || if dry_run { self.store.dry_run_migration(target) } else { self.store.migrate(target) };
         let result: MigrationResult = py.detach(migrate).map_err(raised)?;
         to_python(
             py,

@@ -5,13 +5,13 @@ use crate::error::raised;
 use crate::released::Released;
 use contexta::contract::validate::deserialize;
 use contexta::contract::{
-    AnyRecord, Canonical, DegradedRecord, MetricRecord, RecordType, StructuredEventRecord,
-    TraceSpanRecord, Value,
+    AnyRecord, Canonical, DegradedRecord, MetricRecord, RecordType, StructuredEventRecord, TraceSpanRecord,
+    Value,
 };
 use contexta::store::Durability;
 use contexta::store::records::{
-    self as library, AppendReceipt, AppendRejection, AppendResult, KnownGap, MalformedRecord, ReplayMode, ScanFilter,
-    ScanItem,
+    self as library, AppendReceipt, AppendRejection, AppendResult, KnownGap, MalformedRecord, ReplayMode,
+    ScanFilter, ScanItem,
 };
 use contexta::{Answer, Error};
 use pyo3::prelude::*;
@@ -36,7 +36,11 @@ pub(crate) struct RecordScan {
 #[pymethods]
 impl RecordStore {
     /// Appends records. Records that break a rule of the contract are rejected.
-    fn append_many<'py>(&self, py: Python<'py>, records: Vec<Bound<'py, PyAny>>) -> PyResult<Bound<'py, PyAny>> {
+    fn append_many<'py>(
+        &self,
+        py: Python<'py>,
+        records: Vec<Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
         let mut values = Vec::with_capacity(records.len());
         for record in &records {
             values.push(to_value(record, Unknown::Refuse)?);
@@ -133,8 +137,12 @@ fn record(value: Value) -> Result<AnyRecord, (&'static str, String)> {
         return Err(("unsupported_record_type", format!("the type of the record is {found}")));
     };
     let read = match family {
-        RecordType::Event => deserialize::<StructuredEventRecord>(value, None).map(|r| AnyRecord::Event(Box::new(r))),
-        RecordType::Metric => deserialize::<MetricRecord>(value, None).map(|r| AnyRecord::Metric(Box::new(r))),
+        RecordType::Event => {
+            deserialize::<StructuredEventRecord>(value, None).map(|r| AnyRecord::Event(Box::new(r)))
+        }
+        RecordType::Metric => {
+            deserialize::<MetricRecord>(value, None).map(|r| AnyRecord::Metric(Box::new(r)))
+        }
         RecordType::Span => deserialize::<TraceSpanRecord>(value, None).map(|r| AnyRecord::Span(Box::new(r))),
         _ => deserialize::<DegradedRecord>(value, None).map(|r| AnyRecord::Degraded(Box::new(r))),
     };
@@ -182,7 +190,13 @@ fn append(store: &library::RecordStore, values: Vec<Value>) -> Result<Value, Err
     ]))
 }
 
-fn rejection(index: usize, code: &'static str, message: &str, record_ref: Value, record_type: Value) -> Value {
+fn rejection(
+    index: usize,
+    code: &'static str,
+    message: &str,
+    record_ref: Value,
+    record_type: Value,
+) -> Value {
     Value::map([
         ("index", index.into()),
         ("code", code.into()),
