@@ -114,18 +114,23 @@ fn value_at(object: &Bound<'_, PyAny>, unknown: Unknown, depth: usize) -> PyResu
 
 /// Converts an object of a type outside the types of JSON, by its usual plain form.
 fn foreign(object: &Bound<'_, PyAny>, unknown: Unknown, depth: usize) -> PyResult<Value> {
-    let plain = plain_module(object.py())?.call_method1("plain_form", (object,))?;
-    if !plain.is(object) {
-        return value_at(&plain, unknown, depth + 1);
-    }
-    match unknown {
-        Unknown::AsText => Ok(Value::Text(text(object)?)),
-        Unknown::Refuse => {
+    let plain = plain_module(object.py())?.call_method1("plain_form", (object,));
+    match (plain, unknown) {
+        (Ok(plain), _) if !plain.is(object) => value_at(&plain, unknown, depth + 1),
+        (Err(error), Unknown::Refuse) => Err(error),
+        (_, Unknown::AsText) => Ok(Value::Text(shown(object))),
+        (_, Unknown::Refuse) => {
             let kind = object.get_type().name()?;
             let message = format!("an object of type {kind} has no JSON form");
             Err(refused("capture_model_invalid_json_value", &message))
         }
     }
+}
+
+/// Returns the text of an object. If the object has no text, because its method `__str__` fails, returns its type.
+fn shown(object: &Bound<'_, PyAny>) -> String {
+    let kind = || object.get_type().name().map(|name| name.to_string()).unwrap_or_default();
+    text(object).unwrap_or_else(|_| format!("<{}>", kind()))
 }
 
 fn plain_module(py: Python<'_>) -> PyResult<Bound<'_, PyModule>> {
@@ -144,9 +149,10 @@ fn integer(object: &Bound<'_, PyAny>) -> PyResult<Value> {
     }
 }
 
-/// Returns the decimal digits of an integer. Python refuses to write integers of more than 4,300 digits.
+/// Returns the decimal digits of an integer. Errors: Python refuses to write integers of more than 4,300 digits.
 fn digits(object: &Bound<'_, PyAny>) -> PyResult<String> {
-    Ok(object.str()?.to_string_lossy().into_owned())
+    let digits = object.str().map_err(|_| refused("serialization_integer_too_long", "an integer has too many digits"))?;
+    Ok(digits.to_string_lossy().into_owned())
 }
 
 fn sequence<'py>(
@@ -169,7 +175,12 @@ fn members<'py>(
     let mut members = BTreeMap::new();
     for item in items {
         let (key, value) = item?;
-        members.insert(text(&key)?, value_at(&value, unknown, depth + 1)?);
+        let (name, value) = (text(&key)?, value_at(&value, unknown, depth + 1)?);
+        if members.contains_key(&name) {
+            let message = format!("two keys of a mapping have the same text {name:?}");
+            return Err(refused("capture_model_invalid_mapping", &message));
+        }
+        members.insert(name, value);
     }
     Ok(Value::Map(members))
 }

@@ -254,6 +254,31 @@ def test_parameters_of_any_form(ctx: Contexta) -> None:
     assert params["odd"] == [1, 3]
 
 
+def test_values_without_a_usual_form_do_not_stop_a_run(ctx: Contexta) -> None:
+    class Mute:
+        def __str__(self) -> str:
+            raise RuntimeError("no text")
+
+    class Odd(datetime.datetime):
+        def astimezone(self, tz: Any = None) -> Any:
+            raise ValueError("not a time")
+
+    itself: list[Any] = []
+    itself.append(itself)
+    with ctx.run("r", params={"mute": Mute(), "odd": Odd(2024, 1, 1)}, metadata={"lone": "\ud800"}):
+        with pytest.raises(errors.ValidationError) as raised:
+            ctx.event("a.b", message="m", attributes={"x": itself})
+        assert raised.value.code == "capture_model_invalid_json_value"
+        with pytest.raises(errors.ValidationError) as raised:
+            ctx.event("a.b", message="m", attributes={1: "a", "1": "b"})  # type: ignore[dict-item]
+        assert raised.value.code == "capture_model_invalid_mapping"
+        with pytest.raises(errors.ValidationError) as raised:
+            ctx.metric("huge", 10**5000)
+        assert raised.value.code == "serialization_integer_too_long"
+    (params,) = [one["params"] for one in exported(ctx) if "params" in one]
+    assert params == {"mute": "<Mute>", "odd": "2024-01-01 00:00:00"}
+
+
 def test_series_takes_more_points_than_one_commit(ctx: Contexta) -> None:
     numpy = pytest.importorskip("numpy")
     count = 100_000
