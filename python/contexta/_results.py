@@ -186,9 +186,17 @@ class OperationResult(Generic[T]):
         return hash((type(self), self.status))
 
     def __repr__(self) -> str:
+        shown = ", ".join(f"{name}={_short(value)}" for name, value in self._shown().items())
+        return f"{type(self).__name__}({shown})"
+
+    def _shown(self) -> dict[str, Any]:
+        """Returns the members that the printed form shows: those that say more than a plain success."""
         members = self._read()
         shown = {name: members[name] for name in self._fields if members[name] not in (None, (), {}, False, "")}
-        return f"{type(self).__name__}({', '.join(f'{name}={_short(value)}' for name, value in shown.items())})"
+        shown.pop("metadata", None)
+        if members["applied"]:
+            shown.pop("applied", None)
+        return shown
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _restore, (type(self), self._read())
@@ -336,6 +344,10 @@ class CaptureResult(OperationResult[Any]):
             redacted=tuple(form.get("redacted") or ()),
         )
         return members
+
+    def _shown(self) -> dict[str, Any]:
+        ref = {"record_ref": self.record_ref} if self.record_ref else {}
+        return {**super()._shown(), **ref}
 
     @property
     def record_ref(self) -> str | None:

@@ -423,6 +423,10 @@ def test_results_have_the_fields_of_the_specification(ctx: Contexta) -> None:
     assert result.applied and not result.planned_only and result.failure is None
     assert result.durability == "flush"
     assert result.record_ref is not None and result.record_ref.startswith("record:wine.r-")
+    position, record = result.position, result.record_ref
+    assert repr(result) == (
+        f"CaptureResult(family=RECORD, status=SUCCESS, position={position!r}, durability='flush', record_ref={record!r})"
+    )
     copy = pickle.loads(pickle.dumps(result))
     assert copy == result and copy.to_dict() == result.to_dict()
     assert CaptureResult.from_dict(result.to_dict()) == result
