@@ -3,20 +3,24 @@
 use crate::convert::{Unknown, to_python, to_value};
 use crate::error::refused;
 use crate::parts::Parts;
-use contexta::contract::{ProvenanceRecord, RunRef, Severity, Value};
+use contexta::contract::{MetricValue, ProvenanceRecord, RunRef, Severity, Value};
 use contexta::interpretation::{
     AlertReport, AlertResult, AnomalyReport, AnomalyResult, ArtifactHits, ArtifactSizeTrend, BatchList, BestRun, Block,
     Cell, CodeDiff, CompletenessNote, DeploymentList, DiagnosticsResult, DurationTrend, EnvironmentDiff, EvidenceLink,
     History, LineageTraversal, MetricAggregate, MetricBaseline, MetricTrend, MultiRunComparison, ProjectList,
     RecordPage, ReportBuilder, ReportComparison, ReportDocument, ReportPolicy, ReportSection, ReproducibilityAudit,
     Reproduction, RunComparison, RunGroups, RunList, RunSnapshot, RunStatusDistribution, RunSummary, RunSummaryTable,
-    SampleList, StepSeries, Table,
+    SampleList, StepPoint, StepSeries, Table,
 };
 use contexta::{Answer as JsonForm, csv};
 use pyo3::prelude::*;
+use pyo3::types::PyFloat;
 
 /// A provenance record and the run that its lineage edge belongs to.
 type Provenance = (ProvenanceRecord, RunRef);
+
+/// The columns of the points of a series.
+type PointColumns = (Vec<i64>, Vec<Py<PyAny>>, Vec<String>, Vec<Option<f64>>, Vec<bool>);
 
 /// Declares the enum of all answers with the conversions from them.
 macro_rules! answers {
@@ -104,10 +108,45 @@ impl Answer {
         format!("<Answer {}>", self.held.name())
     }
 
+    /// Returns the answer itself, which is immutable.
+    fn __copy__(own: Py<Answer>) -> Py<Answer> {
+        own
+    }
+
+    /// Returns the answer itself, which is immutable.
+    fn __deepcopy__(own: Py<Answer>, _copied: &Bound<'_, PyAny>) -> Py<Answer> {
+        own
+    }
+
     /// Returns the JSON form as a dictionary.
     fn to_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let value = py.detach(|| self.held.value());
         to_python(py, &value)
+    }
+
+    /// Returns the JSON form of a series without its points, and the steps, values, times of observation, smoothed
+    /// values and states of the points.
+    fn series_parts<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyAny>, PointColumns)> {
+        let Held::StepSeries(series) = &self.held else { return Err(other_kind("a series")) };
+        let (head, times) = py.detach(|| {
+            let mut head = (**series).clone();
+            head.points.clear();
+            let times: Vec<String> = series.points.iter().map(|point| point.observed_at.to_string()).collect();
+            (head.to_value(), times)
+        });
+        let points = &series.points;
+        let value = |point: &StepPoint| match &point.value {
+            MetricValue::Float(number) => Ok(PyFloat::new(py, *number).into_any().unbind()),
+            other => Ok(to_python(py, &Value::from(other.clone()))?.unbind()),
+        };
+        let columns = (
+            points.iter().map(|point| point.step).collect(),
+            points.iter().map(value).collect::<PyResult<_>>()?,
+            times,
+            points.iter().map(|point| point.smoothed).collect(),
+            points.iter().map(|point| point.is_superseded).collect(),
+        );
+        Ok((to_python(py, &head)?, columns))
     }
 
     /// Returns the text of a report in Markdown.

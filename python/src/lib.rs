@@ -4,6 +4,7 @@
 //! public Python interface are in the Python files of the package.
 
 mod answers;
+mod arrow;
 mod command;
 mod config;
 mod contract;

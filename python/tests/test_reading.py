@@ -86,7 +86,7 @@ def test_list_runs_is_a_tuple_of_runs_newest_first(wine: Contexta) -> None:
     assert isinstance(runs, tuple) and len(runs) == 3
     assert [run.name for run in runs] == ["third", "second", "first"]
     assert (runs.total, runs.next_offset) == (3, None)
-    assert "metric_not_finite" in [note.code for note in runs.notes]
+    assert all(isinstance(note, interpretation.Note) for note in runs.notes)
     first = runs[-1]
     assert (first.run_id, first.project_name, first.status) == ("run:wine.first", "wine", "completed")
     assert first.params == {"rate": 0.1} and first.tags == {"env": "dev"}
@@ -730,3 +730,114 @@ def test_every_public_name_is_documented() -> None:
             for method, value in vars(thing).items():
                 if not method.startswith("_") and (callable(value) or isinstance(value, property)):
                     assert inspect.getdoc(getattr(thing, method)), f"{name}.{method}"
+
+
+SIGNATURES = {
+    Contexta: {
+        "list_projects": "()",
+        "get_run_snapshot": "(run_id)",
+        "get_provenance": "(run_id)",
+        "get_artifact_origin": "(artifact_ref)",
+        "compare_runs": "(left_run_id, right_run_id)",
+        "compare_multiple_runs": "(run_ids)",
+        "compare_report_documents": "(left, right)",
+        "select_best_run": "(run_ids, metric_key, *, stage_name=None, higher_is_better=True)",
+        "diagnose_run": "(run_id)",
+        "traverse_lineage": "(subject_ref, *, direction=None, max_depth=None)",
+        "get_metric_trend": "(metric_key, *, project_name=None, stage_name=None, query=None)",
+        "get_step_series": "(run_id, metric_key, *, stage_id=None, stage_name=None)",
+        "get_stage_duration_trend": "(stage_name, *, project_name=None, query=None)",
+        "get_artifact_size_trend": "(artifact_kind, *, project_name=None, query=None)",
+        "evaluate_alerts": "(run_id, rules)",
+        "evaluate_alerts_fleet": "(rules, *, project_name=None, query=None)",
+        "audit_reproducibility": "(run_id)",
+        "compare_environments": "(left_run_id, right_run_id)",
+        "build_snapshot_report": "(run_id)",
+        "build_run_report": "(left_run_id, right_run_id)",
+        "build_project_summary_report": "(project_name)",
+        "build_trend_report": "(metric_key, *, project_name=None, stage_name=None, query=None)",
+        "build_alert_report": "(run_id, rules)",
+        "build_multi_run_report": "(run_ids)",
+    },
+    QueryService: {
+        "__init__": "(repository)",
+        "list_projects": "()",
+        "list_runs": "(project_name=None, *, query=None)",
+        "get_run_snapshot": "(run_id)",
+        "get_artifact_origin": "(artifact_ref)",
+    },
+    CompareService: {
+        "__init__": "(query_service, *, config=None)",
+        "compare_runs": "(left_run_id, right_run_id)",
+        "compare_multiple_runs": "(run_ids)",
+        "select_best_run": "(run_ids, metric_key, *, stage_name=None, higher_is_better=True)",
+        "compare_report_documents": "(left, right)",
+    },
+    DiagnosticsService: {"__init__": "(query_service, *, config=None)", "diagnose_run": "(run_id)"},
+    LineageService: {
+        "__init__": "(query_service, *, config=None)",
+        "traverse_lineage": "(subject_ref, *, direction=None, max_depth=None)",
+    },
+    TrendService: {
+        "__init__": "(query_service, *, config=None)",
+        "get_metric_trend": "(metric_key, *, query=None, project_name=None, stage_name=None)",
+        "get_step_series": "(run_id, metric_key, *, stage_id=None)",
+        "get_stage_duration_trend": "(stage_name, *, query=None, project_name=None)",
+        "get_artifact_size_trend": "(artifact_kind, *, query=None, project_name=None)",
+    },
+    AlertService: {
+        "__init__": "(query_service, *, metric_aggregation='latest')",
+        "evaluate_alerts": "(run_id, rules)",
+        "evaluate_alerts_fleet": "(rules, *, query=None, project_name=None)",
+    },
+    ProvenanceService: {
+        "__init__": "(query_service)",
+        "audit_reproducibility": "(run_id)",
+        "compare_environments": "(left_run_id, right_run_id)",
+    },
+    AggregationService: {
+        "__init__": "(query_service, *, metric_aggregation='latest')",
+        "aggregate_metric": "(metric_key, *, query=None, project_name=None, stage_name=None)",
+        "aggregate_by_stage": "(*, query=None, project_name=None)",
+        "run_status_distribution": "(*, query=None, project_name=None)",
+    },
+    AnomalyService: {
+        "__init__": "(query_service, *, z_score_threshold=2.5, min_baseline_runs=3, metric_aggregation='latest', "
+        "monitored_metrics=())",
+        "compute_baseline": "(metric_key, *, query=None, project_name=None, stage_name=None)",
+        "detect_anomalies": "(run_id, *, baseline, stage_name=None)",
+        "detect_anomalies_in_run": "(run_id, *, baseline_query=None, metric_keys=None, stage_name=None)",
+    },
+    ReportBuilder: {
+        "__init__": "()",
+        "build_snapshot_report": "(snapshot, diagnostics)",
+        "build_run_report": "(comparison, diagnostics)",
+        "build_project_summary_report": "(project_name, *, runs=(), notes=())",
+        "build_trend_report": "(trend)",
+        "build_alert_report": "(results)",
+        "build_multi_run_report": "(comparison)",
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "signature"),
+    [(kind, name, text) for kind, methods in SIGNATURES.items() for name, text in methods.items()],
+)
+def test_signatures_are_those_of_the_specification(kind: Any, name: str, signature: str) -> None:
+    """Arguments beyond those of the specification follow them, have a default and are given by name."""
+    own = list(inspect.signature(getattr(kind, name)).parameters.values())[1:]
+    count = 0 if signature == "()" else sum(part != "*" for part in signature[1:-1].split(", "))
+    expected, more = own[:count], own[count:]
+    plain = [parameter.replace(annotation=inspect.Parameter.empty) for parameter in expected]
+    shown = str(inspect.Signature(plain))
+    assert shown == signature
+    for parameter in more:
+        assert parameter.kind is inspect.Parameter.KEYWORD_ONLY and parameter.default is not inspect.Parameter.empty
+
+
+def test_invalid_plain_forms() -> None:
+    with pytest.raises(errors.ValidationError) as caught:
+        MetricBaseline.from_dict({"metric_key": "loss", "mean": 1.0, "unknown": 3})
+    assert caught.value.code == "result_invalid_form"
+    assert caught.value.details == {"missing": ["std", "p5", "p95", "computed_from_n_runs"]}

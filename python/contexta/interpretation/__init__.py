@@ -93,6 +93,7 @@ from contexta.interpretation._results import (
 )
 from contexta.interpretation._rows import (
     Annotation,
+    ArrowTable,
     ArtifactRecord,
     BaselineDifference,
     BatchRecord,
@@ -138,6 +139,7 @@ __all__ = [
     "AlertRule",
     "AlertService",
     "Annotation",
+    "ArrowTable",
     "AnomalyError",
     "AnomalyList",
     "AnomalyPolicy",

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar, TypeVar, Union
 
 from contexta._model import FrozenMapping, Model, freeze
+from contexta.errors import ValidationError
 
 _R = TypeVar("_R", bound="Result")
 _T = TypeVar("_T")
@@ -17,12 +18,13 @@ _T = TypeVar("_T")
 #: A metric value. An integer has all its digits, also beyond 64 bits.
 Number = Union[int, float]
 
+_EMPTY = FrozenMapping()
 _NON_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 
 def mapping() -> Any:
     """Returns the default of a field with a mapping: an empty immutable mapping."""
-    return dataclasses.field(default_factory=FrozenMapping)
+    return dataclasses.field(default=_EMPTY)
 
 
 def handle() -> Any:
@@ -39,7 +41,20 @@ class Result(Model):
     def from_dict(cls: type[_R], data: Mapping[str, Any]) -> _R:
         """Creates the object from its plain form. Unknown members are ignored."""
         decoders = _decoders(cls)
-        return cls(**{name: decoders[name](value) for name, value in data.items() if name in decoders})
+        members = {}
+        for name, value in data.items():
+            if name in decoders:
+                decode = decoders[name]
+                members[name] = value if decode is None else decode(value)
+        try:
+            return cls(**members)
+        except TypeError as error:
+            missing = [field.name for field in dataclasses.fields(typing.cast(Any, cls)) if _lacks(field, members)]
+            raise ValidationError(
+                f"the plain form of {cls.__name__} lacks {', '.join(missing)}",
+                code="result_invalid_form",
+                details={"missing": missing},
+            ) from error
 
     @classmethod
     def _of(cls: type[_R], answer: Any) -> _R:
@@ -59,6 +74,12 @@ class Result(Model):
         return _html.of_result(self)
 
 
+def _lacks(field: Any, members: dict[str, Any]) -> bool:
+    """Returns ``True`` if a field must be given and is not."""
+    has_default = field.default is not dataclasses.MISSING or field.default_factory is not dataclasses.MISSING
+    return not has_default and field.name not in members
+
+
 def _restored(kind: type[_T], members: dict[str, Any]) -> _T:
     return kind(**{name: _one_nan(value) for name, value in members.items()})
 
@@ -73,7 +94,7 @@ def _one_nan(value: Any) -> Any:
 
 
 _NAMES: dict[Any, tuple[str, ...]] = {}
-_DECODERS: dict[Any, dict[str, Callable[[Any], Any]]] = {}
+_DECODERS: dict[Any, dict[str, Callable[[Any], Any] | None]] = {}
 
 
 def _field_names(kind: Any) -> tuple[str, ...]:
@@ -84,7 +105,7 @@ def _field_names(kind: Any) -> tuple[str, ...]:
     return names
 
 
-def _decoders(kind: Any) -> dict[str, Callable[[Any], Any]]:
+def _decoders(kind: Any) -> dict[str, Callable[[Any], Any] | None]:
     """Returns the function that decodes each field from its plain form."""
     decoders = _DECODERS.get(kind)
     if decoders is None:
@@ -98,27 +119,28 @@ def _number(value: Any) -> Any:
     return _NON_FINITE.get(value, value) if isinstance(value, str) else value
 
 
-def _same(value: Any) -> Any:
-    return value
+def _frozen(value: Any) -> Any:
+    return _EMPTY if value == {} else freeze(value)
 
 
-def _decoder(hint: Any) -> Callable[[Any], Any]:
+def _decoder(hint: Any) -> Callable[[Any], Any] | None:
+    """Returns the function that decodes a value of a type; ``None`` if the plain form is the value."""
     if hint is float or hint == Number:
         return _number
     if hint in (int, str, bool):
-        return _same
+        return None
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin in (Union, types.UnionType):
         inner = [argument for argument in arguments if argument is not type(None)]
         decode = _decoder(inner[0]) if len(inner) == 1 else _number
-        return decode if decode in (_number, _same) else lambda value: None if value is None else decode(value)
+        return decode if decode in (_number, None) else lambda value: None if value is None else decode(value)
     if origin is tuple:
         item = _decoder(arguments[0])
-        return (lambda values: tuple(values)) if item is _same else lambda values: tuple(map(item, values))
+        return tuple if item is None else lambda values: tuple(map(item, values))
     if isinstance(hint, type) and issubclass(hint, Result):
         return lambda value: value if isinstance(value, hint) else hint.from_dict(value)
     plain_reader = getattr(hint, "_from_plain", None)
-    return plain_reader if callable(plain_reader) else freeze
+    return plain_reader if callable(plain_reader) else _frozen
 
 
 class Listing(tuple[_T, ...]):

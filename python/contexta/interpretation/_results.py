@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from contexta.interpretation._base import Listing, Number, Result, handle, mapping
+from contexta.interpretation._base import Listing, Number, Result, _one_nan, handle, mapping
 from contexta.interpretation._rows import (
     BaselineDifference,
     CompletenessNote,
@@ -401,6 +401,14 @@ class StepSeries(Result):
     series: tuple[str, ...] = ()
     notes: tuple[Note, ...] = ()
     _native: Any = handle()
+
+    @classmethod
+    def _of(cls, answer: Any) -> StepSeries:
+        head, (steps, values, observed, smoothed, superseded) = answer.series_parts()
+        points = tuple(map(StepPoint, steps, map(_one_nan, values), observed, smoothed, superseded))
+        series = cls.from_dict({**head, "points": points})
+        object.__setattr__(series, "_native", answer)
+        return series
 
     @property
     def steps(self) -> tuple[int, ...]:

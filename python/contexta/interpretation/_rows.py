@@ -188,8 +188,25 @@ class RunRecord(Result):
     _native: Any = handle()
 
 
+class ArrowTable:
+    """Columns that pyarrow, pandas and polars read through the Arrow interface, such as ``pl.DataFrame(table)``."""
+
+    __slots__ = ("_native",)
+
+    def __init__(self, native: Any) -> None:
+        self._native = native
+
+    def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
+        """Exports the columns as an Arrow stream."""
+        return self._native.arrow_stream()
+
+
 class RunList(Listing[RunRecord]):
-    """A list of runs. ``total`` counts the runs of all pages, and ``next_page`` is the token of the next page."""
+    """A list of runs. ``total`` counts the runs of all pages, and ``next_page`` is the token of the next page.
+
+    ``table()`` has the runs as columns: ``pl.DataFrame(runs.table())``, ``pa.table(runs.table())`` and
+    ``pd.DataFrame.from_arrow(runs.table())``.
+    """
 
     next_page: str | None
     baseline_run_id: str | None
@@ -215,9 +232,13 @@ class RunList(Listing[RunRecord]):
         """Returns the runs as CSV."""
         return str(native_of(self, "the list of runs").csv(delimiter))
 
+    def table(self) -> ArrowTable:
+        """Returns the runs as columns, with one column for each parameter, tag and metric."""
+        return ArrowTable(native_of(self, "the list of runs"))
+
     def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
-        """Exports the runs as an Arrow stream, with one column for each parameter and each metric."""
-        return native_of(self, "the list of runs").arrow_stream()
+        """Exports the columns of :meth:`table` as an Arrow stream."""
+        return self.table().__arrow_c_stream__(requested_schema)
 
 
 @dataclass(frozen=True, slots=True)
