@@ -605,6 +605,22 @@ if __name__ == "__main__":
     assert [run["status"] for run in json.loads(shown.stdout)["runs"]] == ["completed"]
 
 
+def test_program_under_exec_joins_the_run(tmp_path: Path) -> None:
+    program = """
+from contexta import Contexta
+ctx = Contexta()
+with ctx.attach_from_environment() as run:
+    ctx.metric("loss", 0.5, step=1)
+print(run.ref)
+"""
+    command = [sys.executable, "-m", "contexta", "--workspace", str(tmp_path / "ws"), "exec", "--run", "outer", "--"]
+    ended = subprocess.run([*command, sys.executable, "-c", program], capture_output=True, text=True, cwd=tmp_path)
+    assert ended.returncode == 0, ended.stderr
+    ctx = Contexta(workspace=tmp_path / "ws")
+    assert metrics(ctx, ended.stdout.strip(), "loss") == [(1, 0.5)]
+    assert Contexta(workspace=tmp_path / "other").attach_from_environment() is None
+
+
 def test_notebook_leaves_a_run_open_and_attaches_again(tmp_path: Path) -> None:
     ctx = Contexta(workspace=tmp_path / "ws")
     run = ctx.run("notebook")
