@@ -124,29 +124,33 @@ impl Answer {
         to_python(py, &value)
     }
 
-    /// Returns the JSON form of a series without its points, and the steps, values, times of observation, smoothed
-    /// values and states of the points.
-    fn series_parts<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyAny>, PointColumns)> {
+    /// Returns the JSON form of a series without its points, and the number of points.
+    fn series_head<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyAny>, usize)> {
         let Held::StepSeries(series) = &self.held else { return Err(other_kind("a series")) };
-        let (head, times) = py.detach(|| {
+        let head = py.detach(|| {
             let mut head = (**series).clone();
             head.points.clear();
-            let times: Vec<String> = series.points.iter().map(|point| point.observed_at.to_string()).collect();
-            (head.to_value(), times)
+            head.to_value()
         });
+        Ok((to_python(py, &head)?, series.points.len()))
+    }
+
+    /// Returns the steps, values, times of observation, smoothed values and states of the points of a series.
+    fn series_columns(&self, py: Python<'_>) -> PyResult<PointColumns> {
+        let Held::StepSeries(series) = &self.held else { return Err(other_kind("a series")) };
         let points = &series.points;
+        let times = py.detach(|| points.iter().map(|point| point.observed_at.to_string()).collect());
         let value = |point: &StepPoint| match &point.value {
             MetricValue::Float(number) => Ok(PyFloat::new(py, *number).into_any().unbind()),
             other => Ok(to_python(py, &Value::from(other.clone()))?.unbind()),
         };
-        let columns = (
+        Ok((
             points.iter().map(|point| point.step).collect(),
             points.iter().map(value).collect::<PyResult<_>>()?,
             times,
             points.iter().map(|point| point.smoothed).collect(),
             points.iter().map(|point| point.is_superseded).collect(),
-        );
-        Ok((to_python(py, &head)?, columns))
+        ))
     }
 
     /// Returns the text of a report in Markdown.

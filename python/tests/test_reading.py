@@ -241,6 +241,9 @@ def test_step_series(wine: Contexta) -> None:
     assert wine.get_step_series("first", "loss", stage_name="evaluate").values == ()
     empty = wine.get_step_series("first", "none")
     assert [note.summary for note in empty.completeness_notes] == ["step_series_empty:none"]
+    assert series.points[1].value == 0.5 and series.points[-1] == tuple(series.points)[2]
+    assert series.points == tuple(series.points) and len(series) == len(series.points) == 3
+    assert [point["step"] for point in series.to_dict()["points"]] == [0, 1, 2]
     assert wine.get_step_series("first", "huge").values == (HUGE,)
     assert wine.get_step_series("first", "score").unit == "points"
     smoothed = wine.get_step_series("first", "loss", smoothing=0.5)
@@ -642,7 +645,7 @@ def test_every_member_of_an_answer_is_a_field(wine: Contexta) -> None:
                 name = "import" if field.name == "import_id" else field.name
                 if field.name != "_native" and name in data:
                     visit(getattr(result, field.name), data[name])
-        elif isinstance(result, tuple):
+        elif isinstance(result, (tuple, interpretation.PointList)):
             for item, plain in zip(result, data, strict=True):
                 visit(item, plain)
 

@@ -6,7 +6,7 @@ import dataclasses
 import math
 import types
 import typing
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, TypeVar, Union
 
 from contexta._model import FrozenMapping, Model, freeze
@@ -81,15 +81,15 @@ def _lacks(field: Any, members: dict[str, Any]) -> bool:
 
 
 def _restored(kind: type[_T], members: dict[str, Any]) -> _T:
-    return kind(**{name: _one_nan(value) for name, value in members.items()})
+    return kind(**{name: one_nan(value) for name, value in members.items()})
 
 
-def _one_nan(value: Any) -> Any:
+def one_nan(value: Any) -> Any:
     """Returns the same object for every NaN, so that restored results are equal to the original."""
     if isinstance(value, float) and math.isnan(value):
         return math.nan
     if type(value) is tuple and any(isinstance(item, float) for item in value):
-        return tuple(_one_nan(item) for item in value)
+        return tuple(one_nan(item) for item in value)
     return value
 
 
@@ -134,7 +134,7 @@ def _decoder(hint: Any) -> Callable[[Any], Any] | None:
         inner = [argument for argument in arguments if argument is not type(None)]
         decode = _decoder(inner[0]) if len(inner) == 1 else _number
         return decode if decode in (_number, None) else lambda value: None if value is None else decode(value)
-    if origin is tuple:
+    if origin in (tuple, Sequence):
         item = _decoder(arguments[0])
         return tuple if item is None else lambda values: tuple(map(item, values))
     if isinstance(hint, type) and issubclass(hint, Result):

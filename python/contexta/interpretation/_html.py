@@ -176,7 +176,7 @@ def _many(comparison: Any) -> str:
 
 
 def _series(series: Any) -> str:
-    values = [point.value for point in series.points]
+    values = series.values
     unit = f" in {series.unit}" if series.unit else ""
     last = [(p.step, p.value, p.observed_at) for p in series.points[-5:]]
     shown = table(("step", "value", "observed"), last)

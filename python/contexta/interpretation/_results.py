@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, overload
 
-from contexta.interpretation._base import Listing, Number, Result, _one_nan, handle, mapping
+from contexta._model import plain as plain_form
+from contexta.interpretation._base import Listing, Number, Result, handle, mapping, one_nan
 from contexta.interpretation._rows import (
     BaselineDifference,
     CompletenessNote,
@@ -385,6 +386,61 @@ class StepPoint(Result):
     superseded: bool = False
 
 
+class PointList(Sequence[StepPoint]):
+    """The points of a series. It is like a tuple, and equal to a tuple with the same points.
+
+    The points are created when they are asked for, so that columns of many points need no objects.
+    """
+
+    __slots__ = ("_columns", "_items", "_length", "_native")
+
+    def __init__(self, native: Any, length: int) -> None:
+        self._native = native
+        self._length = length
+        self._columns: tuple[Any, ...] | None = None
+        self._items: tuple[StepPoint, ...] | None = None
+
+    def columns(self) -> tuple[Any, ...]:
+        """Returns the steps, values, times of observation, smoothed values and states of the points as tuples."""
+        if self._columns is None:
+            steps, values, observed, smoothed, superseded = self._native.series_columns()
+            numbers = tuple(map(one_nan, values))
+            self._columns = (tuple(steps), numbers, tuple(observed), tuple(smoothed), tuple(superseded))
+        return self._columns
+
+    def _all(self) -> tuple[StepPoint, ...]:
+        if self._items is None:
+            self._items = tuple(map(StepPoint, *self.columns()))
+        return self._items
+
+    def __len__(self) -> int:
+        return self._length
+
+    @overload
+    def __getitem__(self, position: int) -> StepPoint: ...
+    @overload
+    def __getitem__(self, position: slice) -> tuple[StepPoint, ...]: ...
+    def __getitem__(self, position: int | slice) -> StepPoint | tuple[StepPoint, ...]:
+        return self._all()[position]
+
+    def __iter__(self) -> Iterator[StepPoint]:
+        return iter(self._all())
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, PointList):
+            return self is other or self.columns() == other.columns()
+        return self._all() == other
+
+    def __hash__(self) -> int:
+        return hash(self._all())
+
+    def __repr__(self) -> str:
+        return repr(self._all())
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return tuple, (list(self._all()),)
+
+
 @dataclass(frozen=True, slots=True)
 class StepSeries(Result):
     """The points of one metric of a run. ``points_total`` also counts points that were left out."""
@@ -392,7 +448,7 @@ class StepSeries(Result):
     run_id: str
     metric_key: str
     stage_id: str | None = None
-    points: tuple[StepPoint, ...] = ()
+    points: Sequence[StepPoint] = ()
     completeness_notes: tuple[CompletenessNote, ...] = ()
     unit: str | None = None
     points_total: int = 0
@@ -404,21 +460,28 @@ class StepSeries(Result):
 
     @classmethod
     def _of(cls, answer: Any) -> StepSeries:
-        head, (steps, values, observed, smoothed, superseded) = answer.series_parts()
-        points = tuple(map(StepPoint, steps, map(_one_nan, values), observed, smoothed, superseded))
-        series = cls.from_dict({**head, "points": points})
+        head, length = answer.series_head()
+        series = cls.from_dict(head)
+        object.__setattr__(series, "points", PointList(answer, length))
         object.__setattr__(series, "_native", answer)
         return series
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the plain form."""
+        plain = {field.name: getattr(self, field.name) for field in fields(self) if field.compare}
+        return {name: plain_form(tuple(value) if name == "points" else value) for name, value in plain.items()}
 
     @property
     def steps(self) -> tuple[int, ...]:
         """The steps of all points."""
-        return tuple(point.step for point in self.points)
+        points = self.points
+        return points.columns()[0] if isinstance(points, PointList) else tuple(point.step for point in points)
 
     @property
     def values(self) -> tuple[Number, ...]:
         """The values of all points."""
-        return tuple(point.value for point in self.points)
+        points = self.points
+        return points.columns()[1] if isinstance(points, PointList) else tuple(point.value for point in points)
 
     def __len__(self) -> int:
         return len(self.points)
