@@ -37,6 +37,7 @@ from contexta.interpretation import (
     MetricTrend,
     MultiRunComparison,
     ObservationRecord,
+    ProjectList,
     ProvenanceService,
     ProvenanceView,
     QueryService,
@@ -152,9 +153,12 @@ class Reading:
         view._config = self._config
         return view
 
+    def __repr__(self) -> str:
+        return f"<view of {self._native.root}>"
+
     # Lists.
 
-    def list_projects(self) -> Listing[str]:
+    def list_projects(self) -> ProjectList:
         """Returns the names of all projects."""
         return self.query_service.list_projects()
 

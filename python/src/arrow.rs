@@ -117,7 +117,7 @@ impl Columns {
     }
 }
 
-/// Returns a value as a number. The texts `NaN`, `Infinity` and `-Infinity` are the forms of numbers that are not finite.
+/// Returns a value as a number. `NaN`, `Infinity` and `-Infinity` are the texts of numbers that are not finite.
 fn number(value: &Value) -> Option<MetricValue> {
     match value.as_str() {
         Some("NaN") => Some(MetricValue::Float(f64::NAN)),

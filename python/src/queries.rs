@@ -372,8 +372,8 @@ impl Workspace {
         self.ask(py, |contexta| contexta.anomaly().with_policy(policy).detect_anomalies_in_run(run, &query))
     }
 
-    /// Returns the alert rules of the settings: the metric, the operator, the threshold, the stage, the severity and the
-    /// name of each rule.
+    /// Returns the alert rules of the settings: the metric, the operator, the threshold, the stage, the severity and
+    /// the name of each rule.
     #[expect(clippy::type_complexity, reason = "the tuple has the members of a rule")]
     fn alert_rules(
         &self,

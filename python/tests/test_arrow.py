@@ -67,7 +67,8 @@ def test_empty_series(ctx: Contexta) -> None:
 
 
 def test_lists_of_runs_have_columns_for_parameters_tags_and_metrics(ctx: Contexta) -> None:
-    with ctx.run("a", run_id="a", params={"lr": 0.1, "depth": 3, "opt": "adam", "mixed": 1, "on": True}, tags={"t": "x"}):
+    params = {"lr": 0.1, "depth": 3, "opt": "adam", "mixed": 1, "on": True}
+    with ctx.run("a", run_id="a", params=params, tags={"t": "x"}):
         ctx.metric("loss", 0.5)
         with ctx.current_run().stage("train"):  # type: ignore[union-attr]
             ctx.metric("tokens", BIG)

@@ -51,14 +51,16 @@ def wine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Contexta]:
     root = tmp_path_factory.mktemp("wine")
     model = root / "model.bin"
     model.write_bytes(b"weights")
-    settings = {"project_name": "wine", "capture": {"capture_installed_packages": False, "capture_code_revision": False}}
+    capture = {"capture_installed_packages": False, "capture_code_revision": False}
+    settings = {"project_name": "wine", "capture": capture}
     with Contexta(workspace=root / "ws", config=settings) as ctx:
         for name, rate, losses in (
             ("first", 0.1, [0.9, 0.5, 0.3]),
             ("second", 0.2, [0.8, 0.4, 0.2]),
             ("third", 0.2, [0.7, 0.6, 0.9]),
         ):
-            with ctx.run(name, run_id=name, params={"rate": rate}, tags={"env": "prod" if rate == 0.2 else "dev"}) as run:
+            tags = {"env": "prod" if rate == 0.2 else "dev"}
+            with ctx.run(name, run_id=name, params={"rate": rate}, tags=tags) as run:
                 ctx.metric("score", round(rate * 10), unit="points")
                 with run.stage("train") as stage:
                     for step, loss in enumerate(losses):
@@ -177,7 +179,7 @@ def test_times_with_any_precision_and_offset_are_compared_as_instants() -> None:
 
 def test_lists_of_parts(wine: Contexta) -> None:
     assert wine.list_projects() == ("wine",)
-    assert wine.list_projects().projects[0].project_ref == "project:wine"  # type: ignore[attr-defined]
+    assert wine.list_projects().projects[0].project_ref == "project:wine"
     assert [batch.name for batch in wine.list_batches("first")] == ["b0"]
     assert [sample.name for sample in wine.list_samples("first", stage_id="train")] == ["s0"]
     assert wine.list_deployments() == () and wine.list_deployments(run_id="first") == ()
@@ -303,7 +305,8 @@ def test_select_best_run(wine: Contexta) -> None:
     assert wine.select_best_run(["first", "second"], "accuracy", stage_name="evaluate") == "second"
     assert wine.select_best_run(runs, "accuracy", stage_name="train") is None
     assert wine.select_best_run(runs, "nothing") is None
-    assert wine.select_best_run(wine.list_runs(), "loss", higher_is_better=False) == "run:wine.second"  # type: ignore[arg-type]
+    every: Any = wine.list_runs()
+    assert wine.select_best_run(every, "loss", higher_is_better=False) == "run:wine.second"
     for given in ([], ["first"]):
         with pytest.raises(errors.ComparisonError) as caught:
             wine.select_best_run(given, "loss")
@@ -482,7 +485,8 @@ def test_reports(wine: Contexta, tmp_path: Path) -> None:
     assert titles[:3] == ["Run Summary", "Stages", "Artifacts"]
     assert "name: first" in snapshot.sections[0].body
     assert snapshot.section("Stages") is snapshot.sections[1] and snapshot.section("none") is None
-    for suffix, start in ((".md", "# Run"), (".html", "<!DOCTYPE html>"), (".csv", "section_title,body"), (".json", "{")):
+    starts = {".md": "# Run", ".html": "<!DOCTYPE html>", ".csv": "section_title,body", ".json": "{"}
+    for suffix, start in starts.items():
         path = snapshot.save(tmp_path / f"report{suffix}")
         assert path.read_text(encoding="utf-8").startswith(start)
     assert json.loads((tmp_path / "report.json").read_text(encoding="utf-8")) == snapshot.to_dict()
@@ -511,7 +515,8 @@ def test_report_builder_builds_the_same_reports(wine: Contexta) -> None:
     # A builder without workspace needs no more than the results.
     alone = ReportBuilder()
     assert alone.build_snapshot_report(snapshot, first) == wine.build_snapshot_report("first")
-    assert alone.build_run_report(comparison, first, right_diagnostics=second) == wine.build_run_report("first", "second")
+    report = alone.build_run_report(comparison, first, right_diagnostics=second)
+    assert report == wine.build_run_report("first", "second")
     with pytest.raises(errors.ReportError) as caught:
         alone.build_run_report(comparison, first)
     assert caught.value.code == "report_source_detached" and caught.value.hint
@@ -844,3 +849,34 @@ def test_invalid_plain_forms() -> None:
         MetricBaseline.from_dict({"metric_key": "loss", "mean": 1.0, "unknown": 3})
     assert caught.value.code == "result_invalid_form"
     assert caught.value.details == {"missing": ["std", "p5", "p95", "computed_from_n_runs"]}
+
+
+def test_arguments_of_another_type(wine: Contexta) -> None:
+    anything: Any = None
+    for question in (
+        lambda: wine.compare_multiple_runs(anything),
+        lambda: wine.get_step_series("first", anything),
+        lambda: wine.get_metric_trend(anything),
+        lambda: wine.evaluate_alerts("first", [anything]),
+        lambda: wine.list_runs(tags=anything or {"a": 1}),
+        lambda: wine.list_runs(filter="loss <"),
+        lambda: wine.get_run_snapshot("run:"),
+    ):
+        with pytest.raises(errors.ValidationError) as caught:
+            question()
+        assert caught.value.code.startswith(("query_invalid", "stable_ref_invalid"))
+
+
+def test_reports_and_aliases_of_runs_that_ended(ctx: Contexta, tmp_path: Path) -> None:
+    path = tmp_path / "model.bin"
+    path.write_bytes(b"weights")
+    with ctx.run("train", run_id="train"):
+        ctx.register_artifact("model", path, key="model")
+    own = ctx.register_report("train", ctx.build_snapshot_report("train").save(tmp_path / "report.md"))
+    kinds = {artifact.artifact_ref: artifact.kind for artifact in ctx.get_run_snapshot("train").artifacts}
+    assert kinds[own] == "report_bundle"
+    ctx.alias_artifact("artifact:wine.train.model", "model:best")
+    assert "artifact:wine.train.model" in str(ctx.get_history("artifact:wine.train.model"))
+    with pytest.raises(errors.ContextaError) as caught:
+        ctx.alias_artifact("artifact:wine.train.none", "model:best")
+    assert caught.value.code.endswith("artifact_not_found")

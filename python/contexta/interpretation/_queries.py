@@ -120,7 +120,8 @@ class RunListQuery(Result):
 
     ``sort_by`` is started_at, ended_at, name, status, duration, ``metrics.KEY`` or ``params.NAME``. ``filter`` is a
     condition in the filter language, such as ``metrics.loss < 0.3 and params.lr = 0.1``. ``archived`` is exclude,
-    include or only. ``after`` is the token of a page. ``baseline`` is a run with which the metrics are compared.
+    include or only. With ``limit_to_newest``, the limit of a trend or statistic selects the runs that started last, in
+    any order. ``after`` is the token of a page. ``baseline`` is a run with which the metrics are compared.
     """
 
     project_name: str | None = None
@@ -135,6 +136,7 @@ class RunListQuery(Result):
     filter: str | None = None
     archived: str = "exclude"
     only_starred: bool = False
+    limit_to_newest: bool = False
     after: str | None = None
     baseline: str | None = None
     baseline_selection: str | None = None

@@ -63,7 +63,7 @@ class EnvironmentDiff(Result):
 
 @dataclass(frozen=True, slots=True)
 class MetricDelta(Result):
-    """The values of one metric in two runs. ``delta`` is right minus left, ``change_ratio`` is right divided by left."""
+    """The values of one metric in two runs. ``delta`` is right minus left; ``change_ratio`` is right by left."""
 
     metric_key: str
     left_value: Number | None = None
@@ -421,7 +421,10 @@ class PointList(Sequence[StepPoint]):
     @overload
     def __getitem__(self, position: slice) -> tuple[StepPoint, ...]: ...
     def __getitem__(self, position: int | slice) -> StepPoint | tuple[StepPoint, ...]:
-        return self._all()[position]
+        if self._items is not None:
+            return self._items[position]
+        columns = [column[position] for column in self.columns()]
+        return tuple(map(StepPoint, *columns)) if isinstance(position, slice) else StepPoint(*columns)
 
     def __iter__(self) -> Iterator[StepPoint]:
         return iter(self._all())

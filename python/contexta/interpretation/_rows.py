@@ -55,6 +55,12 @@ class ProjectRecord(Result):
     conflicts: tuple[str, ...] = ()
 
 
+class ProjectList(Listing[str]):
+    """The names of projects. ``projects`` has the projects with all members."""
+
+    projects: tuple[ProjectRecord, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class MetricPoint(Result):
     """A point of a metric."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from contexta import _native
-from contexta.errors import InterpretationError, LineageError
+from contexta.errors import InterpretationError, LineageError, ValidationError
 from contexta.interpretation._base import Listing
 from contexta.interpretation._queries import AlertRule, LineagePolicy, RunListQuery, plain_query
 from contexta.interpretation._reports import report_answer
@@ -42,6 +42,7 @@ from contexta.interpretation._rows import (
     BatchRecord,
     DeploymentRecord,
     ObservationRecord,
+    ProjectList,
     ProjectRecord,
     ProvenanceView,
     RelationRecord,
@@ -79,7 +80,20 @@ def _text(ref: Any) -> str:
 
 
 def _texts(refs: Iterable[Any]) -> list[str]:
+    if not isinstance(refs, Iterable):
+        raise _unusable("a list of texts", refs)
     return [refs] if isinstance(refs, str) else [_text(ref) for ref in refs]
+
+
+def _key(name: Any) -> str:
+    """Returns the key of a metric, the name of a stage, or the kind of an artifact."""
+    if isinstance(name, str):
+        return name
+    raise _unusable("a text", name)
+
+
+def _unusable(expected: str, given: Any) -> ValidationError:
+    return ValidationError(f"{expected} is expected, and {given!r} is given", code="query_invalid_argument")
 
 
 def _optional(ref: Any) -> str | None:
@@ -197,12 +211,12 @@ class QueryService:
         self._native = self.repository._native
         self._policy = _plain_policy(config)
 
-    def list_projects(self) -> Listing[str]:
+    def list_projects(self) -> ProjectList:
         """Returns the names of all projects. The attribute ``projects`` of the result has all members of them."""
         data = self._native.list_projects().to_dict()
         projects = tuple(ProjectRecord.from_dict(project) for project in data["projects"])
         names = [project.name for project in projects]
-        listing: Listing[str] = Listing._create(names, notes=notes_of(data), projects=projects)
+        listing: ProjectList = ProjectList._create(names, notes=notes_of(data), projects=projects)
         return listing
 
     def list_runs(self, project_name: str | None = None, *, query: RunListQuery | None = None) -> RunList:
@@ -341,7 +355,7 @@ class CompareService(_Service):
             "stage_name": stage_name,
             "higher_is_better": higher_is_better,
         }
-        return BestRun._of(self._native.rank_runs(metric_key, options, self._policy))
+        return BestRun._of(self._native.rank_runs(_key(metric_key), options, self._policy))
 
     def compare_report_documents(self, left: object, right: object) -> ReportComparison:
         """Compares two reports section by section. A report is a document, a mapping, or an object with sections."""
@@ -411,7 +425,7 @@ class TrendService(_Service):
     ) -> MetricTrend:
         """Returns the value of a metric in each run that a query selects. Without a query, the oldest run is first."""
         plain = plain_query(query, project_name)
-        return MetricTrend._of(self._native.metric_trend(metric_key, stage_name, plain, self._policy))
+        return MetricTrend._of(self._native.metric_trend(_key(metric_key), stage_name, plain, self._policy))
 
     def get_step_series(
         self,
@@ -435,21 +449,21 @@ class TrendService(_Service):
             "smoothing": smoothing,
             "all_attempts": all_attempts,
         }
-        return StepSeries._of(self._native.step_series(_text(run_id), metric_key, query))
+        return StepSeries._of(self._native.step_series(_text(run_id), _key(metric_key), query))
 
     def get_stage_duration_trend(
         self, stage_name: str, *, query: RunListQuery | None = None, project_name: str | None = None
     ) -> DurationTrend:
         """Returns the duration of a stage in each run that a query selects."""
         plain = plain_query(query, project_name)
-        return DurationTrend._of(self._native.stage_duration_trend(stage_name, plain, self._policy))
+        return DurationTrend._of(self._native.stage_duration_trend(_key(stage_name), plain, self._policy))
 
     def get_artifact_size_trend(
         self, artifact_kind: str, *, query: RunListQuery | None = None, project_name: str | None = None
     ) -> ArtifactSizeTrend:
         """Returns the sizes of the artifacts of a kind in each run that a query selects."""
         plain = plain_query(query, project_name)
-        return ArtifactSizeTrend._of(self._native.artifact_size_trend(artifact_kind, plain, self._policy))
+        return ArtifactSizeTrend._of(self._native.artifact_size_trend(_key(artifact_kind), plain, self._policy))
 
 
 class AlertService(_Service):
@@ -523,7 +537,7 @@ class AggregationService(_Service):
     ) -> MetricAggregate:
         """Returns statistics of a metric over the runs that a query selects. Each run contributes one value."""
         plain = plain_query(query, project_name)
-        return MetricAggregate._of(self._native.aggregate_metric(metric_key, stage_name, plain, self._policy))
+        return MetricAggregate._of(self._native.aggregate_metric(_key(metric_key), stage_name, plain, self._policy))
 
     def aggregate_by_stage(
         self, *, query: RunListQuery | None = None, project_name: str | None = None
@@ -552,7 +566,7 @@ class AggregationService(_Service):
         A column is ``params.NAME``, ``tags.NAME``, ``name``, ``status`` or ``project``.
         """
         options = {"by": _texts(by), "stage": stage_name, "curve_points_max": curve_points_max}
-        return RunGroups._of(self._native.group_by(metric_key, options, plain_query(query, project_name)))
+        return RunGroups._of(self._native.group_by(_key(metric_key), options, plain_query(query, project_name)))
 
 
 class AnomalyService(_Service):
@@ -585,7 +599,7 @@ class AnomalyService(_Service):
     ) -> MetricBaseline:
         """Returns the statistics of a metric over the runs that a query selects."""
         plain = plain_query(query, project_name)
-        return MetricBaseline._of(self._native.compute_baseline(metric_key, stage_name, plain, self._policy))
+        return MetricBaseline._of(self._native.compute_baseline(_key(metric_key), stage_name, plain, self._policy))
 
     def detect_anomalies(
         self, run_id: str, *, baseline: MetricBaseline, stage_name: str | None = None
@@ -616,7 +630,11 @@ class AnomalyService(_Service):
 
 def plain_rules(rules: Iterable[AlertRule | Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Returns the plain forms of valid alert rules."""
-    return [
-        (AlertRule.from_dict(rule) if isinstance(rule, Mapping) else rule)._checked() for rule in rules
-    ]
+    plain = []
+    for rule in rules:
+        rule = AlertRule.from_dict(rule) if isinstance(rule, Mapping) else rule
+        if not isinstance(rule, AlertRule):
+            raise _unusable("an AlertRule", rule)
+        plain.append(rule._checked())
+    return plain
 
