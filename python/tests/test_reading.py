@@ -95,6 +95,8 @@ def test_list_runs_is_a_tuple_of_runs_newest_first(wine: Contexta) -> None:
     assert first.metrics["train/loss"] == 0.3 and first.metrics["score"] == 1
     assert first.metrics["huge"] == HUGE and math.isnan(first.metrics["train/broken"])
     assert first.metrics["准确率"] == 0.5 and first.metrics.get("none") is None
+    assert runs[0].metrics.items() == (("score", 2), ("train/loss", 0.9)) == tuple(dict(runs[0].metrics).items())
+    assert "loss" in first.metrics and "none" not in first.metrics and first.metrics[0].metric_key == "score"
     with pytest.raises(KeyError):
         first.metrics["none"]
 

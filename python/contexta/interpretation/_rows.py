@@ -125,6 +125,10 @@ class MetricTable(tuple[MetricSeries, ...]):
         """Returns the labels of all series."""
         return tuple(series.label for series in self)
 
+    def items(self) -> tuple[tuple[str, Number], ...]:
+        """Returns the labels and last values of all series."""
+        return tuple((series.label, series.value) for series in self)
+
     def __getitem__(self, key: Any) -> Any:
         if not isinstance(key, str):
             return super().__getitem__(key)
