@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime
 import os
 import platform
-import sys
 from collections.abc import Mapping, Sequence
 from functools import cache
 from types import TracebackType
@@ -44,9 +43,10 @@ _DEFAULT_WORKSPACE = ".contexta"
 class Contexta(Reading, Stores):
     """An open workspace: captures runs, answers queries, and gives access to the stores.
 
-    The workspace is created if it does not exist. ``config`` is a whole configuration, which is used as it is, or a
-    mapping of some settings. Without ``config``, the settings come from the profile, the file ``contexta.toml`` in the
-    workspace and the variables ``CONTEXTA_*``. ``sinks`` replaces the sinks of the settings.
+    The workspace is created if it does not exist. The settings come from the profile, the file ``contexta.toml`` in
+    the workspace and the environment variables ``CONTEXTA_*``. If ``config`` is a mapping, its settings override these
+    sources. If ``config`` is a :class:`contexta.config.UnifiedConfig`, it contains all settings, and ``workspace`` and
+    ``profile`` are ignored. ``sinks`` replaces the sinks of the settings.
     """
 
     def __init__(
@@ -181,7 +181,7 @@ class Contexta(Reading, Stores):
         }
         capture = self.config.capture
         if capture.capture_environment_snapshot:
-            parts["runtime"] = (sys.implementation.name, platform.python_version())
+            parts["runtime"] = ("python", platform.python_version())
             if capture.capture_installed_packages:
                 parts["packages"] = _installed_packages()
         return RunScope(self._native.start_run(name, parts), self)
@@ -191,11 +191,14 @@ class Contexta(Reading, Stores):
         return RunScope(self._native.join_run(run, False, None, label), self)
 
     def resume(self, run: str, *, from_step: int | None = None, label: str | None = None) -> RunScope:
-        """Resumes a run: begins a new attempt. Points of earlier attempts at or after ``from_step`` are superseded."""
+        """Begins a new attempt of a run. The attempt replaces the points of earlier attempts from ``from_step`` on."""
         return RunScope(self._native.join_run(run, True, from_step, label), self)
 
     def attach_from_environment(self) -> RunScope | None:
-        """Attaches to the run of the variable ``CONTEXTA_RUN``, which ``contexta exec`` sets; ``None`` without it."""
+        """Attaches to the run that the environment variable ``CONTEXTA_RUN`` names, which ``contexta exec`` sets.
+
+        Returns ``None`` if the variable is not set.
+        """
         native = self._native.join_run()
         return None if native is None else RunScope(native, self)
 
@@ -324,7 +327,9 @@ class Contexta(Reading, Stores):
         tags: Mapping[str, str] | None = None,
         summary_basis: str = "raw_observation",
     ) -> Series:
-        """Returns a handle that captures many points of one metric into the current scope at the least cost."""
+        """Returns a handle that captures many points of one metric into the current scope. The handle is faster than
+        separate calls of :meth:`metric`.
+        """
         return _scopes.required(self).series(
             key, unit=unit, aggregation_scope=aggregation_scope, tags=tags, summary_basis=summary_basis
         )
@@ -377,7 +382,8 @@ class Contexta(Reading, Stores):
         ingest_mode: str | None = None,
         step: Any | None = None,
     ) -> CaptureResult:
-        """Stores a file or directory as an artifact of the current scope. Its content is copied into the workspace.
+        """Stores a file or directory as an artifact of the current scope. By default, the content is copied into the
+        workspace; ``ingest_mode`` selects another method.
 
         ``artifact_kind`` is a lower-case word such as ``model`` or ``dataset``. With ``allow_missing``, a file that
         does not exist is recorded without content. ``key`` is the last component of the artifact's ref.

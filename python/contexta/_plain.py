@@ -1,6 +1,6 @@
-"""Plain forms of objects that programs pass as values: scalars of numpy and torch, paths, times, dataclasses.
+"""Conversion of values to JSON types: scalars of numpy and torch, paths, times, dataclasses.
 
-The native module calls these functions for objects that are not of a type of JSON.
+The native module calls these functions for objects whose type is not a JSON type.
 """
 
 from __future__ import annotations

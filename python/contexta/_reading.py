@@ -68,7 +68,8 @@ if TYPE_CHECKING:
 class Reading:
     """The reading methods of :class:`contexta.Contexta`.
 
-    A run is given by its ref (``run:project.id``), its id, its name, or a prefix of its id or name that fits one run.
+    A run is specified by its ref (``run:project.id``), its id, its name, or a prefix of the id or name that matches
+    only one run.
     """
 
     _native: Any
@@ -144,7 +145,8 @@ class Reading:
     def as_of(self, time: str | datetime.datetime | datetime.date) -> Reading:
         """Returns a read-only view of the workspace as of a time. Later entries of the log are ignored.
 
-        ``time`` is a time as ISO text or ``datetime``, a date (the end of the day in UTC), or a stamp of the log.
+        ``time`` is a time as ISO text or ``datetime``, a date (the end of the day in UTC), or the stamp of an entry of
+        the log (``time:stream:sequence``).
         """
         if isinstance(time, datetime.datetime):
             time = time.astimezone(datetime.timezone.utc).isoformat(timespec="microseconds")
@@ -179,14 +181,15 @@ class Reading:
         archived: str = "exclude",
         baseline: str | None = None,
     ) -> RunList:
-        """Returns the runs that fit all conditions, the newest first.
+        """Returns the runs that fit all conditions; by default the newest first.
 
         Without ``project_name``, the runs of all projects are listed. ``tags`` are tags that a run must have.
         ``time_range`` must contain the start of a run. ``sort_by`` is started_at, ended_at, name, status, duration,
         ``metrics.KEY`` or ``params.NAME``. ``filter`` is a condition such as ``metrics.loss < 0.3``. With ``query``,
         the other arguments are ignored, except ``project_name`` if the query has no project.
 
-        The result is a tuple of runs. Its attributes ``total``, ``next_offset`` and ``notes`` report what is not in it.
+        The result is a tuple of runs with further attributes: ``total`` is the number of runs without the limit,
+        ``next_offset`` is the offset of the next runs, and ``notes`` report missing or unusual data.
         """
         if query is None:
             query = RunListQuery(
@@ -263,7 +266,7 @@ class Reading:
         return self.query_service.get_artifact_origin(artifact_ref)
 
     def diagnose_run(self, run_id: str) -> DiagnosticsResult:
-        """Diagnoses a run: stages without metrics, degraded records, values that are not finite, and others."""
+        """Returns the problems of a run, such as stages without metrics, degraded records, and non-finite values."""
         return self.diagnostics_service.diagnose_run(run_id)
 
     def get_history(self, subject_ref: str, *, offset: int = 0, limit: int = 1000) -> History:

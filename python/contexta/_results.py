@@ -230,9 +230,9 @@ def _restore(kind: type[OperationResult[Any]], members: dict[str, Any]) -> Any:
 class CaptureResult(OperationResult[Any]):
     """The result of one capture.
 
-    ``value`` and ``payload`` are the captured object as JSON, if a sink received it or the log could not take it.
-    ``position`` is the place in the log, ``durability`` the guarantee of the append, and ``redacted`` lists the paths
-    of values that were redacted before the capture.
+    ``value`` and ``payload`` are the captured object in JSON form. They are ``None`` unless a sink received the object
+    or the object could not be appended to the log. ``position`` is the position in the log, ``durability`` the
+    durability of the append, and ``redacted`` the paths of values that were redacted before the capture.
     """
 
     __slots__ = ()

@@ -81,7 +81,9 @@ def _emission_parts(emission: Model | Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 class Scope:
-    """The handle of a scope. As a context manager it completes when the block ends, and fails with an exception."""
+    """The handle of a scope, and a context manager: leaving the block completes the scope, or marks the scope as failed
+    if an exception leaves the block.
+    """
 
     __slots__ = ("__weakref__", "_native", "_parent", "_session")
     _kind = ""
@@ -131,7 +133,7 @@ class Scope:
 
     @property
     def traceparent(self) -> str:
-        """The trace of the scope as the header ``traceparent``, for calls to other programs."""
+        """The trace context of the scope as the value of the HTTP header ``traceparent``."""
         return self._native.traceparent  # type: ignore[no-any-return]
 
     def __repr__(self) -> str:
@@ -183,7 +185,7 @@ class Scope:
             self._fail_with(error)
 
     def _fail_with(self, error: BaseException) -> None:
-        """Marks the scope as failed because of an exception. The exception goes on even if this fails."""
+        """Marks the scope as failed because of an exception. An error of this capture is only a warning."""
         try:
             self._record_exception(error)
             self.close("failed", message=_message(error))
@@ -191,7 +193,7 @@ class Scope:
             warnings.warn(f"the end of {self.ref} could not be recorded: {failure}", RuntimeWarning, stacklevel=3)
 
     def _record_exception(self, error: BaseException) -> None:
-        """Captures the traceback of an exception as an event."""
+        """Captures an exception with its traceback as an event. Only runs do so; other scopes capture nothing."""
 
     # Capture.
 
@@ -265,7 +267,7 @@ class Scope:
         tags: Mapping[str, str] | None = None,
         summary_basis: str = "raw_observation",
     ) -> Series:
-        """Returns a handle that captures many points of one metric at the least cost."""
+        """Returns a handle that captures many points of one metric faster than separate calls of :meth:`metric`."""
         text = {str(name): str(value) for name, value in (tags or {}).items()}
         return Series(self._native.series(key, unit, aggregation_scope, text, summary_basis))
 
@@ -375,8 +377,8 @@ class Scope:
         or ``validation_mode="lenient"``.
         """
         if isinstance(error, (UnicodeEncodeError, TypeError)):
-            kind = "a text without characters that cannot be encoded"
-            error = ValidationError(f"a key is {kind}: {error}", code="record_invalid_metric_key")
+            kind = "a text that can be encoded as UTF-8"
+            error = ValidationError(f"the key of a metric must be {kind}: {error}", code="record_invalid_metric_key")
         if not self._session._tolerates_invalid:
             raise error
         code = getattr(error, "code", "capture_invalid_value")
@@ -521,7 +523,7 @@ def _attach(arguments: dict[str, Any], run: str) -> RunScope:
 
 
 class Series:
-    """A handle that captures many points of one metric at the least cost."""
+    """A handle that captures many points of one metric. The key, unit and tags are checked once for all points."""
 
     __slots__ = ("_native",)
 
@@ -582,9 +584,10 @@ class Series:
 
 
 def _words(items: Any) -> tuple[bytes, str] | None:
-    """Returns the numbers of an array as the bytes of 64-bit words, with the type of the words: ``q`` or ``d``.
+    """Returns the numbers of a one-dimensional array as bytes, with their type: ``q`` for 64-bit integers, ``d`` for
+    64-bit floats.
 
-    Returns ``None`` for objects that are not arrays, and for arrays whose numbers do not fit.
+    Returns ``None`` for all other objects, and for arrays with numbers that do not fit into 64 bits.
     """
     kind = getattr(getattr(items, "dtype", None), "kind", None)
     if getattr(items, "ndim", 0) != 1 or not hasattr(items, "astype"):

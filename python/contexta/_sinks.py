@@ -26,7 +26,7 @@ class DeliveryReceipt(Model):
 
 
 class Sink:
-    """The base class of sinks. A sink receives each captured payload after the log has taken it, at least once."""
+    """The base class of sinks. A sink receives each captured payload at least once, after the append to the log."""
 
     name: str = "sink"
     supported_families: tuple[PayloadFamily, ...] = tuple(PayloadFamily)
@@ -36,9 +36,10 @@ class Sink:
         return PayloadFamily(family) in self.supported_families
 
     def capture(self, *, family: PayloadFamily, payload: Mapping[str, Any]) -> DeliveryReceipt | None:
-        """Takes a payload. An exception means that the payload was not delivered.
+        """Receives a payload. An exception means that the payload was not delivered.
 
-        An exception with a true attribute ``retryable`` is tried again, as often as the settings say.
+        If the attribute ``retryable`` of the exception is true, the delivery is repeated up to
+        ``capture.retry_attempts`` times.
         """
         raise NotImplementedError
 
@@ -96,7 +97,9 @@ class StdoutSink(_NamedSink):
 
 
 class LocalJsonlSink(_NamedSink):
-    """A sink that appends each payload as one line of JSON to a file of its family in the directory ``root``."""
+    """A sink that appends each payload as one line of JSON to a file in the directory ``root``. Each family of payloads
+    has a separate file, such as ``record.jsonl``.
+    """
 
     def __init__(
         self,

@@ -1,7 +1,7 @@
 """Emissions, results of captures, and sinks.
 
 An emission describes a record or artifact to capture. A capture returns a :class:`CaptureResult`. A :class:`Sink`
-receives each captured payload after the log has taken it.
+receives each captured payload after the payload was appended to the log.
 """
 
 from __future__ import annotations

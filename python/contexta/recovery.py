@@ -206,7 +206,9 @@ class PrunePlan(Model):
 
 @dataclass(frozen=True, slots=True)
 class RestorePlan(Model):
-    """The plan of a restore. ``removed_streams`` are the parts of the target's log that the backup does not contain."""
+    """The plan of a restore. A stream is the part of the log that one writer appended. ``removed_streams`` are the
+    streams of the target that the backup does not contain, and that the restore removes.
+    """
 
     backup_ref: str
     created_at: str
@@ -462,12 +464,13 @@ def replay_outbox(
     dead_letter_after_failures: int | None = None,
     sinks: Sequence[Sink] | None = None,
 ) -> ReplayBatchResult:
-    """Delivers payloads that wait for sinks, and adds payloads to the log that could not be written to it.
+    """Delivers the payloads that wait for sinks, and appends payloads to the log whose earlier append failed.
 
     ``target`` is the name of a sink: the replay then delivers to this sink only. ``limit`` is the greatest number of
-    deliveries. With ``acknowledge_successes``, a delivered payload no longer waits. A payload that has failed
-    ``dead_letter_after_failures`` times becomes a dead letter; with ``None``, it waits without end. ``sinks`` replaces
-    the sinks of ``config``; each of them receives the payloads that wait for a sink with its name.
+    deliveries. With ``acknowledge_successes``, a delivered payload is not delivered again. A payload whose delivery has
+    failed ``dead_letter_after_failures`` times becomes a dead letter, which is not delivered again; with ``None``, no
+    payload becomes a dead letter. ``sinks`` replaces the sinks of ``config``; each of them receives the payloads that
+    wait for a sink with its name.
     """
     if target is not None and not str(target).strip():
         raise ValidationError("the name of the target is blank", code="recovery_invalid_text")
@@ -486,8 +489,9 @@ def replay_outbox(
 
 
 def verify_workspace(config: Config, *, level: Level = "projections") -> WorkspaceVerification:
-    """Checks a workspace. Each level includes those before it: ``frames`` reads the log, ``chain`` compares the chain
-    of its entries, ``bodies`` reads the bodies of artifacts, and ``projections`` compares the tables with the log.
+    """Checks a workspace. Each level includes the levels before it: ``frames`` checks the checksums and numbers of the
+    entries of the log, ``chain`` the digests of finished segments and the chain of digests over the entries, ``bodies``
+    the bodies of artifacts, and ``projections`` compares the tables with the log.
     """
     return WorkspaceVerification.from_dict(_workspace(config).verify(str(level)))
 
@@ -516,7 +520,7 @@ def repair(config: Config, plan: RepairPlan) -> RepairResult:
     """
     if plan._native is None:
         hint = "call plan_repair again, and apply its result in the same process"
-        raise RecoveryError("the plan of a repair cannot be copied", code="recovery_plan_outdated", hint=hint)
+        raise RecoveryError("a copy of the plan cannot be applied", code="recovery_plan_outdated", hint=hint)
     return RepairResult.from_dict(_workspace(config).repair(plan._native))
 
 

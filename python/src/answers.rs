@@ -5,12 +5,13 @@ use crate::error::refused;
 use crate::parts::Parts;
 use contexta::contract::{MetricValue, ProvenanceRecord, RunRef, Severity, Value};
 use contexta::interpretation::{
-    AlertReport, AlertResult, AnomalyReport, AnomalyResult, ArtifactHits, ArtifactSizeTrend, BatchList, BestRun, Block,
-    Cell, CodeDiff, CompletenessNote, DeploymentList, DiagnosticsResult, DurationTrend, EnvironmentDiff, EvidenceLink,
-    History, LineageTraversal, MetricAggregate, MetricBaseline, MetricTrend, MultiRunComparison, ProjectList,
-    RecordPage, ReportBuilder, ReportComparison, ReportDocument, ReportPolicy, ReportSection, ReproducibilityAudit,
-    Reproduction, RunComparison, RunGroups, RunList, RunSnapshot, RunStatusDistribution, RunSummary, RunSummaryTable,
-    SampleList, StepPoint, StepSeries, Table,
+    AlertReport, AlertResult, AnomalyReport, AnomalyResult, ArtifactHits, ArtifactSizeTrend, BatchList,
+    BestRun, Block, Cell, CodeDiff, CompletenessNote, DeploymentList, DiagnosticsResult, DurationTrend,
+    EnvironmentDiff, EvidenceLink, History, LineageTraversal, MetricAggregate, MetricBaseline, MetricTrend,
+    MultiRunComparison, ProjectList, RecordPage, ReportBuilder, ReportComparison, ReportDocument,
+    ReportPolicy, ReportSection, ReproducibilityAudit, Reproduction, RunComparison, RunGroups, RunList,
+    RunSnapshot, RunStatusDistribution, RunSummary, RunSummaryTable, SampleList, StepPoint, StepSeries,
+    Table,
 };
 use contexta::{Answer as JsonForm, csv};
 use pyo3::prelude::*;
@@ -197,7 +198,9 @@ impl Answer {
                 lines: text(section, "body").split('\n').map(str::to_owned).collect(),
                 evidence_links: links
                     .iter()
-                    .map(|link| EvidenceLink::new(&text(link, "kind"), text(link, "ref"), text(link, "label")))
+                    .map(|link| {
+                        EvidenceLink::new(&text(link, "kind"), text(link, "ref"), text(link, "label"))
+                    })
                     .collect(),
             }
         });
@@ -215,7 +218,12 @@ impl Answer {
     }
 
     /// Builds the report on two runs from their comparison and their diagnoses.
-    fn run_report(&self, left: &Answer, right: &Answer, policy: Option<&Bound<'_, PyAny>>) -> PyResult<Answer> {
+    fn run_report(
+        &self,
+        left: &Answer,
+        right: &Answer,
+        policy: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Answer> {
         match (&self.held, &left.held, &right.held) {
             (
                 Held::RunComparison(comparison),
@@ -310,7 +318,8 @@ pub(crate) fn project_report(
         match &mut list {
             None => list = Some((**all).clone()),
             Some(list) => {
-                let new = all.notes.iter().filter(|note| !list.notes.contains(note)).cloned().collect::<Vec<_>>();
+                let new =
+                    all.notes.iter().filter(|note| !list.notes.contains(note)).cloned().collect::<Vec<_>>();
                 list.notes.extend(new);
             }
         }
@@ -334,7 +343,8 @@ pub(crate) fn alert_report(picked: Picked<'_>, policy: Option<&Bound<'_, PyAny>>
         match &mut report {
             None => report = Some((**all).clone()),
             Some(report) => {
-                let new = all.notes.iter().filter(|note| !report.notes.contains(note)).cloned().collect::<Vec<_>>();
+                let new =
+                    all.notes.iter().filter(|note| !report.notes.contains(note)).cloned().collect::<Vec<_>>();
                 report.notes.extend(new);
             }
         }

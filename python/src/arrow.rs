@@ -23,7 +23,10 @@ impl Answer {
             refused("arrow_export_failed", &format!("the data cannot be exported to Arrow: {error}"))
         })?;
         let stream = stream.ok_or_else(|| {
-            refused("arrow_export_unsupported", "only series, trends of metrics and lists of runs have an Arrow form")
+            refused(
+                "arrow_export_unsupported",
+                "only series, trends of metrics and lists of runs have an Arrow form",
+            )
         })?;
         PyCapsule::new_with_value(py, stream, c"arrow_array_stream")
     }
@@ -36,9 +39,10 @@ fn stream_of(held: &Held) -> Result<Option<FFI_ArrowArrayStream>, ArrowError> {
         Held::RunList(runs) => run_columns(runs),
         _ => return Ok(None),
     };
-    let fields = columns.columns.iter().map(|(name, array, is_nullable)| {
-        Field::new(name, array.data_type().clone(), *is_nullable)
-    });
+    let fields = columns
+        .columns
+        .iter()
+        .map(|(name, array, is_nullable)| Field::new(name, array.data_type().clone(), *is_nullable));
     let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
     let arrays = columns.columns.into_iter().map(|(_, array, _)| array).collect();
     let batch = RecordBatch::try_new(Arc::clone(&schema), arrays)?;
@@ -87,7 +91,8 @@ impl Columns {
             let array: UInt64Array = values.iter().map(|value| value.as_ref().and_then(unsigned)).collect();
             return self.add(name, array, is_nullable);
         }
-        let array: Float64Array = values.iter().map(|value| value.as_ref().map(MetricValue::as_f64)).collect();
+        let array: Float64Array =
+            values.iter().map(|value| value.as_ref().map(MetricValue::as_f64)).collect();
         self.add(name, array, is_nullable);
         if !all(&is_exact) {
             let digits = |value: &Option<MetricValue>| match value {
@@ -212,7 +217,8 @@ fn run_columns(list: &RunList) -> Columns {
         columns.texts(&format!("tags.{name}"), values.into_iter());
     }
     for (label, series) in metrics {
-        let values: Vec<_> = series.into_iter().map(|series| series.map(|series| series.last.value.clone())).collect();
+        let values: Vec<_> =
+            series.into_iter().map(|series| series.map(|series| series.last.value.clone())).collect();
         columns.numbers(&format!("metrics.{label}"), &values, true);
     }
     columns

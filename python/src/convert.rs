@@ -79,7 +79,7 @@ pub(crate) fn text(object: &Bound<'_, PyAny>) -> PyResult<String> {
 
 fn value_at(object: &Bound<'_, PyAny>, unknown: Unknown, depth: usize) -> PyResult<Value> {
     if depth > DEPTH_MAX {
-        return Err(refused("capture_model_invalid_json_value", "the value is nested too deeply"));
+        return Err(refused("capture_model_invalid_json_value", "the value has more than 64 nested levels"));
     }
     if object.is_none() {
         return Ok(Value::Null);
@@ -151,7 +151,9 @@ fn integer(object: &Bound<'_, PyAny>) -> PyResult<Value> {
 
 /// Returns the decimal digits of an integer. Errors: Python refuses to write integers of more than 4,300 digits.
 fn digits(object: &Bound<'_, PyAny>) -> PyResult<String> {
-    let digits = object.str().map_err(|_| refused("serialization_integer_too_long", "an integer has too many digits"))?;
+    let digits = object
+        .str()
+        .map_err(|_| refused("serialization_integer_too_long", "an integer has too many digits"))?;
     Ok(digits.to_string_lossy().into_owned())
 }
 
@@ -226,13 +228,14 @@ pub(crate) fn step(object: &Bound<'_, PyAny>) -> PyResult<i64> {
         Err(error) if error.is_instance_of::<PyTypeError>(object.py()) => {
             let number = plain_module(object.py())?.call_method1("plain_step", (object,))?;
             if number.is_none() {
-                let message = format!("a step is a whole number, and {} is not", text(&object.repr()?.into_any())?);
+                let message =
+                    format!("a step is a whole number, and {} is not", text(&object.repr()?.into_any())?);
                 return Err(refused("record_invalid_metric_step", &message));
             }
             step(&number)
         }
         Err(error) if error.is_instance_of::<PyOverflowError>(object.py()) => {
-            Err(refused("record_invalid_metric_step", "a step is a whole number of 64 bits"))
+            Err(refused("record_invalid_metric_step", "a step must be an integer that fits into 64 bits"))
         }
         Err(error) => Err(error),
     }

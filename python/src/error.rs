@@ -65,7 +65,8 @@ pub(crate) fn raised(error: impl Into<Error>) -> PyErr {
         field,
     };
     Python::attach(|py| {
-        let results = results.map(|results| crate::result::CapturedBatch::new(results).into_pyobject(py)).transpose();
+        let results =
+            results.map(|results| crate::result::CapturedBatch::new(results).into_pyobject(py)).transpose();
         match results {
             Ok(results) => fault.exception(py, results.map(Bound::into_any)),
             Err(error) => error,
@@ -90,7 +91,8 @@ pub(crate) fn recovered(error: recovery::Error) -> PyErr {
 
 /// Returns a `ValidationError` for a value that the binding refuses.
 pub(crate) fn refused(code: &'static str, message: &str) -> PyErr {
-    let fault = Fault { class: "ValidationError", code, message: message.to_owned(), hint: None, field: None };
+    let fault =
+        Fault { class: "ValidationError", code, message: message.to_owned(), hint: None, field: None };
     Python::attach(|py| fault.exception(py, None))
 }
 

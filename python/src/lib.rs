@@ -1,7 +1,8 @@
 //! The native module of the Python package `contexta`: bindings of the Rust library.
 //!
-//! The module converts between Python objects and the values of the library. All rules, names and defaults of the
-//! public Python interface are in the Python files of the package.
+//! The module converts between Python objects and the values of the library. The names, signatures and
+//! defaults of the public Python interface are in the Python files of the package. The rules for captured
+//! data are in the library.
 
 mod answers;
 mod arrow;

@@ -37,7 +37,8 @@ impl Parts {
 
     /// Reads a text that must be present.
     pub(crate) fn required(&self, name: &str) -> PyResult<String> {
-        self.text(name)?.ok_or_else(|| refused("query_invalid_argument", &format!("the argument {name} is missing")))
+        self.text(name)?
+            .ok_or_else(|| refused("query_invalid_argument", &format!("the argument {name} is missing")))
     }
 
     pub(crate) fn count(&self, name: &str) -> PyResult<Option<usize>> {
@@ -94,7 +95,8 @@ impl Parts {
     pub(crate) fn texts(&self, name: &str) -> PyResult<Option<Vec<String>>> {
         let Some(value) = self.get(name) else { return Ok(None) };
         let items = value.as_list().ok_or_else(|| invalid(name, "a list of texts", value))?;
-        let item = |item: &Value| item.as_str().map(str::to_owned).ok_or_else(|| invalid(name, "a text", item));
+        let item =
+            |item: &Value| item.as_str().map(str::to_owned).ok_or_else(|| invalid(name, "a text", item));
         items.iter().map(item).collect::<PyResult<Vec<_>>>().map(Some)
     }
 

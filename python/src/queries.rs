@@ -1,4 +1,4 @@
-//! The questions that an open workspace answers.
+//! Queries of an open workspace.
 
 use crate::answers::Answer;
 use crate::error::{raised, refused};
@@ -8,9 +8,9 @@ use crate::workspace::Workspace;
 use contexta::contract::{MetricValue, RecordType, Severity, Value};
 use contexta::interpretation::{
     AlertPolicy, AlertRule, AnomalyPolicy, AnomalyQuery, Archived, ArtifactSearch, Attempts, BestRunOptions,
-    Comparison, ComparePolicy, DiagnosticsPolicy, Filter, Goal, GroupColumn, GroupQuery, HistoryQuery, LineagePolicy,
-    MetricBaseline, MetricCondition, Moment, PageToken, RecordQuery, RunColumn, RunListQuery, RunSearch, SearchPolicy,
-    Selection, Smoothing, StepSeriesQuery, TimeRange, TrendPolicy,
+    ComparePolicy, Comparison, DiagnosticsPolicy, Filter, Goal, GroupColumn, GroupQuery, HistoryQuery,
+    LineagePolicy, MetricBaseline, MetricCondition, Moment, PageToken, RecordQuery, RunColumn, RunListQuery,
+    RunSearch, SearchPolicy, Selection, Smoothing, StepSeriesQuery, TimeRange, TrendPolicy,
 };
 use contexta::{Contexta, Direction, interpretation};
 use pyo3::prelude::*;
@@ -19,7 +19,7 @@ use std::sync::Arc;
 /// Named arguments of a Python method.
 type Arguments<'a, 'py> = Option<&'a Bound<'py, PyAny>>;
 
-/// An error of a question, or of one of its arguments.
+/// Converts the result of a query to an answer or an exception.
 fn asked<T>(result: Result<T, contexta::Error>) -> PyResult<Answer>
 where
     Answer: From<T>,
@@ -32,7 +32,7 @@ fn query_error(error: interpretation::Error) -> PyErr {
 }
 
 impl Workspace {
-    /// Asks a question while other threads of Python run.
+    /// Runs a query without the lock of the interpreter, so that other Python threads can run.
     fn ask<T: Send>(
         &self,
         py: Python<'_>,
@@ -50,9 +50,9 @@ impl Workspace {
 impl Workspace {
     /// Returns a read-only view of the workspace as of a time, a date or a stamp of the log.
     fn as_of(&self, moment: &str) -> PyResult<Workspace> {
-        let moment: Moment = moment
-            .parse()
-            .map_err(|error: contexta::store::ParseMomentError| refused("query_invalid_moment", &error.to_string()))?;
+        let moment: Moment = moment.parse().map_err(|error: contexta::store::ParseMomentError| {
+            refused("query_invalid_moment", &error.to_string())
+        })?;
         Ok(Workspace { contexta: Released::new(Arc::new(self.contexta.as_of(moment))) })
     }
 
@@ -96,7 +96,8 @@ impl Workspace {
             let known = [RecordType::Event, RecordType::Metric, RecordType::Span, RecordType::Degraded];
             let found = known.into_iter().find(|known| known.as_str() == family);
             query.family = Some(found.ok_or_else(|| {
-                let message = format!("the record type {family:?} is not one of event, metric, span, degraded");
+                let message =
+                    format!("the record type {family:?} is not one of event, metric, span, degraded");
                 refused("query_invalid_record_type", &message)
             })?);
         }
@@ -133,8 +134,11 @@ impl Workspace {
         policy: Arguments<'_, '_>,
     ) -> PyResult<Answer> {
         let options = Parts::of(options)?;
-        let search =
-            ArtifactSearch { text: text.to_owned(), kind: options.text("kind")?, limit: options.count("limit")? };
+        let search = ArtifactSearch {
+            text: text.to_owned(),
+            kind: options.text("kind")?,
+            limit: options.count("limit")?,
+        };
         let policy = search_policy(self.contexta.query().policy().clone(), policy)?;
         self.ask(py, |contexta| contexta.query().with_policy(policy).search_artifacts(&search))
     }
@@ -172,7 +176,13 @@ impl Workspace {
         self.ask(py, |contexta| contexta.step_series_of(run, metric_key, &query))
     }
 
-    fn compare_runs(&self, py: Python<'_>, left: &str, right: &str, policy: Arguments<'_, '_>) -> PyResult<Answer> {
+    fn compare_runs(
+        &self,
+        py: Python<'_>,
+        left: &str,
+        right: &str,
+        policy: Arguments<'_, '_>,
+    ) -> PyResult<Answer> {
         let policy = compare_policy(self.contexta.compare().policy().clone(), policy)?;
         self.ask(py, |contexta| contexta.compare().with_policy(policy).compare_runs(left, right))
     }
@@ -216,7 +226,11 @@ impl Workspace {
             runs: runs.unwrap_or_default(),
             project: parts.text("project")?,
             stage_name: parts.text("stage_name")?,
-            goal: if parts.flag("higher_is_better")?.unwrap_or(true) { Goal::Maximize } else { Goal::Minimize },
+            goal: if parts.flag("higher_is_better")?.unwrap_or(true) {
+                Goal::Maximize
+            } else {
+                Goal::Minimize
+            },
             selection: policy.metric_selection,
         };
         self.ask(py, |contexta| contexta.compare().select_best_run(metric_key, options))
@@ -295,7 +309,9 @@ impl Workspace {
     ) -> PyResult<Answer> {
         let query = run_list_query(&Parts::of(query)?)?;
         let policy = trend_policy(*self.contexta.aggregation().policy(), policy)?;
-        self.ask(py, |contexta| contexta.aggregation().with_policy(policy).aggregate_metric(metric_key, stage, query))
+        self.ask(py, |contexta| {
+            contexta.aggregation().with_policy(policy).aggregate_metric(metric_key, stage, query)
+        })
     }
 
     fn aggregate_by_stage(&self, py: Python<'_>, query: Arguments<'_, '_>) -> PyResult<Answer> {
@@ -336,7 +352,9 @@ impl Workspace {
     ) -> PyResult<Answer> {
         let query = run_list_query(&Parts::of(query)?)?;
         let policy = anomaly_policy(self.contexta.anomaly().policy().clone(), policy)?;
-        self.ask(py, |contexta| contexta.anomaly().with_policy(policy).compute_baseline(metric_key, stage, query))
+        self.ask(py, |contexta| {
+            contexta.anomaly().with_policy(policy).compute_baseline(metric_key, stage, query)
+        })
     }
 
     fn detect_anomaly(
@@ -350,7 +368,8 @@ impl Workspace {
         let baseline = metric_baseline(&Parts::of(Some(baseline))?)?;
         let policy = anomaly_policy(self.contexta.anomaly().policy().clone(), policy)?;
         let contexta: &Contexta = &self.contexta;
-        let found = py.detach(|| contexta.anomaly().with_policy(policy).detect_anomaly(run, &baseline, stage));
+        let found =
+            py.detach(|| contexta.anomaly().with_policy(policy).detect_anomaly(run, &baseline, stage));
         Ok(found.map_err(raised)?.map(Answer::from))
     }
 
@@ -378,7 +397,8 @@ impl Workspace {
     fn alert_rules(
         &self,
         py: Python<'_>,
-    ) -> PyResult<Vec<(String, &'static str, Py<PyAny>, Option<String>, Option<&'static str>, Option<String>)>> {
+    ) -> PyResult<Vec<(String, &'static str, Py<PyAny>, Option<String>, Option<&'static str>, Option<String>)>>
+    {
         let rule = |rule: AlertRule| {
             let threshold = crate::convert::to_python(py, &Value::from(rule.threshold))?.unbind();
             let severity = rule.severity.map(|severity| severity.as_str());
@@ -466,7 +486,12 @@ impl Workspace {
         self.ask(py, |contexta| contexta.build_trend_report(metric_key, stage, query))
     }
 
-    fn build_alert_report(&self, py: Python<'_>, run: &str, rules: Vec<Bound<'_, PyAny>>) -> PyResult<Answer> {
+    fn build_alert_report(
+        &self,
+        py: Python<'_>,
+        run: &str,
+        rules: Vec<Bound<'_, PyAny>>,
+    ) -> PyResult<Answer> {
         let rules = alert_rules(&rules)?;
         self.ask(py, |contexta| contexta.build_alert_report(run, &rules))
     }
@@ -479,7 +504,7 @@ impl Workspace {
         self.ask(py, Contexta::build_health_report)
     }
 
-    /// Gives an artifact a name in the project, and returns the ref of the alias.
+    /// Gives an artifact a name in the project.
     fn alias(&self, py: Python<'_>, artifact: &str, name: &str) -> PyResult<()> {
         let artifact = contexta::contract::ArtifactRef::parse(artifact).map_err(crate::error::contract)?;
         py.detach(|| self.contexta.alias(&artifact, name)).map(drop).map_err(raised)
@@ -510,13 +535,15 @@ fn run_list_query(parts: &Parts) -> PyResult<RunListQuery> {
         let condition = Parts::of_value(condition)?;
         let operator: Comparison = condition.required("operator")?.parse().map_err(query_error)?;
         let key = condition.required("metric_key")?;
-        let read = MetricCondition::new(key, operator, condition.number("threshold")?).map_err(query_error)?;
+        let read =
+            MetricCondition::new(key, operator, condition.number("threshold")?).map_err(query_error)?;
         query.metric_conditions.push(match condition.text("stage_name")? {
             Some(stage) => read.in_stage(stage).map_err(query_error)?,
             None => read,
         });
     }
-    query.filter = parts.text("filter")?.map(|text| text.parse::<Filter>()).transpose().map_err(query_error)?;
+    query.filter =
+        parts.text("filter")?.map(|text| text.parse::<Filter>()).transpose().map_err(query_error)?;
     query.archived = match parts.text("archived")?.as_deref() {
         None | Some("exclude") => Archived::Exclude,
         Some("include") => Archived::Include,
@@ -534,7 +561,8 @@ fn run_list_query(parts: &Parts) -> PyResult<RunListQuery> {
     parts.set_count("offset", &mut query.offset)?;
     query.limit = parts.count("limit")?;
     parts.set_flag("limit_to_newest", &mut query.limit_to_newest)?;
-    query.after = parts.text("after")?.map(|token| token.parse::<PageToken>()).transpose().map_err(query_error)?;
+    query.after =
+        parts.text("after")?.map(|token| token.parse::<PageToken>()).transpose().map_err(query_error)?;
     query.baseline = parts.text("baseline")?;
     query.baseline_selection = selection(parts, "baseline_selection", "query_invalid_run_list_query")?;
     Ok(query)
@@ -545,9 +573,9 @@ fn selection(parts: &Parts, name: &str, code: &'static str) -> PyResult<Option<S
     let Some(word) = parts.text(name)? else { return Ok(None) };
     let all = [Selection::Latest, Selection::Max, Selection::Min, Selection::Mean];
     let found = all.into_iter().find(|selection| selection.as_str() == word);
-    found.map(Some).ok_or_else(|| {
-        refused(code, &format!("{name} is {word:?}, and must be latest, max, min or mean"))
-    })
+    found
+        .map(Some)
+        .ok_or_else(|| refused(code, &format!("{name} is {word:?}, and must be latest, max, min or mean")))
 }
 
 fn severity(parts: &Parts, name: &str, code: &'static str) -> PyResult<Option<Severity>> {
@@ -563,18 +591,20 @@ fn compare_policy(mut policy: ComparePolicy, given: Arguments<'_, '_>) -> PyResu
         policy.metric_selection = selected;
     }
     parts.set_flag("include_unchanged_metrics", &mut policy.include_unchanged_metrics)?;
-    if let Some(given) = severity(&parts, "missing_stage_severity", "compare_invalid_missing_stage_severity")? {
+    if let Some(given) = severity(&parts, "missing_stage_severity", "compare_invalid_missing_stage_severity")?
+    {
         policy.missing_stage_severity = given;
     }
     Ok(policy)
 }
 
-fn diagnostics_policy(mut policy: DiagnosticsPolicy, given: Arguments<'_, '_>) -> PyResult<DiagnosticsPolicy> {
+fn diagnostics_policy(
+    mut policy: DiagnosticsPolicy,
+    given: Arguments<'_, '_>,
+) -> PyResult<DiagnosticsPolicy> {
     let parts = Parts::of(given)?;
-    parts.set_flag(
-        "require_metrics_for_completed_stages",
-        &mut policy.require_metrics_for_completed_stages,
-    )?;
+    parts
+        .set_flag("require_metrics_for_completed_stages", &mut policy.require_metrics_for_completed_stages)?;
     parts.set_flag("detect_degraded_records", &mut policy.detect_degraded_records)?;
     if let Some(names) = parts.texts("expected_terminal_stage_names")? {
         if let Some(name) = names.iter().find(|name| name.trim().is_empty()) {
@@ -657,9 +687,7 @@ fn alert_rules(rules: &[Bound<'_, PyAny>]) -> PyResult<Vec<AlertRule>> {
 }
 
 fn metric_baseline(parts: &Parts) -> PyResult<MetricBaseline> {
-    let number = |name: &str| {
-        parts.float(name)?.ok_or_else(|| invalid(name, "a number", &Value::Null))
-    };
+    let number = |name: &str| parts.float(name)?.ok_or_else(|| invalid(name, "a number", &Value::Null));
     Ok(MetricBaseline {
         metric_key: parts.required("metric_key")?,
         mean: number("mean")?,

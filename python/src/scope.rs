@@ -6,8 +6,8 @@ use crate::released::Released;
 use crate::result::{Captured, CapturedBatch};
 use crate::series::Series;
 use contexta::capture::{
-    AnyScope, ArtifactRegistration, DegradedEmission, Emission, EventEmission, MetricEmission, RegisteredArtifacts,
-    ScopeKind, ScopeSpec, SampleSpec, SeriesSpec, SpanEmission, Step,
+    AnyScope, ArtifactRegistration, DegradedEmission, Emission, EventEmission, MetricEmission,
+    RegisteredArtifacts, SampleSpec, ScopeKind, ScopeSpec, SeriesSpec, SpanEmission, Step,
 };
 use contexta::contract::{AggregationScope, Canonical, ContractError, RelationType, StableRef, Value};
 use pyo3::prelude::*;
@@ -105,7 +105,8 @@ impl Scope {
             }
             return py.detach(|| open_sample(scope, spec)).map_err(raised);
         }
-        let spec = metadata.into_iter().fold(ScopeSpec::new(&name), |spec, (key, value)| spec.metadata(&key, value));
+        let spec =
+            metadata.into_iter().fold(ScopeSpec::new(&name), |spec, (key, value)| spec.metadata(&key, value));
         py.detach(|| open_scope(scope, kind, spec)).map_err(raised)
     }
 
@@ -152,7 +153,12 @@ impl Scope {
     }
 
     /// Captures several records of one family in one commit.
-    fn emit_all(&self, py: Python<'_>, family: &str, parts: Vec<Bound<'_, PyAny>>) -> PyResult<CapturedBatch> {
+    fn emit_all(
+        &self,
+        py: Python<'_>,
+        family: &str,
+        parts: Vec<Bound<'_, PyAny>>,
+    ) -> PyResult<CapturedBatch> {
         let emissions = parts.iter().map(|parts| emission(family, parts)).collect::<PyResult<Vec<_>>>()?;
         let scope: &AnyScope = &self.scope;
         py.detach(|| scope.emit_all(emissions)).map(CapturedBatch::new).map_err(raised)
@@ -229,7 +235,8 @@ impl Scope {
         match ended {
             Some(ended) => ended.map_err(raised),
             None => {
-                let message = format!("a scope ends as completed, failed or cancelled, and not as {status:?}");
+                let message =
+                    format!("a scope ends as completed, failed or cancelled, and not as {status:?}");
                 Err(refused("runtime_invalid_close_status", &message))
             }
         }

@@ -55,7 +55,7 @@ impl Series {
         values: &[u8],
         are_integers: bool,
     ) -> PyResult<CapturedBatch> {
-        if steps.len() != values.len() || steps.len() % 8 != 0 {
+        if steps.len() != values.len() || !steps.len().is_multiple_of(8) {
             return Err(refused("metric_steps_and_values_differ", "the numbers of steps and values differ"));
         }
         let series: &MetricSeries = &self.series;

@@ -22,7 +22,8 @@ impl fmt::Debug for PythonSink {
 }
 
 impl PythonSink {
-    /// Creates the sink of an object with the attributes `name` and `supported_families` and the method `_deliver`.
+    /// Creates the sink of an object with the attributes `name` and `supported_families` and the method
+    /// `capture`.
     pub(crate) fn new(object: &Bound<'_, PyAny>) -> PyResult<PythonSink> {
         let name = text(&object.getattr("name")?)?;
         let mut families = Vec::new();
@@ -62,8 +63,10 @@ impl Sink for PythonSink {
             self.deliver(py, request).map_err(|error| {
                 let value = error.value(py);
                 let code = value.getattr("code").and_then(|code| code.extract::<String>()).ok();
-                let is_retryable =
-                    value.getattr("retryable").and_then(|retryable| retryable.extract::<bool>()).unwrap_or(false);
+                let is_retryable = value
+                    .getattr("retryable")
+                    .and_then(|retryable| retryable.extract::<bool>())
+                    .unwrap_or(false);
                 let code = code.unwrap_or_else(|| "unexpected_sink_error".to_owned());
                 if is_retryable {
                     SinkError::retryable(code, error.to_string())

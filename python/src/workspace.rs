@@ -32,7 +32,8 @@ impl Workspace {
         must_exist: bool,
     ) -> PyResult<Workspace> {
         let python_sink = |sink: &Bound<'_, PyAny>| Ok(Arc::new(PythonSink::new(sink)?) as Arc<dyn Sink>);
-        let sinks = sinks.map(|sinks| sinks.iter().map(python_sink).collect::<PyResult<Vec<_>>>()).transpose()?;
+        let sinks =
+            sinks.map(|sinks| sinks.iter().map(python_sink).collect::<PyResult<Vec<_>>>()).transpose()?;
         let loaded = &settings.loaded;
         let opened = py.detach(|| {
             let mut options = Options::from_loaded(loaded)?;
@@ -69,7 +70,12 @@ impl Workspace {
     }
 
     /// Starts a run. `parts` has the optional parts of the run by name.
-    fn start_run(&self, py: Python<'_>, name: &Bound<'_, PyAny>, parts: &Bound<'_, PyDict>) -> PyResult<Scope> {
+    fn start_run(
+        &self,
+        py: Python<'_>,
+        name: &Bound<'_, PyAny>,
+        parts: &Bound<'_, PyDict>,
+    ) -> PyResult<Scope> {
         let mut run = self.contexta.run(&text(name)?);
         let part = |name: &str| -> PyResult<Option<Bound<'_, PyAny>>> {
             Ok(parts.get_item(name)?.filter(|value| !value.is_none()))
@@ -179,8 +185,11 @@ fn texts(object: Option<Bound<'_, PyAny>>) -> PyResult<Vec<(String, String)>> {
     let Some(object) = object else { return Ok(Vec::new()) };
     let mapping = object.cast::<pyo3::types::PyMapping>()?;
     let items = mapping.items()?;
-    items.iter().map(|item| {
-        let (key, value) = item.extract::<(Bound<'_, PyAny>, Bound<'_, PyAny>)>()?;
-        Ok((text(&key)?, text(&value)?))
-    }).collect()
+    items
+        .iter()
+        .map(|item| {
+            let (key, value) = item.extract::<(Bound<'_, PyAny>, Bound<'_, PyAny>)>()?;
+            Ok((text(&key)?, text(&value)?))
+        })
+        .collect()
 }

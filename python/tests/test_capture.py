@@ -10,6 +10,7 @@ import gc
 import json
 import os
 import pickle
+import platform
 import subprocess
 import sys
 import threading
@@ -231,6 +232,16 @@ def test_unusual_value_does_not_stop_a_tolerant_training(tmp_path: Path, setting
         assert ctx.event("", message="m").status is ResultStatus.DEGRADED
     assert metrics(ctx, run.ref, "good") == [(2, 1.5)]
     assert "capture.invalid_value" in json.dumps(exported(ctx))
+
+
+def test_environment_has_the_interpreter_and_the_packages(ctx: Contexta) -> None:
+    with ctx.run("r") as run:
+        pass
+    audit = ctx.audit_reproducibility(run.ref)
+    assert audit.python_version == platform.python_version()
+    assert audit.package_count > 0
+    (environment,) = ctx.get_run_snapshot(run.ref).environments
+    assert environment["packages"]["pytest"] == pytest.__version__
 
 
 def test_parameters_of_any_form(ctx: Contexta) -> None:

@@ -233,8 +233,12 @@ def test_a_copied_plan_of_a_restore_is_compared_with_the_present_state(filled: C
 # Lists, checks and removals of backups.
 
 
-def test_backups_are_listed_verified_healed_and_pruned(filled: Contexta) -> None:
+def test_backups_are_listed_verified_healed_and_pruned(filled: Contexta, tmp_path: Path) -> None:
     config = filled.config
+    body = tmp_path / "unchanged.bin"
+    body.write_bytes(b"unchanged" * 1000)
+    with filled.run("with-body"):
+        filled.register_artifact("model", body)
     assert list_backups(config).backups == ()
     first = create_workspace_backup(config, plan_workspace_backup(config, label="a"))
     capture_run(filled, "second")

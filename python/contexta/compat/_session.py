@@ -1,4 +1,4 @@
-"""What the replacements have in common: open workspaces, the end of a run with the program, and values of any type."""
+"""Functions that all replacements use: open workspaces, the end of runs at program exit, and the logging of values."""
 
 from __future__ import annotations
 

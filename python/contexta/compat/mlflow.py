@@ -65,7 +65,7 @@ class RunInfo:
 
 
 class ActiveRun:
-    """A run. As a context manager it ends when the block ends, and fails with an exception."""
+    """A run, and a context manager: leaving the block ends the run, and an exception marks the run as failed."""
 
     def __init__(self, scope: RunScope) -> None:
         self._scope = scope

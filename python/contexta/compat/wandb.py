@@ -126,7 +126,7 @@ class Artifact:
 
 
 class Run:
-    """A run. As a context manager it finishes when the block ends, and fails with an exception."""
+    """A run, and a context manager: leaving the block ends the run, and an exception marks the run as failed."""
 
     def __init__(self, scope: RunScope, project: str) -> None:
         self._scope = scope

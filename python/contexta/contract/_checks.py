@@ -50,7 +50,7 @@ def _is_model(obj: Any) -> bool:
 def _json_form(value: Any, depth: int) -> Any:
     """Returns the JSON form of a value."""
     if depth > _DEPTH_MAX:
-        raise SerializationError("the value is nested too deeply", code="serialization_unsupported_type")
+        raise SerializationError("the value has more than 64 nested levels", code="serialization_unsupported_type")
     if isinstance(value, enum.Enum):
         return _json_form(value.value, depth + 1)
     if value is None or isinstance(value, (bool, int, float, str)):

@@ -337,8 +337,8 @@ class SampleObservation(ContractModel):
     redaction_profile: str | None = None
     """The name of the redaction profile: free text that contexta does not interpret."""
     status: str | None = None
-    """The status; ``None`` if neither the start nor the end was captured by a scope, one of
-    :data:`LIFECYCLE_STATUSES`.
+    """The status, one of :data:`LIFECYCLE_STATUSES`; ``None`` if neither the start nor the end was captured by a
+    scope.
     """
     ended_at: str | None = None
     """The end; present if and only if there is a status other than open."""
@@ -402,8 +402,8 @@ class OperationContext(ContractModel):
     in a stage or batch.
     """
     status: str | None = None
-    """The status; ``None`` if neither the start nor the end was captured by a scope, one of
-    :data:`LIFECYCLE_STATUSES`.
+    """The status, one of :data:`LIFECYCLE_STATUSES`; ``None`` if neither the start nor the end was captured by a
+    scope.
     """
     ended_at: str | None = None
     """The end; present if and only if there is a status other than open."""

@@ -14,7 +14,7 @@ from contexta.errors import ValidationError
 class StableRef(str):
     """The ref of an object, record or artifact, such as ``run:wine.ridge-1``: a text with a kind and a value.
 
-    A ref is a text, so it can be used wherever the text of a ref is expected, and it is equal to its text.
+    The class is a subclass of ``str``: a ref is equal to its text, and is accepted wherever the text is accepted.
     """
 
     __slots__ = ()

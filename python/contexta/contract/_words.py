@@ -1,4 +1,4 @@
-"""The words that are allowed in the fields of models."""
+"""The values that are allowed in fields of models."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ class Result(Model):
         except TypeError as error:
             missing = [field.name for field in dataclasses.fields(typing.cast(Any, cls)) if _lacks(field, members)]
             raise ValidationError(
-                f"the plain form of {cls.__name__} lacks {', '.join(missing)}",
+                f"members of {cls.__name__} are missing: {', '.join(missing)}",
                 code="result_invalid_form",
                 details={"missing": missing},
             ) from error

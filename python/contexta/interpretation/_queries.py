@@ -121,7 +121,8 @@ class RunListQuery(Result):
     ``sort_by`` is started_at, ended_at, name, status, duration, ``metrics.KEY`` or ``params.NAME``. ``filter`` is a
     condition in the filter language, such as ``metrics.loss < 0.3 and params.lr = 0.1``. ``archived`` is exclude,
     include or only. With ``limit_to_newest``, the limit of a trend or statistic selects the runs that started last, in
-    any order. ``after`` is the token of a page. ``baseline`` is a run with which the metrics are compared.
+    any order. ``after`` is the attribute ``next_page`` of an earlier list, after which the list continues.
+    ``baseline`` is a run with which the metrics are compared.
     """
 
     project_name: str | None = None

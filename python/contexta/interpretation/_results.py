@@ -63,7 +63,7 @@ class EnvironmentDiff(Result):
 
 @dataclass(frozen=True, slots=True)
 class MetricDelta(Result):
-    """The values of one metric in two runs. ``delta`` is right minus left; ``change_ratio`` is right by left."""
+    """The values of one metric in two runs. ``delta`` is right minus left, ``change_ratio`` is right / left."""
 
     metric_key: str
     left_value: Number | None = None
@@ -269,8 +269,8 @@ class DiagnosticsIssue(Result):
 
 @dataclass(frozen=True, slots=True)
 class DiagnosticsResult(Result):
-    """The diagnosis of a run. ``findings`` has problems beyond the checks of the specification, such as values that are
-    not finite."""
+    """The diagnosis of a run. ``issues`` has the problems that the Python package contexta 1.0.0 also reports, and
+    ``findings`` has further problems, such as values that are not finite."""
 
     run_id: str
     issues: tuple[DiagnosticsIssue, ...] = ()
@@ -387,9 +387,9 @@ class StepPoint(Result):
 
 
 class PointList(Sequence[StepPoint]):
-    """The points of a series. It is like a tuple, and equal to a tuple with the same points.
+    """The points of a series: a sequence that is equal to a tuple with the same points.
 
-    The points are created when they are asked for, so that columns of many points need no objects.
+    The objects of the points are created on first access. :meth:`columns` does not create them.
     """
 
     __slots__ = ("_columns", "_items", "_length", "_native")
@@ -551,7 +551,9 @@ class ArtifactSizeTrend(Result):
 
 @dataclass(frozen=True, slots=True)
 class MetricAggregate(Result):
-    """Statistics of a metric over several runs. Each run contributes one value; ``std`` is that of the population."""
+    """Statistics of a metric over several runs. Each run contributes one value. ``std`` is the population standard
+    deviation.
+    """
 
     metric_key: str
     project_name: str | None
@@ -615,7 +617,9 @@ class RunStatusDistribution(Result):
 
 @dataclass(frozen=True, slots=True)
 class GroupColumnValue(Result):
-    """The value of a column that the runs of a group have in common. ``present`` is ``False`` if they lack it."""
+    """The value of a column that the runs of a group have in common. ``present`` is ``False`` if the runs have no value
+    in the column.
+    """
 
     column: str
     value: Any = None

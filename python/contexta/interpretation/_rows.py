@@ -344,7 +344,9 @@ class SampleRecord(Result):
 
 @dataclass(frozen=True, slots=True)
 class ArtifactRecord(Result):
-    """An artifact. The members after ``content_type`` are those of the manifest, and the state of the content."""
+    """An artifact. ``body`` and ``body_present`` describe the content. The members from ``artifact_kind`` on are those
+    of the manifest.
+    """
 
     artifact_ref: str
     run_id: str

@@ -31,7 +31,9 @@ class Note(Model):
 
 
 class Listing(tuple[T, ...]):
-    """A list of objects. ``notes`` describes what is missing in the list. Other notes have the severity ``info``."""
+    """A list of objects. ``notes`` reports missing data. A note with the severity ``info`` does not mean that data is
+    missing.
+    """
 
     notes: tuple[Note, ...]
 

@@ -11,7 +11,8 @@ from typing import Any
 from contexta import _native
 from contexta.errors import DependencyError, ValidationError
 
-# The columns besides `ref` and `payload_json`, which have the ref and the whole object.
+# For each table: the kind of the objects, the member that is the column `ref`, and the other columns. A last column,
+# `payload_json`, has the whole object.
 _TABLES: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "projects": ("project", "project_ref", ("name", "created_at")),
     "runs": ("run", "run_ref", ("project_ref", "name", "started_at", "ended_at", "status")),

@@ -126,8 +126,9 @@ class ArtifactExport(Model):
 
 @dataclass(frozen=True, slots=True)
 class ArtifactImport(Model):
-    """The result of an import. ``outcome`` is ``imported``, ``idempotent``, ``restored``, ``skipped`` or
-    ``replaced``.
+    """The result of an import. ``outcome`` is ``imported``; ``idempotent`` if the workspace had the same artifact;
+    ``restored`` if it had the same artifact without an intact body; ``skipped`` or ``replaced`` if it had another
+    artifact with the same ref.
     """
 
     artifact_ref: str
@@ -165,7 +166,10 @@ class VerificationRecord(Model):
 
 @dataclass(frozen=True, slots=True)
 class SweepReport(Model):
-    """The verification of all artifacts. ``orphan_paths`` are the files of bodies that no artifact refers to."""
+    """The verification of all artifacts. ``missing_refs`` are the artifacts without content, ``drifted_refs`` the
+    artifacts whose content differs from the manifest, and ``orphan_paths`` the files of bodies that no artifact refers
+    to.
+    """
 
     verification_records: tuple[VerificationRecord, ...] = ()
     missing_refs: tuple[str, ...] = ()

@@ -222,8 +222,8 @@ class RunSnapshot(Model):
 
 
 class _Repository(Generic[M]):
-    """The objects of one kind. A put of an object with another content than the object with the same ref is a
-    :class:`contexta.errors.ConflictError`, except in the repository that :meth:`superseding` returns.
+    """The objects of one kind. A put raises :class:`contexta.errors.ConflictError` if there is an object with the same
+    ref and other content. In the repository that :meth:`superseding` returns, a put replaces this object instead.
     """
 
     __slots__ = ("_native", "_supersedes")
@@ -298,8 +298,8 @@ class RunRepository(_Repository["Run"]):
     _kind = "run"
 
     def put_run(self, run: Run | Mapping[str, Any]) -> Run:
-        """Records a run and returns it. The project of the run must exist. A put of an open run with an end records
-        the end. The run is on disk when the method returns.
+        """Records a run and returns it. The project of the run must exist. If the run exists and is open, a put of the
+        run with an end records the end. The run is on disk when the method returns.
         """
         return self._put(run)
 
@@ -503,7 +503,9 @@ class RelationRepository(_Repository["LineageEdge"]):
     _kind = "relation"
 
     def put_relation(self, relation: LineageEdge | Mapping[str, Any]) -> LineageEdge:
-        """Records a relation and returns it. The ends of the relation must exist, except artifacts and operations."""
+        """Records a relation and returns it. The source and the target must exist, unless they are artifacts or
+        operations.
+        """
         return self._put(relation)
 
     def get_relation(self, relation_ref: str | StableRef) -> LineageEdge:

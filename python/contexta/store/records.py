@@ -347,7 +347,7 @@ class RecordStore(Store):
         mode: ReplayMode | str = ReplayMode.STRICT,
     ) -> RecordScan:
         """Returns an iterator over the records that the filter accepts, in constant memory. With the mode ``STRICT``,
-        the first damage is a :class:`contexta.errors.ReplayError` after the records before it.
+        the iterator raises :class:`contexta.errors.ReplayError` at the first damage.
         """
         return RecordScan(self._native.scan(_members(scan_filter)), _mode(mode))
 

@@ -131,6 +131,13 @@ impl Default for CodeState {
 }
 
 impl EnvironmentSnapshot {
+    /// Returns the version of the Python interpreter; `None` if the environment has no such interpreter. The version is the
+    /// member `python_version`, or the version of a runtime with the name `python`.
+    pub fn python_interpreter(&self) -> Option<&str> {
+        let runtime = self.runtime.as_ref().filter(|runtime| runtime.name == "python");
+        self.python_version.as_deref().or(runtime.map(|runtime| runtime.version.as_str()))
+    }
+
     fn check_fields(&mut self, issues: &mut Issues) {
         let (own, run) = (&self.environment_snapshot_ref, &self.run_ref);
         child_of(issues, ErrorCode::ContextPrefix, "environment_snapshot_ref", own, run);

@@ -113,7 +113,7 @@ pub fn audit_reproducibility(store: &Store, run: &str) -> Result<Reproducibility
         Ok(ReproducibilityAudit {
             provenance: outline.provenance,
             environment: environment.map(|e| e.environment_snapshot_ref.clone()),
-            python_version: environment.and_then(|e| e.python_version.clone()),
+            python_version: environment.and_then(|e| e.python_interpreter()).map(str::to_owned),
             platform: environment.map(|e| e.platform.clone()),
             package_count: environment.map_or(0, |e| e.packages.len()),
             environment_variable_count: environment.map_or(0, |e| e.environment_variables.len()),

@@ -141,7 +141,7 @@ pub(in crate::interpretation) fn diff_of(
         right_run: None,
         left_environment: own(left),
         right_environment: own(right),
-        python_version_changed: left.map(|e| &e.python_version) != right.map(|e| &e.python_version),
+        python_version_changed: left.map(|e| e.python_interpreter()) != right.map(|e| e.python_interpreter()),
         platform_changed: left.map(|e| &e.platform) != right.map(|e| &e.platform),
         packages: changes(|e| e.packages.clone()),
         variables: changes(|e| e.environment_variables.clone()),

@@ -199,7 +199,7 @@ fn add_code(answer: &mut Reproduction, view: &StoreView<'_>, code: &RunCode, bas
 fn add_environment(answer: &mut Reproduction, environments: &[EnvironmentSnapshot]) {
     // An environment with a Python interpreter describes the program of the run. This environment takes
     // precedence over the environment of the capturing process.
-    let python = environments.iter().rfind(|environment| python_version(environment).is_some());
+    let python = environments.iter().rfind(|environment| environment.python_interpreter().is_some());
     let Some(environment) = python.or(environments.last()) else {
         answer.miss("environment_missing", "no environment was recorded");
         return;
@@ -208,7 +208,7 @@ fn add_environment(answer: &mut Reproduction, environments: &[EnvironmentSnapsho
         answer.miss("packages_missing", "the packages of the environment were not recorded");
     }
     let mut commands = Vec::new();
-    if let Some(version) = python.and_then(python_version) {
+    if let Some(version) = python.and_then(|python| python.python_interpreter()) {
         commands.extend(python_commands(answer, version, &environment.packages));
     }
     commands.extend(variable_commands(answer, &environment.environment_variables));
@@ -223,12 +223,6 @@ fn add_environment(answer: &mut Reproduction, environments: &[EnvironmentSnapsho
     }
     let title = format!("Environment: {runtime} on {}. Recorded packages: {count}.", environment.platform);
     answer.step("environment", title, commands);
-}
-
-/// Returns the version of the Python interpreter of an environment; `None` if the environment has no such interpreter.
-fn python_version(environment: &EnvironmentSnapshot) -> Option<&str> {
-    let runtime = environment.runtime.as_ref().filter(|runtime| runtime.name == "python");
-    environment.python_version.as_deref().or(runtime.map(|runtime| runtime.version.as_str()))
 }
 
 /// Returns the name of the Python interpreter for a version, such as `python3.12`. The name contains the
