@@ -23,6 +23,9 @@ class _Emission(Model):
         form = _native.emission_form(self._family, {k: v for k, v in given.items() if v is not None})
         for name in names:
             value = freeze(form.get(name))
+            if name == "value" and isinstance(value, str):
+                # JSON has no number for NaN and the infinities, and writes their names.
+                value = float(value)
             object.__setattr__(self, name, None if given[name] is None and not value else value)
 
 

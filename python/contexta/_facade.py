@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import os
 import platform
+import warnings
 from collections.abc import Mapping, Sequence
 from functools import cache
 from types import TracebackType
@@ -32,6 +33,7 @@ from contexta._scopes import (
 )
 from contexta._sinks import Sink
 from contexta.config import UnifiedConfig, _loaded
+from contexta.errors import ClosedScopeError
 from contexta.store._facade import Stores
 
 if TYPE_CHECKING:
@@ -57,7 +59,6 @@ class Contexta(Reading, Stores):
         config: UnifiedConfig | Mapping[str, object] | None = None,
         sinks: Sequence[Sink] | None = None,
     ) -> None:
-        self._given: dict[str, Any] = {"workspace": workspace, "profile": profile, "config": config}
         self._sinks = tuple(sinks or ())
         inputs: dict[str, Any] = {}
         if isinstance(config, UnifiedConfig):
@@ -67,6 +68,7 @@ class Contexta(Reading, Stores):
             inputs = {"workspace": None if is_default else os.fspath(workspace), "profile": profile}
             inputs.update(config=config, discover=True)
         settings = _native.load_settings("load_config", inputs)
+        self._settings = settings
         self._native = _native.Workspace.open(settings, None if sinks is None else list(sinks))
         self._config = config if isinstance(config, UnifiedConfig) else _loaded(settings)
         self._warnings = tuple(settings.warnings())
@@ -89,8 +91,10 @@ class Contexta(Reading, Stores):
 
     def _arguments(self) -> dict[str, Any]:
         """Returns the arguments that open the same workspace in another process, with the path made absolute."""
-        config = self._given["config"]
-        return {**self._given, "workspace": str(self._native.root), "config": config}
+        if self._sinks:
+            names = ", ".join(sink.name for sink in self._sinks)
+            warnings.warn(f"the sinks that were given in code are not sent: {names}", RuntimeWarning, stacklevel=3)
+        return {"workspace": self.workspace, "config": _loaded(self._settings)}
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _open, (self._arguments(),)
@@ -188,11 +192,11 @@ class Contexta(Reading, Stores):
 
     def attach(self, run: str, *, label: str | None = None) -> RunScope:
         """Attaches to an open run as a further writer, for example in another process. ``label`` names the writer."""
-        return RunScope(self._native.join_run(run, False, None, label), self)
+        return RunScope(self._native.join_run(self._native.find_run(str(run)), False, None, label), self)
 
     def resume(self, run: str, *, from_step: int | None = None, label: str | None = None) -> RunScope:
         """Begins a new attempt of a run. The attempt replaces the points of earlier attempts from ``from_step`` on."""
-        return RunScope(self._native.join_run(run, True, from_step, label), self)
+        return RunScope(self._native.join_run(self._native.find_run(str(run)), True, from_step, label), self)
 
     def attach_from_environment(self) -> RunScope | None:
         """Attaches to the run that the environment variable ``CONTEXTA_RUN`` names, which ``contexta exec`` sets.
@@ -224,10 +228,13 @@ class Contexta(Reading, Stores):
         return _scopes.current(self)
 
     def _nearest(self, kind: type[_scopes._S]) -> _scopes._S | None:
-        scope = _scopes.current(self)
-        while scope is not None and not isinstance(scope, kind):
-            scope = scope._parent
-        return scope
+        for entered in reversed(_scopes._entered.get()):
+            scope: Scope | None = entered if entered._session is self else None
+            while scope is not None:
+                if isinstance(scope, kind) and not scope.is_closed:
+                    return scope
+                scope = scope._parent
+        return None
 
     def current_run(self) -> RunScope | None:
         """Returns the current run; ``None`` if no run is open."""
@@ -295,15 +302,27 @@ class Contexta(Reading, Stores):
         scope = scopes[-1] if scopes else None
         if scope is None or scope._session is not self:
             scope = _scopes.required(self)
-        return scope.metric(
-            key,
-            value,
-            unit=unit,
-            aggregation_scope=aggregation_scope,
-            tags=tags,
-            summary_basis=summary_basis,
-            step=step,
-        )
+        try:
+            return scope.metric(
+                key,
+                value,
+                unit=unit,
+                aggregation_scope=aggregation_scope,
+                tags=tags,
+                summary_basis=summary_basis,
+                step=step,
+            )
+        except ClosedScopeError:
+            # Another thread or task has closed the innermost scope.
+            return _scopes.required(self).metric(
+                key,
+                value,
+                unit=unit,
+                aggregation_scope=aggregation_scope,
+                tags=tags,
+                summary_basis=summary_basis,
+                step=step,
+            )
 
     def metrics(self, values: Mapping[str, Any], *, step: Any | None = None) -> BatchCaptureResult:
         """Captures several metric values of one step into the current scope, in one commit.

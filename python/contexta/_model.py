@@ -7,40 +7,37 @@ import enum
 import functools
 import types
 import typing
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 _M = TypeVar("_M", bound="Model")
 
 
-class FrozenMapping(Mapping[str, Any]):
-    """An immutable mapping with sorted keys. It is equal to every mapping with the same members."""
+class FrozenMapping(dict[str, Any]):
+    """An immutable dictionary with sorted keys."""
 
-    __slots__ = ("_members",)
+    __slots__ = ()
 
     def __init__(self, members: Mapping[str, Any] | None = None) -> None:
-        self._members = dict(sorted(members.items())) if members else {}
+        super().__init__(sorted(members.items()) if members else ())
 
-    def __getitem__(self, key: str) -> Any:
-        return self._members[key]
+    def _refuse(self, *arguments: Any, **members: Any) -> typing.NoReturn:
+        raise TypeError("a mapping of a model is immutable; copy it with dict(mapping)")
 
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._members)
+    __setitem__ = __delitem__ = __ior__ = _refuse
+    clear = pop = popitem = setdefault = update = _refuse
 
-    def __len__(self) -> int:
-        return len(self._members)
+    def __hash__(self) -> int:  # type: ignore[override]
+        return hash(tuple(self))
 
-    def __eq__(self, other: object) -> bool:
-        return self._members == (other._members if isinstance(other, FrozenMapping) else other)
+    def __copy__(self) -> FrozenMapping:
+        return self
 
-    def __hash__(self) -> int:
-        return hash(tuple(self._members))
-
-    def __repr__(self) -> str:
-        return repr(self._members)
+    def __deepcopy__(self, memo: Any) -> FrozenMapping:
+        return self
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return FrozenMapping, (self._members,)
+        return FrozenMapping, (dict(self),)
 
 
 class Model:

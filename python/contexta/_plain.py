@@ -8,7 +8,9 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import datetime
+import decimal
 import enum
+import fractions
 import os
 import types
 import uuid
@@ -44,20 +46,41 @@ def plain_form(value: Any) -> Any:
         return sorted(value, key=repr)
     if type(value).__name__ == "StableRef" and type(value).__module__.startswith("contexta"):
         return str(value)
+    if _kind(value) == "M":
+        return None if str(value) == "NaT" else f"{value}Z"
+    if _kind(value) == "m" and callable(getattr(value, "item", None)):
+        return None if str(value) == "NaT" else float(value / type(value)(1, "ns")) / 1e9
     to_list = getattr(value, "tolist", None)
     if callable(to_list):
         return to_list()
     return plain_number(value) if callable(getattr(value, "item", None)) else value
 
 
+def _is_whole(value: Any) -> bool:
+    try:
+        return bool(value % 1 == 0)
+    except (ArithmeticError, ValueError):
+        return False
+
+
+def _kind(value: Any) -> str | None:
+    """Returns the kind of a scalar of numpy: ``M`` for a time, ``m`` for a duration."""
+    kind = getattr(getattr(value, "dtype", None), "kind", None)
+    return kind if isinstance(kind, str) and not getattr(value, "ndim", 0) else None
+
+
 def plain_number(value: Any) -> Any:
     """Returns an object as an integer or float, or ``None`` if the object is not a number."""
+    if _kind(value) in ("M", "m"):
+        return None
     item = getattr(value, "item", None)
     if callable(item):
         try:
             value = item()
-        except (TypeError, ValueError, RuntimeError):
+        except Exception:
             return None
+    if isinstance(value, (decimal.Decimal, fractions.Fraction)) and _is_whole(value):
+        return int(value)
     if isinstance(value, bool):
         return None
     if isinstance(value, (int, float)):
@@ -67,7 +90,7 @@ def plain_number(value: Any) -> Any:
         if callable(method):
             try:
                 return method()
-            except (TypeError, ValueError, OverflowError):
+            except Exception:
                 return None
     return None
 

@@ -6,14 +6,19 @@ A task sees the scopes that were open when the task was created; a new thread se
 
 from __future__ import annotations
 
+import asyncio
+import atexit
 import datetime
+import multiprocessing.util
 import secrets
+import sys
 import traceback
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
+from weakref import WeakValueDictionary
 
 from contexta import _native
 from contexta._emissions import (
@@ -24,7 +29,7 @@ from contexta._emissions import (
 )
 from contexta._model import FrozenMapping, Model
 from contexta._results import BatchCaptureResult, CaptureResult, PayloadFamily, ResultStatus, SeriesResult
-from contexta.errors import ContextaError, LifecycleError, ValidationError
+from contexta.errors import ContextaError, LifecycleError, SerializationError, StoreAccessError, ValidationError
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -36,8 +41,8 @@ _captured_batch = BatchCaptureResult._of
 
 #: The open scopes of this context, the innermost last.
 _entered: ContextVar[tuple[Scope, ...]] = ContextVar("contexta_scopes", default=())
-#: The id of the innermost measured span of this context.
-_span: ContextVar[str | None] = ContextVar("contexta_span", default=None)
+#: The run and the id of the innermost measured span of this context.
+_span: ContextVar[tuple[str | None, str] | None] = ContextVar("contexta_span", default=None)
 
 #: The number of points of a series that are captured in one commit. The log takes at most 65,536 entries in a commit.
 _COMMIT_POINTS = 32_768
@@ -50,9 +55,15 @@ _S = TypeVar("_S", bound="Scope")
 def current(session: Contexta) -> Scope | None:
     """Returns the current scope of a session in this context; ``None`` if no scope is open."""
     for scope in reversed(_entered.get()):
-        if scope._session is session:
+        # Another thread or task may have closed the scope.
+        if scope._session is session and not scope.is_closed:
             return scope
     return None
+
+
+def _leave(outer: Scope) -> None:
+    """Removes a scope and the scopes in it from the open scopes of this context."""
+    _entered.set(tuple(scope for scope in _entered.get() if not scope._is_within(outer)))
 
 
 def required(session: Contexta) -> Scope:
@@ -92,7 +103,17 @@ class Scope:
         self._native = native
         self._session = session
         self._parent = parent
-        _entered.set((*_entered.get(), self))
+        self._make_current()
+
+    def _make_current(self) -> None:
+        others = tuple(scope for scope in _entered.get() if scope is not self)
+        _entered.set((*others, self))
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: Any) -> Self:
+        return self
 
     # Properties.
 
@@ -143,8 +164,12 @@ class Scope:
 
     def close(self, status: str = "completed", *, message: str | None = None) -> None:
         """Ends the scope and the open scopes in it as ``completed``, ``failed`` or ``cancelled``."""
-        self._native.end(str(status).strip().lower(), message)
-        _entered.set(tuple(scope for scope in _entered.get() if not scope._is_within(self)))
+        try:
+            self._native.end(str(status).strip().lower(), message)
+        finally:
+            # The end may be recorded although a sink failed.
+            if self.is_closed:
+                _leave(self)
 
     def complete(self) -> None:
         """Marks the scope as completed."""
@@ -167,8 +192,7 @@ class Scope:
         return False
 
     def __enter__(self) -> Self:
-        if self not in _entered.get():
-            _entered.set((*_entered.get(), self))
+        self._make_current()
         return self
 
     def __exit__(
@@ -177,20 +201,33 @@ class Scope:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self.is_closed:
-            _entered.set(tuple(scope for scope in _entered.get() if not scope._is_within(self)))
-        elif error is None or (isinstance(error, SystemExit) and not error.code):
-            self.close("completed")
-        else:
-            self._fail_with(error)
+        try:
+            if self.is_closed:
+                return
+            if error is None or (isinstance(error, SystemExit) and not error.code):
+                self.close("completed")
+            elif isinstance(error, (GeneratorExit, asyncio.CancelledError)):
+                self._end_with(error, "cancelled")
+            else:
+                self._fail_with(error)
+        finally:
+            _leave(self)
 
     def _fail_with(self, error: BaseException) -> None:
         """Marks the scope as failed because of an exception. An error of this capture is only a warning."""
-        try:
-            self._record_exception(error)
-            self.close("failed", message=_message(error))
-        except Exception as failure:
-            warnings.warn(f"the end of {self.ref} could not be recorded: {failure}", RuntimeWarning, stacklevel=3)
+        self._end_with(error, "failed")
+
+    def _end_with(self, error: BaseException, status: str) -> None:
+        steps: tuple[Callable[[], None], ...] = (
+            lambda: self._record_exception(error),
+            lambda: self.close(status, message=_message(error)),
+        )
+        for step in steps:
+            try:
+                step()
+            except Exception as failure:
+                text = f"the end of {self.ref} could not be recorded completely: {_message(failure)}"
+                warnings.warn(text, RuntimeWarning, stacklevel=4)
 
     def _record_exception(self, error: BaseException) -> None:
         """Captures an exception with its traceback as an event. Only runs do so; other scopes capture nothing."""
@@ -228,9 +265,9 @@ class Scope:
         if unit is None and tags is None and aggregation_scope == "step" and summary_basis == "raw_observation":
             try:
                 return _captured(self._native.metric(key, value, step))
-            except (ValidationError, UnicodeEncodeError, TypeError) as error:
+            except _REFUSALS as error:
                 return self._refused(error, key)
-        try:
+        def capture() -> CaptureResult:
             parts = _parts(
                 key=key,
                 value=_native.metric_number(value),
@@ -241,17 +278,16 @@ class Scope:
                 step=None if step is None else _native.step_number(step),
             )
             return _captured(self._native.emit("metric", parts))
-        except ValidationError as error:
-            return self._refused(error, key)
+
+        return self._attempt(capture, key)
 
     def metrics(self, values: Mapping[str, Any], *, step: Any | None = None) -> BatchCaptureResult:
         """Captures several metric values of one step in one commit, such as ``{"loss": 0.5, "acc": 0.9}``."""
         try:
             return _captured_batch(self._native.metrics(dict(values), step))
-        except ValidationError as error:
+        except _REFUSALS:
             if not self._session._tolerates_invalid:
                 raise
-            del error
             return BatchCaptureResult([self.metric(key, value, step=step) for key, value in values.items()])
 
     def emit_metrics(self, emissions: Sequence[MetricEmission | Mapping[str, Any]]) -> BatchCaptureResult:
@@ -269,7 +305,7 @@ class Scope:
     ) -> Series:
         """Returns a handle that captures many points of one metric faster than separate calls of :meth:`metric`."""
         text = {str(name): str(value) for name, value in (tags or {}).items()}
-        return Series(self._native.series(key, unit, aggregation_scope, text, summary_basis))
+        return Series(self._native.series(key, unit, aggregation_scope, text, summary_basis), self)
 
     def span(
         self,
@@ -292,9 +328,14 @@ class Scope:
             span_kind=span_kind,
             attributes=attributes,
             linked_refs=None if linked_refs is None else [str(ref) for ref in linked_refs],
-            parent_span_id=parent_span_id or _span.get(),
+            parent_span_id=parent_span_id or self._current_span(),
         )
         return self._emit("span", parts)
+
+    def _current_span(self) -> str | None:
+        """Returns the id of the innermost measured span of the run."""
+        current = _span.get()
+        return current[1] if current is not None and current[0] == self._native.run_ref else None
 
     def start_span(
         self, name: str, *, span_kind: str = "operation", attributes: Mapping[str, Any] | None = None
@@ -328,47 +369,66 @@ class Scope:
         step: Any | None = None,
     ) -> CaptureResult:
         """Stores a file or directory as an artifact. See :meth:`contexta.Contexta.register_artifact`."""
-        parts = _parts(
-            artifact_kind=artifact_kind,
-            path=path,
-            artifact_ref=None if artifact_ref is None else str(artifact_ref),
-            attributes=attributes,
-            compute_hash=compute_hash,
-            allow_missing=allow_missing,
-            key=key,
-            role=role,
-            ingest_mode=ingest_mode,
-            step=None if step is None else _native.step_number(step),
-        )
-        try:
+
+        def capture() -> CaptureResult:
+            parts = _parts(
+                artifact_kind=artifact_kind,
+                path=path,
+                artifact_ref=None if artifact_ref is None else str(artifact_ref),
+                attributes=attributes,
+                compute_hash=compute_hash,
+                allow_missing=allow_missing,
+                key=key,
+                role=role,
+                ingest_mode=ingest_mode,
+                step=None if step is None else _native.step_number(step),
+            )
             return _captured(self._native.register(parts))
-        except ValidationError as error:
-            return self._refused(error, str(path))
+
+        return self._attempt(capture, str(path))
 
     def register_artifacts(
         self, emissions: Sequence[ArtifactRegistrationEmission | Mapping[str, Any]]
     ) -> BatchCaptureResult:
         """Registers several artifacts. Each has a result of its own: a missing file does not stop the others."""
-        return _captured_batch(self._native.register_all([_emission_parts(emission) for emission in emissions]))
+        parts = [_emission_parts(emission) for emission in emissions]
+        try:
+            return _captured_batch(self._native.register_all(parts))
+        except _REFUSALS:
+            if not self._session._tolerates_invalid:
+                raise
+            results = [self._register(one) for one in parts]
+            return BatchCaptureResult(results, PayloadFamily.ARTIFACT)
+
+    def _register(self, parts: Mapping[str, Any]) -> CaptureResult:
+        return self._attempt(lambda: _captured(self._native.register(parts)), str(parts.get("path")))
 
     def relate(self, source: Any, relation: str, target: Any) -> str:
         """Records a lineage edge between two objects, and returns the ref of the edge."""
         return self._native.relate(str(source), relation, str(target))  # type: ignore[no-any-return]
 
     def _emit(self, family: str, parts: Mapping[str, Any]) -> CaptureResult:
-        try:
-            return _captured(self._native.emit(family, parts))
-        except ValidationError as error:
-            return self._refused(error, str(parts.get("key", parts.get("name", ""))))
+        member = str(parts.get("key", parts.get("name", "")))
+        return self._attempt(lambda: _captured(self._native.emit(family, parts)), member)
 
     def _emit_all(self, family: str, emissions: Iterable[Model | Mapping[str, Any]]) -> BatchCaptureResult:
         parts = [_emission_parts(emission) for emission in emissions]
+        if len(parts) > _COMMIT_POINTS:
+            commits = [parts[start : start + _COMMIT_POINTS] for start in range(0, len(parts), _COMMIT_POINTS)]
+            return BatchCaptureResult([one for commit in commits for one in self._emit_all(family, commit)])
         try:
             return _captured_batch(self._native.emit_all(family, parts))
-        except ValidationError:
+        except _REFUSALS:
             if not self._session._tolerates_invalid:
                 raise
             return BatchCaptureResult([self._emit(family, one) for one in parts])
+
+    def _attempt(self, capture: Callable[[], CaptureResult], member: str) -> CaptureResult:
+        """Captures, and treats a refused value as the settings say."""
+        try:
+            return capture()
+        except _REFUSALS as error:
+            return self._refused(error, member)
 
     def _refused(self, error: Exception, member: str) -> CaptureResult:
         """Raises the error of a value that breaks a rule, or captures a degraded marker in its place.
@@ -376,6 +436,8 @@ class Scope:
         The marker is captured if the settings tolerate invalid values: with ``dispatch_failure_mode="outbox"``
         or ``validation_mode="lenient"``.
         """
+        if isinstance(error, StoreAccessError) and error.code not in _SIZE_CODES:
+            raise error
         if isinstance(error, (UnicodeEncodeError, TypeError)):
             kind = "a text that can be encoded as UTF-8"
             error = ValidationError(f"the key of a metric must be {kind}: {error}", code="record_invalid_metric_key")
@@ -395,8 +457,17 @@ class Scope:
         )
 
 
+#: The exceptions of values that break a rule or are too large.
+_REFUSALS = (ValidationError, SerializationError, StoreAccessError, UnicodeEncodeError, TypeError)
+_SIZE_CODES = ("entry_too_large", "commit_too_large")
+
+
 def _message(error: BaseException) -> str:
-    text = str(error)
+    """Returns the type and the text of an exception."""
+    try:
+        text = str(error)
+    except Exception:
+        text = ""
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
@@ -433,6 +504,10 @@ class RunScope(Scope):
 
     __slots__ = ()
 
+    def __init__(self, native: Any, session: Contexta, parent: Scope | None = None) -> None:
+        super().__init__(native, session, parent)
+        _handles[(session.workspace, self.ref)] = self
+
     @property
     def run_id(self) -> str:
         """The id: the last component of the run's ref."""
@@ -456,20 +531,20 @@ class RunScope(Scope):
 
     def note(self, text: str) -> None:
         """Adds a note."""
-        self._native.note(text)
+        self._native.note(str(text))
 
     def describe(self, text: str) -> None:
         """Sets the description."""
-        self._native.describe(text)
+        self._native.describe(str(text))
 
     def rename(self, name: str) -> None:
         """Changes the name. The ref does not change."""
-        self._native.rename(name)
+        self._native.rename(str(name))
 
     def leave_open(self) -> None:
         """Releases the handle and leaves the run open, so that another process can attach to it."""
         self._native.leave_open()
-        _entered.set(tuple(scope for scope in _entered.get() if not scope._is_within(self)))
+        _leave(self)
 
     def _record_exception(self, error: BaseException) -> None:
         if isinstance(error, Exception):
@@ -515,20 +590,48 @@ class SampleScope(Scope):
     __slots__ = ()
 
 
+#: The handles of runs in this process, by workspace and ref.
+_handles: WeakValueDictionary[tuple[str, str], RunScope] = WeakValueDictionary()
+#: The runs to which this process is attached because a handle was sent to it.
+_received: list[RunScope] = []
+
+
 def _attach(arguments: dict[str, Any], run: str) -> RunScope:
-    """Attaches to a run in another process, for a handle that was sent there."""
+    """Returns the handle of a run that was sent to this process.
+
+    The process attaches to the run once. Its part of the run ends with the process: as failed after an exception that
+    ends the process, otherwise as completed.
+    """
     from contexta._facade import Contexta
 
-    return Contexta(**arguments).attach(run)
+    known = _handles.get((arguments["workspace"], run))
+    if known is not None and not known.is_closed:
+        return known
+    handle = Contexta(**arguments).attach(run)
+    _leave(handle)
+    if not _received:
+        atexit.register(_end_received)
+        multiprocessing.util.Finalize(None, _end_received, exitpriority=0)
+    _received.append(handle)
+    return handle
+
+
+def _end_received() -> None:
+    error = sys.exc_info()[1] or getattr(sys, "last_value", None)
+    while _received:
+        run = _received.pop()
+        if not run.is_closed:
+            run.__exit__(None if error is None else type(error), error, None)
 
 
 class Series:
     """A handle that captures many points of one metric. The key, unit and tags are checked once for all points."""
 
-    __slots__ = ("_native",)
+    __slots__ = ("_native", "_scope")
 
-    def __init__(self, native: Any) -> None:
+    def __init__(self, native: Any, scope: Scope) -> None:
         self._native = native
+        self._scope = scope
 
     @property
     def key(self) -> str:
@@ -537,7 +640,10 @@ class Series:
 
     def point(self, value: Any, step: Any | None = None) -> CaptureResult:
         """Captures one point."""
-        return _captured(self._native.point(value, step))
+        try:
+            return _captured(self._native.point(value, step))
+        except _REFUSALS as error:
+            return self._scope._refused(error, self.key)
 
     def extend(self, steps: Any, values: Any) -> SeriesResult:
         """Captures points. ``steps`` and ``values`` are sequences or arrays of the same length.
@@ -545,6 +651,7 @@ class Series:
         Up to 32,768 points are captured in one commit: all of them or none. If a later commit of a call fails, the
         exception has the number of points that are recorded in ``details["points_recorded"]``.
         """
+        steps, values = _array(steps), _array(values)
         step_words, value_words = _words(steps), _words(values)
         if step_words is None or value_words is None or step_words[1] != "q":
             steps, values = list(steps), list(values)
@@ -565,22 +672,52 @@ class Series:
             end = min(start + _COMMIT_POINTS, values_len)
             yield end - start, steps[start * width : end * width], values[start * width : end * width]
 
-    @staticmethod
-    def _captured_all(commits: Iterator[tuple[int, Any, Any]], capture: Any) -> SeriesResult:
+    def _one_by_one(self, error: Exception, steps: Any, values: Any) -> list[CaptureResult]:
+        """Captures the points of a refused commit one by one, and returns the results of those that failed."""
+        if isinstance(values, bytes):
+            return [self._scope._refused(error, self.key)]
+        results = [self.point(value, step) for step, value in zip(steps, values, strict=True)]
+        return [result for result in results if result.status is not ResultStatus.SUCCESS]
+
+    def _captured_all(self, commits: Iterator[tuple[int, Any, Any]], capture: Any) -> SeriesResult:
         points, problems = 0, list[CaptureResult]()
         for count, steps, values in commits:
             try:
                 captured = capture(steps, values)
+            except _REFUSALS as error:
+                if not self._scope._session._tolerates_invalid:
+                    raise _with_points(error, points) from None
+                problems.extend(self._one_by_one(error, steps, values))
             except ContextaError as error:
-                error.details = {**(error.details or {}), "points_recorded": points}
-                raise
+                raise _with_points(error, points) from None
+            else:
+                if captured.status() != "SUCCESS":
+                    problems.extend(_captured(one) for one in captured.problems())
             points += count
-            if captured.status() != "SUCCESS":
-                problems.extend(_captured(one) for one in captured.problems())
         status = ResultStatus.DEGRADED if problems else ResultStatus.SUCCESS
         if points and len(problems) == points and all(one.status is ResultStatus.FAILURE for one in problems):
             status = ResultStatus.FAILURE
         return SeriesResult(status, points, tuple(problems))
+
+
+def _with_points(error: Exception, points: int) -> Exception:
+    """Adds the number of recorded points to the details of an error."""
+    if isinstance(error, ContextaError):
+        error.details = {**(error.details or {}), "points_recorded": points}
+    return error
+
+
+def _array(items: Any) -> Any:
+    """Returns a series of pandas or polars as an array. In a masked array, masked floats become NaN."""
+    if hasattr(items, "to_numpy") and not hasattr(items, "tobytes"):
+        items = items.to_numpy()
+    if hasattr(items, "mask") and hasattr(items, "filled"):
+        if getattr(items.dtype, "kind", None) == "f":
+            return items.filled(float("nan"))
+        if bool(items.mask.any()):
+            raise ValidationError("an array has masked numbers", code="capture_model_invalid_metric_value")
+        return items.filled()
+    return items
 
 
 def _words(items: Any) -> tuple[bytes, str] | None:
@@ -608,7 +745,7 @@ class SpanGuard:
         self._scope = scope
         self._kind = span_kind
         self._attributes = dict(attributes or {})
-        self._outer: str | None = None
+        self._outer: tuple[str | None, str] | None = None
         self._started_at: datetime.datetime | None = None
         self.name = name
         self.span_id = secrets.token_hex(8)
@@ -621,7 +758,7 @@ class SpanGuard:
     def __enter__(self) -> Self:
         self._outer = _span.get()
         self._started_at = datetime.datetime.now(datetime.timezone.utc)
-        _span.set(self.span_id)
+        _span.set((self._scope._native.run_ref, self.span_id))
         return self
 
     def __exit__(
@@ -639,8 +776,14 @@ class SpanGuard:
             ended_at=datetime.datetime.now(datetime.timezone.utc),
             status="ok" if error is None else "error",
             span_kind=self._kind,
-            attributes=self._attributes or None,
-            parent_span_id=self._outer,
+            attributes=_native.plain(self._attributes, as_text=True) if self._attributes else None,
+            parent_span_id=self._scope._current_span(),
             span_id=self.span_id,
         )
-        self.result = self._scope._emit("span", parts)
+        try:
+            self.result = self._scope._emit("span", parts)
+        except Exception as failure:
+            if error is None:
+                raise
+            text = f"the span {self.name} could not be recorded: {_message(failure)}"
+            warnings.warn(text, RuntimeWarning, stacklevel=2)

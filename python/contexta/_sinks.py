@@ -133,27 +133,37 @@ class CompositeSink(_NamedSink):
 
     def capture(self, *, family: PayloadFamily, payload: Mapping[str, Any]) -> DeliveryReceipt:
         failures: list[str] = []
+        degraded: list[str] = []
         eligible = [sink for sink in self.sinks if sink.supports(family)]
         if not eligible:
             code = "composite_sink_no_eligible_children"
             raise DispatchError(f"no sink of {self.name} accepts {family.value}", code=code)
         for sink in eligible:
             try:
-                sink.capture(family=family, payload=payload)
+                receipt = _receipt(sink, sink.capture(family=family, payload=payload))
+                if receipt.status is DeliveryStatus.DEGRADED:
+                    degraded.append(f"{sink.name}: {receipt.detail}")
             except Exception as error:
                 failures.append(f"{sink.name}: {error}")
         if len(failures) == len(eligible):
             raise DispatchError("; ".join(failures), code="composite_sink_all_children_failed")
-        status = DeliveryStatus.DEGRADED if failures else DeliveryStatus.SUCCESS
-        return DeliveryReceipt(status, "; ".join(failures))
+        status = DeliveryStatus.DEGRADED if failures or degraded else DeliveryStatus.SUCCESS
+        return DeliveryReceipt(status, "; ".join([*failures, *degraded]))
+
+
+def _receipt(sink: Any, answer: Any) -> DeliveryReceipt:
+    """Returns the receipt of a sink. Raises :class:`DispatchError` if the sink did not take the payload."""
+    if answer is None:
+        return DeliveryReceipt()
+    status = DeliveryStatus(getattr(answer.status, "value", answer.status))
+    if status in (DeliveryStatus.FAILURE, DeliveryStatus.SKIPPED):
+        message = answer.detail or f"the sink {sink.name} returned the status {status.value}"
+        raise DispatchError(message, code="sink_refused_payload")
+    return DeliveryReceipt(status, answer.detail, FrozenMapping(answer.metadata))
 
 
 def _deliver(sink: Any, request: Mapping[str, Any]) -> dict[str, Any]:
     """Delivers a payload to a sink. The native module calls this function."""
-    receipt = sink.capture(family=PayloadFamily(request["family"]), payload=request["payload"])
-    if receipt is None:
-        return {}
-    status = getattr(receipt.status, "value", receipt.status)
-    if status == "FAILURE":
-        raise DispatchError(receipt.detail or "the sink refused the payload", code="sink_failure_receipt")
-    return {"status": status, "detail": receipt.detail, "metadata": plain(receipt.metadata)}
+    answer = sink.capture(family=PayloadFamily(request["family"]), payload=request["payload"])
+    receipt = _receipt(sink, answer)
+    return {"status": receipt.status.value, "detail": receipt.detail, "metadata": plain(receipt.metadata)}

@@ -28,7 +28,7 @@ impl PythonSink {
         let name = text(&object.getattr("name")?)?;
         let mut families = Vec::new();
         for family in object.getattr("supported_families")?.try_iter()? {
-            let family = text(&family?.getattr("value")?)?;
+            let family = text(&family?)?.to_uppercase();
             let known = PayloadFamily::ALL.iter().find(|known| known.as_str() == family);
             families.extend(known);
         }

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import copy
 import dataclasses
 import datetime
+import decimal
+import fractions
 import gc
 import json
+import math
 import os
 import pickle
 import platform
@@ -25,6 +29,7 @@ from contexta.capture import (
     BatchCaptureResult,
     CaptureResult,
     CompositeSink,
+    DeliveryReceipt,
     DeliveryStatus,
     EventEmission,
     LocalJsonlSink,
@@ -186,6 +191,91 @@ def test_a_thousand_tasks_keep_their_scopes_apart(ctx: Contexta) -> None:
     assert all(ref.endswith(f".b-{number}") for number, ref in within.items())
 
 
+def test_entering_makes_a_scope_the_innermost(ctx: Contexta) -> None:
+    first, second = ctx.run("a"), ctx.run("b")
+    with first:
+        ctx.metric("m", 1)
+    assert ctx.current_run() is second
+    second.close()
+    assert metrics(ctx, first.ref, "m") == [(0, 1)]
+    assert copy.deepcopy(first) is first and copy.copy(first) is first
+
+
+def test_scope_that_another_task_closed_is_not_current(ctx: Contexta) -> None:
+    with ctx.run("r") as run:
+        stage = run.stage("train")
+        thread = threading.Thread(target=stage.complete)
+        thread.start()
+        thread.join()
+        assert ctx.current_stage() is None
+        assert ctx.current_run() is run
+        ctx.metric("m", 1)
+        ctx.event("a.b", message="m")
+        with ctx.deployment("d", run_ref=run.ref):
+            assert ctx.current_run() is run
+    assert metrics(ctx, run.ref, "m") == [(0, 1)]
+
+
+def test_cancelled_task_and_closed_generator_cancel_their_scopes(ctx: Contexta) -> None:
+    scopes: list[Any] = []
+
+    def generate() -> Any:
+        with ctx.run("g") as run:
+            scopes.append(run)
+            yield 1
+
+    async def work() -> None:
+        with ctx.run("t") as run:
+            scopes.append(run)
+            await asyncio.Event().wait()
+
+    async def main() -> None:
+        task = asyncio.create_task(work())
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    generator = generate()
+    next(generator)
+    generator.close()
+    asyncio.run(main())
+    assert [run.status for run in scopes] == ["cancelled", "cancelled"]
+
+
+def test_exception_without_a_text_fails_the_run(ctx: Contexta) -> None:
+    class Mute(Exception):
+        def __str__(self) -> str:
+            raise RuntimeError("no text")
+
+    with pytest.raises(Mute):
+        with ctx.run("r") as run, ctx.start_span("s") as span:
+            span.attribute("odd", object())
+            raise Mute
+    assert run.status == "failed"
+    assert ctx.current_run() is None
+
+
+def test_failing_sink_does_not_keep_a_run_current(tmp_path: Path) -> None:
+    class Late(Sink):
+        name = "late"
+        fails = False
+
+        def capture(self, *, family: PayloadFamily, payload: Any) -> None:
+            if self.fails:
+                raise RuntimeError("offline")
+
+    sink = Late()
+    ctx = Contexta(workspace=tmp_path / "ws", sinks=[sink])
+    with pytest.warns(RuntimeWarning, match="could not be recorded completely"):
+        with pytest.raises(KeyError):
+            with ctx.run("r") as run:
+                sink.fails = True
+                raise KeyError("x")
+    assert run.status == "failed"
+    assert ctx.current_run() is None
+
+
 # Values.
 
 
@@ -196,7 +286,12 @@ def test_values_that_programs_hand_over(ctx: Contexta) -> None:
         def item(self) -> float:
             return 0.5
 
-    with ctx.run("r") as run:
+    with ctx.run("r", params={"at": numpy.datetime64("2024-01-01T00:00:00.000000001"), "for": numpy.timedelta64(5, "ms")}) as run:
+        for odd in (numpy.datetime64("2024-01-01", "ns"), numpy.timedelta64(5, "ns")):
+            with pytest.raises(errors.ValidationError):
+                ctx.metric("odd", odd)
+        ctx.metric("g", decimal.Decimal("123456789012345678"))
+        ctx.metric("h", fractions.Fraction(1, 4))
         ctx.metric("a", numpy.float32(0.25), step=numpy.int64(7))
         ctx.metric("b", numpy.int64(2**53 + 1))
         ctx.metric("c", Tensor())
@@ -209,6 +304,10 @@ def test_values_that_programs_hand_over(ctx: Contexta) -> None:
     assert metrics(ctx, run.ref, "d") == [(0, 2**80)]
     assert metrics(ctx, run.ref, "e") == [(0, "NaN")]
     assert metrics(ctx, run.ref, "f") == [(0, 3.0)]
+    assert metrics(ctx, run.ref, "g") == [(0, 123456789012345678)]
+    assert metrics(ctx, run.ref, "h") == [(0, 0.25)]
+    (params,) = [one["params"] for one in exported(ctx) if "params" in one]
+    assert params == {"at": "2024-01-01T00:00:00.000000001Z", "for": 0.005}
 
 
 @pytest.mark.parametrize("value", [True, "0.5", None, [1.0], {"a": 1}, b"1", object()])
@@ -229,8 +328,20 @@ def test_unusual_value_does_not_stop_a_tolerant_training(tmp_path: Path, setting
         assert result.degradation_emitted
         batch = ctx.metrics({"good": 1.5, "bad": None}, step=2)
         assert [one.status for one in batch] == [ResultStatus.SUCCESS, ResultStatus.DEGRADED]
-        assert ctx.event("", message="m").status is ResultStatus.DEGRADED
+        degraded = [
+            ctx.event("", message="m"),
+            ctx.event("large", message="m", attributes={"x": "y" * (5 << 20)}),
+            ctx.register_artifact("Not A Kind", "x"),
+            ctx.register_artifact("model", "x", step=1.5),
+            *ctx.emit_metrics([{"key": "a"}]),
+            *ctx.register_artifacts([{"artifact_kind": "Not A Kind", "path": "x"}]),
+            ctx.series("s").point("x"),
+            *ctx.series("s").extend([0, 1], [1.5, "x"]).problems,
+        ]
+        assert [one.status for one in degraded] == [ResultStatus.DEGRADED] * len(degraded)
+        run.note(3)  # type: ignore[arg-type]
     assert metrics(ctx, run.ref, "good") == [(2, 1.5)]
+    assert metrics(ctx, run.ref, "s") == [(0, 1.5)]
     assert "capture.invalid_value" in json.dumps(exported(ctx))
 
 
@@ -324,8 +435,14 @@ def test_series_extends_with_arrays_and_lists(ctx: Contexta) -> None:
             series.extend([0.5], [1])
         assert raised.value.code == "record_invalid_metric_step"
         series.extend(numpy.array([7.0]), numpy.array([1], dtype="int32"))
+        masked = numpy.ma.masked_array([1.0, 2.0], mask=[False, True])
+        series.extend([8, 9], masked)
+        with pytest.raises(errors.ValidationError):
+            series.extend([10], numpy.ma.masked_array([1], mask=[True]))
+        pandas = pytest.importorskip("pandas")
+        series.extend(pandas.Series([11, 12]), pandas.Series([0.5, 0.25]))
     points = metrics(ctx, run.ref, "loss")
-    assert points == [(0, 0.5), (1, "NaN"), (2, 0.25), (3, 2**60 + 1), (4, 0.5), (5, 2**64 - 1), (6, 1), (7, 1)]
+    assert points == [(0, 0.5), (1, "NaN"), (2, 0.25), (3, 2**60 + 1), (4, 0.5), (5, 2**64 - 1), (6, 1), (7, 1), (8, 1.0), (9, "NaN"), (11, 0.5), (12, 0.25)]
 
 
 # Records.
@@ -363,6 +480,7 @@ def test_emissions_are_checked_immutable_and_picklable() -> None:
         event.key = "c"  # type: ignore[misc]
     assert MetricEmission("k", 1).aggregation_scope == "step"
     assert MetricEmission("k", 1).summary_basis == "raw_observation"
+    assert math.isnan(MetricEmission("k", float("nan")).value)
     assert (SpanEmission("s").status, SpanEmission("s").span_kind) == ("ok", "operation")
     artifact = ArtifactRegistrationEmission("model", "m.bin")
     assert (artifact.compute_hash, artifact.allow_missing) == (True, False)
@@ -496,6 +614,29 @@ def test_sinks_of_the_settings_stay_unless_code_gives_sinks(tmp_path: Path) -> N
     assert not (tmp_path / "1" / "lines.jsonl").exists()
 
 
+def test_composite_sink_reports_what_its_sinks_say(tmp_path: Path) -> None:
+    class Answering(Sink):
+        supported_families = ("RECORD",)  # type: ignore[assignment]
+
+        def __init__(self, status: str) -> None:
+            self.name, self.status = status, status
+
+        def capture(self, *, family: PayloadFamily, payload: Any) -> DeliveryReceipt:
+            return DeliveryReceipt(DeliveryStatus(self.status), "why")
+
+    for statuses, expected in [
+        (["SUCCESS", "DEGRADED"], DeliveryStatus.DEGRADED),
+        (["SUCCESS", "FAILURE"], DeliveryStatus.DEGRADED),
+        (["FAILURE", "SKIPPED"], DeliveryStatus.FAILURE),
+    ]:
+        sink = CompositeSink([Answering(status) for status in statuses])
+        config = {"capture": {"dispatch_failure_mode": "outbox"}}
+        ctx = Contexta(workspace=tmp_path / statuses[1] / statuses[0], sinks=[sink], config=config)
+        with ctx.run("r"):
+            (delivery,) = ctx.metric("loss", 0.5).deliveries
+            assert delivery.status is expected, statuses
+
+
 def test_failing_sink_raises_and_under_outbox_waits(tmp_path: Path) -> None:
     ctx = Contexta(workspace=tmp_path / "a", sinks=[Broken()])
     with pytest.raises(errors.DispatchError) as raised:
@@ -584,18 +725,12 @@ from contexta import Contexta
 def work(run, number):
     for step in range(50):
         run.metric(f"loss-{number}", step * number, step=step)
-    run.close()
-
-def forked(run, number):
-    for step in range(50):
-        run.metric(f"loss-{number}", step * number, step=step)
 
 if __name__ == "__main__":
     context = multiprocessing.get_context(sys.argv[2])
     ctx = Contexta(workspace=sys.argv[1])
     with ctx.run("r", run_id="r") as run:
-        target = forked if sys.argv[2] == "fork" else work
-        children = [context.Process(target=target, args=(run, number)) for number in range(8)]
+        children = [context.Process(target=work, args=(run, number)) for number in range(8)]
         for child in children: child.start()
         for child in children: child.join()
         assert all(child.exitcode == 0 for child in children), [child.exitcode for child in children]
@@ -637,15 +772,40 @@ def test_notebook_leaves_a_run_open_and_attaches_again(tmp_path: Path) -> None:
     run = ctx.run("notebook")
     ref = run.ref
     ctx.metric("loss", 1, step=1)
-    run.leave_open()
-    assert ctx.current_run() is None
     with ctx.attach(ref) as again:
         ctx.metric("loss", 2, step=2)
         assert again.ref == ref
     assert metrics(ctx, ref, "loss") == [(1, 1), (2, 2)]
+    run.leave_open()
+    assert ctx.current_run() is None
     with ctx.resume(ref, from_step=2):
         ctx.metric("loss", 3, step=2)
     assert metrics(ctx, ref, "loss") == [(1, 1), (2, 3)]
+    (row,) = ctx.list_runs()
+    assert (row.status, row.attempts) == ("completed", 2)
+    for call in (ctx.attach, ctx.resume):
+        with pytest.raises(errors.InterpretationError) as raised:
+            call("run:default.unknown")
+        assert raised.value.code == "query_run_not_found"
+
+
+def test_handle_that_was_sent_to_another_directory_opens_the_same_workspace(tmp_path: Path) -> None:
+    program = """
+import os, pickle, subprocess, sys
+from contexta import Contexta
+ctx = Contexta(config={"workspace": {"root_path": "ws"}})
+with ctx.run("r") as run:
+    assert pickle.loads(pickle.dumps(run)) is run
+    os.mkdir("elsewhere")
+    child = "import pickle,sys; run = pickle.load(sys.stdin.buffer); run.metric('loss', 1)"
+    ended = subprocess.run([sys.executable, "-c", child], input=pickle.dumps(run), cwd="elsewhere")
+    assert ended.returncode == 0
+(row,) = ctx.list_runs()
+assert (row.status, row.metrics["loss"]) == ("completed", 1), row
+assert os.listdir("elsewhere") == []
+"""
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=tmp_path)
+    assert ended.returncode == 0, ended.stderr
 
 
 def test_captures_leave_no_objects_behind(ctx: Contexta) -> None:

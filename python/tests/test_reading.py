@@ -309,10 +309,9 @@ def test_select_best_run(wine: Contexta) -> None:
     assert wine.select_best_run(runs, "nothing") is None
     every: Any = wine.list_runs()
     assert wine.select_best_run(every, "loss", higher_is_better=False) == "run:wine.second"
-    for given in ([], ["first"]):
-        with pytest.raises(errors.ComparisonError) as caught:
-            wine.select_best_run(given, "loss")
-        assert caught.value.code == "compare_requires_multiple_runs"
+    assert wine.select_best_run([], "loss") is None
+    assert wine.select_best_run(["first"], "loss") == "first"
+    assert wine.select_best_run(["first"], "nothing") is None
     ranking = wine.rank_runs("loss", higher_is_better=False)
     assert [ranked.run.name for ranked in ranking.ranking] == ["second", "first", "third"]
     assert ranking.best_run_id == "run:wine.second" and ranking.ranking[0].value == 0.2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import operator
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -166,10 +167,13 @@ class RunListQuery(Result):
             raise _refuse(code, "metric_conditions must be MetricCondition objects")
         object.__setattr__(self, "metric_conditions", conditions)
         for name, least in (("limit", 1), ("offset", 0)):
-            value = getattr(self, name)
-            is_count = isinstance(value, int) and not isinstance(value, bool) and value >= least
-            if not is_count and not (name == "limit" and value is None):
-                raise _refuse(code, f"{name} must be an integer of at least {least}, and is {value!r}")
+            count: Any = getattr(self, name)
+            if hasattr(count, "__index__") and not isinstance(count, bool):
+                count = operator.index(count)
+                object.__setattr__(self, name, count)
+            is_count = isinstance(count, int) and not isinstance(count, bool) and count >= least
+            if not is_count and not (name == "limit" and count is None):
+                raise _refuse(code, f"{name} must be an integer of at least {least}, and is {count!r}")
         known = ("started_at", "ended_at", "name", "status", "duration")
         column = self.sort_by if isinstance(self.sort_by, str) else ""
         if column not in known and not column.startswith(("metrics.", "params.", "metric.", "param.")):

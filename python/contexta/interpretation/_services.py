@@ -332,12 +332,22 @@ class CompareService(_Service):
         metric. Without ``stage_name``, the values of all stages and the values outside any stage are used.
         """
         given = _texts(run_ids)
+        if len(set(given)) < 2:
+            return self._only_run(given, metric_key, stage_name)
         best = self.rank_runs(
             metric_key, run_ids=given, stage_name=stage_name, higher_is_better=higher_is_better
         ).best_run_id
         if best is None or best in given:
             return best
         return next((run for run in given if self._native.find_run(run) == best), best)
+
+    def _only_run(self, given: list[str], metric_key: str, stage_name: str | None) -> str | None:
+        """Returns the single candidate if it has the metric."""
+        for run in given[:1]:
+            series = RunSnapshot._of(self._native.run_snapshot(run)).metrics
+            if any(one.metric_key == metric_key and stage_name in (None, one.stage_name) for one in series):
+                return run
+        return None
 
     def rank_runs(
         self,
