@@ -1,7 +1,11 @@
 """Replacements for the calls of other trackers that most scripts use: ``wandb``, ``tensorboard`` and ``mlflow``.
 
 Only the import in a script changes: ``import contexta.compat.wandb as wandb``. Calls without a counterpart raise
-:class:`UnsupportedCall` with a hint. Arguments without a counterpart have no effect.
+:class:`UnsupportedCall` with a hint. The calls have the arguments that most scripts use; other arguments raise
+``TypeError``. Arguments without an effect are named in the documentation of the module or the call.
+
+The end of the program ends open runs: as failed after an uncaught exception, or if ``sys.exit``, ``exit`` or ``quit`` ends
+the program with a code other than 0. ``raise SystemExit(code)`` and ``os._exit`` cannot be noted: end the run before them.
 """
 
 from contexta.compat._session import UnsupportedCall

@@ -9,8 +9,8 @@
         mlflow.log_param("alpha", 0.1)
         mlflow.log_metric("loss", 0.5, step=1)
 
-An experiment of MLflow is a project of contexta. The argument ``timestamp`` has no effect: a value has the time of its
-capture.
+An experiment of MLflow is a project of contexta; the id of an experiment is its name. As in MLflow, each thread has active
+runs of its own. The argument ``timestamp`` has no effect: a value has the time of its capture.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ import json
 import os
 import tempfile
 from collections.abc import Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 from urllib.parse import unquote, urlparse
 
-from contexta import errors
-from contexta._model import plain
+from contexta import _native, errors
 from contexta._scopes import RunScope
 from contexta.compat import _session
 
@@ -50,7 +50,8 @@ __all__ = [
     "start_run",
 ]
 
-_runs: list[ActiveRun] = []
+#: The active runs of this thread or task, the innermost last.
+_entered: ContextVar[tuple[ActiveRun, ...]] = ContextVar("contexta_mlflow_runs", default=())
 _directory: str | None = None
 _experiment: str | None = None
 
@@ -67,14 +68,15 @@ class RunInfo:
 class ActiveRun:
     """A run, and a context manager: leaving the block ends the run, and an exception marks the run as failed."""
 
-    def __init__(self, scope: RunScope) -> None:
+    def __init__(self, scope: RunScope, name: str) -> None:
         self._scope = scope
+        self._name = name
 
     @property
     def info(self) -> RunInfo:
         """Id, name and status of the run. The id is the ref of the run."""
         words = {"open": "RUNNING", "completed": "FINISHED", "failed": "FAILED", "cancelled": "KILLED"}
-        return RunInfo(self._scope.ref, self._scope.name, words[self._scope.status])
+        return RunInfo(self._scope.ref, self._name, words[self._scope.status])
 
     def __enter__(self) -> ActiveRun:
         return self
@@ -88,8 +90,12 @@ class ActiveRun:
 
 def _ended(run: ActiveRun) -> None:
     _session.ended(run._scope)
-    if run in _runs:
-        _runs.remove(run)
+    _entered.set(tuple(one for one in _runs() if one is not run))
+
+
+def _runs() -> tuple[ActiveRun, ...]:
+    """Returns the active runs of this thread or task without those that another one has ended."""
+    return tuple(run for run in _entered.get() if not run._scope.is_closed)
 
 
 def set_tracking_uri(uri: str | os.PathLike[str]) -> None:
@@ -117,28 +123,41 @@ def start_run(
     tags: Mapping[str, Any] | None = None,
     description: str | None = None,
 ) -> ActiveRun:
-    """Starts a run, or continues the run ``run_id``. A run within a run needs ``nested=True``."""
-    if _runs and not nested:
+    """Starts a run. A run within a run needs ``nested=True``.
+
+    ``run_id`` continues the run with this ref, or with this id in the project. ``experiment_id`` is the name of the
+    project of this run; ``"0"`` is the project of :func:`set_experiment`.
+    """
+    outer = _runs()
+    if outer and not nested:
         raise errors.LifecycleError(
-            f"the run {_runs[-1]._scope.ref} is active",
+            f"the run {outer[-1]._scope.ref} is active",
             code="runtime_nested_run",
             hint="call mlflow.end_run() first, or start a nested run with nested=True",
         )
-    ctx = _session.workspace(_directory, _experiment)
+    project = _experiment if experiment_id in (None, "0") else str(experiment_id)
+    ctx = _session.workspace(_directory, project)
+    marks = {str(key): str(value) for key, value in (tags or {}).items()}
     if run_id is not None:
-        scope = ctx.resume(run_id)
+        ref = _session.existing_run(ctx, run_id)
+        if ref is None:
+            raise _session.no_run(run_id, ctx.project_name)
+        name = run_name or ctx.get_run_snapshot(ref).run.name
+        scope = ctx.resume(ref)
+        _session.describe(scope, run_name, marks, description)
     else:
-        metadata = {"parent_run": _runs[-1]._scope.ref} if _runs else None
-        marks = {str(key): str(value) for key, value in (tags or {}).items()}
-        scope = ctx.run(run_name or "run", tags=marks, metadata=metadata, description=description)
-    run = ActiveRun(_session.ends_with_the_program(scope))
-    _runs.append(run)
+        name = run_name or "run"
+        metadata = {"parent_run": outer[-1]._scope.ref} if outer else None
+        scope = ctx.run(name, tags=marks, metadata=metadata, description=description)
+    run = ActiveRun(_session.ends_with_the_program(scope), name)
+    _entered.set((*outer, run))
     return run
 
 
 def active_run() -> ActiveRun | None:
     """Returns the active run; ``None`` if there is none."""
-    return _runs[-1] if _runs else None
+    runs = _runs()
+    return runs[-1] if runs else None
 
 
 def end_run(status: str = "FINISHED") -> None:
@@ -146,27 +165,26 @@ def end_run(status: str = "FINISHED") -> None:
     words = {"FINISHED": "completed", "FAILED": "failed", "KILLED": "cancelled"}
     if status not in words:
         raise errors.ValidationError(f"{status!r} is not a status of an ended run", code="runtime_invalid_close_status")
-    if _runs:
-        run = _runs[-1]
-        if not run._scope.is_closed:
-            run._scope.close(words[status])
+    run = active_run()
+    if run is not None:
+        run._scope.close(words[status])
         _ended(run)
 
 
 def _active() -> RunScope:
     """Returns the active run. As in MLflow, the first logged value starts a run."""
-    return (_runs[-1] if _runs else start_run())._scope
+    return (active_run() or start_run())._scope
 
 
 def log_param(key: str, value: Any) -> Any:
     """Sets a parameter, and returns the value."""
-    _active().param(key, value)
+    _active().params(_session.params({key: value}))
     return value
 
 
 def log_params(params: Mapping[str, Any]) -> None:
     """Sets several parameters."""
-    _active().params(dict(params))
+    _active().params(_session.params(params))
 
 
 def log_metric(key: str, value: Any, step: int | None = None, timestamp: int | None = None) -> None:
@@ -215,7 +233,7 @@ def log_text(text: str, artifact_file: str) -> None:
 
 def log_dict(dictionary: Mapping[str, Any], artifact_file: str) -> None:
     """Stores a dictionary as an artifact in JSON."""
-    log_text(json.dumps(plain(dictionary), ensure_ascii=False, indent=2), artifact_file)
+    log_text(json.dumps(_native.plain(dict(dictionary), as_text=True), ensure_ascii=False, indent=2), artifact_file)
 
 
 def __getattr__(name: str) -> Any:

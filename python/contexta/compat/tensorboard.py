@@ -8,8 +8,10 @@
     writer.add_scalar("loss/train", 0.5, 1)
     writer.close()
 
-Each writer is a run, named after its directory. The argument ``walltime`` has no effect: a value has the time of its
-capture.
+Each writer is a run, named after its directory. A call after ``close()`` begins a new attempt of the run. These arguments
+have no effect: ``walltime`` (a value has the time of its capture), those of the writer about event files (``purge_step``,
+``max_queue``, ``flush_secs``, ``filename_suffix``), ``new_style``, ``double_precision``, ``display_name`` and
+``summary_description`` of scalars, and ``hparam_domain_discrete`` and ``run_name`` of hyper-parameters.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ from types import TracebackType
 from typing import Any
 
 from contexta import errors
+from contexta._scopes import RunScope
 from contexta.compat import _session
 
 __all__ = ["SummaryWriter"]
@@ -53,9 +56,15 @@ class SummaryWriter:
             given = os.path.join("runs", f"{now}_{socket.gethostname()}{comment}")
         self.log_dir = os.fspath(given)
         name = os.path.basename(os.path.normpath(self.log_dir))
-        self._run = _session.ends_with_the_program(
-            _session.workspace(workspace, project).run(name, metadata={"log_dir": self.log_dir})
-        )
+        self._ctx = _session.workspace(workspace, project)
+        self._run = _session.ends_with_the_program(self._ctx.run(name, metadata={"log_dir": self.log_dir}))
+
+    def _open_run(self) -> RunScope:
+        """Returns the run; a new attempt of it if the writer is closed."""
+        if self._run.is_closed:
+            _session.ended(self._run)
+            self._run = _session.ends_with_the_program(self._ctx.resume(self._run.ref))
+        return self._run
 
     @property
     def run_ref(self) -> str:
@@ -79,7 +88,7 @@ class SummaryWriter:
         summary_description: str | None = None,
     ) -> None:
         """Captures a value of a metric."""
-        self._run.metric(tag, scalar_value, step=global_step)
+        self._open_run().metric(tag, scalar_value, step=global_step)
 
     def add_scalars(
         self,
@@ -89,16 +98,18 @@ class SummaryWriter:
         walltime: float | None = None,
     ) -> None:
         """Captures values of several metrics, with the names ``main_tag/tag``."""
-        self._run.metrics({f"{main_tag}/{tag}": value for tag, value in tag_scalar_dict.items()}, step=global_step)
+        values = {f"{main_tag}/{tag}": value for tag, value in tag_scalar_dict.items()}
+        self._open_run().metrics(values, step=global_step)
 
     def add_text(
-        self, tag: str, text_string: str, global_step: int | None = None, walltime: float | None = None
+        self, tag: str, text_string: Any, global_step: int | None = None, walltime: float | None = None
     ) -> None:
         """Captures a text as an event. A text of more than 2,000 characters is also kept whole as an attribute."""
         attributes: dict[str, Any] = {} if global_step is None else {"step": int(global_step)}
-        if len(text_string) > 2_000:
-            attributes["text"] = text_string
-        self._run.event(tag, message=text_string[:2_000], attributes=attributes)
+        text = str(text_string)
+        if len(text) > 2_000:
+            attributes["text"] = text
+        self._open_run().event(tag, message=text[:2_000], attributes=attributes)
 
     def add_hparams(
         self,
@@ -109,9 +120,9 @@ class SummaryWriter:
         global_step: int | None = None,
     ) -> None:
         """Sets hyper-parameters of the run, and captures the metrics."""
-        self._run.params(dict(hparam_dict))
+        self._open_run().params(_session.params(hparam_dict))
         if metric_dict:
-            self._run.metrics(dict(metric_dict), step=global_step)
+            self._open_run().metrics(dict(metric_dict), step=global_step)
 
     def add_image(
         self,
@@ -121,13 +132,17 @@ class SummaryWriter:
         walltime: float | None = None,
         dataformats: str = "CHW",
     ) -> None:
-        """Stores an image as an artifact in the format PNG. Floats are between 0 and 1, integers between 0 and 255."""
+        """Stores an image as an artifact in the format PNG. Floats are between 0 and 1, integers between 0 and 255.
+
+        Each call stores an artifact of its own, also with the same tag and step.
+        """
         content = png(img_tensor, dataformats)
-        key = tag.replace("/", "-") if global_step is None else f"{tag.replace('/', '-')}-{int(global_step)}"
+        step = None if global_step is None else int(global_step)
+        key = tag if step is None else f"{tag}-{step}"
         with tempfile.TemporaryDirectory() as directory:
             path = Path(directory) / "image.png"
             path.write_bytes(content)
-            self._run.register_artifact("image", path, key=key, attributes={"tag": tag}, step=global_step)
+            _session.register(self._open_run(), "image", path, key, {"tag": tag}, step)
 
     def flush(self) -> None:
         """Does nothing: each value is in the log when the call returns."""
