@@ -355,6 +355,30 @@ def test_exit_code_and_pending_values_are_recorded(tmp_path: Path, end: str, sta
     (row,) = runs()
     assert (row["status"], row["end_message"]) == (status, message)
     assert points(row["run_id"], "a") == [(0, 1)]
+    assert not _session.workspace().list_records(row["run_id"], record_type="degraded")
+
+
+@pytest.mark.parametrize("command_line", [["script.py"], ["-m", "script"], ["-c", MAIN + "raise SystemExit(1)"]])
+def test_unknown_exit_code_is_marked(tmp_path: Path, command_line: list[str]) -> None:
+    (tmp_path / "script.py").write_text(MAIN + "raise SystemExit(1)\n")
+    ended = subprocess.run([sys.executable, *command_line], capture_output=True)
+    assert ended.returncode == 1
+    (row,) = runs()
+    assert row["status"] == "completed"
+    (marker,) = _session.workspace().list_records(row["run_id"], record_type="degraded")
+    assert marker.key == "run.exit_code"
+
+
+@pytest.mark.parametrize("command_line", [["script.py"], ["-m", "script"]])
+@pytest.mark.parametrize(
+    ("end", "status"), [("", "completed"), ("sys.exit(1)", "failed"), ("sys.exit(0)", "completed")]
+)
+def test_known_exit_code_is_not_marked(tmp_path: Path, command_line: list[str], end: str, status: str) -> None:
+    (tmp_path / "script.py").write_text(f"{MAIN}{end}\n")
+    subprocess.run([sys.executable, *command_line], capture_output=True)
+    (row,) = runs()
+    assert row["status"] == status
+    assert not _session.workspace().list_records(row["run_id"], record_type="degraded")
 
 
 def test_forked_process_does_not_end_the_run() -> None:

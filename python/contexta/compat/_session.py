@@ -48,6 +48,8 @@ _open_runs: dict[int, tuple[RunScope, Callable[[], None] | None, int]] = {}
 #: The last exception that ended the program, and the last exit that the program asked for.
 _uncaught: list[BaseException] = []
 _exits: list[SystemExit] = []
+#: The outermost frame of the main thread.
+_main: list[FrameType] = []
 #: The keys of the artifacts of a run, by workspace and ref.
 _keys: dict[tuple[str, str], set[str]] = {}
 
@@ -134,6 +136,9 @@ def ended(run: RunScope) -> None:
 
 def _watch() -> None:
     """Notes uncaught exceptions, and calls of ``sys.exit``, ``exit`` and ``quit``."""
+    frame = sys._current_frames().get(threading.main_thread().ident or 0)
+    while frame is not None:
+        _main[:], frame = [frame], frame.f_back
     if not getattr(sys.excepthook, "_contexta", False):
         outer = sys.excepthook
 
@@ -164,25 +169,34 @@ def _noting_exits(function: _C) -> _C:
     return leave  # type: ignore[return-value]
 
 
-def _exit_error() -> SystemExit | None:
-    """Returns the exit that ends the program with a code other than 0; ``None`` if there is none.
+def _uncaught_exit() -> SystemExit | None:
+    """Returns the exit that ends the program; ``None`` if there is none, or if the program has not called a function
+    to exit.
 
     An exit that the program has caught does not count. Its traceback begins with the frame that has caught it, and this
     frame has returned. An uncaught exit has left this frame and all outer frames.
     """
-    if not _exits or _exits[0].code in (None, 0) or _exits[0].__traceback__ is None:
+    if not _exits or _exits[0].__traceback__ is None:
         return None
     frame: FrameType | None = _exits[0].__traceback__.tb_frame
     while frame is not None:
-        if frame.f_lasti >= 0 and dis.opname[frame.f_code.co_code[frame.f_lasti]].startswith("RETURN"):
+        if _has_returned(frame):
             return None
         frame = frame.f_back
     return _exits[0]
 
 
+def _has_returned(frame: FrameType) -> bool:
+    """Tells whether a frame that has ended has returned, and was not left by an exception."""
+    return frame.f_lasti >= 0 and dis.opname[frame.f_code.co_code[frame.f_lasti]].startswith("RETURN")
+
+
 @atexit.register
 def _end_all() -> None:
-    error = _uncaught[-1] if _uncaught else _exit_error()
+    leaving = _uncaught[-1] if _uncaught else _uncaught_exit()
+    error = None if isinstance(leaving, SystemExit) and leaving.code in (None, 0) else leaving
+    # Only `raise SystemExit(code)` leaves the main program without a note. The exception is gone, and so is its code.
+    is_unknown = leaving is None and bool(_main) and not _has_returned(_main[0])
     for run, before, process in list(_open_runs.values()):
         if run.is_closed or process != os.getpid():
             continue
@@ -194,8 +208,10 @@ def _end_all() -> None:
         try:
             if error is not None:
                 run._fail_with(error)
-            else:
-                run.complete()
+                continue
+            if is_unknown:
+                run.degraded("run.exit_code", summary="the exit code of the program is not known: it raised SystemExit")
+            run.complete()
         except errors.ContextaError as failure:
             warnings.warn(f"the end of {run.ref} could not be recorded: {failure}", RuntimeWarning, stacklevel=1)
 

@@ -9,8 +9,9 @@
         mlflow.log_param("alpha", 0.1)
         mlflow.log_metric("loss", 0.5, step=1)
 
-An experiment of MLflow is a project of contexta; the id of an experiment is its name. As in MLflow, each thread has active
-runs of its own. The argument ``timestamp`` has no effect: a value has the time of its capture.
+An experiment of MLflow is a project of contexta; the id of an experiment is its name. As in MLflow, each thread has
+active runs of its own; so has each task of asyncio. The argument ``timestamp`` has no effect: a value has the time of its
+capture.
 """
 
 from __future__ import annotations

@@ -8,10 +8,11 @@
     writer.add_scalar("loss/train", 0.5, 1)
     writer.close()
 
-Each writer is a run, named after its directory. A call after ``close()`` begins a new attempt of the run. These arguments
-have no effect: ``walltime`` (a value has the time of its capture), those of the writer about event files (``purge_step``,
-``max_queue``, ``flush_secs``, ``filename_suffix``), ``new_style``, ``double_precision``, ``display_name`` and
-``summary_description`` of scalars, and ``hparam_domain_discrete`` and ``run_name`` of hyper-parameters.
+Each writer is a run, named after its directory. A call after ``close()`` begins a new attempt of the run. These
+arguments have no effect: ``walltime`` (a value has the time of its capture), those of the writer about event files
+(``purge_step``, ``max_queue``, ``flush_secs``, ``filename_suffix``), ``new_style``, ``double_precision``,
+``display_name`` and ``summary_description`` of scalars, and ``hparam_domain_discrete`` and ``run_name`` of
+hyper-parameters.
 """
 
 from __future__ import annotations

@@ -10,7 +10,9 @@
     wandb.finish()
 
 A project of W&B is a project of contexta. Numbers become metrics, other logged values become events with the key
-``wandb.log``. Values of the summary become metrics with the prefix ``summary/``.
+``wandb.log``. Values of the summary become metrics with the prefix ``summary/``. These arguments have no effect:
+``mode``, ``save_code`` and ``settings`` of ``init``, ``allow_val_change`` of ``config.update``, ``policy`` of ``save``, and
+``quiet`` of ``finish``.
 """
 
 from __future__ import annotations
@@ -327,8 +329,10 @@ def init(
     If the project has a run with exactly this ``id``, ``resume`` selects what happens: ``"allow"``, ``"must"``,
     ``"auto"`` and ``True`` continue the run after its last step, ``"never"`` is an error, and without ``resume`` a new
     attempt of the run replaces its points. If there is no such run, ``"must"`` is an error. ``resume`` has no other
-    effect, and no effect without ``id``. ``mode``, ``save_code`` and ``settings`` have no effect: all data stays on this
-    machine. While a run is open, this run is returned, unless ``reinit`` is true: then it ends.
+    effect, and no effect without ``id``. ``entity``, ``group`` and ``job_type`` become metadata of a new run. ``mode``,
+    ``save_code`` and ``settings`` have no effect: all data stays on this machine.
+
+    While a run is open, this run is returned and the arguments have no effect, unless ``reinit`` is true: then it ends.
     """
     global run
     if run is not None and not run._scope.is_closed:
