@@ -69,7 +69,8 @@ def test_wandb_script() -> None:
     wandb.finish()
     assert wandb.run is None
     (row,) = runs()
-    assert (row["name"], row["project_name"], row["status"], row["description"]) == ("ridge", "wine", "completed", "first")
+    assert (row["name"], row["project_name"], row["status"]) == ("ridge", "wine", "completed")
+    assert row["description"] == "first"
     assert row["params"] == {"lr": 0.1, "momentum": 0.9, "net.depth": 2, "epochs": 3}
     assert row["tags"] == {"a": "true"}
     assert points(ref, "loss") == [(0, 1.0), (1, 0.5), (2, 1 / 3)]
@@ -273,7 +274,7 @@ def test_wandb_run_with_an_id_in_use_replaces_the_points() -> None:
     assert points(run._scope.ref, "loss") == [(0, 2)]
 
 
-def artifacts(run: str) -> list[tuple[str, str]]:
+def artifacts(run: str) -> list[tuple[str, int]]:
     """Returns the last components of the refs and the sizes of the artifacts of a run."""
     found = command("run", "show", run)["artifacts"]
     return sorted((one["artifact_ref"].rsplit(".", 1)[-1], one["size_bytes"]) for one in found)
@@ -439,6 +440,10 @@ def test_wandb_config_forms() -> None:
             wandb.init(config=wrong)
         assert raised.value.code == "capture_model_invalid_mapping"
     assert len(runs()) == 2
+    wandb.init()
+    for call in (wandb.log, mlflow.log_params, mlflow.log_metrics):
+        with pytest.raises(errors.ValidationError):
+            call(None)  # type: ignore[arg-type]
 
 
 def test_tensorboard_writer_continues_after_close() -> None:

@@ -229,15 +229,15 @@ def members(values: Any) -> dict[str, Any]:
         return dict(vars(values) if hasattr(values, "__dict__") else values)
     except (TypeError, ValueError):
         raise errors.ValidationError(
-            f"parameters are a mapping, a dataclass or a namespace, not {type(values).__name__}",
+            f"a mapping, a dataclass or a namespace is expected, not {type(values).__name__}",
             code="capture_model_invalid_mapping",
-            hint="read a file of parameters first, and give its content as a mapping",
+            hint='give values as a mapping, such as {"lr": 0.1}; the content of a file must be read first',
         ) from None
 
 
-def params(values: Mapping[str, Any]) -> dict[str, Any]:
+def params(values: Any) -> dict[str, Any]:
     """Returns parameters as plain values with dotted names."""
-    return flat(_native.plain(dict(values)), ".")
+    return flat(_native.plain(members(values)), ".")
 
 
 def flat(values: Mapping[Any, Any], separator: str, prefix: str = "") -> dict[str, Any]:

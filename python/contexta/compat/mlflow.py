@@ -10,8 +10,8 @@
         mlflow.log_metric("loss", 0.5, step=1)
 
 An experiment of MLflow is a project of contexta; the id of an experiment is its name. As in MLflow, each thread has
-active runs of its own; so has each task of asyncio. The argument ``timestamp`` has no effect: a value has the time of its
-capture.
+active runs of its own; so has each task of asyncio. The argument ``timestamp`` has no effect: a value has the time of
+its capture.
 """
 
 from __future__ import annotations
@@ -100,12 +100,17 @@ def _runs() -> tuple[ActiveRun, ...]:
 
 
 def set_tracking_uri(uri: str | os.PathLike[str]) -> None:
-    """Sets the directory of the workspace: a path or a URI ``file:``. Other URIs are refused: no data leaves the machine."""
+    """Sets the directory of the workspace: a path or a URI ``file:``.
+
+    Other URIs are refused: no data leaves the machine.
+    """
     global _directory
     parts = urlparse(os.fspath(uri))
     if parts.scheme not in ("", "file"):
         raise errors.ValidationError(
-            f"the tracking URI {uri!r} is not a directory", code="compat_remote_uri", hint="give the path of a directory"
+            f"the tracking URI {uri!r} is not a directory",
+            code="compat_remote_uri",
+            hint="give the path of a directory",
         )
     _directory = unquote(parts.path) if parts.scheme else os.fspath(uri)
 
@@ -195,7 +200,7 @@ def log_metric(key: str, value: Any, step: int | None = None, timestamp: int | N
 
 def log_metrics(metrics: Mapping[str, Any], step: int | None = None, timestamp: int | None = None) -> None:
     """Captures values of several metrics in one commit."""
-    _active().metrics(dict(metrics), step=step or 0)
+    _active().metrics(_session.members(metrics), step=step or 0)
 
 
 def set_tag(key: str, value: Any) -> None:

@@ -11,8 +11,8 @@
 
 A project of W&B is a project of contexta. Numbers become metrics, other logged values become events with the key
 ``wandb.log``. Values of the summary become metrics with the prefix ``summary/``. These arguments have no effect:
-``mode``, ``save_code`` and ``settings`` of ``init``, ``allow_val_change`` of ``config.update``, ``policy`` of ``save``, and
-``quiet`` of ``finish``.
+``mode``, ``save_code`` and ``settings`` of ``init``, ``allow_val_change`` of ``config.update``, ``policy`` of ``save``,
+and ``quiet`` of ``finish``.
 """
 
 from __future__ import annotations
@@ -74,7 +74,9 @@ class Config(MutableMapping[str, Any]):
     def __repr__(self) -> str:
         return repr(self._values)
 
-    def update(self, values: Any = (), allow_val_change: bool | None = None, **more: Any) -> None:  # type: ignore[override]
+    def update(  # type: ignore[override]
+        self, values: Any = (), allow_val_change: bool | None = None, **more: Any
+    ) -> None:
         """Sets several parameters, from a mapping, dataclass or namespace. ``allow_val_change`` has no effect: a
         parameter can always change.
         """
@@ -216,7 +218,7 @@ class Run:
             if self._pending and step != self.step:
                 self._write()
             self.step = step
-        self._pending.update(_session.flat(data, "."))
+        self._pending.update(_session.flat(_session.members(data), "."))
         if commit or (commit is None and step is None):
             self._write()
             self.step += 1
@@ -350,7 +352,9 @@ def init(
         raise _session.no_run(str(id), ctx.project_name)
     if ref is not None and resume == "never":
         raise errors.ConflictError(
-            f"the run {ref} exists", code="compat_run_exists", hint='continue it with resume="allow", or give another id'
+            f"the run {ref} exists",
+            code="compat_run_exists",
+            hint='continue it with resume="allow", or give another id',
         )
     if ref is None:
         metadata = {key: value for key, value in given.items() if value is not None}
