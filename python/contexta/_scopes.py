@@ -542,7 +542,7 @@ class RunScope(Scope):
         self._native.rename(str(name))
 
     def leave_open(self) -> None:
-        """Releases the handle and leaves the run open, so that another process can attach to it."""
+        """Releases the handle and leaves the run open, so that another process can resume the run."""
         self._native.leave_open()
         _leave(self)
 

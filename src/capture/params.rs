@@ -5,9 +5,9 @@ use serde::Serialize;
 
 /// Converts a serializable value, such as the struct of a configuration, to parameters. The members of a nested object
 /// get dotted names: `optimizer.lr`. An empty nested object remains the value of one parameter. Errors: the value has
-/// no JSON form, or its JSON form is not an object.
+/// no JSON form, its JSON form is not an object, or two members get one name.
 pub(super) fn dotted<T: Serialize + ?Sized>(params: &T) -> Result<Members> {
-    Ok(flat(members_of(Value::from_serialize(params)?)?))
+    flat(members_of(Value::from_serialize(params)?)?)
 }
 
 /// Returns the members of an object. Error: the value is not an object.
@@ -22,26 +22,31 @@ pub(super) fn members_of(value: Value) -> Result<Members> {
     }
 }
 
-/// Gives the members of nested objects dotted names.
-pub(super) fn flat(members: Members) -> Members {
+/// Gives the members of nested objects dotted names. Error: two members get one name.
+pub(super) fn flat(members: Members) -> Result<Members> {
     let mut flat = Members::new();
     for (name, value) in members {
-        add(&mut flat, name, value);
+        add(&mut flat, name, value)?;
     }
-    flat
+    Ok(flat)
 }
 
-fn add(flat: &mut Members, name: String, value: Value) {
+fn add(flat: &mut Members, name: String, value: Value) -> Result<()> {
     match value {
         Value::Map(members) if !members.is_empty() => {
             for (member, value) in members {
-                add(flat, format!("{name}.{member}"), value);
+                add(flat, format!("{name}.{member}"), value)?;
             }
         }
         value => {
+            if flat.contains_key(&name) {
+                let message = format!("two parameters have the name {name:?}");
+                return Err(ContractError::field(ErrorCode::Mapping, "params", message));
+            }
             flat.insert(name, value);
         }
     }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -60,5 +65,7 @@ mod tests {
         ]);
         assert_eq!(Value::Map(dotted(&config).unwrap()), expected);
         assert_eq!(dotted(&[1, 2]).unwrap_err().code, ErrorCode::Mapping);
+        let same = Value::map([("a", Value::map([("b", 1.into())])), ("a.b", 2.into())]);
+        assert_eq!(dotted(&same).unwrap_err().code, ErrorCode::Mapping);
     }
 }

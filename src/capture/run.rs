@@ -176,7 +176,7 @@ impl RunBuilder {
         let mut run =
             Run::new(run_ref.clone(), session.project_ref.clone(), self.name.as_str(), RunStatus::Open, now);
         run.description = self.description.clone();
-        run.params = self.config.clone().map(flat).unwrap_or_default();
+        run.params = self.config.clone().map(flat).transpose()?.unwrap_or_default();
         run.params.extend(self.params);
         run.tags = self.tags.clone();
         run.metadata = self.metadata.clone();
