@@ -9,6 +9,7 @@
 mod compaction;
 mod concurrent_compaction;
 mod final_streams;
+mod interleaved;
 mod jobs;
 mod open;
 mod processes;

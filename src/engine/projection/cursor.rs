@@ -122,17 +122,20 @@ impl Listing {
     }
 
     /// Reads the metadata of the segment that this process appends to, and takes the metadata of the stream's other
-    /// files from `then`. `then` is the metadata in the cursor, which is in this segment. Returns `None` if the path of
-    /// the segment now leads to another file, if the file is shorter than [`OpenSegment::end`], or if `then` contains
-    /// later segments.
+    /// files from `then`. `then` is the metadata in the cursor, which is in this segment. Returns `None` if the segment
+    /// is another file than in the cursor, if the file was removed or replaced, if the file is shorter than
+    /// [`OpenSegment::end`], or if `then` contains later segments. `at` is the present time, or an earlier one.
     pub(super) fn of_open_segment(
         storage: &dyn Storage,
         log: &Path,
         open: &OpenSegment,
         then: &Files,
+        at: u64,
     ) -> Option<Listing> {
-        let at = storage.now();
-        let info = storage.info(&names::segment_path(log, open.stream, open.base)).ok()?;
+        // The metadata of an open file is read faster than that of a path. An open file without a name was replaced or
+        // removed.
+        let of_path = |_| storage.info(&names::segment_path(log, open.stream, open.base));
+        let info = open.file.info().or_else(of_path).ok().filter(|info| info.names > 0)?;
         let is_same = then.current.is_some_and(|file| file.inode == CurrentFile::of(&info).inode);
         (is_same && then.later == 0 && info.len >= open.end).then(|| Listing {
             stream: open.stream,

@@ -5,7 +5,7 @@ use crate::engine::entry::Seq;
 use crate::engine::error::Result;
 use crate::engine::log::directory::ResumePoint;
 use crate::engine::log::{Commit, ScanMode, StreamReader};
-use crate::engine::projection::cursor::Listing;
+use crate::engine::projection::cursor::{Cursor, Listing};
 use crate::engine::storage::Storage;
 use std::path::Path;
 use std::sync::Arc;
@@ -42,6 +42,15 @@ pub(super) struct CommitPlace {
     pub(super) last: (Seq, u32),
     /// The time of the last entry.
     pub(super) time: u64,
+}
+
+impl Cursor {
+    /// Moves the cursor behind a commit that was read during the boot `boot`.
+    pub(super) fn move_to(&mut self, place: &CommitPlace, boot: [u8; 16]) {
+        (self.last, self.time) = (place.last, place.time);
+        (self.frame, self.resume) = (place.frame, place.end);
+        self.boot = Some(boot);
+    }
 }
 
 impl CommitPlace {

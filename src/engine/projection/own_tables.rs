@@ -1,7 +1,7 @@
 //! The engine's own tables: cursors, the frame index, and counts of entries.
 //!
 //! The rows of the frame index and of entries that could not be decoded are written in the same transaction as the rows
-//! of the projections. The cursors and the number of entries are kept in memory, and are written when a generation is
+//! of the projections, or stay in memory together with them. The cursors and the number of entries are kept in memory, and are written when a generation is
 //! published. FORMAT.md, "Projection files", defines the bytes.
 
 use crate::engine::entry::{Kind, Position, Seq, StreamId};
@@ -148,6 +148,20 @@ pub(super) fn write_progress(
     Ok(())
 }
 
+/// Writes rows of the frame index.
+pub(super) fn write_frames(transaction: &WriteTransaction, frames: &[FramePlace]) -> RowResult<()> {
+    if frames.is_empty() {
+        return Ok(());
+    }
+    let mut table = transaction.open_table(Definition::new(FRAMES))?;
+    for frame in frames {
+        let key = position_key(Position { stream: frame.stream, seq: frame.first });
+        let value = [frame.segment.0.to_be_bytes(), frame.offset.to_be_bytes()].concat();
+        table.insert(key.as_slice(), value.as_slice())?;
+    }
+    Ok(())
+}
+
 /// Returns the erased subjects.
 pub(super) fn erased(transaction: &ReadTransaction) -> RowResult<ErasedSubjects> {
     let mut erased = ErasedSubjects::default();
@@ -183,11 +197,6 @@ pub(super) struct OwnRows {
 }
 
 impl OwnRows {
-    /// Returns true if there are no rows.
-    pub(super) fn is_empty(&self) -> bool {
-        self.frames.is_empty() && self.unknown.is_empty() && self.unreadable.is_empty()
-    }
-
     /// Returns true if there are rows about entries that could not be decoded.
     pub(super) fn has_undecoded(&self) -> bool {
         !self.unknown.is_empty() || !self.unreadable.is_empty()
@@ -195,14 +204,7 @@ impl OwnRows {
 
     /// Writes the rows.
     pub(super) fn write(self, transaction: &WriteTransaction) -> RowResult<()> {
-        if !self.frames.is_empty() {
-            let mut table = transaction.open_table(Definition::new(FRAMES))?;
-            for frame in self.frames {
-                let key = position_key(Position { stream: frame.stream, seq: frame.first });
-                let value = [frame.segment.0.to_be_bytes(), frame.offset.to_be_bytes()].concat();
-                table.insert(key.as_slice(), value.as_slice())?;
-            }
-        }
+        write_frames(transaction, &self.frames)?;
         if !self.unknown.is_empty() {
             let mut table = transaction.open_table(Definition::new(UNKNOWN))?;
             for (kind, entries) in self.unknown {

@@ -566,9 +566,9 @@ impl View {
     /// Opens a reader of the stream of `position` that begins at or before `position`. Returns `None` if no entry was
     /// applied, or if the stream was removed.
     fn reader_before(&self, position: Position) -> Result<Option<StreamReader>> {
-        let start = own_tables::frame_before(&self.snapshot.reading.transaction, position);
-        let start = start.map_err(|e| self.damaged(e))?;
-        let Some(start) = start else { return Ok(None) };
+        let stored = || own_tables::frame_before(&self.snapshot.reading.transaction, position);
+        let start = self.snapshot.recent.frame_before(position).map_or_else(stored, |frame| Ok(Some(frame)));
+        let Some(start) = start.map_err(|e| self.damaged(e))? else { return Ok(None) };
         let (storage, log) = (&self.snapshot.site.storage, &self.snapshot.site.log);
         let open = |start| StreamReader::open_at(storage, log, position.stream, ScanMode::Follow, start);
         let at_frame = |start: ResumePoint| {

@@ -129,6 +129,11 @@ pub trait File: Debug + Send + Sync {
     fn is_empty(&self) -> io::Result<bool> {
         Ok(self.len()? == 0)
     }
+    /// Returns the metadata of the file, whatever its names are. `names` is 0 if the last name was removed, and `changed`
+    /// is different after the file was renamed. The default implementation returns [`io::ErrorKind::Unsupported`].
+    fn info(&self) -> io::Result<FileInfo> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
     /// Returns the first offset, at or after `offset`, that may contain data; `None` if the rest of the file contains
     /// no data. The bytes between `offset` and the returned offset are a hole: nothing was written there, and a read
     /// returns zeros. Returns `offset` itself if the file system cannot report holes.

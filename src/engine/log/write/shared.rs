@@ -191,6 +191,8 @@ impl Shared {
         segment.write(frame)?;
         let count = batch.entries.len() as u64;
         segment.count(active.next, offset, count, batch.entries.times());
+        let written = (offset, segment.offset);
+        segment.record.add((active.id, segment.base, active.next), written, &batch.entries);
         active.next = active.next.plus(count);
         active.chain.push(canonical);
         batch.entries.clear();
