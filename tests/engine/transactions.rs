@@ -173,7 +173,6 @@ fn lock_file_that_was_replaced_is_opened_again() {
     nothing(&engine).unwrap();
 }
 
-/// The change time of the lock file shows that the file was renamed.
 #[test]
 fn lock_file_that_was_renamed_is_opened_again() {
     let path = Path::new("/q/transactions.lock");
@@ -192,12 +191,33 @@ fn lock_file_that_was_renamed_is_opened_again() {
     let refused = other.transact(|_, _| Ok::<_, Error>(nothing(&engine).unwrap_err())).unwrap();
     assert_eq!(refused.value.code(), "transaction_busy");
     nothing(&engine).unwrap();
-    disk.advance(3_000_000_000);
-    nothing(&engine).unwrap();
-    // The path of the new file is not examined again either.
     let before = process.operations();
     nothing(&engine).unwrap();
     assert_eq!(process.operations() - before, usual);
+}
+
+/// A directory above the lock file is renamed, and a copy takes its place. Transactions at the path exclude each other.
+#[test]
+fn lock_file_in_an_exchanged_directory_is_opened_again() {
+    let disk = SimDisk::new(41);
+    let nothing = |engine: &Engine<Job>| engine.transact(|_, _| Ok::<(), Error>(()));
+    let engine = options("/a/q").storage(disk.process(1)).transaction_wait(Duration::ZERO).open().unwrap();
+    engine.append(&added(0)).unwrap();
+    for _ in 0..2 {
+        nothing(&engine).unwrap();
+        disk.advance(3_000_000_000);
+    }
+    for (path, moved) in [("/a/q", "/a/old"), ("/a", "/b")] {
+        disk.process(3).rename(Path::new(path), Path::new(moved)).unwrap();
+        disk.copy_tree(Path::new(moved), Path::new(path));
+        let other = options("/a/q").storage(disk.process(2)).open().unwrap();
+        let refused = other.transact(|_, _| Ok::<_, Error>(nothing(&engine).unwrap_err())).unwrap();
+        assert_eq!(refused.value.code(), "transaction_busy", "{path}");
+        drop(other);
+        nothing(&engine).unwrap();
+        disk.advance(3_000_000_000);
+        nothing(&engine).unwrap();
+    }
 }
 
 /// A transaction waits for the lock. At each of its operations in turn, the lock file is replaced and the lock of the

@@ -10,15 +10,13 @@
 //!    not release the lock of the parent.
 
 use crate::engine::error::{Error, Result};
-use crate::engine::storage::{File, FileInfo, OpenMode, Place, Storage};
+use crate::engine::storage::{File, OpenMode, Place, Storage};
 use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::thread::ThreadId;
 use std::time::Duration;
 
-/// The age in nanoseconds from which on the change time of a file is trusted. File systems record times coarsely.
-const FRESH: u64 = 2_000_000_000;
 /// The first pause between two attempts to acquire the lock. Each pause is twice as long as the pause before, up to
 /// [`PAUSE_MAX`]. The last pause ends when the time to wait is over.
 const PAUSE_MIN: Duration = Duration::from_micros(50);
@@ -42,23 +40,6 @@ struct LockFile {
     /// The identity of the file; `None` if it is not known. A file of unknown identity is opened for one transaction
     /// only.
     place: Option<Place>,
-    /// The metadata of the open file when its path led to it. As long as this metadata is unchanged, the path leads to the
-    /// file: removing or renaming the file, or renaming another file to its path, changes the metadata. `None` if a later
-    /// change might not change the metadata: the file had changed less than [`FRESH`] nanoseconds before, or the system
-    /// does not state the metadata.
-    at_path: Option<FileInfo>,
-}
-
-impl LockFile {
-    /// Returns true if the path of the file still leads to the file. The file is locked.
-    fn is_at(&mut self, storage: &dyn Storage, path: &Path) -> bool {
-        let info = self.file.info().ok();
-        if self.at_path.is_some() && self.at_path == info {
-            return true;
-        }
-        self.at_path = info.filter(|info| info.changed.saturating_add(FRESH) < storage.now());
-        place_at(storage, path) == self.place
-    }
 }
 
 /// The held lock. It is released when the value is dropped.
@@ -96,9 +77,9 @@ impl TransactionLock {
         };
         let kept = turn.take().filter(|kept| kept.process == storage.process_id());
         let lock_file = match kept {
-            Some(mut kept) => {
+            Some(kept) => {
                 pauses.lock(storage, path, kept.file.as_ref())?;
-                if kept.is_at(storage, path) { kept } else { pauses.open(storage, path)? }
+                if place_at(storage, path) == kept.place { kept } else { pauses.open(storage, path)? }
             }
             None => pauses.open(storage, path)?,
         };
@@ -151,7 +132,7 @@ impl Pauses {
                 // The path led to the same file before it was opened and after it was locked, so the opened file is
                 // this file.
                 Ok(info) if info.place == place => {
-                    return Ok(LockFile { file, process: storage.process_id(), place, at_path: None });
+                    return Ok(LockFile { file, process: storage.process_id(), place });
                 }
                 Ok(_) => {}
                 Err(e) if e.kind() == io::ErrorKind::NotFound => {}
