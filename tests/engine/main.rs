@@ -12,6 +12,7 @@ mod final_streams;
 mod interleaved;
 mod jobs;
 mod open;
+mod own_entries;
 mod processes;
 mod repair;
 mod salvage;

@@ -6,7 +6,7 @@ use crate::engine::error::Result;
 use crate::engine::log::directory::ResumePoint;
 use crate::engine::log::moved::is_in_derived_stream;
 use crate::engine::log::{Commit, Item, OpenSegment, StreamReader, WrittenFrames};
-use crate::engine::projection::cursor::{CurrentFile, Cursor, FRESH, Listing};
+use crate::engine::projection::cursor::{CurrentFile, Cursor, FRESH, Files, Listing};
 use crate::engine::projection::log_access::{CommitPlace, LogAccess};
 use crate::engine::projection::note::RebuildReason;
 
@@ -73,8 +73,8 @@ impl LogAccess<'_> {
     }
 
     /// Confirms the cursor of the stream that this process appends to, if the recorded frames `written` follow the cursor.
-    /// Reads only the metadata of the open segment. `at` is the present time, or an earlier one. Returns the cursor after
-    /// the frames. Returns `None` if the cursor must be confirmed with [`LogAccess::confirm_open`] instead.
+    /// Reads only the metadata of the open segment. Returns the cursor after the frames. Returns `None` if the cursor must
+    /// be confirmed with [`LogAccess::confirm_open`] instead.
     ///
     /// The applied frames are not compared with the file. The cursor was compared with this file earlier in this boot, and
     /// since then only this process, which holds the lock of the stream, has written to the file.
@@ -83,7 +83,6 @@ impl LogAccess<'_> {
         cursor: &Cursor,
         open: &OpenSegment,
         written: &WrittenFrames,
-        at: u64,
     ) -> Option<Cursor> {
         let next = written.commits.first().and_then(|commit| commit.entries.first());
         let next = next.map_or(open.next, |entry| entry.stamp.seq);
@@ -91,7 +90,7 @@ impl LogAccess<'_> {
         if cursor.resume != begin || !cursor.gaps.is_empty() || self.is_reread_needed(cursor) {
             return None;
         }
-        let listing = Listing::of_open_segment(self.storage.as_ref(), self.log, open, &cursor.files, at)?;
+        let listing = self.list_open(open, &cursor.files)?;
         let mut cursor = cursor.clone();
         for commit in &written.commits {
             cursor.move_to(&CommitPlace::of(commit)?, self.boot);
@@ -119,7 +118,6 @@ impl LogAccess<'_> {
         &self,
         cursor: &Cursor,
         open: &OpenSegment,
-        at: u64,
     ) -> Option<(Listing, Box<Cursor>, Box<StreamReader>)> {
         let is_within = cursor.frame.segment == open.base
             && cursor.resume.segment == open.base
@@ -128,13 +126,17 @@ impl LogAccess<'_> {
         if !is_within || !cursor.gaps.is_empty() || self.is_reread_needed(cursor) {
             return None;
         }
-        let listing = Listing::of_open_segment(self.storage.as_ref(), self.log, open, &cursor.files, at)?;
+        let listing = self.list_open(open, &cursor.files)?;
         let mut reader = StreamReader::of_open_segment(self.storage, self.log, open, cursor.frame);
         // After an error of the storage, the caller confirms the cursor with `confirm`, which returns the error.
         let Ok(Some(Item::Commit(commit))) = reader.next_item() else { return None };
         let place = CommitPlace::of(&commit).filter(|place| place.last == cursor.last)?;
         let cursor = Cursor { frame: place.frame, resume: place.end, ..cursor.clone() };
         Some((listing, Box::new(cursor), Box::new(reader)))
+    }
+
+    fn list_open(&self, open: &OpenSegment, then: &Files) -> Option<Listing> {
+        Listing::of_open_segment(self.storage.as_ref(), self.log, open, then, self.is_log_same)
     }
 
     /// Returns true if no entry of the stream was applied, or if the applied entries were read during another boot.

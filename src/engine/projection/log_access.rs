@@ -18,6 +18,8 @@ pub(super) struct LogAccess<'a> {
     pub(super) domain: Domain,
     /// The id of this boot; zeros on platforms without boot ids.
     pub(super) boot: [u8; 16],
+    /// True if the directory of the log is the one of the previous catch-up, and no name in it has changed since then.
+    pub(super) is_log_same: bool,
 }
 
 impl LogAccess<'_> {

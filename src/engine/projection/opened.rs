@@ -138,6 +138,12 @@ impl Opened {
         Ok(reading)
     }
 
+    /// Returns true if a view of these tables was opened since they were last written to the database. An earlier catch-up
+    /// has then compared every stream with the log.
+    pub(super) fn has_view(&self) -> bool {
+        self.reading.is_some()
+    }
+
     /// Returns the current content, as the content that is published.
     pub(super) fn content(&self) -> Published {
         Published { entries: self.applied, streams: self.cursors.len() as u64 }

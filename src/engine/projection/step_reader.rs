@@ -69,11 +69,12 @@ impl<'a> StepReader<'a> {
         let storage = &site.storage;
         // The boot id is read once for all streams, because on Linux it is the content of a file.
         let boot = storage.boot_id().unwrap_or_default();
-        let log = LogAccess { storage, log: &site.log, domain: site.domain, boot };
         let started = storage.now();
         let cursors = Arc::clone(&opened.cursors);
         let list = StreamList::current(storage.as_ref(), &site.log, opened.streams.as_ref())?;
-        opened.streams = Some(Arc::clone(&list));
+        let before = opened.streams.replace(Arc::clone(&list)).filter(|_| opened.has_view());
+        let is_log_same = before.is_some_and(|before| Arc::ptr_eq(&before, &list));
+        let log = LogAccess { storage, log: &site.log, domain: site.domain, boot, is_log_same };
         let streams = list.streams();
         let gone = cursors.iter().find(|(stream, _)| streams.binary_search(stream).is_err());
         let contradiction = gone.map(|(stream, cursor)| log.contradiction(*stream, cursor.last));
@@ -136,12 +137,12 @@ impl<'a> StepReader<'a> {
         if let (Some(cursor), Some(mut open)) = (known, open) {
             let written = open.written.take().filter(|_| self.until.is_none());
             if let Some(written) = written
-                && let Some(end) = self.log.confirm_written(cursor, &open, &written, self.started)
+                && let Some(end) = self.log.confirm_written(cursor, &open, &written)
             {
                 self.add_written(stream, written, (cursor, end), step);
                 return Ok(());
             }
-            if let Some((listing, confirmed, reader)) = self.log.confirm_open(cursor, &open, self.started) {
+            if let Some((listing, confirmed, reader)) = self.log.confirm_open(cursor, &open) {
                 let until = self.until_in(stream);
                 let commits = StreamCommits::new(self.log, listing, *confirmed, Some(reader), until);
                 self.commits = Some((commits, cursor.clone()));

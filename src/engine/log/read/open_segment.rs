@@ -19,6 +19,8 @@ pub struct OpenSegment {
     pub file: Arc<dyn File>,
     /// The offset of the end of the last complete frame.
     pub end: u64,
+    /// The time at which the end was read. Every append after the end happens at or after this time.
+    pub at: u64,
     /// The sequence number after that of the last entry.
     pub next: Seq,
     /// The frames that the writer wrote recently; `None` if they were not recorded.

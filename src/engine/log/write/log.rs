@@ -250,6 +250,8 @@ impl Log {
     /// to record frames.
     pub fn open_segment(&self) -> Option<OpenSegment> {
         let mut guard = self.shared.lock();
+        // The time is read while the state is locked, so every append after the end happens later.
+        let at = self.shared.storage.now();
         let active = guard.active.as_mut()?;
         let segment = &mut active.segment;
         (segment.condition == Condition::Whole).then(|| OpenSegment {
@@ -258,6 +260,7 @@ impl Log {
             salt: segment.salt,
             file: Arc::clone(&segment.file),
             end: segment.offset,
+            at,
             next: active.next,
             written: segment.record.take(segment.offset),
         })
