@@ -13,11 +13,12 @@ use std::sync::Arc;
 const OLD: i64 = 3_000_000_000;
 
 /// Returns a writer and a projector of the same log, as an engine has them.
-pub(crate) fn parts(storage: &Arc<dyn Storage>, log: &str) -> (Log, Projector<Job>) {
+pub(crate) fn parts(storage: &Arc<dyn Storage>, segment_bytes_max: u64) -> (Log, Projector<Job>) {
     let domain = Domain::new("jobs", 1).unwrap();
-    let paths = ProjectorPaths { log: log.into(), generations: "/projections".into() };
-    let (log_options, options) = (LogOptions::new(domain), ProjectorOptions::new(domain));
-    let log = Log::new(Arc::clone(storage), log.into(), log_options);
+    let paths = ProjectorPaths { log: "/q/log".into(), generations: "/q/projections".into() };
+    let (mut log_options, options) = (LogOptions::new(domain), ProjectorOptions::new(domain));
+    log_options.segment_bytes_max = segment_bytes_max;
+    let log = Log::new(Arc::clone(storage), paths.log.clone(), log_options);
     (log, Projector::new(Arc::clone(storage), paths, options, vec![Box::new(Queue)]))
 }
 
@@ -27,7 +28,7 @@ pub(crate) fn parts(storage: &Arc<dyn Storage>, log: &str) -> (Log, Projector<Jo
 fn entry_that_is_appended_while_a_view_waits_is_in_the_next_view() {
     for is_recorded in [true, false] {
         let disk = SimDisk::new(40);
-        let (log, projector) = parts(&disk.process(1), "/log");
+        let (log, projector) = parts(&disk.process(1), 1 << 20);
         let append = |id: u32| log.append(&[added(id)], Durability::Flush).unwrap();
         append(0);
         if is_recorded {
@@ -99,4 +100,31 @@ fn entries_of_a_renamed_segment_with_another_name_are_not_returned() {
     storage.rename(&segment, Path::new("/q/other")).unwrap();
     engine.append(&added(4)).unwrap();
     assert_eq!(jobs(&engine.view().unwrap()), []);
+}
+
+/// The recorded frames follow the place of the cursor, but not its last entry. The segment is then read.
+#[test]
+fn record_that_does_not_follow_the_last_entry_of_the_cursor_is_not_used() {
+    for is_other in [false, true] {
+        let disk = SimDisk::new(44);
+        let process = disk.spawn(1);
+        let storage: Arc<dyn Storage> = process.clone();
+        let (log, projector) = parts(&storage, 1 << 20);
+        // There must be so many entries that no generation is published later.
+        log.append(&(100..160).map(added).collect::<Vec<Job>>(), Durability::Flush).unwrap();
+        for id in 0..3 {
+            log.append(&[added(id)], Durability::Flush).unwrap();
+            projector.view(log.open_segment()).unwrap();
+        }
+        disk.advance(OLD);
+        projector.view(log.open_segment()).unwrap();
+        log.append(&[added(3)], Durability::Flush).unwrap();
+        let mut open = log.open_segment().unwrap();
+        let (_, checksum) = open.written.as_mut().unwrap().before.as_mut().unwrap();
+        *checksum ^= u32::from(is_other);
+        let before = process.operations();
+        assert!(jobs(&projector.view(Some(open)).unwrap()).contains(&3));
+        // The metadata of the directory and of the segment.
+        assert_eq!(process.operations() - before > 2, is_other);
+    }
 }

@@ -86,13 +86,15 @@ impl LogAccess<'_> {
     ) -> Option<Cursor> {
         let next = written.commits.first().and_then(|commit| commit.entries.first());
         let next = next.map_or(open.next, |entry| entry.stamp.seq);
-        let begin = ResumePoint { segment: open.base, offset: written.begin, next };
-        if cursor.resume != begin || !cursor.gaps.is_empty() || self.is_reread_needed(cursor) {
+        let start = ResumePoint { segment: open.base, offset: written.start, next };
+        let is_next = cursor.resume == start && written.before == Some(cursor.last);
+        if !is_next || !cursor.gaps.is_empty() || self.is_reread_needed(cursor) {
             return None;
         }
         let listing = self.list_open(open, &cursor.files)?;
         let mut cursor = cursor.clone();
         for commit in &written.commits {
+            debug_assert_eq!(cursor.resume.offset, commit.offset, "the record has all frames");
             cursor.move_to(&CommitPlace::of(commit)?, self.boot);
         }
         if (cursor.resume.offset, cursor.resume.next) != (open.end, open.next) {

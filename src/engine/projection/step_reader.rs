@@ -172,20 +172,21 @@ impl<'a> StepReader<'a> {
         Ok(())
     }
 
-    /// Adds recorded frames of this process to the step. `end` is the cursor after the frames.
+    /// Adds recorded frames of this process to the step. `before` is the cursor before the frames, and `after` the cursor
+    /// after them.
     fn add_written(
         &mut self,
         stream: StreamId,
         written: WrittenFrames,
-        (begin, end): (&Cursor, Cursor),
+        (before, after): (&Cursor, Cursor),
         step: &mut Step,
     ) {
         for commit in written.commits {
             step.add(stream, commit, &mut self.last_frame);
         }
-        self.add_stream_notes(stream, &end);
-        if end != *begin {
-            step.set_cursor(stream, end);
+        self.add_stream_notes(stream, &after);
+        if after != *before {
+            step.set_cursor(stream, after);
         }
     }
 

@@ -27,12 +27,14 @@ pub struct OpenSegment {
     pub written: Option<WrittenFrames>,
 }
 
-/// All frames of an open segment between the offset `begin` and [`OpenSegment::end`], as a reader would read them from the
+/// All frames of an open segment between the offset `start` and [`OpenSegment::end`], as a reader would read them from the
 /// file.
 #[derive(Debug, Clone)]
 pub struct WrittenFrames {
     /// The offset of the first frame, or [`OpenSegment::end`] if there is no frame.
-    pub begin: u64,
+    pub start: u64,
+    /// The sequence number and the checksum of the last entry before `start`; `None` if the entry was not recorded.
+    pub before: Option<(Seq, u32)>,
     /// The frames, in order.
     pub commits: Vec<Commit>,
 }

@@ -1,7 +1,7 @@
 //! The record of the frames that a writer has appended to its open segment. A reader of the same process takes the
 //! entries from the record, and does not read them from the file.
 //!
-//! Invariant: the record contains every frame between its begin and the end of the last complete frame of the segment, in
+//! Invariant: the record contains every frame between its start and the end of the last complete frame of the segment, in
 //! order, or nothing is recorded. A frame is added after its write has succeeded. The record belongs to one segment of one
 //! process: it is dropped with the state of the segment, for example after a failed sync, and in a forked child.
 
@@ -23,48 +23,69 @@ pub(super) struct FrameRecord {
     frames: Option<WrittenFrames>,
     entries: usize,
     bytes: usize,
+    /// The sequence number and the checksum of the last entry of the segment; `None` if this entry was not recorded.
+    last: Option<(Seq, u32)>,
+}
+
+/// A frame that was written.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct WrittenFrame<'a> {
+    pub(super) stream: StreamId,
+    /// The first sequence number of the segment.
+    pub(super) segment: Seq,
+    /// The sequence number of the first entry.
+    pub(super) first: Seq,
+    /// The offset of the first byte.
+    pub(super) offset: u64,
+    /// The offset after the last byte.
+    pub(super) end: u64,
+    /// The entries in the frame.
+    pub(super) entries: &'a PendingEntries,
 }
 
 impl FrameRecord {
-    /// Returns the recorded frames, and begins a new record at the end of the last complete frame.
+    /// Returns the recorded frames, and begins a new record at the offset `end`, the end of the last complete frame.
     pub(super) fn take(&mut self, end: u64) -> Option<WrittenFrames> {
         (self.entries, self.bytes) = (0, 0);
-        self.frames.replace(WrittenFrames { begin: end, commits: Vec::new() })
+        self.frames.replace(WrittenFrames { start: end, before: self.last, commits: Vec::new() })
     }
 
-    /// Adds a frame that was written, with the entries `written` of the stream `stream`. `segment` is the first sequence
-    /// number of the segment, and `first` that of the frame. `range` contains the offsets of the begin and the end of the
-    /// frame. If the record would be too large, ends the record.
-    pub(super) fn add(
-        &mut self,
-        (stream, segment, first): (StreamId, Seq, Seq),
-        (offset, end): (u64, u64),
-        written: &PendingEntries,
-    ) {
+    /// Adds a frame. If the record would be too large, ends the record.
+    pub(super) fn add(&mut self, frame: WrittenFrame<'_>) {
+        self.last = None;
         let Some(frames) = &mut self.frames else { return };
-        self.entries += written.len();
-        self.bytes += written.payload_bytes();
+        self.entries += frame.entries.len();
+        self.bytes += frame.entries.payload_bytes();
         if self.entries > ENTRIES_MAX || self.bytes > BYTES_MAX {
             self.frames = None;
             return;
         }
-        let entries = entries_of(written, stream, first);
+        let WrittenFrame { segment, offset, end, .. } = frame;
+        let entries = frame.recorded_entries();
+        self.last = entries.last().map(|entry| (entry.stamp.seq, entry.checksum));
         frames.commits.push(Commit { segment, offset, end, entries });
     }
 }
 
-/// Returns the entries as a reader would read them from the stream. `first` is the sequence number of the first entry.
-fn entries_of(written: &PendingEntries, stream: StreamId, first: Seq) -> Entries {
-    let checksums = StreamChecksums::of(stream);
-    let mut entries = Entries::with_capacity(written.len(), written.payload_bytes());
-    for (n, entry) in (0..).zip(written.iter()) {
-        let stamp = Stamp { time: entry.time, stream, seq: first.plus(n) };
-        let mut entry =
-            Entry { stamp, kind: entry.kind, version: entry.version, payload: entry.payload, checksum: 0 };
-        entry.checksum = checksums.checksum(&entry);
-        entries.push(entry, None, (0, 0));
+impl WrittenFrame<'_> {
+    /// Returns the entries as a reader would read them from the stream.
+    fn recorded_entries(&self) -> Entries {
+        let checksums = StreamChecksums::of(self.stream);
+        let mut entries = Entries::with_capacity(self.entries.len(), self.entries.payload_bytes());
+        for (n, entry) in (0..).zip(self.entries.iter()) {
+            let stamp = Stamp { time: entry.time, stream: self.stream, seq: self.first.plus(n) };
+            let mut entry = Entry {
+                stamp,
+                kind: entry.kind,
+                version: entry.version,
+                payload: entry.payload,
+                checksum: 0,
+            };
+            entry.checksum = checksums.checksum(&entry);
+            entries.push(entry, None, (0, 0));
+        }
+        entries
     }
-    entries
 }
 
 #[cfg(test)]
@@ -119,7 +140,15 @@ mod tests {
         }
         assert_eq!(read.len(), 3);
         assert_eq!(written.commits, read[1..]);
-        assert_eq!((written.begin, read[2].end), (read[1].offset, open.end));
+        assert_eq!((written.start, read[2].end), (read[1].offset, open.end));
+        assert_eq!(written.before, None, "the first frame was not recorded");
+        let last = read[2].entries.last().unwrap();
+        let before = || log.open_segment().unwrap().written.unwrap().before;
+        assert_eq!((before(), before()), (Some((last.stamp.seq, last.checksum)), before()));
+        // An append that is not recorded is followed by a record without the entry before its start.
+        append(&log, ENTRIES_MAX + 1, 1).unwrap();
+        assert!(log.open_segment().unwrap().written.is_none());
+        assert_eq!(before(), None);
     }
 
     #[test]
