@@ -1,8 +1,11 @@
 //! Random sequences of appends and transactions of two engines on one simulated disk, compared with a model in memory.
-//! Operations fail, processes are killed, and engines are opened again.
+//! Operations fail, processes are killed, and engines are opened again. Further sequences model the threads of one
+//! process, which wait for each other.
 
 use crate::jobs::{CLAIMS, Job, claims, jobs, options};
+use crate::own_entries::parts;
 use contexta::engine::entry::Stamp;
+use contexta::engine::progress::Progress;
 use contexta::engine::projection::Note;
 use contexta::engine::projection::view::View;
 use contexta::engine::storage::sim::{Fault, Moment, SimDisk, SimProcess};
@@ -331,6 +334,80 @@ fn config() -> Config {
     Config { rng_seed, failure_persistence: None, ..given }
 }
 
+/// An operation of the threads of one process, which share a log and a projector.
+#[derive(Debug, Clone)]
+enum ThreadOperation {
+    /// Appends a job.
+    Append(Durability),
+    /// Appends a job in another process.
+    AppendElsewhere,
+    /// Takes the open segment, as a view does before it waits for other views.
+    Take,
+    /// Opens a view with one of the open segments that were taken.
+    View(prop::sample::Index),
+    /// Closes the stream.
+    Close,
+    /// Advances the clock by some milliseconds.
+    Advance(i64),
+}
+
+fn thread_operations() -> impl Strategy<Value = ThreadOperation> {
+    prop_oneof![
+        4 => prop_oneof![Just(Durability::Flush), Just(Durability::Fsync)].prop_map(ThreadOperation::Append),
+        1 => Just(ThreadOperation::AppendElsewhere),
+        4 => Just(ThreadOperation::Take),
+        5 => any::<prop::sample::Index>().prop_map(ThreadOperation::View),
+        1 => Just(ThreadOperation::Close),
+        3 => prop_oneof![1 => Just(5), 3 => Just(3000)].prop_map(ThreadOperation::Advance),
+    ]
+}
+
+/// Performs the operations. A view contains everything that was appended before its open segment was taken, and everything
+/// that earlier views contained.
+fn run_threads(operations: &[ThreadOperation], segment_bytes_max: u64) {
+    let disk = SimDisk::new(8);
+    let (log, projector) = parts(&disk.process(1), segment_bytes_max);
+    let other = options("/q").storage(disk.process(2)).open().unwrap();
+    // The number of jobs that were appended. The id of a job is the number of the jobs before it.
+    let mut appended = 0;
+    let (mut taken, mut seen) = (Vec::new(), BTreeSet::new());
+    for operation in operations {
+        let job = Job::Added { id: appended, request: None };
+        match operation {
+            ThreadOperation::Append(durability) => {
+                log.append(&[job], *durability).unwrap();
+                appended += 1;
+            }
+            ThreadOperation::AppendElsewhere => {
+                other.append(&job).unwrap();
+                appended += 1;
+            }
+            ThreadOperation::Take => taken.push((log.open_segment(), appended)),
+            ThreadOperation::View(index) => {
+                let (open, before) = match taken.len() {
+                    0 => (log.open_segment(), appended),
+                    len => taken.remove(index.index(len)),
+                };
+                let found: BTreeSet<u32> = jobs(&projector.view(open).unwrap()).into_iter().collect();
+                seen.extend(0..before);
+                assert_eq!(seen.difference(&found).next(), None, "an appended job is missing");
+                assert!(found.range(appended..).next().is_none());
+                seen = found;
+            }
+            ThreadOperation::Close => {
+                log.close().unwrap();
+            }
+            ThreadOperation::Advance(milliseconds) => disk.advance(milliseconds * 1_000_000),
+        }
+    }
+    let view = projector.view(log.open_segment()).unwrap();
+    assert_eq!(jobs(&view), (0..appended).collect::<Vec<u32>>());
+    drop(view);
+    let (_, rebuilt) = parts(&disk.process(3), segment_bytes_max);
+    let digest = rebuilt.digest_from_scratch(Progress::none()).unwrap();
+    assert_eq!(projector.digest().unwrap(), digest);
+}
+
 proptest! {
     #![proptest_config(config())]
 
@@ -340,5 +417,13 @@ proptest! {
         segment_bytes_max in prop_oneof![Just(600), Just(1 << 20)],
     ) {
         run(&operations, 8192 + segment_bytes_max);
+    }
+
+    #[test]
+    fn views_of_waiting_threads_contain_what_was_appended_before(
+        operations in prop::collection::vec(thread_operations(), 1..60),
+        segment_bytes_max in prop_oneof![Just(600), Just(1 << 20)],
+    ) {
+        run_threads(&operations, 8192 + segment_bytes_max);
     }
 }
