@@ -108,7 +108,7 @@ impl File for OsFile {
         Ok(self.file.metadata()?.len())
     }
 
-    // Other systems may rename a file and leave its change time unchanged.
+    // Only Linux is tested. The metadata of the path is read on other systems.
     #[cfg(target_os = "linux")]
     fn info(&self) -> io::Result<FileInfo> {
         self.file.metadata().map(|meta| file_info(&meta))
