@@ -267,7 +267,7 @@ impl Log {
     }
 
     /// Advances the clock to a time that was read from another stream. Returns false and ignores the time if it is too
-    /// far ahead of the wall clock ([`crate::engine::clock::AHEAD_MAX`]).
+    /// far ahead of the wall clock ([`crate::engine::clock::AHEAD_MAX`]), unless the clock has already passed the time.
     pub fn observe(&self, time: u64) -> bool {
         let mut guard = self.shared.lock();
         // A time that the clock has passed is not compared with the wall clock.
