@@ -128,3 +128,25 @@ fn record_that_does_not_follow_the_last_entry_of_the_cursor_is_not_used() {
         assert_eq!(process.operations() - before > 2, is_other);
     }
 }
+
+/// An entry of a stream without a frame in the frame index is read from the start of the stream, also if all frames of the
+/// index are in memory.
+#[test]
+fn entry_without_an_indexed_frame_is_read_if_the_frame_index_is_in_memory() {
+    for is_published in [true, false] {
+        let disk = SimDisk::new(45);
+        let engine = on(disk.process(1));
+        let other = on(disk.process(2));
+        let first = engine.append(&added(0)).unwrap();
+        let domain = Domain::new("jobs", 1).unwrap();
+        let mut options = ProjectorOptions::new(domain);
+        options.publish = is_published;
+        let paths = ProjectorPaths { log: "/q/log".into(), generations: "/projections".into() };
+        let projector = Projector::<Job>::new(disk.process(3), paths, options, vec![Box::new(Queue)]);
+        let view = projector.view(None).unwrap();
+        let second = other.append(&added(1)).unwrap();
+        assert_ne!(first.stream, second.stream);
+        let found = view.entries(&[first.position(), second.position()]).unwrap();
+        assert_eq!(found.iter().map(Option::is_some).collect::<Vec<_>>(), [true, true], "{is_published}");
+    }
+}

@@ -1,8 +1,9 @@
 //! The engine's own tables: cursors, the frame index, and counts of entries.
 //!
-//! The rows of the frame index and of entries that could not be decoded are written in the same transaction as the rows
-//! of the projections, or stay in memory together with them. The cursors and the number of entries are kept in memory, and are written when a generation is
-//! published. FORMAT.md, "Projection files", defines the bytes.
+//! The rows of the frame index are written in the same transaction as the rows of the projections, or stay in memory
+//! together with them. The rows of entries that could not be decoded are written in the same transaction. The cursors and
+//! the number of entries are kept in memory, and are written when a generation is published. FORMAT.md, "Projection
+//! files", defines the bytes.
 
 use crate::engine::entry::{Kind, Position, Seq, StreamId};
 use crate::engine::log::directory::ResumePoint;
@@ -89,7 +90,7 @@ pub(super) fn applied(transaction: &ReadTransaction) -> RowResult<u64> {
 }
 
 /// Returns the beginning of the last frame in the frame index whose first entry is at or before `position`. Returns the
-/// beginning of the stream if the index has no such frame, and `None` if no entry was ever applied.
+/// beginning of the stream if the index has no such frame, and `None` if no frame was ever written to the index.
 pub(super) fn frame_before(
     transaction: &ReadTransaction,
     position: Position,

@@ -76,6 +76,11 @@ impl RecentRows {
         Some(ResumePoint { segment: frame.segment, offset: frame.offset, next: frame.first })
     }
 
+    /// Returns true if there are frames for the frame index.
+    pub(super) fn has_frames(&self) -> bool {
+        !self.frames.is_empty()
+    }
+
     /// Writes the rows in a transaction.
     pub(super) fn write(&self, transaction: &WriteTransaction) -> RowResult<()> {
         own_tables::write_frames(transaction, &self.frames)?;
