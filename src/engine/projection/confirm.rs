@@ -137,6 +137,7 @@ impl LogAccess<'_> {
         Some((listing, Box::new(cursor), Box::new(reader)))
     }
 
+    /// Reads the metadata of the open segment. Returns `None` as [`Listing::of_open_segment`] does.
     fn list_open(&self, open: &OpenSegment, then: &Files) -> Option<Listing> {
         Listing::of_open_segment(self.storage.as_ref(), self.log, open, then, self.is_log_same)
     }
