@@ -87,6 +87,48 @@ fn next_data_skips_the_holes_of_a_sparse_file() {
     }
 }
 
+/// The metadata of an open file is that of its path, whatever has happened to the file since it was opened.
+#[test]
+#[cfg(target_os = "linux")]
+fn metadata_of_an_open_file_shows_changes_and_lost_names() {
+    let dir = TempDir::new("os-info");
+    let at = |name: &str| dir.path().join(name);
+    let file = OsStorage.open(&at("file"), OpenMode::CreateNew).unwrap();
+    let created = file.info().unwrap();
+    assert_eq!(created, OsStorage.info(&at("file")).unwrap());
+    assert_eq!((created.len, created.is_file, created.is_dir, created.names), (0, true, false, 1));
+    assert!(created.place.is_some() && created.changed > 0);
+    file.write_at(0, b"abc").unwrap();
+    assert_eq!(file.info().unwrap().len, 3);
+    assert_eq!(file.info().unwrap(), OsStorage.info(&at("file")).unwrap());
+    // A hard link is counted, and is the same file.
+    fs::hard_link(at("file"), at("link")).unwrap();
+    assert_eq!(file.info().unwrap().names, 2);
+    assert_eq!(file.info().unwrap(), OsStorage.info(&at("link")).unwrap());
+    fs::remove_file(at("link")).unwrap();
+    // A renamed file keeps its identity and its name count.
+    fs::rename(at("file"), at("renamed")).unwrap();
+    let renamed = file.info().unwrap();
+    assert_eq!((renamed.place, renamed.names), (created.place, 1));
+    assert_eq!(renamed, OsStorage.info(&at("renamed")).unwrap());
+    // A renamed directory above the file changes nothing but the path.
+    fs::create_dir(at("dir")).unwrap();
+    fs::rename(at("renamed"), at("dir").join("file")).unwrap();
+    let before = file.info().unwrap();
+    fs::rename(at("dir"), at("moved")).unwrap();
+    assert_eq!(file.info().unwrap(), before);
+    // Another file takes the path.
+    fs::write(at("new"), b"abcd").unwrap();
+    fs::rename(at("new"), at("moved").join("file")).unwrap();
+    let replaced = file.info().unwrap();
+    assert_eq!((replaced.place, replaced.len, replaced.names), (created.place, 3, 0));
+    assert_ne!(replaced.place, OsStorage.info(&at("moved").join("file")).unwrap().place);
+    // A removed file.
+    let removed = OsStorage.open(&at("removed"), OpenMode::CreateNew).unwrap();
+    OsStorage.remove_file(&at("removed")).unwrap();
+    assert_eq!(removed.info().unwrap().names, 0);
+}
+
 #[test]
 fn entropy_fills_the_buffer_and_does_not_repeat() {
     let (mut first, mut second) = ([0; 64], [0; 64]);

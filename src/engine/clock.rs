@@ -39,6 +39,11 @@ impl Clock {
         self.last = self.last.max(last);
     }
 
+    /// Returns true if every later tick is greater than `time` without a further observation.
+    pub fn has_passed(&self, time: u64) -> bool {
+        time <= self.last
+    }
+
     /// Observes a time of another stream. Returns `false` and ignores the time if it is more than [`AHEAD_MAX`] past
     /// `now`, the wall clock time.
     #[must_use]

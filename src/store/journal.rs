@@ -178,7 +178,8 @@ impl Journal {
     }
 
     /// Advances the clock to `time`, which was read from the log, so that facts appended afterwards have later times.
-    /// Returns `false` and leaves the clock unchanged if `time` is too far ahead of the clock of this machine.
+    /// Returns `false` and leaves the clock unchanged if `time` is too far ahead of the clock of this machine, unless the
+    /// clock has already passed the time.
     pub fn observe(&self, time: u64) -> bool {
         self.log.observe(time)
     }

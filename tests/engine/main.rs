@@ -9,8 +9,10 @@
 mod compaction;
 mod concurrent_compaction;
 mod final_streams;
+mod interleaved;
 mod jobs;
 mod open;
+mod own_entries;
 mod processes;
 mod repair;
 mod salvage;

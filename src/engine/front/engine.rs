@@ -198,7 +198,7 @@ impl<E: Event> Engine<E> {
     /// projection fails, or buffered entries of this process cannot be written.
     pub fn view(&self) -> Result<View> {
         self.log.flush()?;
-        let view = self.projector.view(self.log.open_segment().as_ref())?;
+        let view = self.projector.view(self.log.open_segment())?;
         // Streams whose clocks are too far ahead do not advance this clock. The notes of the view name these streams.
         self.log.observe(view.latest());
         Ok(view)

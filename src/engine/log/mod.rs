@@ -30,7 +30,9 @@ pub(in crate::engine) use format::{columns, trace};
 pub(in crate::engine) use read::moved;
 
 pub use format::{frame, header, limits, mark, names, pending};
-pub use read::{Commit, Finding, FindingKind, Item, OpenSegment, ScanMode, StreamReader, Tail};
+pub use read::{
+    Commit, Finding, FindingKind, Item, OpenSegment, ScanMode, StreamReader, Tail, WrittenFrames,
+};
 pub use read::{directory, ordered, source};
 pub(crate) use write::replacement;
 pub use write::{

@@ -24,12 +24,12 @@ use std::sync::Arc;
 const PUBLISH_AFTER: u64 = 250_000_000;
 
 /// The parameters of one catch-up.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Default)]
 pub(super) struct Request<'a> {
     /// The receiver of the progress of a rebuild.
     pub(super) progress: Progress<'a>,
     /// The segment that this process appends to; `None` if there is no such segment or it is not known.
-    pub(super) open_segment: Option<&'a OpenSegment>,
+    pub(super) open_segment: Option<OpenSegment>,
 }
 
 /// The result of a catch-up.
@@ -45,7 +45,8 @@ pub(super) enum Outcome {
     Erased(ErasedSubjects),
 }
 
-/// Applies the entries that follow the cursors of an open database. Erased entries add no rows.
+/// Applies the entries that follow the cursors of an open database. Erased entries add no rows. Takes the open segment out
+/// of the request: after a rebuild, its recorded frames do not follow a cursor.
 ///
 /// After an unknown erasure was found, no more rows are stored. The rest of the log is read to find further
 /// erasures, so at most one more rebuild is needed. Erasures that are appended during the rebuild can require
@@ -54,10 +55,10 @@ pub(super) fn catch_up<E: Event>(
     site: &Site,
     projections: &[Box<dyn Projection<E>>],
     opened: &mut Opened,
-    request: Request<'_>,
+    request: &mut Request<'_>,
 ) -> Result<Outcome> {
     let progress = request.progress;
-    let mut reader = StepReader::new(site, opened, request.open_segment)?;
+    let mut reader = StepReader::new(site, opened, request.open_segment.take())?;
     let (mut applied, mut found) = (0, ErasedSubjects::default());
     let erased = Arc::clone(&opened.erased);
     let mut step = reader.next_step()?;

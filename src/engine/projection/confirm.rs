@@ -5,8 +5,8 @@ use crate::engine::entry::{Gap, GapCause, Seq, StreamId};
 use crate::engine::error::Result;
 use crate::engine::log::directory::ResumePoint;
 use crate::engine::log::moved::is_in_derived_stream;
-use crate::engine::log::{Commit, Item, OpenSegment, StreamReader};
-use crate::engine::projection::cursor::{CurrentFile, Cursor, FRESH, Listing};
+use crate::engine::log::{Commit, Item, OpenSegment, StreamReader, WrittenFrames};
+use crate::engine::projection::cursor::{CurrentFile, Cursor, FRESH, Files, Listing};
 use crate::engine::projection::log_access::{CommitPlace, LogAccess};
 use crate::engine::projection::note::RebuildReason;
 
@@ -72,6 +72,40 @@ impl LogAccess<'_> {
         Ok(StreamState::Changed(Box::new(cursor), Some(reader)))
     }
 
+    /// Confirms the cursor of the stream that this process appends to, if the recorded frames `written` follow the cursor.
+    /// Reads only the metadata of the open segment. Returns the cursor after the frames. Returns `None` if the cursor must
+    /// be confirmed with [`LogAccess::confirm_open`] instead.
+    ///
+    /// The applied frames are not compared with the file. The cursor was compared with this file earlier in this boot, and
+    /// since then only this process, which holds the lock of the stream, has written to the file.
+    pub(super) fn confirm_written(
+        &self,
+        cursor: &Cursor,
+        open: &OpenSegment,
+        written: &WrittenFrames,
+    ) -> Option<Cursor> {
+        let next = written.commits.first().and_then(|commit| commit.entries.first());
+        let next = next.map_or(open.next, |entry| entry.stamp.seq);
+        let start = ResumePoint { segment: open.base, offset: written.start, next };
+        let is_next = cursor.resume == start && written.before == Some(cursor.last);
+        if !is_next || !cursor.gaps.is_empty() || self.is_reread_needed(cursor) {
+            return None;
+        }
+        let listing = self.list_open(open, &cursor.files)?;
+        let mut cursor = cursor.clone();
+        for commit in &written.commits {
+            debug_assert_eq!(cursor.resume.offset, commit.offset, "the record has all frames");
+            cursor.move_to(&CommitPlace::of(commit)?, self.boot);
+        }
+        if (cursor.resume.offset, cursor.resume.next) != (open.end, open.next) {
+            return None;
+        }
+        cursor.files = listing.seen_from(cursor.resume.segment);
+        (cursor.is_complete, cursor.is_final) =
+            (listing.shows_appends(&cursor.files, cursor.resume.offset), false);
+        Some(cursor)
+    }
+
     /// Confirms the cursor of the stream that this process appends to. Reads only the metadata of the open segment and
     /// the last frame before the cursor. Returns the metadata, the confirmed cursor, and the reader that has read this
     /// frame and ends at [`OpenSegment::end`].
@@ -94,13 +128,18 @@ impl LogAccess<'_> {
         if !is_within || !cursor.gaps.is_empty() || self.is_reread_needed(cursor) {
             return None;
         }
-        let listing = Listing::of_open_segment(self.storage.as_ref(), self.log, open, &cursor.files)?;
+        let listing = self.list_open(open, &cursor.files)?;
         let mut reader = StreamReader::of_open_segment(self.storage, self.log, open, cursor.frame);
         // After an error of the storage, the caller confirms the cursor with `confirm`, which returns the error.
         let Ok(Some(Item::Commit(commit))) = reader.next_item() else { return None };
         let place = CommitPlace::of(&commit).filter(|place| place.last == cursor.last)?;
         let cursor = Cursor { frame: place.frame, resume: place.end, ..cursor.clone() };
         Some((listing, Box::new(cursor), Box::new(reader)))
+    }
+
+    /// Reads the metadata of the open segment. Returns `None` as [`Listing::of_open_segment`] does.
+    fn list_open(&self, open: &OpenSegment, then: &Files) -> Option<Listing> {
+        Listing::of_open_segment(self.storage.as_ref(), self.log, open, then, self.is_log_same)
     }
 
     /// Returns true if no entry of the stream was applied, or if the applied entries were read during another boot.

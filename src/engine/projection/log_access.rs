@@ -5,7 +5,7 @@ use crate::engine::entry::Seq;
 use crate::engine::error::Result;
 use crate::engine::log::directory::ResumePoint;
 use crate::engine::log::{Commit, ScanMode, StreamReader};
-use crate::engine::projection::cursor::Listing;
+use crate::engine::projection::cursor::{Cursor, Listing};
 use crate::engine::storage::Storage;
 use std::path::Path;
 use std::sync::Arc;
@@ -18,6 +18,8 @@ pub(super) struct LogAccess<'a> {
     pub(super) domain: Domain,
     /// The id of this boot; zeros on platforms without boot ids.
     pub(super) boot: [u8; 16],
+    /// True if the directory of the log is the one of the previous catch-up, and no name in it has changed since then.
+    pub(super) is_log_same: bool,
 }
 
 impl LogAccess<'_> {
@@ -42,6 +44,15 @@ pub(super) struct CommitPlace {
     pub(super) last: (Seq, u32),
     /// The time of the last entry.
     pub(super) time: u64,
+}
+
+impl Cursor {
+    /// Moves the cursor behind a commit that was read during the boot `boot`.
+    pub(super) fn move_to(&mut self, place: &CommitPlace, boot: [u8; 16]) {
+        (self.last, self.time) = (place.last, place.time);
+        (self.frame, self.resume) = (place.frame, place.end);
+        self.boot = Some(boot);
+    }
 }
 
 impl CommitPlace {

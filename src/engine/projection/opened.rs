@@ -138,6 +138,12 @@ impl Opened {
         Ok(reading)
     }
 
+    /// Returns true if a view of these tables was opened since they were last written to the database. An earlier catch-up
+    /// has then compared every stream with the log.
+    pub(super) fn has_view(&self) -> bool {
+        self.reading.is_some()
+    }
+
     /// Returns the current content, as the content that is published.
     pub(super) fn content(&self) -> Published {
         Published { entries: self.applied, streams: self.cursors.len() as u64 }
@@ -156,22 +162,21 @@ impl Opened {
     }
 
     /// Stores the rows of a step. Rows that [`RecentRows::add`] accepts stay in memory, if no view shares the rows in
-    /// memory and there are no rows of the engine's own tables. Otherwise the rows of the step and the rows in memory
-    /// are written to the database.
+    /// memory and all entries were decoded. Otherwise the rows of the step and the rows in memory are written to the
+    /// database.
     pub(super) fn store(&mut self, rows: StepRows) -> RowResult<()> {
         if rows.entries == 0 {
             return Ok(());
         }
-        if rows.own.has_undecoded() {
+        let has_undecoded = rows.own.has_undecoded();
+        if has_undecoded {
             self.undecoded = None;
         }
         let StepRows { entries, mut tables, own, .. } = rows;
         // If a view shares the rows in memory, they must not change. They are then written to the database, because
         // copying them would take longer.
-        if own.is_empty()
-            && let Some(recent) = Arc::get_mut(&mut self.recent)
-        {
-            tables = match recent.add(tables) {
+        if !has_undecoded && let Some(recent) = Arc::get_mut(&mut self.recent) {
+            tables = match recent.add(tables, &own.frames) {
                 Ok(()) => return Ok(()),
                 Err(tables) => tables,
             };

@@ -1,8 +1,9 @@
 //! The engine's own tables: cursors, the frame index, and counts of entries.
 //!
-//! The rows of the frame index and of entries that could not be decoded are written in the same transaction as the rows
-//! of the projections. The cursors and the number of entries are kept in memory, and are written when a generation is
-//! published. FORMAT.md, "Projection files", defines the bytes.
+//! The rows of the frame index are written in the same transaction as the rows of the projections, or stay in memory
+//! together with them. The rows of entries that could not be decoded are written in the same transaction. The cursors and
+//! the number of entries are kept in memory, and are written when a generation is published. FORMAT.md, "Projection
+//! files", defines the bytes.
 
 use crate::engine::entry::{Kind, Position, Seq, StreamId};
 use crate::engine::log::directory::ResumePoint;
@@ -89,7 +90,7 @@ pub(super) fn applied(transaction: &ReadTransaction) -> RowResult<u64> {
 }
 
 /// Returns the beginning of the last frame in the frame index whose first entry is at or before `position`. Returns the
-/// beginning of the stream if the index has no such frame, and `None` if no entry was ever applied.
+/// beginning of the stream if the index has no such frame, and `None` if no frame was ever written to the index.
 pub(super) fn frame_before(
     transaction: &ReadTransaction,
     position: Position,
@@ -148,6 +149,20 @@ pub(super) fn write_progress(
     Ok(())
 }
 
+/// Writes rows of the frame index.
+pub(super) fn write_frames(transaction: &WriteTransaction, frames: &[FramePlace]) -> RowResult<()> {
+    if frames.is_empty() {
+        return Ok(());
+    }
+    let mut table = transaction.open_table(Definition::new(FRAMES))?;
+    for frame in frames {
+        let key = position_key(Position { stream: frame.stream, seq: frame.first });
+        let value = [frame.segment.0.to_be_bytes(), frame.offset.to_be_bytes()].concat();
+        table.insert(key.as_slice(), value.as_slice())?;
+    }
+    Ok(())
+}
+
 /// Returns the erased subjects.
 pub(super) fn erased(transaction: &ReadTransaction) -> RowResult<ErasedSubjects> {
     let mut erased = ErasedSubjects::default();
@@ -183,11 +198,6 @@ pub(super) struct OwnRows {
 }
 
 impl OwnRows {
-    /// Returns true if there are no rows.
-    pub(super) fn is_empty(&self) -> bool {
-        self.frames.is_empty() && self.unknown.is_empty() && self.unreadable.is_empty()
-    }
-
     /// Returns true if there are rows about entries that could not be decoded.
     pub(super) fn has_undecoded(&self) -> bool {
         !self.unknown.is_empty() || !self.unreadable.is_empty()
@@ -195,14 +205,7 @@ impl OwnRows {
 
     /// Writes the rows.
     pub(super) fn write(self, transaction: &WriteTransaction) -> RowResult<()> {
-        if !self.frames.is_empty() {
-            let mut table = transaction.open_table(Definition::new(FRAMES))?;
-            for frame in self.frames {
-                let key = position_key(Position { stream: frame.stream, seq: frame.first });
-                let value = [frame.segment.0.to_be_bytes(), frame.offset.to_be_bytes()].concat();
-                table.insert(key.as_slice(), value.as_slice())?;
-            }
-        }
+        write_frames(transaction, &self.frames)?;
         if !self.unknown.is_empty() {
             let mut table = transaction.open_table(Definition::new(UNKNOWN))?;
             for (kind, entries) in self.unknown {

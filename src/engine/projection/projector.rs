@@ -149,13 +149,14 @@ impl<E: Event> Projector<E> {
     ///
     /// The disk space and the memory of the tables that a view reads are released only after the view is dropped.
     ///
-    /// `open_segment` is the segment that this process appends to, if it is known. Reading its entries needs fewer
-    /// system calls than reading the entries of another segment.
-    pub fn view(&self, open_segment: Option<&OpenSegment>) -> Result<View> {
-        let request = Request { open_segment, ..Request::default() };
-        let open = |rebuild| self.guarded(|| Ok(self.current_view(rebuild, request)?));
-        match open(None) {
-            Err(Failure::Damaged(reason, _)) => open(Some(RebuildReason::Damaged(reason))),
+    /// `open_segment` is the segment that this process appends to, if it is known. Its recorded frames are not read from
+    /// the file. Reading its other frames needs fewer system calls than reading the frames of another segment.
+    pub fn view(&self, open_segment: Option<OpenSegment>) -> Result<View> {
+        let open = |rebuild, request| self.guarded(|| Ok(self.current_view(rebuild, request)?));
+        match open(None, Request { open_segment, ..Request::default() }) {
+            Err(Failure::Damaged(reason, _)) => {
+                open(Some(RebuildReason::Damaged(reason)), Request::default())
+            }
             other => other,
         }
         .map_err(Failure::into_error)
@@ -229,8 +230,8 @@ impl<E: Event> Projector<E> {
         self.check_use()?;
         let mut opened = self.create(RebuildReason::Requested, 0)?;
         opened.until = until;
-        let request = Request { progress, ..Request::default() };
-        let (mut opened, _) = self.apply_all(opened, false, request)?;
+        let mut request = Request { progress, ..Request::default() };
+        let (mut opened, _) = self.apply_all(opened, false, &mut request)?;
         digest(&View::open(&self.site, &mut opened, Vec::new())?, self.tables())
     }
 
@@ -281,7 +282,7 @@ impl<E: Event> Projector<E> {
         self.opened.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn current_view(&self, rebuild: Option<RebuildReason>, request: Request<'_>) -> Result<View> {
+    fn current_view(&self, rebuild: Option<RebuildReason>, mut request: Request<'_>) -> Result<View> {
         let mut guard = self.lock();
         if guard.is_none() {
             self.check_use()?;
@@ -304,7 +305,7 @@ impl<E: Event> Projector<E> {
             (Some(opened), None) => opened,
             (None, None) => self.open()?,
         };
-        let (opened, mut notes) = self.apply_all(opened, is_saved, request)?;
+        let (opened, mut notes) = self.apply_all(opened, is_saved, &mut request)?;
         let mut opened = self.publish(opened, &mut notes)?;
         let view = View::open(&self.site, &mut opened, notes);
         *guard = Some(opened);
@@ -318,7 +319,7 @@ impl<E: Event> Projector<E> {
         &self,
         mut opened: Opened,
         is_saved: bool,
-        request: Request<'_>,
+        request: &mut Request<'_>,
     ) -> Result<(Opened, Vec<Note>)> {
         loop {
             let (reason, erased) = match catch_up(&self.site, &self.projections, &mut opened, request)? {

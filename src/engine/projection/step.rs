@@ -10,7 +10,7 @@ use crate::engine::projection::definition::{Applied, Projection};
 use crate::engine::projection::erased::ErasedSubjects;
 use crate::engine::projection::own_tables::{FramePlace, OwnRows};
 use crate::engine::projection::tables::{Rows, Tables};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 /// The number of entries at which a step is full. The last commit of a step may exceed this number.
 const STEP_ENTRIES: u64 = 50_000;
@@ -31,7 +31,7 @@ pub(super) struct Step {
     /// The number of entries.
     entries: u64,
     /// The cursors after the entries of this step, for each stream that was read.
-    cursors: BTreeMap<StreamId, Cursor>,
+    cursors: Vec<(StreamId, Cursor)>,
     rows: OwnRows,
 }
 
@@ -63,7 +63,7 @@ impl Step {
 
     /// Sets the cursor of a stream after the entries of this step.
     pub(super) fn set_cursor(&mut self, stream: StreamId, cursor: Cursor) {
-        self.cursors.insert(stream, cursor);
+        self.cursors.push((stream, cursor));
     }
 
     /// Returns true if the step has reached its maximum size.
@@ -83,7 +83,7 @@ impl Step {
     }
 
     /// Removes and returns the cursors after the entries of this step.
-    pub(super) fn take_cursors(&mut self) -> BTreeMap<StreamId, Cursor> {
+    pub(super) fn take_cursors(&mut self) -> Vec<(StreamId, Cursor)> {
         std::mem::take(&mut self.cursors)
     }
 

@@ -3,8 +3,8 @@
 use crate::engine::clock::AHEAD_MAX;
 use crate::engine::entry::{Gap, GapCause, Seq, StreamId};
 use crate::engine::error::{Error, Result};
-use crate::engine::log::OpenSegment;
 use crate::engine::log::directory::log_bytes;
+use crate::engine::log::{OpenSegment, WrittenFrames};
 use crate::engine::parallel;
 use crate::engine::projection::confirm::StreamState;
 use crate::engine::projection::cursor::{Cursor, FRESH, Listing, LogPosition};
@@ -27,10 +27,11 @@ pub(super) const PIECE_STREAMS: usize = 128;
 pub(super) struct StepReader<'a> {
     site: &'a Site,
     log: LogAccess<'a>,
-    /// The cursors of all streams at the beginning of the catch-up.
+    /// The cursors of all streams at the beginning of the catch-up. Empty after the last stream was read, so that the
+    /// cursors can be moved without a copy of the map.
     cursors: Arc<BTreeMap<StreamId, Cursor>>,
     /// The segment that this process appends to, if it is known.
-    open_segment: Option<&'a OpenSegment>,
+    open_segment: Option<OpenSegment>,
     /// The streams that were not examined yet, each with true if it is certainly unchanged.
     streams: IntoIter<(StreamId, bool)>,
     /// The commits of the stream that is being read, and the cursor with which reading began.
@@ -63,16 +64,17 @@ impl<'a> StepReader<'a> {
     pub(super) fn new(
         site: &'a Site,
         opened: &mut Opened,
-        open_segment: Option<&'a OpenSegment>,
+        open_segment: Option<OpenSegment>,
     ) -> Result<StepReader<'a>> {
         let storage = &site.storage;
         // The boot id is read once for all streams, because on Linux it is the content of a file.
         let boot = storage.boot_id().unwrap_or_default();
-        let log = LogAccess { storage, log: &site.log, domain: site.domain, boot };
         let started = storage.now();
         let cursors = Arc::clone(&opened.cursors);
         let list = StreamList::current(storage.as_ref(), &site.log, opened.streams.as_ref())?;
-        opened.streams = Some(Arc::clone(&list));
+        let before = opened.streams.replace(Arc::clone(&list)).filter(|_| opened.has_view());
+        let is_log_same = before.is_some_and(|before| Arc::ptr_eq(&before, &list));
+        let log = LogAccess { storage, log: &site.log, domain: site.domain, boot, is_log_same };
         let streams = list.streams();
         let gone = cursors.iter().find(|(stream, _)| streams.binary_search(stream).is_err());
         let contradiction = gone.map(|(stream, cursor)| log.contradiction(*stream, cursor.last));
@@ -110,32 +112,44 @@ impl<'a> StepReader<'a> {
             match self.commits.take() {
                 Some((commits, begin)) => self.read_stream(commits, begin, &mut step)?,
                 None => match self.streams.next() {
-                    Some((stream, is_unchanged)) => self.open_stream(stream, is_unchanged)?,
+                    Some((stream, is_unchanged)) => self.open_stream(stream, is_unchanged, &mut step)?,
                     None => break,
                 },
             }
+        }
+        if self.commits.is_none() && self.streams.len() == 0 {
+            self.cursors = Arc::default();
         }
         Ok(Some(step).filter(|step| self.contradiction.is_none() && !step.is_empty()))
     }
 
     /// Compares the cursor of a stream with the log, and opens the stream if it may have new entries. Sets
-    /// `contradiction` if the log contradicts the cursor. Adds a note if the stream cannot be read.
-    fn open_stream(&mut self, stream: StreamId, is_unchanged: bool) -> Result<()> {
+    /// `contradiction` if the log contradicts the cursor. Adds a note if the stream cannot be read. If the new entries are
+    /// recorded frames of this process, adds them to the step, and does not open the stream.
+    fn open_stream(&mut self, stream: StreamId, is_unchanged: bool, step: &mut Step) -> Result<()> {
         let cursors = Arc::clone(&self.cursors);
         let known = cursors.get(&stream);
         if let (true, Some(cursor)) = (is_unchanged, known) {
             self.add_stream_notes(stream, cursor);
             return Ok(());
         }
-        let cursor = known.cloned().unwrap_or_else(Cursor::start);
-        if let Some(open) = self.open_segment.filter(|open| open.stream == stream)
-            && let Some((listing, confirmed, reader)) = self.log.confirm_open(&cursor, open)
-        {
-            let until = self.until_in(stream);
-            let commits = StreamCommits::new(self.log, listing, *confirmed, Some(reader), until);
-            self.commits = Some((commits, cursor));
-            return Ok(());
+        let open = self.open_segment.take_if(|open| open.stream == stream);
+        if let (Some(cursor), Some(mut open)) = (known, open) {
+            let written = open.written.take().filter(|_| self.until.is_none());
+            if let Some(written) = written
+                && let Some(end) = self.log.confirm_written(cursor, &open, &written)
+            {
+                self.add_written(stream, written, (cursor, end), step);
+                return Ok(());
+            }
+            if let Some((listing, confirmed, reader)) = self.log.confirm_open(cursor, &open) {
+                let until = self.until_in(stream);
+                let commits = StreamCommits::new(self.log, listing, *confirmed, Some(reader), until);
+                self.commits = Some((commits, cursor.clone()));
+                return Ok(());
+            }
         }
+        let cursor = known.cloned().unwrap_or_else(Cursor::start);
         self.has_reread |= cursor.is_of_another_boot(self.log.boot);
         let before = cursor.clone();
         let confirmed = Listing::of(self.site.storage.as_ref(), &self.site.log, stream)
@@ -156,6 +170,24 @@ impl<'a> StepReader<'a> {
             Err(e) => return Err(e),
         }
         Ok(())
+    }
+
+    /// Adds recorded frames of this process to the step. `before` is the cursor before the frames, and `after` the cursor
+    /// after them.
+    fn add_written(
+        &mut self,
+        stream: StreamId,
+        written: WrittenFrames,
+        (before, after): (&Cursor, Cursor),
+        step: &mut Step,
+    ) {
+        for commit in written.commits {
+            step.add(stream, commit, &mut self.last_frame);
+        }
+        self.add_stream_notes(stream, &after);
+        if after != *before {
+            step.set_cursor(stream, after);
+        }
     }
 
     /// Returns the sequence number of the last entry to read from a stream; `None` if the stream is read to its end.

@@ -94,10 +94,7 @@ impl<'a> StreamCommits<'a> {
                         self.is_contradicted = true;
                         return Ok(None);
                     }
-                    let cursor = &mut self.cursor;
-                    (cursor.last, cursor.frame, cursor.resume) = (place.last, place.frame, place.end);
-                    cursor.time = place.time;
-                    cursor.boot = Some(self.log.boot);
+                    self.cursor.move_to(&place, self.log.boot);
                     self.reader = Some(reader);
                     return Ok(Some(commit));
                 }

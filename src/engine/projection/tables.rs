@@ -169,8 +169,17 @@ impl Tables {
 }
 
 impl Rows {
+    fn is_empty(&self) -> bool {
+        let Rows { sets, versions, series, registers } = self;
+        sets.is_empty() && versions.is_empty() && series.is_empty() && registers.is_empty()
+    }
+
     /// Adds the rows that were derived from later entries. Rows with the same key are merged.
     pub(super) fn append(&mut self, later: Rows) {
+        if self.is_empty() {
+            *self = later;
+            return;
+        }
         for (name, mut keys) in later.sets {
             self.sets.entry(name).or_default().append(&mut keys);
         }

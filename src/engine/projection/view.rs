@@ -563,12 +563,23 @@ impl View {
         Ok(found)
     }
 
+    /// Returns the beginning of the last frame in the frame index whose first entry is at or before `position`. Returns
+    /// the beginning of the stream if the index has no such frame, and `None` if no entry was applied.
+    fn frame_before(&self, position: Position) -> Result<Option<ResumePoint>> {
+        let recent = &self.snapshot.recent;
+        if let Some(frame) = recent.frame_before(position) {
+            return Ok(Some(frame));
+        }
+        let stored = own_tables::frame_before(&self.snapshot.reading.transaction, position);
+        let stored = stored.map_err(|e| self.damaged(e))?;
+        // If all frames are in memory, the table of frames does not exist.
+        Ok(stored.or_else(|| recent.has_frames().then_some(ResumePoint::START)))
+    }
+
     /// Opens a reader of the stream of `position` that begins at or before `position`. Returns `None` if no entry was
     /// applied, or if the stream was removed.
     fn reader_before(&self, position: Position) -> Result<Option<StreamReader>> {
-        let start = own_tables::frame_before(&self.snapshot.reading.transaction, position);
-        let start = start.map_err(|e| self.damaged(e))?;
-        let Some(start) = start else { return Ok(None) };
+        let Some(start) = self.frame_before(position)? else { return Ok(None) };
         let (storage, log) = (&self.snapshot.site.storage, &self.snapshot.site.log);
         let open = |start| StreamReader::open_at(storage, log, position.stream, ScanMode::Follow, start);
         let at_frame = |start: ResumePoint| {

@@ -129,6 +129,17 @@ pub trait File: Debug + Send + Sync {
     fn is_empty(&self) -> io::Result<bool> {
         Ok(self.len()? == 0)
     }
+    /// Returns the metadata of the file, whatever its names are. `names` is 0 if the last name was removed or was given to
+    /// another file. The metadata does not show that a directory above the file was renamed. It may not show that the file
+    /// was renamed: some file systems then leave `changed` unchanged. The default implementation returns
+    /// [`io::ErrorKind::Unsupported`].
+    ///
+    /// Some file systems keep a name for a file that is open. For example, NFS gives a removed file that is open a hidden
+    /// name, and caches metadata. `names` is then not 0. A caller that must notice a removal on such a file system must
+    /// examine the path.
+    fn info(&self) -> io::Result<FileInfo> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
     /// Returns the first offset, at or after `offset`, that may contain data; `None` if the rest of the file contains
     /// no data. The bytes between `offset` and the returned offset are a hole: nothing was written there, and a read
     /// returns zeros. Returns `offset` itself if the file system cannot report holes.

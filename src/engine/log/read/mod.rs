@@ -11,5 +11,5 @@ mod scan;
 pub mod source;
 
 pub use item::{Commit, Finding, FindingKind, Item, Tail};
-pub use open_segment::OpenSegment;
+pub use open_segment::{OpenSegment, WrittenFrames};
 pub use reader::{ScanMode, StreamReader};

@@ -1,6 +1,7 @@
 //! The open segment of a writer of this process, for a reader of the same process.
 
 use crate::engine::entry::{Seq, StreamId};
+use crate::engine::log::read::item::Commit;
 use crate::engine::storage::File;
 use std::sync::Arc;
 
@@ -18,6 +19,22 @@ pub struct OpenSegment {
     pub file: Arc<dyn File>,
     /// The offset of the end of the last complete frame.
     pub end: u64,
+    /// The time at which the end was read. Every append after the end happens at or after this time.
+    pub at: u64,
     /// The sequence number after that of the last entry.
     pub next: Seq,
+    /// The frames that the writer wrote recently; `None` if they were not recorded.
+    pub written: Option<WrittenFrames>,
+}
+
+/// All frames of an open segment between the offset `start` and [`OpenSegment::end`], as a reader would read them from the
+/// file.
+#[derive(Debug, Clone)]
+pub struct WrittenFrames {
+    /// The offset of the first frame, or [`OpenSegment::end`] if there is no frame.
+    pub start: u64,
+    /// The sequence number and the checksum of the last entry before `start`; `None` if the entry was not recorded.
+    pub before: Option<(Seq, u32)>,
+    /// The frames, in order.
+    pub commits: Vec<Commit>,
 }

@@ -18,6 +18,7 @@ use crate::engine::log::format::frame::frame_salt;
 use crate::engine::log::format::header::{FRAMES_AT, SegmentHeader};
 use crate::engine::log::format::limits::FRAME_HEADER_LEN;
 use crate::engine::log::format::mark::{INDEX_STEP, SEAL_INDEX_MAX, Seal};
+use crate::engine::log::write::frame_record::FrameRecord;
 use crate::engine::log::write::group::SyncFailure;
 use crate::engine::storage::{File, read_full_at, write_all_at};
 use std::io;
@@ -83,6 +84,8 @@ pub(super) struct ActiveSegment {
     bytes_max: u64,
     frames: u64,
     index: Vec<(Seq, u64)>,
+    /// The frames that were written since [`Log::open_segment`](crate::engine::log::Log::open_segment) was last called.
+    pub(super) record: FrameRecord,
 }
 
 impl ActiveSegment {
@@ -112,6 +115,7 @@ impl ActiveSegment {
             bytes_max,
             frames: 0,
             index: Vec::new(),
+            record: FrameRecord::default(),
         }
     }
 

@@ -245,25 +245,33 @@ impl Log {
 
     /// Returns the segment that this process appends to, up to its last complete frame. Buffered entries are not
     /// included. Returns `None` if no stream is open, or if the last write or sync of the segment failed.
+    ///
+    /// The result contains the frames that were written since the last call, unless they are many. The first call begins
+    /// to record frames.
     pub fn open_segment(&self) -> Option<OpenSegment> {
-        let guard = self.shared.lock();
-        let active = guard.active.as_ref()?;
-        let segment = &active.segment;
+        let mut guard = self.shared.lock();
+        // The time is read while the state is locked, so every append after the end happens later.
+        let at = self.shared.storage.now();
+        let active = guard.active.as_mut()?;
+        let segment = &mut active.segment;
         (segment.condition == Condition::Whole).then(|| OpenSegment {
             stream: active.id,
             base: segment.base,
             salt: segment.salt,
             file: Arc::clone(&segment.file),
             end: segment.offset,
+            at,
             next: active.next,
+            written: segment.record.take(segment.offset),
         })
     }
 
     /// Advances the clock to a time that was read from another stream. Returns false and ignores the time if it is too
-    /// far ahead of the wall clock ([`crate::engine::clock::AHEAD_MAX`]).
+    /// far ahead of the wall clock ([`crate::engine::clock::AHEAD_MAX`]), unless the clock has already passed the time.
     pub fn observe(&self, time: u64) -> bool {
-        let now = self.shared.storage.now();
-        self.shared.lock().clock.observe(time, now)
+        let mut guard = self.shared.lock();
+        // A time that the clock has passed is not compared with the wall clock.
+        guard.clock.has_passed(time) || guard.clock.observe(time, self.shared.storage.now())
     }
 
     /// Starts the timer of a new batch: notifies the background thread, or starts the thread if it does not run yet.

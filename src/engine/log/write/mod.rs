@@ -6,6 +6,7 @@ mod claim;
 mod create;
 mod cut;
 mod durability;
+mod frame_record;
 mod group;
 mod log;
 mod new_entries;

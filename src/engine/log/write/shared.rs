@@ -22,6 +22,7 @@ use crate::engine::log::format::mark::Mark;
 use crate::engine::log::format::pending::PendingEntries;
 use crate::engine::log::write::active::{ActiveSegment, Condition, Room};
 use crate::engine::log::write::claim::{ActiveStream, BegunStream, Claims};
+use crate::engine::log::write::frame_record::WrittenFrame;
 use crate::engine::log::write::group::{SyncFailure, SyncGroup};
 use crate::engine::log::write::options::LogOptions;
 use crate::engine::storage::Storage;
@@ -191,6 +192,14 @@ impl Shared {
         segment.write(frame)?;
         let count = batch.entries.len() as u64;
         segment.count(active.next, offset, count, batch.entries.times());
+        segment.record.add(WrittenFrame {
+            stream: active.id,
+            segment: segment.base,
+            first: active.next,
+            offset,
+            end: segment.offset,
+            entries: &batch.entries,
+        });
         active.next = active.next.plus(count);
         active.chain.push(canonical);
         batch.entries.clear();

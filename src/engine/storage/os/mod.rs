@@ -60,7 +60,7 @@ use crate::engine::storage::interface::Watch;
 use crate::engine::storage::interface::{
     DirEntry, DirItem, File, FileInfo, Mapping, NotARegularFile, OpenMode, Storage,
 };
-use crate::engine::storage::os::metadata::{changed_at, item_kind, names_of, nanoseconds, place_of};
+use crate::engine::storage::os::metadata::{file_info, item_kind, names_of, nanoseconds};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -106,6 +106,12 @@ impl File for OsFile {
 
     fn len(&self) -> io::Result<u64> {
         Ok(self.file.metadata()?.len())
+    }
+
+    // Only Linux is tested. The metadata of the path is read on other systems.
+    #[cfg(target_os = "linux")]
+    fn info(&self) -> io::Result<FileInfo> {
+        self.file.metadata().map(|meta| file_info(&meta))
     }
 
     fn next_data(&self, offset: u64) -> io::Result<Option<u64>> {
@@ -294,16 +300,7 @@ impl Storage for OsStorage {
     }
 
     fn info(&self, path: &Path) -> io::Result<FileInfo> {
-        let meta = fs::metadata(path)?;
-        Ok(FileInfo {
-            len: meta.len(),
-            is_dir: meta.is_dir(),
-            is_file: meta.is_file(),
-            modified: nanoseconds(meta.modified()),
-            changed: changed_at(&meta),
-            place: place_of(&meta),
-            names: names_of(&meta),
-        })
+        fs::metadata(path).map(|meta| file_info(&meta))
     }
 
     fn now(&self) -> u64 {

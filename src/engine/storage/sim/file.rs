@@ -1,6 +1,6 @@
 //! An open file of a simulated process.
 
-use crate::engine::storage::interface::{File, Mapping};
+use crate::engine::storage::interface::{File, FileInfo, Mapping};
 use crate::engine::storage::sim::disk::SimDisk;
 use crate::engine::storage::sim::node::{SharedNode, guard};
 use crate::engine::storage::sim::plan::{Life, OperationClass};
@@ -156,6 +156,10 @@ impl File for SimFile {
 
     fn len(&self) -> io::Result<u64> {
         self.life.perform(OperationClass::Query, |_| Ok(guard(&self.node).content.len() as u64))
+    }
+
+    fn info(&self) -> io::Result<FileInfo> {
+        self.life.perform(OperationClass::Query, |_| Ok(guard(&self.disk.state).info(&self.node)))
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {

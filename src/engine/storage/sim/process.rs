@@ -6,16 +6,13 @@ use crate::engine::storage::sim::disk::SimDisk;
 use crate::engine::storage::sim::file::SimFile;
 use crate::engine::storage::sim::node::{NameChange, Node, SharedNode, guard};
 use crate::engine::storage::sim::plan::{Fault, Life, Moment, OperationClass};
-use crate::engine::storage::sim::state::DiskState;
+use crate::engine::storage::sim::state::{DEVICE, DiskState};
 use crate::engine::storage::sim::watch::SimWatch;
 use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-
-/// The device number of every simulated file.
-const DEVICE: u64 = 1;
 
 /// A process on a [`SimDisk`]. A lock is released when its file is dropped or the process is killed.
 #[derive(Debug)]
@@ -286,18 +283,7 @@ impl Storage for SimProcess {
                     names: 1,
                 });
             }
-            let node = state.files.get(path).ok_or(io::ErrorKind::NotFound)?;
-            let names = state.files.values().filter(|other| Arc::ptr_eq(other, node)).count() as u64;
-            let node = guard(node);
-            Ok(FileInfo {
-                len: node.content.len() as u64,
-                is_dir: false,
-                is_file: true,
-                modified: node.modified,
-                changed: node.changed,
-                place: Some(Place { device: DEVICE, inode: node.inode, created: node.inode }),
-                names,
-            })
+            state.files.get(path).map(|node| state.info(node)).ok_or(io::ErrorKind::NotFound.into())
         })
     }
 

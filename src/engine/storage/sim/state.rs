@@ -1,10 +1,14 @@
 //! The state of the simulated disk.
 
+use crate::engine::storage::interface::{FileInfo, Place};
 use crate::engine::storage::sim::node::{NameChange, Names, SharedNode, guard, move_keys};
 use crate::engine::storage::sim::plan::Life;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
+
+/// The device number of every simulated file.
+pub(super) const DEVICE: u64 = 1;
 
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Dir {
@@ -64,7 +68,25 @@ impl DiskState {
         }
     }
 
+    /// Returns the metadata of a file.
+    pub(super) fn info(&self, node: &SharedNode) -> FileInfo {
+        let names = self.files.values().filter(|other| Arc::ptr_eq(other, node)).count() as u64;
+        let node = guard(node);
+        FileInfo {
+            len: node.content.len() as u64,
+            is_dir: false,
+            is_file: true,
+            modified: node.modified,
+            changed: node.changed,
+            place: Some(Place { device: DEVICE, inode: node.inode, created: node.inode }),
+            names,
+        }
+    }
+
     pub(super) fn change_name(&mut self, order: u64, change: NameChange) {
+        if let NameChange::Rename { node, .. } = &change {
+            guard(node).changed = self.now;
+        }
         for path in change.paths() {
             self.touch_parent(path);
         }
