@@ -28,9 +28,9 @@ use crate::engine::projection::definition::Projection;
 #[cfg(feature = "ml")]
 use crate::engine::projection::derived::Base;
 use crate::engine::projection::digest::{TablesDigest, digest};
-#[cfg(feature = "ml")]
-use crate::engine::projection::generation_dir::remove_generations;
 use crate::engine::projection::generation_dir::{publish_generation, set_aside};
+#[cfg(feature = "ml")]
+use crate::engine::projection::generation_dir::{remove_generations, remove_other_generations};
 use crate::engine::projection::newest::Newest;
 use crate::engine::projection::note::{CatchUp, Note, RebuildReason};
 use crate::engine::projection::opened::Opened;
@@ -184,6 +184,16 @@ impl<E: Event> Projector<E> {
         let mut opened = self.lock();
         *opened = None;
         remove_generations(&self.site)
+    }
+
+    /// Catches up with the log, and removes durably all saved tables except those that this projector uses. The other tables
+    /// can contain rows of entries that were erased since. Returns `false` if another process is saving tables.
+    #[cfg(feature = "ml")]
+    pub(crate) fn remove_outdated(&self) -> Result<bool> {
+        self.catch_up()?;
+        let opened = self.lock();
+        let base = opened.as_ref().and_then(|opened| opened.base.as_ref());
+        remove_other_generations(&self.site, base.map(|base| base.generation()))
     }
 
     /// Discards the tables and rebuilds them from the log.

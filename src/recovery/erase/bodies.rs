@@ -5,6 +5,7 @@ use crate::engine;
 use crate::engine::blob::{BlobInfo, BlobStore};
 use crate::engine::checksum::Digest;
 use crate::engine::log::directory::{has_writer, list_streams};
+use crate::engine::storage::exists;
 use crate::recovery::backup::io_error;
 use crate::recovery::erase::outbox::{are_facts_spilled, spill};
 use crate::recovery::erase::scan::FoundEntries;
@@ -15,10 +16,16 @@ use crate::store::{Note, Severity, StoreView, chain};
 use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// The number of bodies that are removed after one search for programs that capture. The search opens the lock file of each
 /// stream.
 const REMOVED_TOGETHER: usize = 32;
+
+/// The number of searches for programs that capture, before bodies are kept.
+const CAPTURE_CHECKS: u32 = 10;
+/// The pause between two of these searches.
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// Returns the bodies of the artifacts of the runs. If an artifact is a directory, the bodies of its files
 /// are included. If the list of the files of a directory cannot be read, a note states this.
@@ -87,10 +94,10 @@ pub(in crate::recovery) fn remove_unused(
         Ok(held) => held,
         Err(e) => return Ok((Vec::new(), vec![not_locked(&e)])),
     };
-    if is_captured_into(site)? {
+    if is_captured_for_long(site)? {
         return Ok((Vec::new(), vec![in_use(present.len())]));
     }
-    if are_facts_spilled(site)? {
+    if are_facts_spilled(site, &BTreeSet::new())? {
         let message = "no body was removed, because artifacts wait in the outbox; run `contexta outbox replay`, and repeat the \
                        command";
         return Ok((Vec::new(), vec![Note::new(Severity::Error, "erase_bodies_kept", message)]));
@@ -132,7 +139,7 @@ fn remove_all(
 ) -> Result<Vec<BlobInfo>> {
     let (mut removed, mut shards): (Vec<BlobInfo>, BTreeSet<PathBuf>) = Default::default();
     for (digest, size) in bodies.iter().copied() {
-        if removed.len().is_multiple_of(REMOVED_TOGETHER) && is_captured_into(site)? {
+        if removed.len().is_multiple_of(REMOVED_TOGETHER) && is_captured_for_long(site)? {
             notes.push(in_use(bodies.len() - removed.len()));
             break;
         }
@@ -147,6 +154,44 @@ fn remove_all(
         site.storage.sync_dir(&shard).map_err(|e| io_error("sync", &shard, e))?;
     }
     Ok(removed)
+}
+
+/// Removes the temporary files of bodies durably. Returns the number of removed files, and a note if files are kept.
+///
+/// A program that stores a body holds the lock on the bodies, or the lock of merges. The caller holds the lock of merges.
+/// The files that exist while both locks are held therefore belong to programs that were interrupted.
+pub(super) fn remove_temporaries(site: &EraseSite<'_>) -> Result<(u64, Option<Note>)> {
+    let (store, dir) = (site.dirs.bodies(site.storage), &site.dirs.body_staging);
+    let (mut held, mut removed) = (None, 0);
+    if !store.temporaries()?.is_empty() {
+        match store.lock_removal() {
+            Ok(lock) => held = Some(lock),
+            Err(e) => return Ok((0, Some(temporaries_kept(dir, &e)))),
+        }
+        for path in store.temporaries()? {
+            match site.storage.remove_file(&path) {
+                Ok(()) => removed += 1,
+                Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+                Err(e) => return Err(io_error("remove", &path, e)),
+            }
+        }
+    }
+    // Without the sync, a crash could restore the temporary name of a body that was stored and removed.
+    if exists(site.storage.as_ref(), dir).map_err(|e| io_error("inspect", dir, e))? {
+        site.storage.sync_dir(dir).map_err(|e| io_error("sync", dir, e))?;
+    }
+    drop(held);
+    Ok((removed, None))
+}
+
+fn temporaries_kept(dir: &Path, e: &engine::Error) -> Note {
+    let message = format!(
+        "temporary files in {} were not removed, and may contain bodies of the runs: {}; end the programs that store bodies, \
+         and delete the run again by its ref",
+        dir.display(),
+        chain(e)
+    );
+    Note::new(Severity::Error, "erase_temporary_kept", message)
 }
 
 /// Returns a note about bodies that are kept, because the lock on the bodies cannot be acquired.
@@ -180,6 +225,18 @@ fn known_use(view: &StoreView<'_>, accepts_gaps: bool) -> std::result::Result<BT
 /// Returns `true` if the tables may lack artifacts because of the facts that a note reports.
 pub(in crate::recovery) fn may_hide_artifacts(note: &Note) -> bool {
     note.severity == Severity::Error || note.code == "entry_unknown_kind"
+}
+
+/// Returns `true` if a process holds a stream for some time. A new child process holds the locks of its parent until it starts
+/// its program. Such a process does not capture.
+fn is_captured_for_long(site: &EraseSite<'_>) -> Result<bool> {
+    for _ in 1..CAPTURE_CHECKS {
+        if !is_captured_into(site)? {
+            return Ok(false);
+        }
+        site.storage.sleep(PAUSE);
+    }
+    is_captured_into(site)
 }
 
 /// Returns `true` if a process may write to a stream of the log or of the outbox. On a file system without locks, every stream
