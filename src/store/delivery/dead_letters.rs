@@ -190,9 +190,7 @@ impl DeadLetterFile {
         }
         // A second lock on a locked file has no defined result, so another handle shows whether the file system has locks.
         let probe = self.storage.open(&self.path, OpenMode::Create).map_err(wrap)?;
-        if let Err(source) = probe.try_lock() {
-            return Err(Error::LocksUnsupported { path: self.path.clone(), source }.into());
-        }
+        probe.try_lock().map_err(|source| Error::not_locked(&self.path, source))?;
         drop(probe);
         Ok(Some(LineFile::of(Arc::clone(&self.storage), &self.path).locked().map_err(wrap)?))
     }
