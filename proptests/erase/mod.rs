@@ -1,10 +1,12 @@
 //! Tests of erasures on the simulated disk: crashes and errors at every operation, a second crash, and a full disk.
 
 mod bodies;
+mod directory;
 mod kept;
 mod outbox;
 
 use crate::backup::site::{LATER, capture_run, create, open, survival};
+use contexta::capture::RunScope;
 use contexta::engine::storage::sim::{Fault, Moment, SimDisk, SimProcess, Survival};
 use contexta::recovery::{
     EraseOptions, EraseResult, Progress, RecoveryStatus, RetentionResult, RetentionRules, VerifyOptions,
@@ -16,6 +18,11 @@ use std::sync::Arc;
 
 /// A disk with a workspace and its backup. The runs `first` and `second` have artifacts, and share a body.
 fn disk() -> SimDisk {
+    disk_with(|_, _| ())
+}
+
+/// Such a disk, on which `capture` captures more facts of the run `first-more`.
+fn disk_with(capture: impl Fn(&SimDisk, &RunScope)) -> SimDisk {
     let disk = SimDisk::new(1);
     let contexta = open(&disk, 1, "/w");
     for name in ["first", "second"] {
@@ -23,6 +30,9 @@ fn disk() -> SimDisk {
         disk.overwrite(Path::new("/src/shared.bin"), b"shared".to_vec());
         let run = contexta.run(&format!("{name}-more")).run_id(&format!("{name}-more")).start().unwrap();
         run.register_artifact("shared", "/src/shared.bin").unwrap();
+        if name == "first" {
+            capture(&disk, &run);
+        }
         run.complete().unwrap();
     }
     contexta.close().unwrap();
@@ -49,10 +59,18 @@ fn refs() -> Vec<String> {
 }
 
 fn erase(process: &Arc<SimProcess>) -> Result<EraseResult> {
+    erase_with(process, &EraseOptions::default())
+}
+
+fn erase_by_force(process: &Arc<SimProcess>) -> Result<EraseResult> {
+    erase_with(process, &EraseOptions { without_backup: true, ..EraseOptions::default() })
+}
+
+fn erase_with(process: &Arc<SimProcess>, options: &EraseOptions) -> Result<EraseResult> {
     let contexta = workspace(process)?;
     let backups = Some(Path::new("/backups"));
     let plan = contexta.plan_erasure(&refs(), backups)?;
-    contexta.erase(&plan, backups, &EraseOptions::default(), Progress::none())
+    contexta.erase(&plan, backups, options, Progress::none())
 }
 
 /// Returns the names of all visible runs, and checks that the kept runs are complete.

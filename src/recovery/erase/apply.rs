@@ -20,7 +20,7 @@ use crate::projections::entry::Captured;
 use crate::projections::fact_runs::runs_of;
 use crate::recovery::backup::{BackupRef, io_error};
 use crate::recovery::cache::remove_cache;
-use crate::recovery::erase::bodies::{remove_temporaries, remove_unused};
+use crate::recovery::erase::bodies::{RunBodies, remove_temporaries, remove_unused};
 use crate::recovery::erase::outbox::spill;
 use crate::recovery::erase::plan::{ErasePlan, Examined, examine_again, kept_file};
 use crate::recovery::erase::rewrite::{RewrittenLog, rewrite_segments};
@@ -41,7 +41,7 @@ const NOT_SAVED: &str = "the backup does not contain it with its present content
                          deletion";
 
 /// The codes of those notes of a plan that state which data an erasure leaves.
-const RESULT_NOTES: [&str; 3] = ["erase_file_kept", "stream_unreadable", "log_gap"];
+const RESULT_NOTES: [&str; 4] = ["erase_file_kept", "erase_files_unknown", "stream_unreadable", "log_gap"];
 
 /// Options of an erasure.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -108,7 +108,8 @@ pub(crate) fn erase(
     if !is_capturing {
         site.journal.close()?;
     }
-    let (bodies, mut notes) = remove_unused(site, &examined.bodies, examined.plan.backup_ref.is_some())?;
+    let RunBodies { all, lists, .. } = &examined.bodies;
+    let (bodies, mut notes) = remove_unused(site, all, lists, examined.plan.backup_ref.is_some())?;
     // Only the entries of the artifacts name the bodies. While bodies remain, the entries remain too, so that the next
     // erasure finds the bodies.
     let are_removed = notes.is_empty();

@@ -6,7 +6,7 @@ use crate::engine::checksum::Digest;
 use crate::engine::entry::{Position, StreamId};
 use crate::engine::progress::Progress;
 use crate::recovery::backup::BackupRef;
-use crate::recovery::erase::bodies::{bodies_of, may_hide_artifacts, used_bodies};
+use crate::recovery::erase::bodies::{RunBodies, may_hide_artifacts, used_bodies};
 use crate::recovery::erase::held::{Needed, backup_with, files_not_in};
 use crate::recovery::erase::outbox::{are_facts_spilled, files_only_in_outbox, spilled_entries};
 use crate::recovery::erase::scan::{FoundEntries, RunEntries, Wanted, find_entries};
@@ -73,7 +73,7 @@ pub(super) struct Examined {
     /// The entries in the outbox.
     pub(super) spilled: FoundEntries,
     /// The bodies of the runs, including bodies that other runs use.
-    pub(super) bodies: BTreeSet<Digest>,
+    pub(super) bodies: RunBodies,
     /// The positions of the dead letters of the runs.
     pub(super) letters: BTreeSet<Position>,
 }
@@ -169,24 +169,22 @@ fn examine(
     let found = find_entries(site.storage, &site.dirs.log, wanted, progress)?;
     let spilled = spilled_entries(site, wanted)?;
     let examine = |view: &StoreView<'_>| {
-        let (mut bodies, mut notes) = bodies_of(view, &found);
-        let (more_bodies, more_notes) = bodies_of(view, &spilled);
-        bodies.extend(more_bodies);
-        notes.extend(more_notes.into_iter().filter(|note| !notes.contains(note)).collect::<Vec<_>>());
-        Ok::<_, store::Error>((bodies, notes, used_bodies(view, |run| runs.contains(run))))
+        let bodies = RunBodies::of(view, [&found, &spilled])?;
+        Ok::<_, store::Error>((bodies, used_bodies(view, |run| runs.contains(run))))
     };
-    let (bodies, mut notes, used) = site.store.read(examine)?;
+    let (bodies, used) = site.store.read(examine)?;
+    let mut notes = bodies.unknown_files(&site.dirs.bodies(site.storage), used.as_ref().ok())?;
     notes.extend(found.notes.iter().chain(&spilled.notes).cloned());
     let (mut count, mut body_bytes) = (0, 0);
     let is_waiting = are_facts_spilled(site, &runs)?;
     match used {
-        Ok(used) if is_waiting && bodies.difference(&used).next().is_some() => {
+        Ok(used) if is_waiting && bodies.all.difference(&used).next().is_some() => {
             let message = "no body can be removed, because artifacts wait in the outbox; run `contexta outbox replay` first";
             notes.push(Note::new(Severity::Error, "erase_bodies_kept", message));
         }
         Ok(used) => {
             let store = site.dirs.bodies(site.storage);
-            for digest in bodies.difference(&used) {
+            for digest in bodies.all.difference(&used) {
                 let size = store.size_of(digest)?;
                 count += u64::from(size.is_some());
                 body_bytes += size.unwrap_or(0);
@@ -198,7 +196,7 @@ fn examine(
             notes.push(Note::new(Severity::Error, "erase_bodies_kept", message));
         }
     }
-    let needed = Needed { segments: &found.segments, bodies: &bodies };
+    let needed = Needed { segments: &found.segments, bodies: &bodies.all };
     let is_readable = found.notes.iter().all(|note| note.severity != Severity::Error);
     let backup_ref = if is_readable { backup_with(site, &needed)? } else { None };
     let backup_ref = match backup_ref {
@@ -311,7 +309,7 @@ fn fingerprint(site: &EraseSite<'_>, examined: &Examined) -> Digest {
             }
         }
     }
-    bodies.iter().for_each(|digest| covered.extend_from_slice(&digest.0));
+    bodies.all.iter().for_each(|digest| covered.extend_from_slice(&digest.0));
     covered.extend_from_slice(&plan.bodies.to_le_bytes());
     for letter in letters {
         covered.extend_from_slice(&letter.stream.0);
