@@ -830,6 +830,7 @@ fn names_of_changes_and_reasons_are_stable() {
         (SkipReason::Newer, "newer_format"),
         (SkipReason::Unreadable, "source_unreadable"),
         (SkipReason::TooDeep, "forked_too_deep"),
+        (SkipReason::ErasedFork, "forked_in_erased_entries"),
     ];
     reasons.into_iter().for_each(|(reason, name)| assert_eq!(reason.name(), name));
 }

@@ -2,12 +2,12 @@
 //! the target, nor removes entries of the target. Erased entries are never reported as lost.
 
 use crate::domain::{Acknowledgements, Toy, Workspace, cases, domain, events};
-use crate::merge::{harm, harmed, merge_on, segments};
+use crate::merge::{forked, harm, harmed, merge_on, segments};
 use contexta::engine::entries::EntryRef;
 use contexta::engine::entry::{GapCause, Position, Seq, StreamId};
 use contexta::engine::log::compact::{CompactedLog, erase_segments};
 use contexta::engine::log::header::FRAMES_AT;
-use contexta::engine::log::merge::{MergeLock, MergeOptions};
+use contexta::engine::log::merge::{Change, MergeLock, MergeOptions, SkipReason};
 use contexta::engine::log::{Durability, Finding, FindingKind, Item, ScanMode, StreamReader};
 use contexta::engine::progress::Progress;
 use contexta::engine::storage::Storage;
@@ -122,6 +122,72 @@ fn merge(from: &Workspace, into: &Workspace) {
     let again = merge_on(&storage, from, into).unwrap();
     assert!(again.is_unchanged() || has_creation, "{again:?}");
     assert!(segments(into) == once);
+}
+
+/// The copies have the same entries up to 18, and different entries from 19 on. `nested0` and `fork0` differ from 31 on.
+struct Forked {
+    copies: Vec<Workspace>,
+}
+
+impl Forked {
+    fn new() -> Forked {
+        Forked { copies: forked() }
+    }
+
+    /// Returns an independent copy of the copy with this name.
+    fn copy(&self, name: &str, root: &str) -> Workspace {
+        let is_named = |copy: &&Workspace| copy.root.ends_with(name);
+        self.copies.iter().find(is_named).unwrap().copy_to(root)
+    }
+}
+
+/// The erased entries of one copy are present in the other copy, which has other entries. No entry that both copies have may
+/// differ.
+#[test]
+fn fork_inside_erased_entries_is_reported_and_nothing_is_merged() {
+    for (n, erased) in [(19, 31), (15, 100), (1, 100)].into_iter().enumerate() {
+        for is_target_erased in [true, false] {
+            let forked = Forked::new();
+            let (a, b) = (forked.copy("fork0", "/a"), forked.copy("fork1", "/b"));
+            let (source, target) = (&b, &a);
+            erase(if is_target_erased { target } else { source }, &[erased]);
+            let before = segments(target);
+            let report = merge_on(&target.disk.process(93), source, target).unwrap();
+            let changes: Vec<Change> = report.streams.iter().map(|stream| stream.change).collect();
+            let context = format!("{n} {is_target_erased} {report:?}");
+            assert_eq!(changes, [Change::Skipped(SkipReason::ErasedFork)], "{context}");
+            assert!(report.forks.is_empty() && segments(target) == before, "{context}");
+        }
+    }
+}
+
+#[test]
+fn equal_histories_with_erased_entries_are_united_and_a_later_fork_is_found() {
+    for erased in [(19, 31), (19, 12), (15, 100), (1, 100), (21, 2)] {
+        for is_target_erased in [true, false] {
+            let forked = Forked::new();
+            let (a, b) = (forked.copy("fork0", "/a"), forked.copy("fork0", "/b"));
+            let (source, target) = (&b, &a);
+            erase(if is_target_erased { target } else { source }, &[erased]);
+            let before = states(target).0;
+            let report = merge_on(&target.disk.process(93), source, target).unwrap();
+            let is_skipped = |change: Change| matches!(change, Change::Skipped(_));
+            assert!(!report.streams.iter().any(|stream| is_skipped(stream.change)), "{erased:?} {report:?}");
+            assert_eq!(states(target).0, before, "{erased:?}");
+        }
+        // The entries before 31 are equal.
+        if erased.0 + erased.1 <= 31 {
+            let forked = Forked::new();
+            let (source, target) = (forked.copy("nested0", "/b"), forked.copy("fork0", "/a"));
+            erase(&target, &[erased]);
+            let report = merge_on(&target.disk.process(93), &source, &target).unwrap();
+            assert_eq!(
+                report.forks.iter().map(|fork| fork.first).collect::<Vec<_>>(),
+                [Seq(31)],
+                "{report:?}"
+            );
+        }
+    }
 }
 
 proptest! {

@@ -197,7 +197,8 @@ fn open_run_and_outdated_plan_are_refused() {
     assert_eq!(contexta.list_runs(None).unwrap().runs.len(), 2);
     writer.complete().unwrap();
     let plan = contexta.plan_erasure(&runs, None).unwrap();
-    assert_eq!(erase(&plan).unwrap().status, RecoveryStatus::Success);
+    let result = erase(&plan).unwrap();
+    assert_eq!(result.status, RecoveryStatus::Success, "{result:?}");
     check_gone(&contexta);
     let missing = contexta.plan_erasure(&["nothing".to_owned()], None).unwrap_err();
     assert_eq!(missing.code(), "query_run_not_found");

@@ -10,6 +10,7 @@ use contexta::engine::chain::Head;
 use contexta::engine::checksum::Digest;
 use contexta::engine::entry::Seq;
 use contexta::engine::log::names::segment_path;
+use contexta::engine::log::{ScanMode, StreamReader};
 use contexta::engine::storage::Storage;
 use contexta::engine::storage::sim::{Fault, Moment, SimDisk, SimProcess};
 use contexta::interpretation::RecordQuery;
@@ -470,7 +471,7 @@ fn level_frames_reads_checksums_and_level_chain_finds_replaced_entries() {
 fn remember(disk: &SimDisk) {
     let contexta = open(disk, 63, "w");
     let report = contexta.verify(VerifyOptions::default()).unwrap();
-    contexta.remember(&report).unwrap();
+    assert!(contexta.remember(&report).unwrap());
 }
 
 /// Returns the directory of one stream.
@@ -498,8 +499,14 @@ fn known_stream_that_is_gone_is_reported_until_a_repair_forgets_it() {
     }
     assert_eq!(codes(&verified(&disk, VerifyOptions::default())), ["stream_missing"]);
     // A repair without the option does not forget.
-    let (plan, _) = repaired(&disk, &settings(None));
+    let (plan, result) = repaired(&disk, &settings(None));
     assert!(plan.forgets.is_empty());
+    let missing: Vec<&str> = result.notes.iter().map(|note| note.code).collect();
+    assert_eq!(
+        (missing, result.status),
+        (vec!["repair_known_missing"], RecoveryStatus::Degraded),
+        "{result:?}"
+    );
     assert_eq!(outcome(&disk), Outcome::Damaged);
     let forget = RepairSettings { forget: true, ..settings(None) };
     let (plan, result) = repaired(&disk, &forget);
@@ -601,7 +608,7 @@ fn check_from_before_a_restore_or_a_repair_that_forgets_adds_nothing() {
     let backups = backups(&disk);
     let plan = backups.plan_restore(&backup, &RestoreOptions::default()).unwrap();
     backups.restore(&plan, Progress::none()).unwrap();
-    checking.remember(&report).unwrap();
+    assert!(!checking.remember(&report).unwrap());
     assert_eq!(outcome(&disk), Outcome::Whole);
     // A later check adds streams again.
     remember(&disk);
@@ -725,6 +732,142 @@ fn requested_rebuild_reports_a_stream_that_only_the_saved_tables_know() {
     disk.remove_tree(&one_stream(&disk));
     open(&disk, 65, "w").rebuild(Default::default()).unwrap();
     assert_eq!(codes(&verified(&disk, VerifyOptions::default())), ["stream_missing"]);
+}
+
+/// A rebuild replaces the tables that know the lost entries, so the rebuild must keep the knowledge.
+#[test]
+fn requested_rebuild_reports_a_shorter_stream_and_an_empty_stream_that_only_the_saved_tables_know() {
+    for is_empty in [false, true] {
+        let disk = workspace();
+        read(&disk);
+        let segments = files(&disk, &one_stream(&disk).display().to_string(), "seg");
+        let first = if is_empty { 0 } else { segments.len() - 1 };
+        segments[first..].iter().for_each(|segment| disk.remove_tree(segment));
+        assert!(disk.read(Path::new(KNOWN)).is_none());
+        for process in [65, 66] {
+            open(&disk, process, "w").rebuild(Default::default()).unwrap();
+            let report = verified(&disk, VerifyOptions::default());
+            assert_eq!(codes(&report), ["entries_missing"], "{is_empty} {process} {report:?}");
+        }
+    }
+}
+
+#[test]
+fn requested_rebuild_of_a_complete_log_reports_no_loss() {
+    let disk = workspace();
+    read(&disk);
+    capture(&disk, 9, "later", 3);
+    open(&disk, 65, "w").rebuild(Default::default()).unwrap();
+    assert!(disk.read(Path::new(KNOWN)).is_none());
+    assert_eq!(outcome(&disk), Outcome::Whole);
+}
+
+/// The link after the last known entry is unknown, and an earlier entry has a known link.
+#[test]
+fn both_known_ends_of_a_stream_are_compared() {
+    let base = workspace();
+    let head = verified(&base, VerifyOptions::default()).streams[0].head.unwrap();
+    let unlinked = Head { digest: Digest([0; 32]), ..head };
+    let earlier = |digest| Head { seq: Seq(400), digest, ..head };
+    let beyond = |by: u64| Head { seq: Seq(head.seq.0 + by), ..unlinked };
+    let right = {
+        let disk = base.fork();
+        let heads = vec![earlier(Digest([7; 32]))];
+        let report = verified(&disk, VerifyOptions { heads, ..VerifyOptions::default() });
+        assert_eq!(codes(&report), ["head_differs"]);
+        earlier(link_after(&disk, &head, Seq(400)))
+    };
+    let wrong = earlier(Digest([7; 32]));
+    let cases: [(&[Head], &[&str]); 5] = [
+        (&[right, unlinked], &[]),
+        (&[wrong, unlinked], &["head_differs"]),
+        (&[right, beyond(5)], &["entries_missing"]),
+        (&[wrong, beyond(5)], &["entries_missing", "head_differs"]),
+        (
+            &[Head { seq: Seq(head.seq.0 + 2), digest: Digest([7; 32]), ..head }, beyond(5)],
+            &["entries_missing"],
+        ),
+    ];
+    for (ends, expected) in cases {
+        let disk = base.fork();
+        write_known(&disk, ends);
+        let mut found = codes(&verified(&disk, VerifyOptions::default()));
+        found.sort_unstable();
+        assert_eq!(found, expected, "{ends:?}");
+    }
+}
+
+/// Returns the link after an entry of a stream.
+fn link_after(disk: &SimDisk, head: &Head, seq: Seq) -> Digest {
+    let storage = disk.process(67);
+    let log = Path::new("/x/w/log");
+    let mut reader = StreamReader::open(&storage, log, head.stream, ScanMode::Full).unwrap();
+    reader.watch(seq);
+    while reader.next_item().unwrap().is_some() {}
+    reader.watched(seq).unwrap()
+}
+
+/// The body with the list of files is in one share. The other shares cannot read the list, and must not report the list.
+#[test]
+fn lost_list_of_the_files_of_a_directory_is_reported_by_exactly_one_share() {
+    let disk = SimDisk::new(7);
+    let contexta = open(&disk, 1, "w");
+    let run = contexta.run("first").run_id("first").start().unwrap();
+    for name in ["a", "b", "c"] {
+        disk.overwrite(&Path::new("/src/dir").join(name), name.repeat(200).into_bytes());
+    }
+    let before: BTreeSet<PathBuf> = disk.paths().into_iter().collect();
+    run.register_artifact("directory", "/src/dir").unwrap();
+    run.complete().unwrap();
+    contexta.close().unwrap();
+    drop((run, contexta));
+    let is_list = |path: &PathBuf| {
+        path.starts_with("/x/w/artifacts/objects")
+            && !["a", "b", "c"].iter().any(|name| disk.read(path).unwrap() == name.repeat(200).into_bytes())
+    };
+    let lists: Vec<PathBuf> =
+        disk.paths().into_iter().filter(|path| !before.contains(path)).filter(is_list).collect();
+    assert_eq!(lists.len(), 1, "{lists:?}");
+    for damage in [None, Some(b"damaged".to_vec())] {
+        let disk = disk.fork();
+        match &damage {
+            None => disk.remove_tree(&lists[0]),
+            Some(bytes) => disk.overwrite(&lists[0], bytes.clone()),
+        }
+        for of in [1, 2, 5] {
+            let shares = (1..=of).map(|share| {
+                let options = VerifyOptions { subset: Share::new(share, of), ..VerifyOptions::default() };
+                verified(&disk, options)
+            });
+            let reports: Vec<VerifyReport> = shares.collect();
+            let expected = if damage.is_none() { "artifact_body_missing" } else { "artifact_body_damaged" };
+            let found: Vec<&str> = reports.iter().flat_map(|report| codes(report)).collect();
+            assert_eq!(found, [expected], "{of}");
+            let notes = reports.iter().flat_map(|report| &report.notes);
+            let unchecked: Vec<_> = notes.filter(|note| note.code == "could_not_check").collect();
+            assert!(unchecked.is_empty(), "{of} {unchecked:?}");
+        }
+    }
+}
+
+/// The number of removals begins again after the file was deleted. A check from before the deletion must add nothing.
+#[test]
+fn check_from_before_the_file_of_known_streams_was_deleted_adds_nothing() {
+    let disk = workspace();
+    let backup = back_up(&disk);
+    let forget = |disk: &SimDisk| {
+        let backups = backups(disk);
+        let plan = backups.plan_restore(&backup, &RestoreOptions::default()).unwrap();
+        backups.restore(&plan, Progress::none()).unwrap();
+    };
+    forget(&disk);
+    capture(&disk, 9, "later", 3);
+    let checking = open(&disk, 63, "w");
+    let report = checking.verify(VerifyOptions::default()).unwrap();
+    disk.remove_tree(Path::new(KNOWN));
+    forget(&disk);
+    assert!(!checking.remember(&report).unwrap(), "the removal was not noticed");
+    assert_eq!(outcome(&disk), Outcome::Whole);
 }
 
 #[test]

@@ -255,16 +255,6 @@ fn valid() -> &'static Vec<Member> {
 
 // ---- the file format
 
-/// Returns the content of a valid archive before the compression.
-pub(crate) fn whole_tar() -> Vec<u8> {
-    tar_of(valid())
-}
-
-/// Returns the number of members of a valid archive.
-pub(crate) fn members() -> usize {
-    valid().len()
-}
-
 fn tar_of(members: &[Member]) -> Vec<u8> {
     let mut out = Vec::new();
     for member in members {

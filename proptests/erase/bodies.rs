@@ -1,12 +1,12 @@
 //! Tests of programs that store bodies while another program removes unused bodies. The other program acts at every operation
 //! of the first one.
 
-use super::{DAY_AND_HOUR, disk, retain, workspace};
+use super::{DAY_AND_HOUR, disk, erase, refs, retain, workspace};
 use crate::backup::site::{capture_run, open};
 use contexta::contract::{ArtifactManifest, ArtifactRef, RunRef, Timestamp};
 use contexta::engine::storage::Storage;
-use contexta::engine::storage::sim::{Fault, Moment, SimDisk, SimProcess};
-use contexta::recovery::VerifyOptions;
+use contexta::engine::storage::sim::{Fault, Moment, SimDisk, SimProcess, Survival};
+use contexta::recovery::{RecoveryStatus, VerifyOptions};
 use contexta::store::SourceMode;
 use contexta::store::artifacts::ConflictPolicy;
 use contexta::{BodiesTarget, ExportSettings, ImportSettings, ImportSource, Result};
@@ -158,4 +158,40 @@ fn body_that_is_stored_during_a_removal_is_not_removed() {
         }
         assert!(stored > 3 && refused > 3, "{name}: {stored} {refused}");
     }
+}
+
+/// A killed removal has removed a body that the file of the known bodies still contains. Only a repeated removal can know that
+/// the body was removed on purpose.
+#[test]
+fn repeated_erasure_forgets_bodies_that_a_killed_erasure_has_removed() {
+    const KNOWN: &str = "/w/recovery/known.txt";
+    let disk = disk();
+    let known = disk.read(Path::new(KNOWN)).unwrap();
+    let mut forgotten = 0;
+    for at in 0.. {
+        let disk = disk.fork();
+        let process = disk.spawn(50);
+        process.plan(Moment::Change(at), Fault::Kill);
+        let _ = erase(&process);
+        if process.is_alive() {
+            break;
+        }
+        disk.crash(Survival::Kept);
+        let plan = workspace(&disk.spawn(51)).unwrap().plan_erasure(&refs(), None).unwrap();
+        let is_removed = super::bodies(&disk) == 2;
+        if !is_removed || plan.runs.iter().all(|run| run.entries == 0) {
+            continue;
+        }
+        disk.overwrite(Path::new(KNOWN), known.clone());
+        let codes = |disk: &SimDisk| -> Vec<&'static str> {
+            let report = workspace(&disk.spawn(52)).unwrap().verify(VerifyOptions::default()).unwrap();
+            report.problems.iter().map(|problem| problem.code).collect()
+        };
+        assert!(codes(&disk).contains(&"artifact_body_missing"), "{at} {:?}", codes(&disk));
+        let result = erase(&disk.spawn(53)).unwrap();
+        assert_eq!((result.status, result.bodies), (RecoveryStatus::Success, 0), "{at} {result:?}");
+        assert_eq!(codes(&disk), Vec::<&str>::new(), "{at}");
+        forgotten += 1;
+    }
+    assert!(forgotten > 2, "{forgotten}");
 }

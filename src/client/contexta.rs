@@ -140,11 +140,10 @@ impl Contexta {
     }
 
     /// Records the streams and bodies in the report of a check as known. If a known stream or body
-    /// disappears, later checks report the loss until a repair forgets the stream or body. Errors: the file
-    /// cannot be written. Records nothing if entries or bodies were removed on purpose after the check began.
-    pub fn remember(&self, report: &VerifyReport) -> Result<()> {
-        self.known().add(report.epoch, |known| report.add_to(known))?;
-        Ok(())
+    /// disappears, later checks report the loss until a repair forgets the stream or body. Returns `false` and records
+    /// nothing if entries or bodies were removed on purpose after the check began. Errors: the file cannot be written.
+    pub fn remember(&self, report: &VerifyReport) -> Result<bool> {
+        Ok(self.known().add(report.epoch, |known| report.add_to(known))?)
     }
 
     /// Returns access to the file of the known streams and bodies.

@@ -7,6 +7,7 @@
 
 use crate::engine::checksum::Digest;
 use crate::engine::error::{Error, Result};
+use crate::engine::storage::replace::is_temporary;
 use crate::engine::storage::{
     File, FileReader, NotARegularFile, OpenMode, Storage, publish, read_full_at, temporary_path, write_all_at,
 };
@@ -14,6 +15,8 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+/// The beginning of the names of temporary files.
+const TEMPORARY_STEM: &str = "body";
 /// The number of bytes that are read or written at once.
 pub(super) const CHUNK: usize = 1 << 20;
 /// The minimum length in bytes of a hole after the expected size of a body. A body with such a hole counts as damaged
@@ -62,7 +65,7 @@ impl BlobStore {
     pub(super) fn through_temporary<T>(&self, store: impl FnOnce(&Path) -> Result<T>) -> Result<T> {
         let fail = |action| move |path: &Path, e: io::Error| Error::io(action, path, e);
         self.storage.create_dir_all(&self.staging).map_err(|e| fail("create")(&self.staging, e))?;
-        let temporary = temporary_path(self.storage.as_ref(), &self.staging, "body")
+        let temporary = temporary_path(self.storage.as_ref(), &self.staging, TEMPORARY_STEM)
             .map_err(|e| fail("get random bytes for a file name in")(&self.staging, e))?;
         let result = store(&temporary);
         if result.is_err() {
@@ -109,6 +112,18 @@ impl BlobStore {
             }
         }
         Ok((digests, errors))
+    }
+
+    /// Returns the temporary files in the staging directory. A process that stores a body may still use them. Other files in
+    /// the directory are left out, because users store files there. Errors: the directory exists and cannot be listed.
+    pub fn temporaries(&self) -> Result<Vec<PathBuf>> {
+        let entries = match self.storage.list(&self.staging) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries.map_err(|e| Error::io("list", &self.staging, e))?,
+        };
+        let temporary =
+            entries.iter().filter(|entry| entry.is_file && is_temporary(&entry.name, TEMPORARY_STEM));
+        Ok(temporary.map(|entry| self.staging.join(&entry.name)).collect())
     }
 
     /// Returns true if an error concerns a file or directory of this store.

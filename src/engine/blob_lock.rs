@@ -41,7 +41,8 @@ impl BlobStore {
     /// Acquires the shared lock. The caller acquires the lock before it stores a body or decides that a stored body
     /// suffices, and holds the lock until the entry that refers to the body is durable. Waits about ten seconds for the
     /// end of a removal. If the file system has no locks, returns a value without a lock, and [`BlobStore::lock_removal`]
-    /// fails. Errors: [`Error::BodiesBusy`] if a removal holds the lock for too long, or the lock file cannot be opened.
+    /// fails. Errors: [`Error::BodiesBusy`] if a removal holds the lock for too long, or the lock file cannot be opened or
+    /// locked for another reason.
     pub fn lock_use(&self) -> Result<BlobUse> {
         // A user who may not write the lock file can acquire the shared lock.
         let path = self.lock_path();
@@ -51,19 +52,20 @@ impl BlobStore {
         };
         match self.wait(STORE_WAIT, || file.try_lock_shared()) {
             Some(Ok(())) => Ok(BlobUse { _file: Some(file) }),
-            Some(Err(_)) => Ok(BlobUse { _file: None }),
+            Some(Err(e)) if e.kind() == io::ErrorKind::Unsupported => Ok(BlobUse { _file: None }),
+            Some(Err(e)) => Err(Error::io("lock", &path, e)),
             None => Err(Error::BodiesBusy { path, holder: "removes unused bodies" }),
         }
     }
 
     /// Acquires the exclusive lock. Waits about two seconds for programs that store bodies. Errors: [`Error::BodiesBusy`]
     /// if a program that stores a body holds the lock for too long, [`Error::LocksUnsupported`] if the file system has no
-    /// locks, or the lock file cannot be opened.
+    /// locks, or the lock file cannot be opened or locked for another reason.
     pub fn lock_removal(&self) -> Result<BlobRemoval> {
         let (path, file) = (self.lock_path(), self.create_lock()?);
         match self.wait(REMOVAL_WAIT, || file.try_lock()) {
             Some(Ok(())) => Ok(BlobRemoval { _file: file }),
-            Some(Err(source)) => Err(Error::LocksUnsupported { path, source }),
+            Some(Err(e)) => Err(Error::not_locked(&path, e)),
             None => Err(Error::BodiesBusy { path, holder: "stores a body" }),
         }
     }
@@ -132,6 +134,31 @@ mod tests {
         process.plan(Moment::Operation(process.operations()), Fault::Kill);
         held.lock_use().unwrap_err();
         drop(store(&disk, 2).lock_removal().unwrap());
+    }
+
+    /// The file system has locks, and one operation fails.
+    #[test]
+    fn failed_lock_is_not_taken_for_a_file_system_without_locks() {
+        let disk = SimDisk::new(1);
+        drop(store(&disk, 1).lock_removal().unwrap());
+        let mut failed = 0;
+        for at in 0.. {
+            let process = disk.spawn(2);
+            process.plan(Moment::Operation(at), Fault::Error(io::ErrorKind::Other));
+            let failing = BlobStore::new(process.clone(), "/w/objects".into(), "/w/staging".into());
+            match failing.lock_use() {
+                Ok(_held) => assert_eq!(store(&disk, 3).lock_removal().unwrap_err().code(), "bodies_in_use"),
+                Err(e) => assert!(matches!(e, Error::Io { .. }), "{at}: {e:?}"),
+            }
+            failed += u64::from(process.has_passed_plans());
+            if let Err(e) = failing.lock_removal() {
+                assert!(matches!(e, Error::Io { .. }), "{at}: {e:?}");
+            }
+            if !process.has_passed_plans() {
+                break;
+            }
+        }
+        assert!(failed > 1, "{failed}");
     }
 
     #[test]

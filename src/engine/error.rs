@@ -243,6 +243,15 @@ impl Error {
         Error::Io { action, path: path.to_path_buf(), source }
     }
 
+    /// Returns the error for a file that could not be locked: [`Error::LocksUnsupported`] only if `source` states that the file
+    /// system has no locks.
+    pub(crate) fn not_locked(path: &Path, source: io::Error) -> Error {
+        match source.kind() {
+            io::ErrorKind::Unsupported => Error::LocksUnsupported { path: path.to_path_buf(), source },
+            _ => Error::io("lock", path, source),
+        }
+    }
+
     /// Returns the error for a projection file that cannot be used, or whose database cannot be used.
     pub(crate) fn unusable(path: &Path, reason: impl std::fmt::Display) -> Error {
         Error::ProjectionUnusable { path: path.to_path_buf(), reason: reason.to_string() }

@@ -165,6 +165,12 @@ impl Store {
         Ok(self.shared.projector.remove_saved()?)
     }
 
+    /// Catches up with the log, and removes durably all saved tables that may contain erased rows
+    /// ([`Projector::remove_outdated`]). Returns `false` if another process is saving tables.
+    pub(crate) fn remove_outdated_tables(&self) -> Result<bool> {
+        Ok(self.shared.projector.remove_outdated()?)
+    }
+
     /// Catches up with the log and saves the tables ([`Projector::save`]).
     pub(crate) fn save_tables(&self) -> Result<Vec<EngineNote>> {
         Ok(self.shared.projector.save()?)

@@ -151,10 +151,7 @@ impl Pauses {
             match file.try_lock() {
                 Ok(true) => return Ok(()),
                 Ok(false) => self.take(storage, path)?,
-                Err(source) if source.kind() == io::ErrorKind::Unsupported => {
-                    return Err(Error::LocksUnsupported { path: path.to_path_buf(), source });
-                }
-                Err(source) => return Err(Error::io("lock", path, source)),
+                Err(source) => return Err(Error::not_locked(path, source)),
             }
         }
     }

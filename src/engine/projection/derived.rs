@@ -49,6 +49,11 @@ impl Base {
         })
     }
 
+    /// Returns the path of the generation.
+    pub(super) fn generation(&self) -> &Path {
+        &self.generation
+    }
+
     /// Returns true if tables with these cursors contain exactly the entries in the generation. The tables must be the
     /// tables of the generation, with or without further entries.
     pub(super) fn has_entries_of(&self, cursors: &Arc<BTreeMap<StreamId, Cursor>>) -> bool {

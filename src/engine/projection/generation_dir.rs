@@ -81,6 +81,41 @@ pub(super) fn remove_generations(site: &Site) -> Result<u64> {
     Ok(removed)
 }
 
+/// Removes durably all generations except `kept`, the data that was derived from them, and other old files. Returns `false`
+/// if another process is publishing.
+#[cfg(feature = "ml")]
+pub(super) fn remove_other_generations(site: &Site, kept: Option<&Path>) -> Result<bool> {
+    let (storage, dir) = (site.storage.as_ref(), site.dir.as_path());
+    if !exists(storage, dir).map_err(|e| Error::io("read the metadata of", dir, e))? {
+        return Ok(true);
+    }
+    let lock_path = dir.join("lock");
+    let lock = storage.open(&lock_path, OpenMode::Create).map_err(|e| Error::io("open", &lock_path, e))?;
+    let is_locked = match lock.try_lock() {
+        Ok(true) => true,
+        Ok(false) => return Ok(false),
+        Err(_) => false,
+    };
+    for Found { path, .. } in list(storage, dir)?.into_iter().filter(|found| found.is_file) {
+        if Some(path.as_path()) == kept {
+            continue;
+        }
+        for path in [derived_path(&path), path] {
+            match storage.remove_file(&path) {
+                Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(Error::io("remove", &path, e));
+                }
+                _ => {}
+            }
+        }
+    }
+    if is_locked {
+        remove_leftovers(site, kept.unwrap_or(Path::new("")));
+    }
+    storage.sync_dir(dir).map_err(|e| Error::io("sync", dir, e))?;
+    Ok(true)
+}
+
 /// Renames all generations, so that no process opens them again.
 pub(super) fn set_aside(site: &Site) {
     for Found { path, .. } in list(site.storage.as_ref(), &site.dir).unwrap_or_default() {

@@ -28,9 +28,9 @@ use crate::engine::projection::definition::Projection;
 #[cfg(feature = "ml")]
 use crate::engine::projection::derived::Base;
 use crate::engine::projection::digest::{TablesDigest, digest};
-#[cfg(feature = "ml")]
-use crate::engine::projection::generation_dir::remove_generations;
 use crate::engine::projection::generation_dir::{publish_generation, set_aside};
+#[cfg(feature = "ml")]
+use crate::engine::projection::generation_dir::{remove_generations, remove_other_generations};
 use crate::engine::projection::newest::Newest;
 use crate::engine::projection::note::{CatchUp, Note, RebuildReason};
 use crate::engine::projection::opened::Opened;
@@ -38,7 +38,7 @@ use crate::engine::projection::options::{ProjectorOptions, ProjectorPaths};
 use crate::engine::projection::overlay::Spill;
 use crate::engine::projection::own_tables;
 use crate::engine::projection::site::Site;
-use crate::engine::projection::step_reader::PIECE_STREAMS;
+use crate::engine::projection::step_reader::{PIECE_STREAMS, StepReader};
 use crate::engine::projection::stream_list::StreamList;
 use crate::engine::projection::table::TableSpec;
 use crate::engine::projection::view::View;
@@ -187,6 +187,16 @@ impl<E: Event> Projector<E> {
         remove_generations(&self.site)
     }
 
+    /// Catches up with the log, and removes durably all saved tables except those that this projector uses. The other tables
+    /// can contain rows of entries that were erased since. Returns `false` if another process is saving tables.
+    #[cfg(feature = "ml")]
+    pub(crate) fn remove_outdated(&self) -> Result<bool> {
+        self.catch_up()?;
+        let opened = self.lock();
+        let base = opened.as_ref().and_then(|opened| opened.base.as_ref());
+        remove_other_generations(&self.site, base.map(|base| base.generation()))
+    }
+
     /// Discards the tables and rebuilds them from the log.
     pub fn rebuild(&self, progress: Progress<'_>) -> Result<CatchUp> {
         let question = |view: &View| Ok::<_, Error>(view.notes().to_vec());
@@ -295,7 +305,7 @@ impl<E: Event> Projector<E> {
                 let number = opened.as_ref().map_or(0, |o| o.number);
                 match reason {
                     RebuildReason::Damaged(_) => self.set_aside(),
-                    RebuildReason::Requested => self.report_gone(&self.gone_streams().unwrap_or_default()),
+                    RebuildReason::Requested => self.report_loss_of_saved(),
                     _ => {}
                 }
                 let mut created = self.create(reason, number)?;
@@ -455,6 +465,22 @@ impl<E: Event> Projector<E> {
             _ => self.streams_not_in_log(opened).unwrap_or_default(),
         };
         self.report_gone(&ends);
+    }
+
+    /// Reports entries that the newest saved tables contain and the log no longer contains, as the next read would do.
+    /// Damaged tables report nothing.
+    fn report_loss_of_saved(&self) {
+        let examine = || {
+            let mut opened = self.open()?;
+            let mut reader = StepReader::new(&self.site, &mut opened, None)?;
+            while reader.next_step()?.is_some() {}
+            if let Some(reason) = &reader.contradiction {
+                self.report_loss(&opened, reason);
+            }
+            Ok(())
+        };
+        // A rebuild needs no saved tables, so an error does not prevent the rebuild.
+        let _: std::result::Result<(), Failure<Error>> = self.guarded(examine);
     }
 
     fn report_gone(&self, ends: &[(StreamId, Seq)]) {

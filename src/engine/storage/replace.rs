@@ -148,7 +148,7 @@ pub fn remove_stale(storage: &dyn Storage, dir: &Path, stem: &str) {
 }
 
 /// Returns true if `name` has the form that [`temporary_path`] gives to temporary files with this stem.
-fn is_temporary(name: &str, stem: &str) -> bool {
+pub(in crate::engine) fn is_temporary(name: &str, stem: &str) -> bool {
     let digits = name.strip_prefix(stem).and_then(|rest| rest.strip_prefix('-')?.strip_suffix(".tmp"));
     digits.is_some_and(|digits| digits.len() == 16 && digits.bytes().all(|b| b.is_ascii_hexdigit()))
 }

@@ -4,11 +4,11 @@
 //! If a later step is interrupted, the next erasure of the same runs repeats this step.
 //!
 //! 1. The erasures are appended durably.
-//! 2. Bodies that no artifact uses any more, the files of reports and exports, and dead letters are removed. The log
-//!    still contains the entries, so an interrupted removal can be repeated.
-//! 3. Segments are rewritten without the erased entries, and a further entry records the digests of the
-//!    segments. If step 2 has not removed all bodies, step 3 is left out.
-//! 4. The tables are derived from the changed log.
+//! 2. Bodies that no artifact uses any more, temporary files of bodies, the files of reports and exports, and dead letters
+//!    are removed. The log still contains the entries, so an interrupted removal can be repeated.
+//! 3. Segments of the outbox, and then segments of the log, are rewritten without the erased entries. A further entry
+//!    records the digests of the segments of the log. If step 2 has not removed all bodies, step 3 is left out.
+//! 4. The tables are derived from the changed log, and older saved tables are removed.
 
 use crate::contract::fact::{ErasureStep, RunErasure};
 use crate::contract::{Fact, RunRef, RunStatus, Timestamp};
@@ -20,9 +20,11 @@ use crate::projections::entry::Captured;
 use crate::projections::fact_runs::runs_of;
 use crate::recovery::backup::{BackupRef, io_error};
 use crate::recovery::cache::remove_cache;
-use crate::recovery::erase::bodies::remove_unused;
-use crate::recovery::erase::plan::{ErasePlan, Examined, OUTBOX_KEPT, examine_again};
+use crate::recovery::erase::bodies::{RunBodies, remove_temporaries, remove_unused};
+use crate::recovery::erase::outbox::spill;
+use crate::recovery::erase::plan::{ErasePlan, Examined, examine_again, kept_file};
 use crate::recovery::erase::rewrite::{RewrittenLog, rewrite_segments};
+use crate::recovery::erase::scan::FoundEntries;
 use crate::recovery::erase::site::EraseSite;
 use crate::recovery::error::{Error, Result};
 use crate::recovery::status::RecoveryStatus;
@@ -33,6 +35,13 @@ use std::path::{Path, PathBuf};
 
 /// The maximum number of rewritten segments that one entry lists. Each segment has about 100 bytes.
 const SEGMENTS_PER_ENTRY: usize = 10_000;
+
+/// The reason why a file that is not in the backup is kept.
+const NOT_SAVED: &str = "the backup does not contain it with its present content; remove the file by hand, or force the \
+                         deletion";
+
+/// The codes of those notes of a plan that state which data an erasure leaves.
+const RESULT_NOTES: [&str; 4] = ["erase_file_kept", "erase_files_unknown", "stream_unreadable", "log_gap"];
 
 /// Options of an erasure.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -55,6 +64,8 @@ pub struct EraseResult {
     pub entries: u64,
     /// The number of entries whose bytes were removed from the log.
     pub removed_entries: u64,
+    /// The number of entries whose bytes were removed from the outbox.
+    pub outbox_entries: u64,
     /// The number of segments that were rewritten without erased entries.
     pub segments: u64,
     /// The number of bytes by which the log became smaller.
@@ -63,8 +74,13 @@ pub struct EraseResult {
     pub bodies: u64,
     /// The total size of the removed bodies in bytes.
     pub body_bytes: u64,
+    /// The number of removed temporary files of interrupted programs.
+    pub temporary_files: u64,
     /// The number of removed files of reports and exports.
     pub files: u64,
+    /// The files of reports and exports that were kept, because the backup does not contain them. A later deletion does
+    /// not find these files, because the log does not name them any more.
+    pub kept_files: Vec<PathBuf>,
     /// The backup that contains the runs; `None` if there is none.
     pub backup_ref: Option<BackupRef>,
     /// Notes about data that remains.
@@ -82,44 +98,61 @@ pub(crate) fn erase(
     let lock = site.lock()?;
     let examined = examine_again(site, plan, progress)?;
     check(&examined.plan, options)?;
+    let letter_file = DeadLetterFile::new(site.storage, &site.dirs.outbox);
+    if !examined.letters.is_empty() {
+        letter_file.check_lock()?;
+    }
     let is_capturing = site.journal.head().is_some() && site.has_open_runs()?;
     let (requested, freed) = site.append_requests(&examined, options.reason.as_deref())?;
     // The stream of this process must not count as a stream of a program that captures.
     if !is_capturing {
         site.journal.close()?;
     }
-    let (bodies, mut notes) = remove_unused(site, &examined.bodies, examined.plan.backup_ref.is_some())?;
+    let RunBodies { all, lists, .. } = &examined.bodies;
+    let (bodies, mut notes) = remove_unused(site, all, lists, examined.plan.backup_ref.is_some())?;
     // Only the entries of the artifacts name the bodies. While bodies remain, the entries remain too, so that the next
     // erasure finds the bodies.
     let are_removed = notes.is_empty();
     notes.extend(freed.notes());
-    let is_kept = |path: &PathBuf| !options.without_backup && examined.unsaved.contains(path);
-    let files = site.remove_files(examined.plan.files.iter().filter(|path| !is_kept(path)))?;
-    let is_result = |note: &&Note| match note.code {
-        "erase_file_kept" => !options.without_backup,
-        code => code == OUTBOX_KEPT,
+    let (temporary_files, kept_temporaries) = remove_temporaries(site)?;
+    notes.extend(kept_temporaries);
+    let (forced, kept_files) = match options.without_backup {
+        true => (examined.plan.unsaved_files.as_slice(), Vec::new()),
+        false => (&[][..], examined.plan.unsaved_files.clone()),
     };
+    let files = site.remove_files(examined.plan.files.iter().chain(forced))?;
+    let is_result = |note: &&Note| RESULT_NOTES.contains(&note.code);
     notes.extend(examined.plan.notes.iter().filter(is_result).cloned());
+    notes.extend(kept_files.iter().map(|path| kept_file(path, NOT_SAVED)));
+    let (mut outbox, mut rewritten) = (RewrittenLog::default(), RewrittenLog::default());
     if are_removed {
-        site.remove_letters(&examined)?;
+        if !examined.letters.is_empty() {
+            letter_file.remove(&examined.letters)?;
+        }
+        // The log shows which entries of the outbox have a copy, so the entries of the log are removed last.
+        outbox = site.rewrite(&lock, spill(site).dir(), &examined, &examined.spilled, Progress::none())?;
+        rewritten = site.rewrite(&lock, &site.dirs.log, &examined, &examined.found, progress)?;
     }
-    let rewritten = match are_removed {
-        true => site.rewrite(&lock, &examined, progress)?,
-        false => RewrittenLog::default(),
-    };
+    notes.extend(outbox.skipped.iter().map(skipped_in_outbox));
     notes.extend(rewritten.skipped.iter().map(skipped));
     site.append_rewritten(&requested, &rewritten)?;
     site.store.catch_up()?;
+    if !site.store.remove_outdated_tables()? {
+        notes.push(tables_kept());
+    }
     Ok(EraseResult {
         status: RecoveryStatus::of(&notes),
         runs: examined.plan.runs.iter().map(|run| run.run_ref.clone()).collect(),
         entries: examined.found.count(),
         removed_entries: rewritten.segments.iter().map(|segment| segment.entries).sum(),
+        outbox_entries: outbox.segments.iter().map(|segment| segment.entries).sum(),
         segments: rewritten.segments.len() as u64,
         log_bytes: rewritten.bytes,
         bodies: bodies.len() as u64,
         body_bytes: bodies.iter().map(|body| body.size).sum(),
+        temporary_files,
         files,
+        kept_files,
         backup_ref: examined.plan.backup_ref,
         notes,
     })
@@ -129,7 +162,7 @@ fn check(plan: &ErasePlan, options: &EraseOptions) -> Result<()> {
     if let Some(open) = plan.runs.iter().find(|run| run.is_open) {
         return Err(Error::RunIsOpen { run_ref: open.run_ref.clone() });
     }
-    let has_entries = plan.runs.iter().any(|run| run.entries > 0);
+    let has_entries = plan.runs.iter().any(|run| run.entries > 0 || run.outbox_entries > 0);
     if has_entries && plan.backup_ref.is_none() && !options.without_backup {
         let runs = plan.runs.iter().map(|run| run.run_ref.clone()).collect();
         return Err(Error::NotBackedUp { runs });
@@ -162,9 +195,24 @@ impl Freed {
 
 fn skipped((stream, base, reason): &(StreamId, Seq, String)) -> Note {
     let message = format!(
-        "the bytes of erased entries remain in the segment of stream {stream} that begins with entry {base}: {reason}"
+        "the bytes of erased entries remain in the segment of stream {stream} that begins with entry {base}: {reason}; end the \
+         programs that use the workspace or run `contexta repair`, and delete the run again by its ref"
     );
-    Note::new(Severity::Warning, "erase_segment_kept", message).with("stream", stream)
+    Note::new(Severity::Error, "erase_segment_kept", message).with("stream", stream)
+}
+
+fn skipped_in_outbox((stream, base, reason): &(StreamId, Seq, String)) -> Note {
+    let message = format!(
+        "the bytes of erased entries remain in the outbox, in the segment of stream {stream} that begins with entry {base}: \
+         {reason}; end the programs that use the workspace, and delete the run again by its ref"
+    );
+    Note::new(Severity::Error, "erase_outbox_kept", message).with("stream", stream)
+}
+
+fn tables_kept() -> Note {
+    let message = "saved tables of an earlier time may contain rows of the runs, and were not removed, because another program \
+                   was saving tables; delete the run again by its ref";
+    Note::new(Severity::Error, "erase_tables_kept", message)
 }
 
 impl EraseSite<'_> {
@@ -181,8 +229,8 @@ impl EraseSite<'_> {
         self.journal.observe(self.store.latest_seen());
         let now = Timestamp::from_nanos(self.storage.now());
         let mut requested = Vec::new();
-        for (run, entries) in &examined.found.runs {
-            let step = ErasureStep::Requested(entries.streams.values().copied().collect());
+        for (run, streams) in examined.ranges() {
+            let step = ErasureStep::Requested(streams.into_values().collect());
             let erasure = RunErasure::new(run.clone(), now, reason.map(str::to_owned), step);
             requested.push(erasure.map_err(crate::store::Error::from)?);
         }
@@ -229,43 +277,32 @@ impl EraseSite<'_> {
         Ok(removed)
     }
 
-    /// Removes the dead letters of the runs. They contain copies of the entries.
-    fn remove_letters(&self, examined: &Examined) -> Result<()> {
-        let letters = DeadLetterFile::new(self.storage, &self.dirs.outbox);
-        let positions = Vec::from_iter(letters.positions()?);
-        if positions.is_empty() {
-            return Ok(());
+    /// Rewrites the segments in the directory `dir` that contain the entries `found` of the runs.
+    fn rewrite(
+        &self,
+        lock: &MergeLock,
+        dir: &Path,
+        examined: &Examined,
+        found: &FoundEntries,
+        progress: Progress<'_>,
+    ) -> Result<RewrittenLog> {
+        if found.segments.is_empty() {
+            return Ok(RewrittenLog::default());
         }
-        let facts = self.store.read(|view| view.facts_in_log(&positions))?;
-        let is_of_runs = |fact: &Fact| runs_of(fact).iter().any(|run| examined.found.runs.contains_key(run));
-        let mut removed = BTreeSet::new();
-        for (position, found) in positions.into_iter().zip(facts) {
-            if found.is_some_and(|(_, captured)| is_of_runs(&captured.fact)) {
-                removed.insert(position);
-            }
-        }
-        if !removed.is_empty() {
-            letters.remove(&removed)?;
-        }
-        Ok(())
-    }
-
-    /// Rewrites the segments that contain entries of the runs.
-    fn rewrite(&self, lock: &MergeLock, examined: &Examined, progress: Progress<'_>) -> Result<RewrittenLog> {
-        let runs = &examined.found.runs;
-        let names: BTreeSet<&RunRef> = runs.keys().collect();
+        let runs = examined.ranges();
+        let names: BTreeSet<&RunRef> = runs.keys().copied().collect();
         let is_erased = |entry: EntryRef<'_>| {
             let (stream, seq) = (entry.stamp.stream, entry.stamp.seq.0);
             // Most entries are outside the ranges of the runs, and need not be decoded.
-            if !runs.values().any(|run| run.streams.get(&stream).is_some_and(|range| seq <= range.last)) {
+            if !runs.values().any(|run| run.get(&stream).is_some_and(|range| seq <= range.last)) {
                 return false;
             }
             let decoded = Captured::decode(entry.kind, entry.version, entry.payload);
             let fact = decoded.ok().flatten().map(|captured| captured.fact);
             fact.is_some_and(|fact| runs_of(&fact).iter().any(|run| names.contains(run)))
         };
-        let segments: BTreeSet<(StreamId, Seq)> = examined.found.segments.keys().copied().collect();
-        rewrite_segments(self, lock, &segments, &is_erased, progress)
+        let segments: BTreeSet<(StreamId, Seq)> = found.segments.keys().copied().collect();
+        rewrite_segments(self, dir, lock, &segments, &is_erased, progress)
     }
 
     /// Records the digests of rewritten segments. A segment can contain entries of several runs, so the

@@ -5,41 +5,93 @@ use crate::engine;
 use crate::engine::blob::{BlobInfo, BlobStore};
 use crate::engine::checksum::Digest;
 use crate::engine::log::directory::{has_writer, list_streams};
+use crate::engine::storage::exists;
 use crate::recovery::backup::io_error;
 use crate::recovery::erase::outbox::{are_facts_spilled, spill};
 use crate::recovery::erase::scan::FoundEntries;
 use crate::recovery::erase::site::EraseSite;
 use crate::recovery::error::{Error, Result};
 use crate::recovery::known::KnownFile;
-use crate::store::{Note, Severity, StoreView, chain};
-use std::collections::BTreeSet;
+use crate::store::{self, Note, Severity, StoreView, chain};
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// The number of bodies that are removed after one search for programs that capture. The search opens the lock file of each
 /// stream.
 const REMOVED_TOGETHER: usize = 32;
 
-/// Returns the bodies of the artifacts of the runs. If an artifact is a directory, the bodies of its files
-/// are included. If the list of the files of a directory cannot be read, a note states this.
-pub(super) fn bodies_of(view: &StoreView<'_>, found: &FoundEntries) -> (BTreeSet<Digest>, Vec<Note>) {
-    let (mut bodies, mut notes) = (BTreeSet::new(), Vec::new());
-    for (digest, is_tree) in found.runs.values().flat_map(|run| &run.bodies) {
-        bodies.insert(*digest);
-        if *is_tree {
-            match view.tree_files(digest) {
-                Ok(files) => bodies.extend(files.into_iter().map(|(file, _)| file)),
-                Err(e) => notes.push(unknown_files(digest, &e)),
-            }
-        }
-    }
-    (bodies, notes)
+/// The number of searches for programs that capture, before bodies are kept.
+const CAPTURE_CHECKS: u32 = 10;
+/// The pause between two of these searches.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// A stored body and its size.
+type Present = (Digest, u64);
+
+/// The bodies of the artifacts of runs.
+#[derive(Debug, Default)]
+pub(super) struct RunBodies {
+    /// All bodies. If an artifact is a directory, the bodies of its files are included.
+    pub(super) all: BTreeSet<Digest>,
+    /// The bodies that are lists of the files of directories.
+    pub(super) lists: BTreeSet<Digest>,
+    /// The lists that are missing or damaged, and the errors. The files in these lists are not known.
+    unreadable: BTreeMap<Digest, String>,
 }
 
-fn unknown_files(tree: &Digest, e: &crate::store::Error) -> Note {
-    let message =
-        format!("the files of the directory {tree} are not known, and are not removed: {}", chain(e));
-    Note::new(Severity::Warning, "erase_files_unknown", message)
+impl RunBodies {
+    /// Returns the bodies of the runs. Errors: a list of files exists, and reading it fails. A missing or damaged list is no
+    /// error.
+    pub(super) fn of(view: &StoreView<'_>, found: [&FoundEntries; 2]) -> store::Result<RunBodies> {
+        let mut bodies = RunBodies::default();
+        let runs = found.into_iter().flat_map(|found| found.runs.values());
+        for (digest, is_list) in runs.flat_map(|run| &run.bodies) {
+            bodies.all.insert(*digest);
+            if !*is_list || !bodies.lists.insert(*digest) {
+                continue;
+            }
+            match view.tree_files(digest) {
+                Ok(files) => bodies.all.extend(files.into_iter().map(|(file, _)| file)),
+                Err(e @ store::Error::Engine(engine::Error::Io { .. })) => return Err(e),
+                Err(e) => drop(bodies.unreadable.insert(*digest, chain(&e))),
+            }
+        }
+        Ok(bodies)
+    }
+
+    /// Returns a note for each list of files that is missing or damaged, if files of the list may remain. `used` contains the
+    /// bodies that other runs use. An earlier erasure removes a list after all of its files, so no file remains if every body
+    /// is a body of these runs or of other runs.
+    pub(super) fn unknown_files(
+        &self,
+        store: &BlobStore,
+        used: Option<&BTreeSet<Digest>>,
+    ) -> engine::Result<Vec<Note>> {
+        if self.unreadable.is_empty() {
+            return Ok(Vec::new());
+        }
+        let (stored, errors) = store.list()?;
+        if let Some(e) = errors.into_iter().next() {
+            return Err(e);
+        }
+        let is_known =
+            |body: &Digest| self.all.contains(body) || used.is_some_and(|used| used.contains(body));
+        if stored.iter().all(is_known) {
+            return Ok(Vec::new());
+        }
+        Ok(self.unreadable.iter().map(|(list, reason)| unknown_files(list, reason)).collect())
+    }
+}
+
+fn unknown_files(list: &Digest, reason: &str) -> Note {
+    let message = format!(
+        "the files of the directory artifact with the body {list} are not known, and are not removed: {reason}; artifact \
+         bodies that no artifact uses remain, and can contain these files; remove such bodies with `contexta retention apply \
+         --bodies`"
+    );
+    Note::new(Severity::Error, "erase_files_unknown", message)
 }
 
 /// Returns the bodies that the artifacts of a view use, except artifacts of the runs for which `is_excluded` returns
@@ -47,7 +99,7 @@ fn unknown_files(tree: &Digest, e: &crate::store::Error) -> Note {
 pub(in crate::recovery) fn used_bodies(
     view: &StoreView<'_>,
     is_excluded: impl Fn(&RunRef) -> bool,
-) -> crate::store::Result<BTreeSet<Digest>> {
+) -> store::Result<BTreeSet<Digest>> {
     let (mut used, mut trees) = (BTreeSet::new(), BTreeSet::new());
     for body in view.body_uses()?.into_iter().filter(|body| !is_excluded(&body.run_ref)) {
         used.insert(body.digest);
@@ -58,7 +110,9 @@ pub(in crate::recovery) fn used_bodies(
     Ok(used)
 }
 
-/// Removes the given bodies that no artifact uses. Returns the removed bodies, and a note if bodies are kept.
+/// Removes the given bodies that no artifact uses. Returns the removed bodies, and a note if bodies are kept. The bodies
+/// `lists` are lists of the files of directories. They are removed after the removal of all other bodies is durable, so that
+/// a repetition of an interrupted removal can read which files belong to the directories.
 ///
 /// Another program may have stored one of the bodies again, and may not have appended its artifact yet. The lock on the
 /// bodies excludes such programs. The log is read after the lock was acquired. If the lock cannot be acquired, the
@@ -67,12 +121,13 @@ pub(in crate::recovery) fn used_bodies(
 pub(in crate::recovery) fn remove_unused(
     site: &EraseSite<'_>,
     candidates: &BTreeSet<Digest>,
+    lists: &BTreeSet<Digest>,
     accepts_gaps: bool,
 ) -> Result<(Vec<BlobInfo>, Vec<Note>)> {
-    let store = site.dirs.bodies(site.storage);
+    let blobs = site.dirs.bodies(site.storage);
     let mut present = Vec::new();
     for digest in candidates {
-        if let Some(size) = store.size_of(digest)? {
+        if let Some(size) = blobs.size_of(digest)? {
             present.push((*digest, size));
         }
     }
@@ -83,19 +138,19 @@ pub(in crate::recovery) fn remove_unused(
     if present.is_empty() && absent.is_empty() {
         return Ok((Vec::new(), Vec::new()));
     }
-    let held = match store.lock_removal() {
+    let held = match blobs.lock_removal() {
         Ok(held) => held,
         Err(e) => return Ok((Vec::new(), vec![not_locked(&e)])),
     };
-    if is_captured_into(site)? {
+    if is_captured_for_long(site)? {
         return Ok((Vec::new(), vec![in_use(present.len())]));
     }
-    if are_facts_spilled(site)? {
+    if are_facts_spilled(site, &BTreeSet::new())? {
         let message = "no body was removed, because artifacts wait in the outbox; run `contexta outbox replay`, and repeat the \
                        command";
         return Ok((Vec::new(), vec![Note::new(Severity::Error, "erase_bodies_kept", message)]));
     }
-    let used = match site.store.read(|view| Ok::<_, crate::store::Error>(known_use(view, accepts_gaps)))? {
+    let used = match site.store.read(|view| Ok::<_, store::Error>(known_use(view, accepts_gaps)))? {
         Ok(used) => used,
         Err(reason) => {
             let message = format!("no body was removed, because {reason}");
@@ -116,37 +171,94 @@ pub(in crate::recovery) fn remove_unused(
         return Err(e);
     }
     let mut notes = Vec::new();
-    let removed = remove_all(site, &store, &present, &mut notes);
+    present.sort_by_key(|(digest, _)| lists.contains(digest));
+    let files = present.partition_point(|(digest, _)| !lists.contains(digest));
+    let removed = remove_all(site, &blobs, present.split_at(files), &mut notes);
     // A check that ran during the removal may have added removed bodies.
     forget()?;
     drop(held);
     Ok((removed?, notes))
 }
 
-/// Removes these bodies durably, and returns them. Stops with a note if a program begins to capture.
+/// Removes the bodies durably, first the files and then the lists of files. Returns the removed bodies. Stops with a note if a
+/// program begins to capture.
 fn remove_all(
     site: &EraseSite<'_>,
-    store: &BlobStore,
-    bodies: &[(Digest, u64)],
+    blobs: &BlobStore,
+    (files, lists): (&[Present], &[Present]),
     notes: &mut Vec<Note>,
 ) -> Result<Vec<BlobInfo>> {
-    let (mut removed, mut shards): (Vec<BlobInfo>, BTreeSet<PathBuf>) = Default::default();
-    for (digest, size) in bodies.iter().copied() {
-        if removed.len().is_multiple_of(REMOVED_TOGETHER) && is_captured_into(site)? {
-            notes.push(in_use(bodies.len() - removed.len()));
+    let mut removed = Vec::new();
+    for bodies in [files, lists] {
+        let count = remove_durably(site, blobs, bodies)?;
+        removed.extend(
+            bodies.iter().take(count).map(|(digest, size)| BlobInfo { digest: *digest, size: *size }),
+        );
+        if count < bodies.len() {
+            notes.push(in_use(files.len() + lists.len() - removed.len()));
             break;
         }
-        let path = store.path(&digest);
+    }
+    Ok(removed)
+}
+
+/// Removes the bodies in this order, and synchronizes the directories. Stops if a program begins to capture. Returns the
+/// number of removed bodies.
+fn remove_durably(site: &EraseSite<'_>, blobs: &BlobStore, bodies: &[Present]) -> Result<usize> {
+    let (mut removed, mut shards): (usize, BTreeSet<PathBuf>) = Default::default();
+    for (digest, _) in bodies {
+        if removed.is_multiple_of(REMOVED_TOGETHER) && is_captured_for_long(site)? {
+            break;
+        }
+        let path = blobs.path(digest);
         match site.storage.remove_file(&path) {
             Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(io_error("remove", &path, e)),
             _ => shards.extend(path.parent().map(Path::to_path_buf)),
         }
-        removed.push(BlobInfo { digest, size });
+        removed += 1;
     }
     for shard in shards {
         site.storage.sync_dir(&shard).map_err(|e| io_error("sync", &shard, e))?;
     }
     Ok(removed)
+}
+
+/// Removes the temporary files of bodies durably. Returns the number of removed files, and a note if files are kept.
+///
+/// A program that stores a body holds the lock on the bodies, or the lock of merges. The caller holds the lock of merges.
+/// The files that exist while both locks are held therefore belong to programs that were interrupted.
+pub(super) fn remove_temporaries(site: &EraseSite<'_>) -> Result<(u64, Option<Note>)> {
+    let (store, dir) = (site.dirs.bodies(site.storage), &site.dirs.body_staging);
+    let (mut held, mut removed) = (None, 0);
+    if !store.temporaries()?.is_empty() {
+        match store.lock_removal() {
+            Ok(lock) => held = Some(lock),
+            Err(e) => return Ok((0, Some(temporaries_kept(dir, &e)))),
+        }
+        for path in store.temporaries()? {
+            match site.storage.remove_file(&path) {
+                Ok(()) => removed += 1,
+                Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+                Err(e) => return Err(io_error("remove", &path, e)),
+            }
+        }
+    }
+    // Without the sync, a crash could restore the temporary name of a body that was stored and removed.
+    if exists(site.storage.as_ref(), dir).map_err(|e| io_error("inspect", dir, e))? {
+        site.storage.sync_dir(dir).map_err(|e| io_error("sync", dir, e))?;
+    }
+    drop(held);
+    Ok((removed, None))
+}
+
+fn temporaries_kept(dir: &Path, e: &engine::Error) -> Note {
+    let message = format!(
+        "temporary files in {} were not removed, and may contain bodies of the runs: {}; end the programs that store bodies, \
+         and delete the run again by its ref",
+        dir.display(),
+        chain(e)
+    );
+    Note::new(Severity::Error, "erase_temporary_kept", message)
 }
 
 /// Returns a note about bodies that are kept, because the lock on the bodies cannot be acquired.
@@ -180,6 +292,18 @@ fn known_use(view: &StoreView<'_>, accepts_gaps: bool) -> std::result::Result<BT
 /// Returns `true` if the tables may lack artifacts because of the facts that a note reports.
 pub(in crate::recovery) fn may_hide_artifacts(note: &Note) -> bool {
     note.severity == Severity::Error || note.code == "entry_unknown_kind"
+}
+
+/// Returns `true` if a process holds a stream for some time. A new child process holds the locks of its parent until it starts
+/// its program. Such a process does not capture.
+fn is_captured_for_long(site: &EraseSite<'_>) -> Result<bool> {
+    for _ in 1..CAPTURE_CHECKS {
+        if !is_captured_into(site)? {
+            return Ok(false);
+        }
+        site.storage.sleep(PAUSE);
+    }
+    is_captured_into(site)
 }
 
 /// Returns `true` if a process may write to a stream of the log or of the outbox. On a file system without locks, every stream

@@ -4,7 +4,7 @@ use crate::contract::fact::ErasedEntries;
 use crate::contract::{Fact, RunRef};
 use crate::engine::checksum::Digest;
 use crate::engine::entries::EntryRef;
-use crate::engine::entry::{Event, GapCause, Seq, StreamId};
+use crate::engine::entry::{Event, Gap, GapCause, Position, Seq, StreamId};
 use crate::engine::error::Error as EngineError;
 use crate::engine::log::directory::list_streams;
 use crate::engine::log::{Commit, Item, ScanMode, StreamReader};
@@ -27,8 +27,19 @@ pub(super) struct FoundEntries {
     pub(super) runs: BTreeMap<RunRef, RunEntries>,
     /// For each segment with entries of the runs, the offset at which the last frame with such an entry ends.
     pub(super) segments: BTreeMap<(StreamId, Seq), u64>,
+    /// The positions of dead letters that contain copies of these entries or of erased entries.
+    pub(super) letters: BTreeSet<Position>,
     /// Notes about streams that cannot be read, and about missing entries in streams with entries of the runs.
     pub(super) notes: Vec<Note>,
+}
+
+/// The entries to find.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Wanted<'a> {
+    /// The runs.
+    pub(super) runs: &'a BTreeSet<RunRef>,
+    /// The positions of all dead letters.
+    pub(super) letters: &'a BTreeSet<Position>,
 }
 
 /// The entries of one run.
@@ -72,14 +83,14 @@ impl RunEntries {
 pub(super) fn find_entries(
     storage: &Arc<dyn Storage>,
     log: &Path,
-    runs: &BTreeSet<RunRef>,
+    wanted: Wanted<'_>,
     progress: Progress<'_>,
 ) -> Result<FoundEntries> {
     let mut found = FoundEntries::default();
     let streams = list_streams(storage.as_ref(), log)?;
     let total = streams.len() as u64;
     for (stream, n) in streams.into_iter().zip(1..) {
-        match found.add_stream(storage, log, runs, stream) {
+        match found.add_stream(storage, log, wanted, stream) {
             Err(EngineError::Io { source, .. }) => {
                 let message = format!("stream {stream} could not be read: {source}");
                 found.notes.push(Note::new(Severity::Error, "stream_unreadable", message));
@@ -101,15 +112,19 @@ impl FoundEntries {
         &mut self,
         storage: &Arc<dyn Storage>,
         log: &Path,
-        runs: &BTreeSet<RunRef>,
+        wanted: Wanted<'_>,
         stream: StreamId,
     ) -> crate::engine::Result<()> {
         let mut gaps = Vec::new();
         let mut reader = StreamReader::open(storage, log, stream, ScanMode::Follow)?.of_domain(DOMAIN)?;
         while let Some(item) = reader.next_item()? {
             match item {
-                Item::Commit(commit) => self.add_commit(stream, &commit, runs),
+                Item::Commit(commit) => self.add_commit(stream, &commit, wanted),
                 Item::Gap(gap) if gap.cause != GapCause::Erased => gaps.push(gap),
+                Item::Gap(Gap { first, last: Some(last), .. }) if first <= last => {
+                    let erased = [first, last].map(|seq| Position { stream, seq });
+                    self.letters.extend(wanted.letters.range(erased[0]..=erased[1]));
+                }
                 Item::Gap(_) | Item::Finding(_) => {}
             }
         }
@@ -119,11 +134,13 @@ impl FoundEntries {
         Ok(())
     }
 
-    fn add_commit(&mut self, stream: StreamId, commit: &Commit, runs: &BTreeSet<RunRef>) {
+    fn add_commit(&mut self, stream: StreamId, commit: &Commit, wanted: Wanted<'_>) {
         for entry in &commit.entries {
             let decoded = Captured::decode(entry.kind, entry.version, entry.payload);
             let Some(fact) = decoded.ok().flatten().map(|captured| captured.fact) else { continue };
-            for run in runs_of(&fact).into_iter().filter(|run| runs.contains(run)) {
+            for run in runs_of(&fact).into_iter().filter(|run| wanted.runs.contains(run)) {
+                let position = Position { stream, seq: entry.stamp.seq };
+                self.letters.extend(wanted.letters.get(&position));
                 self.runs.entry(run).or_default().add(entry, &fact);
                 let end = self.segments.entry((stream, commit.segment)).or_default();
                 *end = (*end).max(commit.end);

@@ -105,9 +105,12 @@ impl KnownFile {
     /// the removal. If the file must not contain removed data even after a crash, also call this function before the
     /// removal. Errors: those of [`KnownFile::update`].
     pub(crate) fn forget(&self, forget: impl FnOnce(&mut Known)) -> Result<()> {
+        // A counter would begin again after the file was deleted, and a late addition could have an equal number.
+        let mut random = [0; 8];
+        self.storage.entropy(&mut random).map_err(|e| io_error("read random bytes for", &self.dir, e))?;
         self.update(|known| {
             forget(known);
-            known.begin_epoch();
+            known.begin_epoch(u64::from_le_bytes(random));
         })
     }
 

@@ -12,8 +12,8 @@ pub(super) const BODIES_MAX: usize = 1 << 16;
 /// The streams and bodies that earlier reads have seen.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Known {
-    /// The number of intended removals. A process adds what it has read only if this number has not changed since
-    /// the read began.
+    /// A random number that each intended removal changes; 0 before the first removal. A process adds what it has read only
+    /// if this number has not changed since the read began.
     pub(super) epoch: u64,
     pub(super) streams: BTreeMap<StreamId, KnownStream>,
     pub(super) bodies: BTreeSet<Digest>,
@@ -76,14 +76,16 @@ impl Known {
         !self.streams.is_empty()
     }
 
-    /// Returns the number of intended removals.
+    /// Returns the number that identifies the last intended removal; 0 before the first removal.
     pub(crate) fn epoch(&self) -> u64 {
         self.epoch
     }
 
-    /// Counts an intended removal. Processes that began to read before the removal then add nothing.
-    pub(crate) fn begin_epoch(&mut self) {
-        self.epoch = self.epoch.saturating_add(1);
+    /// Records an intended removal, which the random number `epoch` identifies. Processes that began to read before the
+    /// removal then add nothing.
+    pub(crate) fn begin_epoch(&mut self, epoch: u64) {
+        // 0 stands for a file without removals.
+        self.epoch = epoch.max(1);
     }
 
     /// Returns the known bodies.

@@ -66,7 +66,7 @@ mod tests {
 
     fn known() -> Known {
         let mut known = Known::default();
-        known.begin_epoch();
+        known.begin_epoch(u64::MAX);
         let ends = [(1, 7, Some(Digest([5; 32]))), (2, 3, None), (3, 2, Some(Digest([6; 32]))), (3, 4, None)];
         for (stream, seq, link) in ends {
             known.see_stream(KnownEnd { stream: StreamId([stream; 16]), seq: Seq(seq), link });

@@ -7,6 +7,7 @@ use crate::recovery::error::{Error, Result};
 use crate::recovery::retention::plan::{RetentionPlan, plan_retention};
 use crate::recovery::status::RecoveryStatus;
 use crate::store::{Note, Severity};
+use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
 
@@ -64,7 +65,7 @@ pub(crate) fn retain(site: &EraseSite<'_>, plan: &RetentionPlan) -> Result<Reten
         let candidates = plan.bodies.iter().map(|body| body.digest).collect();
         // A merge could add an artifact that uses one of the bodies.
         let lock = site.lock()?;
-        let (bodies, notes) = remove_bodies(site, &candidates, false)?;
+        let (bodies, notes) = remove_bodies(site, &candidates, &BTreeSet::new(), false)?;
         drop(lock);
         result.bodies = bodies.len() as u64;
         result.bytes += bodies.iter().map(|body| body.size).sum::<u64>();

@@ -4,7 +4,7 @@ use crate::contract::Timestamp;
 use crate::engine::blob::BlobInfo;
 use crate::engine::checksum::Digest;
 use crate::engine::storage::FileInfo;
-use crate::recovery::backup::{Section, io_error, walk};
+use crate::recovery::backup::{Section, walk};
 use crate::recovery::cache::is_in_repository;
 use crate::recovery::compaction::{self, CompactionOptions, CompactionPlan};
 use crate::recovery::erase::{
@@ -14,7 +14,6 @@ use crate::recovery::error::Result;
 use crate::recovery::workspace_dirs::real_path;
 use crate::store::{self, Note, Severity, chain};
 use std::collections::BTreeSet;
-use std::io;
 use std::path::PathBuf;
 
 /// The number of nanoseconds in a day.
@@ -158,18 +157,7 @@ impl RetentionPlan {
 
     /// Adds temporary files of bodies if the programs that created them have probably ended.
     fn add_temporaries(&mut self, site: &EraseSite<'_>, now: u64) -> Result<()> {
-        let dir = &site.dirs.body_staging;
-        let entries = match site.storage.list(dir) {
-            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
-            entries => entries.map_err(|e| io_error("list", dir, e))?,
-        };
-        // Other files in the directory belong to users, who store files there for later adoption.
-        let is_temporary = |name: &str| {
-            let digits = name.strip_prefix("body-").and_then(|rest| rest.strip_suffix(".tmp"));
-            digits.is_some_and(|digits| digits.len() == 16 && digits.bytes().all(|b| b.is_ascii_hexdigit()))
-        };
-        for entry in entries.iter().filter(|entry| entry.is_file && is_temporary(&entry.name)) {
-            let path = dir.join(&entry.name);
+        for path in site.dirs.bodies(site.storage).temporaries()? {
             if let Ok(info) = site.storage.info(&path)
                 && age(&info, now) >= UNFINISHED_MAX
             {
@@ -199,7 +187,7 @@ impl RetentionPlan {
             self.notes.push(Note::new(Severity::Info, "retention_bodies_in_use", message));
             return Ok(());
         }
-        if are_facts_spilled(site)? {
+        if are_facts_spilled(site, &BTreeSet::new())? {
             let message = "unused bodies are not listed, because artifacts wait in the outbox; run `contexta outbox replay`";
             self.notes.push(Note::new(Severity::Info, "retention_bodies_in_use", message));
             return Ok(());

@@ -151,14 +151,13 @@ impl DeadLetterFile {
     }
 
     /// Removes all lines of the letters with these positions, and replaces the file durably. Holds the lock of appends
-    /// from the copy to the replacement, so no line of another process is lost. On a file system without locks, no
-    /// process may append at the same time. Does nothing if the file does not exist.
+    /// from the copy to the replacement, so no line of another process is lost. Does nothing if the file does not exist.
+    /// Errors: [`Error::LocksUnsupported`] if the file system has no locks, because another process could append a line
+    /// that the replacement does not contain.
     pub(crate) fn remove(&self, positions: &BTreeSet<Position>) -> Result<()> {
+        let wrap = |e| Error::io("write", &self.path, e);
+        let Some(locked) = self.locked()? else { return Ok(()) };
         let replace = || {
-            if !exists(self.storage.as_ref(), &self.path)? {
-                return Ok(());
-            }
-            let locked = LineFile::of(Arc::clone(&self.storage), &self.path).locked()?;
             let dir = self.path.parent().unwrap_or(Path::new("."));
             remove_stale(self.storage.as_ref(), dir, STEM);
             let mut kept = FileReplacement::create(&self.storage, &self.path, STEM)?;
@@ -174,7 +173,26 @@ impl DeadLetterFile {
             drop(locked);
             published
         };
-        replace().map_err(|e| Error::io("write", &self.path, e).into())
+        Ok(replace().map_err(wrap)?)
+    }
+
+    /// Checks that the file can be locked, so that [`DeadLetterFile::remove`] loses no line of another process. Errors:
+    /// [`Error::LocksUnsupported`], or another process holds the lock for too long.
+    pub(crate) fn check_lock(&self) -> Result<()> {
+        self.locked().map(drop)
+    }
+
+    /// Opens and locks the file. Returns `None` if the file does not exist.
+    fn locked(&self) -> Result<Option<Arc<dyn File>>> {
+        let wrap = |e| Error::io("lock", &self.path, e);
+        if !exists(self.storage.as_ref(), &self.path).map_err(wrap)? {
+            return Ok(None);
+        }
+        // A second lock on a locked file has no defined result, so another handle shows whether the file system has locks.
+        let probe = self.storage.open(&self.path, OpenMode::Create).map_err(wrap)?;
+        probe.try_lock().map_err(|source| Error::not_locked(&self.path, source))?;
+        drop(probe);
+        Ok(Some(LineFile::of(Arc::clone(&self.storage), &self.path).locked().map_err(wrap)?))
     }
 
     /// Calls `f` with each line. A line includes its line break. Does nothing if the file does not exist.

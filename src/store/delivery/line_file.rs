@@ -112,7 +112,8 @@ impl LineFile {
                 Ok(true) if self.leads_to(file.as_ref(), before) => return Ok(file),
                 Ok(_) => {}
                 // The file system has no locks, so each process must use a file of its own.
-                Err(_) => return Ok(file),
+                Err(e) if e.kind() == io::ErrorKind::Unsupported => return Ok(file),
+                Err(e) => return Err(e),
             }
             drop(file);
             self.storage.sleep(Duration::from_millis(1));

@@ -2,6 +2,7 @@
 
 use crate::engine::domain::Domain;
 use crate::engine::entry::{Seq, Stamp, StreamId};
+use crate::engine::error::Error;
 use crate::engine::log::directory::{ResumePoint, list_segments};
 use crate::engine::log::{Item, ScanMode, StreamReader};
 use crate::engine::storage::Storage;
@@ -9,6 +10,7 @@ use crate::projections::DOMAIN;
 use crate::projections::entry::Captured;
 use crate::store::error::Result;
 use std::collections::VecDeque;
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -27,7 +29,8 @@ pub(crate) struct StreamFacts {
 
 impl StreamFacts {
     /// Opens the facts of a stream whose sequence numbers are at least `from`. Reads the stream from the first of the
-    /// logs `logs` that contains it. If no log contains the stream, the iterator is empty.
+    /// logs `logs` that contains it. If no log contains the stream, the iterator is empty. Errors: the directory of the
+    /// stream exists and cannot be listed.
     pub(crate) fn open(
         storage: &Arc<dyn Storage>,
         logs: &[&Path],
@@ -35,7 +38,10 @@ impl StreamFacts {
         from: Seq,
     ) -> Result<StreamFacts> {
         for log in logs {
-            let segments = list_segments(storage.as_ref(), log, stream).unwrap_or_default();
+            let segments = match list_segments(storage.as_ref(), log, stream) {
+                Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => Vec::new(),
+                segments => segments?,
+            };
             if segments.is_empty() {
                 continue;
             }

@@ -22,6 +22,7 @@ fn run(run: &PlannedErasure) -> Value {
         ("is_open", run.is_open.into()),
         ("entries", run.entries.into()),
         ("payload_bytes", run.payload_bytes.into()),
+        ("outbox_entries", run.outbox_entries.into()),
         ("streams", list(&run.streams, stream)),
     ])
 }
@@ -31,7 +32,9 @@ pub(super) fn plan(p: &ErasePlan) -> Value {
         ("runs", list(&p.runs, run)),
         ("bodies", p.bodies.into()),
         ("body_bytes", p.body_bytes.into()),
+        ("temporary_files", p.temporary_files.into()),
         ("files", list(&p.files, |path| Value::text(path.display()))),
+        ("unsaved_files", list(&p.unsaved_files, |path| Value::text(path.display()))),
         ("backup_ref", p.backup_ref.as_ref().map_or(Value::Null, Value::text)),
         ("fingerprint", Value::text(p.fingerprint)),
         ("notes", notes(&p.notes)),
@@ -44,11 +47,14 @@ pub(super) fn result(r: &EraseResult) -> Value {
         ("runs", list(&r.runs, |run| Value::text(run))),
         ("entries", r.entries.into()),
         ("removed_entries", r.removed_entries.into()),
+        ("outbox_entries", r.outbox_entries.into()),
         ("segments", r.segments.into()),
         ("log_bytes", r.log_bytes.into()),
         ("bodies", r.bodies.into()),
         ("body_bytes", r.body_bytes.into()),
+        ("temporary_files", r.temporary_files.into()),
         ("files", r.files.into()),
+        ("kept_files", list(&r.kept_files, |path| Value::text(path.display()))),
         ("backup_ref", r.backup_ref.as_ref().map_or(Value::Null, Value::text)),
         ("notes", notes(&r.notes)),
     ])

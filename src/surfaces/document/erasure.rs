@@ -2,6 +2,7 @@
 
 use crate::interpretation::{Block, Cell, ReportDocument, ReportSection, Table};
 use crate::recovery::{ErasePlan, EraseResult};
+use std::path::PathBuf;
 
 /// Returns a document with the plan of an erasure.
 pub(crate) fn erase_plan(plan: &ErasePlan) -> ReportDocument {
@@ -22,7 +23,21 @@ pub(crate) fn erase_plan(plan: &ErasePlan) -> ReportDocument {
         format!("artifact bodies that only these runs use: {} (bytes: {})", plan.bodies, plan.body_bytes),
         format!("backup: {backup}"),
     ];
-    lines.extend(plan.files.iter().map(|path| format!("file: {}", path.display())));
+    if plan.temporary_files > 0 {
+        lines.push(format!("temporary files of interrupted programs: {}", plan.temporary_files));
+    }
+    let in_outbox: u64 = plan.runs.iter().map(|run| run.outbox_entries).sum();
+    if in_outbox > 0 {
+        lines.push(format!("entries in the outbox: {in_outbox}"));
+    }
+    lines.extend(plan.files.iter().map(|path| format!("file that is removed: {}", path.display())));
+    let unsaved = |path: &PathBuf| {
+        format!(
+            "file that is kept, because the backup does not contain it (`--force` removes it): {}",
+            path.display()
+        )
+    };
+    lines.extend(plan.unsaved_files.iter().map(unsaved));
     ReportDocument {
         title: "Deletion plan".to_owned(),
         sections: vec![
@@ -41,6 +56,13 @@ pub(crate) fn erasure(result: &EraseResult) -> ReportDocument {
         "removed from the log: {} entries in {} segments (bytes: {})",
         result.removed_entries, result.segments, result.log_bytes
     ));
+    if result.temporary_files > 0 {
+        lines.push(format!("removed temporary files of interrupted programs: {}", result.temporary_files));
+    }
+    if result.outbox_entries > 0 {
+        lines.push(format!("removed from the outbox: {} entries", result.outbox_entries));
+    }
+    lines.extend(result.kept_files.iter().map(|path| format!("kept file: {}", path.display())));
     lines.push(format!("bytes of removed bodies: {}", result.body_bytes));
     lines.extend(result.backup_ref.iter().map(|backup| format!("backup that contains the runs: {backup}")));
     ReportDocument {

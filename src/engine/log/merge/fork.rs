@@ -9,7 +9,7 @@
 use crate::engine::entry::StreamId;
 use crate::engine::error::Result;
 use crate::engine::log::format::header::Origin;
-use crate::engine::log::merge::history::{difference, digests_at};
+use crate::engine::log::merge::history::{Difference, difference, digests_at};
 use crate::engine::log::merge::report::Fork;
 use crate::engine::log::merge::sides::{Part, Sides};
 use std::collections::BTreeMap;
@@ -67,12 +67,19 @@ impl Branch {
 }
 
 /// Unites two trees whose roots have the same id. If their histories differ, one of the two histories gets a derived
-/// id. Adds every fork that is found to `forks`.
-pub(super) fn unite(sides: &Sides<'_>, a: Branch, b: Branch, forks: &mut Vec<Fork>) -> Result<Branch> {
+/// id. Adds every fork that is found to `forks`. Returns `None` if the histories differ in erased entries, so that the first
+/// different entry is not known.
+pub(super) fn unite(
+    sides: &Sides<'_>,
+    a: Branch,
+    b: Branch,
+    forks: &mut Vec<Fork>,
+) -> Result<Option<Branch>> {
     let (id, origin) = (a.id, a.origin);
     let (parts, candidates) = match difference(sides, &a.parts, &b.parts)? {
-        None => ([a.parts, b.parts].concat(), a.children.into_iter().chain(b.children).collect()),
-        Some((first, of_a, of_b)) => {
+        Difference::Erased(_) => return Ok(None),
+        Difference::None => ([a.parts, b.parts].concat(), a.children.into_iter().chain(b.children).collect()),
+        Difference::Entry(first, of_a, of_b) => {
             let (keeping, derived_from, content) = if of_a < of_b { (a, b, of_b) } else { (b, a, of_a) };
             let (before, behind): (Vec<Branch>, Vec<Branch>) = derived_from
                 .children
@@ -97,8 +104,9 @@ pub(super) fn unite(sides: &Sides<'_>, a: Branch, b: Branch, forks: &mut Vec<For
     for child in candidates {
         let child = match children.remove(&child.id) {
             Some(same) => unite(sides, same, child, forks)?,
-            None => child,
+            None => Some(child),
         };
+        let Some(child) = child else { return Ok(None) };
         children.insert(child.id, child);
     }
     place_children(sides, Branch { id, origin, parts, children: children.into_values().collect() }, forks)
@@ -108,13 +116,13 @@ pub(super) fn unite(sides: &Sides<'_>, a: Branch, b: Branch, forks: &mut Vec<For
 /// In the first, an interrupted merge has left the first entry of the child in the trunk too. In the second, the first
 /// entry of the child has a smaller digest than the entry of the trunk with the same sequence number; the history of
 /// the child then keeps the id of the trunk.
-fn place_children(sides: &Sides<'_>, mut trunk: Branch, forks: &mut Vec<Fork>) -> Result<Branch> {
+fn place_children(sides: &Sides<'_>, mut trunk: Branch, forks: &mut Vec<Fork>) -> Result<Option<Branch>> {
     let firsts = trunk.children.iter().filter_map(|child| child.origin).map(|o| o.first).collect();
     let digests = digests_at(sides, &trunk.parts, &firsts)?;
     let misplaced = |child: &Branch| {
         child.origin.is_some_and(|o| digests.get(&o.first).is_some_and(|digest| o.content <= *digest))
     };
-    let Some(at) = trunk.children.iter().position(misplaced) else { return Ok(trunk) };
+    let Some(at) = trunk.children.iter().position(misplaced) else { return Ok(Some(trunk)) };
     let child = trunk.children.swap_remove(at).into_trunk(&trunk);
     unite(sides, trunk, child, forks)
 }

@@ -10,7 +10,7 @@ use crate::engine::domain::Domain;
 use crate::engine::entry::{Seq, StreamId};
 use crate::engine::error::Result;
 use crate::engine::log::merge::content::{Content, content_of, files_of};
-use crate::engine::log::merge::history::{HistoryReader, Past, difference};
+use crate::engine::log::merge::history::{Difference, HistoryReader, Past, difference};
 use crate::engine::log::merge::sides::{Part, Side, Sides};
 use crate::engine::log::read::directory::origin_of;
 use crate::engine::log::read::item::{FindingKind, Item};
@@ -90,8 +90,9 @@ impl HealSite<'_> {
         let (own, copy) = parts.split_at(1);
         let parts = match &target {
             Some(_) => match difference(&sides, own, copy)? {
-                Some((first, _, _)) => return Ok(Healing::Differs(first)),
-                None => &parts[..],
+                Difference::Entry(first, ..) => return Ok(Healing::Differs(first)),
+                Difference::Erased(seq) => return Ok(Healing::Contradicts(seq)),
+                Difference::None => &parts[..],
             },
             None => copy,
         };

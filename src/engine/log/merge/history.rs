@@ -11,6 +11,7 @@ use crate::engine::log::format::erased::ErasedRange;
 use crate::engine::log::merge::content::{Content, content_of};
 use crate::engine::log::merge::digest::content_digest;
 use crate::engine::log::merge::end::{End, EndWatch};
+use crate::engine::log::merge::links::contradiction;
 use crate::engine::log::merge::sides::{Part, Side, Sides};
 use crate::engine::log::read::directory::{ResumePoint, list_segments};
 use crate::engine::log::read::item::Item;
@@ -163,12 +164,14 @@ pub(super) struct HistoryReader {
     parts: Vec<PartReader>,
     /// The sequence number after the last element that was returned.
     next: Seq,
+    /// True if a range of erased entries was returned.
+    has_erased: bool,
 }
 
 impl HistoryReader {
     pub(super) fn open(sides: &Sides<'_>, parts: &[Part]) -> Result<HistoryReader> {
         let parts = parts.iter().map(|part| PartReader::open(sides, *part)).collect::<Result<_>>()?;
-        Ok(HistoryReader { parts, next: Seq(0) })
+        Ok(HistoryReader { parts, next: Seq(0), has_erased: false })
     }
 
     /// Returns the next element of the union; `None` at the end. If several parts hold an entry, the stream in its
@@ -190,10 +193,11 @@ impl HistoryReader {
         else {
             return Ok(None);
         };
-        if let Past::Erased(range) = past
-            && let Some(rest) = range.from(end)
-        {
-            chosen.ready.push_front(Past::Erased(rest));
+        if let Past::Erased(range) = past {
+            self.has_erased = true;
+            if let Some(rest) = range.from(end) {
+                chosen.ready.push_front(Past::Erased(rest));
+            }
         }
         Ok(past.until(end))
     }
@@ -221,15 +225,39 @@ fn is_equal(a: &Entry, b: &Entry) -> bool {
     (a.stamp.time, a.kind, a.version) == (b.stamp.time, b.kind, b.version) && a.payload == b.payload
 }
 
-/// Returns the first sequence number under which two histories hold different entries, and the digests of both entries;
-/// `None` if there is no such sequence number.
-pub(super) fn difference(sides: &Sides<'_>, a: &[Part], b: &[Part]) -> Result<Option<(Seq, Digest, Digest)>> {
+/// The first difference of two histories.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Difference {
+    /// No entry is known to differ.
+    None,
+    /// Both histories hold an entry with this sequence number, and the entries differ. Contains the digests of both entries.
+    Entry(Seq, Digest, Digest),
+    /// Entries differ up to this sequence number, and a history has erased them.
+    Erased(Seq),
+}
+
+/// Returns the first difference of two histories.
+pub(super) fn difference(sides: &Sides<'_>, a: &[Part], b: &[Part]) -> Result<Difference> {
+    let (entries, has_erased) = different_entries(sides, a, b)?;
+    if has_erased && let Some(seq) = contradiction(sides, a, b, entries.map(|(first, ..)| first))? {
+        return Ok(Difference::Erased(seq));
+    }
+    Ok(entries.map_or(Difference::None, |(first, of_a, of_b)| Difference::Entry(first, of_a, of_b)))
+}
+
+/// Different entries with one sequence number: the number, and the digest of each entry.
+type DifferentEntries = (Seq, Digest, Digest);
+
+/// Returns the first sequence number under which two histories hold different entries, and the digests of both entries. Also
+/// returns `true` if entries are erased before this number.
+fn different_entries(sides: &Sides<'_>, a: &[Part], b: &[Part]) -> Result<(Option<DifferentEntries>, bool)> {
     let (mut a, mut b) = (HistoryReader::open(sides, a)?, HistoryReader::open(sides, b)?);
     let (mut x, mut y) = (a.next_entry()?, b.next_entry()?);
     while let (Some(left), Some(right)) = (&x, &y) {
         let order = left.stamp.seq.cmp(&right.stamp.seq);
         if order.is_eq() && !is_equal(left, right) {
-            return Ok(Some((left.stamp.seq, content_digest(left), content_digest(right))));
+            let entries = (left.stamp.seq, content_digest(left), content_digest(right));
+            return Ok((Some(entries), a.has_erased || b.has_erased));
         }
         if order.is_le() {
             x = a.next_entry()?;
@@ -238,7 +266,7 @@ pub(super) fn difference(sides: &Sides<'_>, a: &[Part], b: &[Part]) -> Result<Op
             y = b.next_entry()?;
         }
     }
-    Ok(None)
+    Ok((None, a.has_erased || b.has_erased))
 }
 
 /// Returns the content digests of the entries of `parts` that have the sequence numbers `seqs`. Entries that cannot be

@@ -182,8 +182,12 @@ impl Merger<'_> {
         let (target, source) = (family.tree(Side::Target), family.tree(Side::Source));
         let tree = match (target, source) {
             (Some(target), Some(source)) => unite(&self.sides, target, source, &mut forks)?,
-            (Some(tree), None) | (None, Some(tree)) => tree,
+            (Some(tree), None) | (None, Some(tree)) => Some(tree),
             (None, None) => return Ok(()),
+        };
+        let Some(tree) = tree else {
+            self.skip(family, SkipReason::ErasedFork);
+            return Ok(());
         };
         let mut branches = Vec::new();
         tree.flatten(0, &mut branches);

@@ -13,6 +13,7 @@ mod fork;
 #[cfg(feature = "ml")]
 mod heal;
 mod history;
+mod links;
 mod lock;
 mod merger;
 mod options;

@@ -46,6 +46,9 @@ pub enum SkipReason {
     /// The stream, or another stream of its family, has too many ancestors (streams that it branches off from, directly
     /// or indirectly).
     TooDeep,
+    /// The copies of the stream, or of another stream of its family, have different entries, and a copy has erased these
+    /// entries. The first different entry is therefore not known.
+    ErasedFork,
 }
 
 impl SkipReason {
@@ -56,6 +59,7 @@ impl SkipReason {
             SkipReason::Newer => "newer_format",
             SkipReason::Unreadable => "source_unreadable",
             SkipReason::TooDeep => "forked_too_deep",
+            SkipReason::ErasedFork => "forked_in_erased_entries",
         }
     }
 }

@@ -169,8 +169,21 @@ impl Storage for SimProcess {
             let mut state = guard(&self.disk.state);
             // A rename between two directories becomes durable as a whole when either directory is synced.
             let here = |change: &NameChange| change.any_path(|p| p.parent() == Some(path));
-            for (order, change) in std::mem::take(&mut state.unsynced_names) {
-                if here(&change) {
+            let changes = std::mem::take(&mut state.unsynced_names);
+            let mut renamed = Vec::new();
+            for (order, change) in &changes {
+                if let NameChange::Rename { from, .. } = change
+                    && here(change)
+                {
+                    renamed.push((*order, from.clone()));
+                }
+            }
+            // The creation of a name becomes durable before the rename of the name.
+            let precedes = |order: u64, change: &NameChange| {
+                renamed.iter().any(|(later, from)| order < *later && change.any_path(|p| p == from))
+            };
+            for (order, change) in changes {
+                if here(&change) || precedes(order, &change) {
                     change.apply(&mut state.durable_names);
                 } else {
                     state.unsynced_names.push((order, change));
@@ -351,6 +364,21 @@ mod tests {
             let listed = disk.spawn(2).list(Path::new("/")).unwrap();
             let names: Vec<&str> = listed.iter().map(|entry| entry.name.as_str()).collect();
             assert_eq!(names, [if is_renamed { "c" } else { "a" }]);
+        }
+    }
+
+    #[test]
+    fn name_that_was_renamed_durably_does_not_come_back() {
+        for survival in [Survival::Kept, Survival::Dropped] {
+            let disk = SimDisk::new(1);
+            disk.overwrite(Path::new("/a/other"), vec![1]);
+            disk.overwrite(Path::new("/b/other"), vec![1]);
+            let process = disk.spawn(1);
+            drop(process.open(Path::new("/a/new"), OpenMode::CreateNew).unwrap());
+            process.rename(Path::new("/a/new"), Path::new("/b/new")).unwrap();
+            process.sync_dir(Path::new("/b")).unwrap();
+            disk.crash(survival);
+            assert_eq!((file(&disk, "/a/new"), file(&disk, "/b/new")), (false, true), "{survival:?}");
         }
     }
 

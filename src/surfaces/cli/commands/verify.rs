@@ -70,8 +70,13 @@ fn remember(cli: &Cli, contexta: &Contexta, report: &mut VerifyReport) {
     if cli.loaded.config.records.read_only {
         return;
     }
-    if let Err(e) = contexta.remember(report) {
-        let message = format!("later checks do not know what this check has found: {}", chain(&e));
-        report.notes.push(Note::new(Severity::Info, "known_not_saved", message));
-    }
+    let reason = match contexta.remember(report) {
+        Ok(true) => return,
+        Ok(false) => {
+            "entries or bodies were removed on purpose during the check; repeat the check".to_owned()
+        }
+        Err(e) => chain(&e),
+    };
+    let message = format!("later checks do not know what this check has found: {reason}");
+    report.notes.push(Note::new(Severity::Info, "known_not_saved", message));
 }
