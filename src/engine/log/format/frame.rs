@@ -210,7 +210,8 @@ pub fn put_mark(out: &mut Vec<u8>, flags: u16, next: Seq, time: u64, payload: &[
 
 /// Appends one frame with the entries `rows` to `out`. Appends the canonical bytes of these entries (FORMAT.md,
 /// "Entry") to `canonical`, so that the caller can add them to the chain. The sequence numbers of the entries begin
-/// with `first`. The times of the entries must not decrease.
+/// with `first`. The times of the entries must not decrease. Returns the checksum of the last entry; 0 if there is no
+/// entry.
 ///
 /// The caller has checked that the entries fit into one frame ([`PendingEntries::fit_with`]).
 pub fn put_entries(
@@ -220,11 +221,12 @@ pub fn put_entries(
     stream: StreamId,
     first: Seq,
     salt: u64,
-) {
+) -> u32 {
     let start = out.len();
     out.resize(start + FRAME_HEADER_LEN, 0);
-    put_rows(out, canonical, rows, stream, first);
+    let checksum = put_rows(out, canonical, rows, stream, first);
     finish_entries(out, start, rows, (CODEC_ROWS, first, salt));
+    checksum
 }
 
 /// Appends one frame with the entries `rows` as columns to `out`. The conditions are those of [`put_entries`].

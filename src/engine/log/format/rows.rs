@@ -81,14 +81,15 @@ impl Rows<'_> {
 }
 
 /// Appends the rows of the entries `rows` to `out`, and the canonical bytes of these entries to `canonical`. `first` is
-/// the sequence number of the first entry.
+/// the sequence number of the first entry. Returns the checksum of the last entry; 0 if there is no entry.
 pub(super) fn put_rows(
     out: &mut Vec<u8>,
     canonical: &mut Vec<u8>,
     rows: &PendingEntries,
     stream: StreamId,
     first: Seq,
-) {
+) -> u32 {
+    let mut last = 0;
     let mut latest = Latest { kinds: Vec::new() };
     let mut time = rows.times().0;
     let is_single = rows.len() == 1;
@@ -115,8 +116,9 @@ pub(super) fn put_rows(
         ];
         put_row_head(out, checksum, row.time.saturating_sub(time), numbers);
         out.extend_from_slice(middle);
-        time = row.time;
+        (time, last) = (row.time, checksum);
     }
+    last
 }
 
 /// Appends the checksum and the six numbers of a row.

@@ -33,7 +33,8 @@ pub struct OpenSegment {
 pub struct WrittenFrames {
     /// The offset of the first frame, or [`OpenSegment::end`] if there is no frame.
     pub start: u64,
-    /// The sequence number and the checksum of the last entry before `start`; `None` if the entry was not recorded.
+    /// The sequence number and the checksum of the last entry before `start`; `None` if this process did not append the
+    /// entry to this segment.
     pub before: Option<(Seq, u32)>,
     /// The frames, in order.
     pub commits: Vec<Commit>,

@@ -23,7 +23,8 @@ pub(super) struct FrameRecord {
     frames: Option<WrittenFrames>,
     entries: usize,
     bytes: usize,
-    /// The sequence number and the checksum of the last entry of the segment; `None` if this entry was not recorded.
+    /// The sequence number and the checksum of the last entry that was appended, also if it was not recorded; `None` before
+    /// the first append to the segment.
     last: Option<(Seq, u32)>,
 }
 
@@ -39,8 +40,10 @@ pub(super) struct WrittenFrame<'a> {
     pub(super) offset: u64,
     /// The offset after the last byte.
     pub(super) end: u64,
-    /// The entries in the frame.
+    /// The entries in the frame, at least one.
     pub(super) entries: &'a PendingEntries,
+    /// The checksum of the last entry.
+    pub(super) checksum: u32,
 }
 
 impl FrameRecord {
@@ -52,7 +55,8 @@ impl FrameRecord {
 
     /// Adds a frame. If the record would be too large, ends the record.
     pub(super) fn add(&mut self, frame: WrittenFrame<'_>) {
-        self.last = None;
+        let count = frame.entries.len() as u64;
+        self.last = Some((frame.first.plus(count).previous(), frame.checksum));
         let Some(frames) = &mut self.frames else { return };
         self.entries += frame.entries.len();
         self.bytes += frame.entries.payload_bytes();
@@ -62,7 +66,6 @@ impl FrameRecord {
         }
         let WrittenFrame { segment, offset, end, .. } = frame;
         let entries = frame.recorded_entries();
-        self.last = entries.last().map(|entry| (entry.stamp.seq, entry.checksum));
         frames.commits.push(Commit { segment, offset, end, entries });
     }
 }
@@ -141,15 +144,16 @@ mod tests {
         assert_eq!(read.len(), 3);
         assert_eq!(written.commits, read[1..]);
         assert_eq!((written.start, read[2].end), (read[1].offset, open.end));
-        assert_eq!(written.before, None, "the first frame was not recorded");
-        let last = read[2].entries.last().unwrap();
+        let last_of = |commit: &Commit| commit.entries.last().map(|last| (last.stamp.seq, last.checksum));
+        assert_eq!(written.before, last_of(&read[0]));
         let before = || log.open_segment().unwrap().written.unwrap().before;
-        assert_eq!(before(), Some((last.stamp.seq, last.checksum)));
-        assert_eq!(before(), Some((last.stamp.seq, last.checksum)), "nothing was appended since");
-        // An append that is not recorded is followed by a record without the entry before its start.
+        assert_eq!(before(), last_of(&read[2]));
+        assert_eq!(before(), last_of(&read[2]), "nothing was appended since");
+        // The last entry of an append that is not recorded is known too.
         append(&log, ENTRIES_MAX + 1, 1).unwrap();
         assert!(log.open_segment().unwrap().written.is_none());
-        assert_eq!(before(), None);
+        let (seq, _) = before().unwrap();
+        assert_eq!(seq, Seq(last_of(&read[2]).unwrap().0.0 + ENTRIES_MAX as u64 + 1));
     }
 
     #[test]

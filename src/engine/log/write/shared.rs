@@ -186,7 +186,8 @@ impl Shared {
         let segment = &mut active.segment;
         frame.clear();
         canonical.clear();
-        put_entries(frame, canonical, &batch.entries, active.id, active.next, segment.frame_salt());
+        let salt = segment.frame_salt();
+        let checksum = put_entries(frame, canonical, &batch.entries, active.id, active.next, salt);
         segment.reserve_room(frame.len() as u64, room)?;
         let offset = segment.offset;
         segment.write(frame)?;
@@ -199,6 +200,7 @@ impl Shared {
             offset,
             end: segment.offset,
             entries: &batch.entries,
+            checksum,
         });
         active.next = active.next.plus(count);
         active.chain.push(canonical);
