@@ -211,7 +211,8 @@ fn skipped_in_outbox((stream, base, reason): &(StreamId, Seq, String)) -> Note {
 
 fn tables_kept() -> Note {
     let message = "saved tables of an earlier time may contain rows of the runs, and were not removed, because another program \
-                   was saving tables; delete the run again by its ref";
+                   was saving tables, or because the file system has no locks; end the programs that use the workspace, and \
+                   delete the run again by its ref";
     Note::new(Severity::Error, "erase_tables_kept", message)
 }
 
