@@ -2,9 +2,11 @@
 
 use super::workspace;
 use crate::backup::site::{LATER, create, open};
+use contexta::Contexta;
 use contexta::capture::{ArtifactRegistration, IngestMode};
-use contexta::engine::storage::sim::{SimDisk, SimProcess};
+use contexta::engine::storage::sim::{Fault, Moment, SimDisk, SimProcess};
 use contexta::recovery::{EraseOptions, ErasePlan, Progress, RecoveryStatus};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -115,4 +117,36 @@ fn file_is_kept_even_by_a_forced_erasure_if_an_artifact_may_be_missing() {
     assert_eq!((result.status, result.files), (RecoveryStatus::Degraded, 0), "{result:?}");
     assert_eq!(result.notes.iter().filter(|note| note.code == "erase_file_kept").count(), 4, "{result:?}");
     assert_eq!(existing(&disk).len(), 5);
+}
+
+/// After the entries of the run are removed, only the result names the kept file.
+#[test]
+fn failed_operation_never_hides_which_files_were_kept() {
+    let (disk, mut degraded) = (disk_with_files(), Vec::new());
+    for at in 0.. {
+        let disk = disk.fork();
+        let plan_before = plan(&disk.spawn(10));
+        let process = disk.spawn(50);
+        process.plan(Moment::Operation(at), Fault::Error(ErrorKind::PermissionDenied));
+        let erase = |contexta: Contexta| {
+            let backups = Some(Path::new("/backups"));
+            contexta.erase(&plan_before, backups, &EraseOptions::default(), Progress::none())
+        };
+        let result = workspace(&process).and_then(erase);
+        let is_last = process.operations() <= at;
+        drop(process);
+        let is_named = plan(&disk.spawn(60)).unsaved_files == paths(&[LATER_CHANGED]);
+        let kept = result.as_ref().is_ok_and(|result| result.kept_files == paths(&[LATER_CHANGED]));
+        assert!(is_named || kept, "{at} {result:?}");
+        if let Ok(result) = result {
+            assert_eq!(result.status, RecoveryStatus::Degraded, "{at} {result:?}");
+            degraded.extend(result.notes.iter().map(|note| note.code));
+        }
+        if is_last {
+            break;
+        }
+    }
+    for code in ["erase_segment_kept", "erase_digests_not_recorded", "erase_tables_kept"] {
+        assert!(degraded.contains(&code), "{code}: {degraded:?}");
+    }
 }

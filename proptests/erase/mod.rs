@@ -4,6 +4,7 @@ mod bodies;
 mod directory;
 mod kept;
 mod outbox;
+mod tables;
 
 use crate::backup::site::{LATER, capture_run, create, open, survival};
 use contexta::capture::RunScope;

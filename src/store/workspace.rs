@@ -166,7 +166,7 @@ impl Store {
     }
 
     /// Catches up with the log, and removes durably all saved tables that may contain erased rows
-    /// ([`Projector::remove_outdated`]). Returns `false` if another process is saving tables.
+    /// ([`Projector::remove_outdated`]). Returns `false` if tables remain.
     pub(crate) fn remove_outdated_tables(&self) -> Result<bool> {
         Ok(self.shared.projector.remove_outdated()?)
     }

@@ -11,6 +11,8 @@ use std::path::Path;
 
 /// The suffix of the names of generations that were set aside, so that no process opens them again.
 const BAD_SUFFIX: &str = ".bad";
+/// The suffix of the names of temporary files.
+const TEMPORARY_SUFFIX: &str = ".tmp";
 
 /// Publishes the database of `opened` as a new generation with this fingerprint, and removes the older generations.
 /// Returns `None` if another process is publishing, or if the parent of the generations' directory does not exist.
@@ -56,12 +58,16 @@ pub(super) fn publish_generation(
 /// must hold the lock for publishing. Without the lock, the temporary file of a running process could be removed.
 fn remove_leftovers(site: &Site, newest: &Path) {
     for entry in site.storage.list(&site.dir).unwrap_or_default() {
-        let name = entry.name.as_str();
-        let is_outdated = is_derived(name) && site.dir.join(name) != derived_path(newest);
-        if name.ends_with(BAD_SUFFIX) || name.ends_with(".tmp") || is_outdated {
+        if is_leftover(site, &entry.name, newest) {
             let _ = site.storage.remove_file(&site.dir.join(&entry.name));
         }
     }
+}
+
+/// Returns `true` if [`remove_leftovers`] removes files with this name.
+fn is_leftover(site: &Site, name: &str, newest: &Path) -> bool {
+    let is_outdated = is_derived(name) && site.dir.join(name) != derived_path(newest);
+    name.ends_with(BAD_SUFFIX) || name.ends_with(TEMPORARY_SUFFIX) || is_outdated
 }
 
 /// Removes all generations and the data that was derived from them. Returns the number of removed files.
@@ -81,8 +87,10 @@ pub(super) fn remove_generations(site: &Site) -> Result<u64> {
     Ok(removed)
 }
 
-/// Removes durably all generations except `kept`, the data that was derived from them, and other old files. Returns `false`
-/// if another process is publishing.
+/// Removes durably all generations except `kept`, the data that was derived from them, generations that were set aside, and
+/// temporary files. Returns `false` if files remain: another process is publishing, or the file system has no locks, and a
+/// temporary file can belong to a process that is publishing. Errors: the lock file cannot be locked for another reason, or a
+/// file cannot be removed.
 #[cfg(feature = "ml")]
 pub(super) fn remove_other_generations(site: &Site, kept: Option<&Path>) -> Result<bool> {
     let (storage, dir) = (site.storage.as_ref(), site.dir.as_path());
@@ -94,26 +102,36 @@ pub(super) fn remove_other_generations(site: &Site, kept: Option<&Path>) -> Resu
     let is_locked = match lock.try_lock() {
         Ok(true) => true,
         Ok(false) => return Ok(false),
-        Err(_) => false,
+        Err(e) if e.kind() == std::io::ErrorKind::Unsupported => false,
+        Err(e) => return Err(Error::io("lock", &lock_path, e)),
     };
     for Found { path, .. } in list(storage, dir)?.into_iter().filter(|found| found.is_file) {
-        if Some(path.as_path()) == kept {
-            continue;
-        }
-        for path in [derived_path(&path), path] {
-            match storage.remove_file(&path) {
-                Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
-                    return Err(Error::io("remove", &path, e));
-                }
-                _ => {}
-            }
+        if Some(path.as_path()) != kept {
+            remove(site, &derived_path(&path))?;
+            remove(site, &path)?;
         }
     }
-    if is_locked {
-        remove_leftovers(site, kept.unwrap_or(Path::new("")));
+    let mut remains = false;
+    let entries = storage.list(dir).map_err(|e| Error::io("list", dir, e))?;
+    let newest = kept.unwrap_or(Path::new(""));
+    for entry in entries.iter().filter(|entry| entry.is_file && is_leftover(site, &entry.name, newest)) {
+        if is_locked || !entry.name.ends_with(TEMPORARY_SUFFIX) {
+            remove(site, &dir.join(&entry.name))?;
+        } else {
+            remains = true;
+        }
     }
     storage.sync_dir(dir).map_err(|e| Error::io("sync", dir, e))?;
-    Ok(true)
+    Ok(!remains)
+}
+
+/// Removes a file. A file that does not exist counts as removed.
+#[cfg(feature = "ml")]
+fn remove(site: &Site, path: &Path) -> Result<()> {
+    match site.storage.remove_file(path) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(Error::io("remove", path, e)),
+        _ => Ok(()),
+    }
 }
 
 /// Renames all generations, so that no process opens them again.

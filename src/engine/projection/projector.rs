@@ -188,7 +188,8 @@ impl<E: Event> Projector<E> {
     }
 
     /// Catches up with the log, and removes durably all saved tables except those that this projector uses. The other tables
-    /// can contain rows of entries that were erased since. Returns `false` if another process is saving tables.
+    /// can contain rows of entries that were erased since. Returns `false` if tables remain, because another process is
+    /// or may be saving tables.
     #[cfg(feature = "ml")]
     pub(crate) fn remove_outdated(&self) -> Result<bool> {
         self.catch_up()?;

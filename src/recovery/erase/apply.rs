@@ -28,7 +28,7 @@ use crate::recovery::erase::scan::FoundEntries;
 use crate::recovery::erase::site::EraseSite;
 use crate::recovery::error::{Error, Result};
 use crate::recovery::status::RecoveryStatus;
-use crate::store::{DeadLetterFile, Durability, Note, Severity};
+use crate::store::{DeadLetterFile, Durability, Note, Severity, chain};
 use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -131,15 +131,14 @@ pub(crate) fn erase(
         }
         // The log shows which entries of the outbox have a copy, so the entries of the log are removed last.
         outbox = site.rewrite(&lock, spill(site).dir(), &examined, &examined.spilled, Progress::none())?;
-        rewritten = site.rewrite(&lock, &site.dirs.log, &examined, &examined.found, progress)?;
+        match site.rewrite(&lock, &site.dirs.log, &examined, &examined.found, progress) {
+            Ok(log) => rewritten = log,
+            Err(e) => notes.push(not_rewritten(&e)),
+        }
     }
     notes.extend(outbox.skipped.iter().map(skipped_in_outbox));
     notes.extend(rewritten.skipped.iter().map(skipped));
-    site.append_rewritten(&requested, &rewritten)?;
-    site.store.catch_up()?;
-    if !site.store.remove_outdated_tables()? {
-        notes.push(tables_kept());
-    }
+    notes.extend(site.finish(&requested, &rewritten));
     Ok(EraseResult {
         status: RecoveryStatus::of(&notes),
         runs: examined.plan.runs.iter().map(|run| run.run_ref.clone()).collect(),
@@ -209,10 +208,31 @@ fn skipped_in_outbox((stream, base, reason): &(StreamId, Seq, String)) -> Note {
     Note::new(Severity::Error, "erase_outbox_kept", message).with("stream", stream)
 }
 
-fn tables_kept() -> Note {
-    let message = "saved tables of an earlier time may contain rows of the runs, and were not removed, because another program \
-                   was saving tables; delete the run again by its ref";
+/// The reason why saved tables are kept.
+const SAVING: &str = "another program was saving tables, or the file system has no locks";
+
+fn tables_kept(reason: &str) -> Note {
+    let message = format!(
+        "saved tables of an earlier time may contain rows of the runs, and were not removed: {reason}; end the programs that use \
+         the workspace, and delete the run again by its ref"
+    );
     Note::new(Severity::Error, "erase_tables_kept", message)
+}
+
+fn not_rewritten(e: &Error) -> Note {
+    let message = format!(
+        "the bytes of erased entries may remain in the log, because the removal failed: {}; delete the run again by its ref",
+        chain(e)
+    );
+    Note::new(Severity::Error, "erase_segment_kept", message)
+}
+
+fn digests_not_recorded(e: &Error) -> Note {
+    let message = format!(
+        "the bytes of the entries were removed, and the log has no record of the digests of the rewritten segments: {}",
+        chain(e)
+    );
+    Note::new(Severity::Error, "erase_digests_not_recorded", message)
 }
 
 impl EraseSite<'_> {
@@ -303,6 +323,18 @@ impl EraseSite<'_> {
         };
         let segments: BTreeSet<(StreamId, Seq)> = found.segments.keys().copied().collect();
         rewrite_segments(self, dir, lock, &segments, &is_erased, progress)
+    }
+
+    /// Records the digests of rewritten segments, and derives the tables from the changed log. Returns a note for each step that
+    /// failed. A failure is no error, because only the result of the erasure still names the files that were kept.
+    fn finish(&self, requested: &[RunErasure], rewritten: &RewrittenLog) -> Vec<Note> {
+        let recorded = self.append_rewritten(requested, rewritten);
+        let tables = match self.store.catch_up().and_then(|_| self.store.remove_outdated_tables()) {
+            Ok(true) => None,
+            Ok(false) => Some(tables_kept(SAVING)),
+            Err(e) => Some(tables_kept(&chain(&e))),
+        };
+        recorded.err().map(|e| digests_not_recorded(&e)).into_iter().chain(tables).collect()
     }
 
     /// Records the digests of rewritten segments. A segment can contain entries of several runs, so the
