@@ -55,7 +55,7 @@ fn paths(paths: &[&str]) -> Vec<PathBuf> {
 }
 
 #[test]
-fn file_that_the_backup_lacks_is_named_by_the_plan_and_kept_unless_the_erasure_is_forced() {
+fn file_that_is_missing_in_the_backup_is_named_by_the_plan_and_kept_unless_the_erasure_is_forced() {
     for without_backup in [false, true] {
         let disk = disk_with_files();
         let plan = plan(&disk.spawn(10));

@@ -178,7 +178,7 @@ fn no_byte_of_an_erased_run_remains_although_facts_are_in_the_outbox() {
     }
 }
 
-/// The backup contains the log of the run, and lacks the facts that were written to the outbox later.
+/// The backup contains the log of the run. The facts that were written to the outbox later are missing in the backup.
 #[test]
 fn run_whose_facts_are_only_in_the_outbox_is_not_erased_without_a_backup_of_the_outbox() {
     let disk = disk_with_secret(false);
@@ -283,7 +283,9 @@ fn segment_of_the_outbox_in_use_is_kept_until_its_program_has_ended() {
     run.complete().unwrap();
     let result = erase(&disk.spawn(54), true).unwrap();
     assert_eq!(result.status, RecoveryStatus::Degraded, "{result:?}");
-    assert!(result.notes.iter().any(|note| note.code == "erase_outbox_kept"), "{result:?}");
+    let kept = result.notes.iter().find(|note| note.code == "erase_outbox_kept").unwrap();
+    let segment = planted(&disk).into_iter().find(|path| path.starts_with(OUTBOX_LOG)).unwrap();
+    assert!(kept.message.contains(segment.to_str().unwrap()), "{kept:?}");
     assert!(!visible(&disk).contains(&"secret".to_owned()));
     contexta.close().unwrap();
     drop((run, contexta, process));

@@ -15,6 +15,7 @@ use crate::contract::{Fact, RunRef, RunStatus, Timestamp};
 use crate::engine::entries::EntryRef;
 use crate::engine::entry::{Event, Seq, StreamId};
 use crate::engine::log::merge::MergeLock;
+use crate::engine::log::names::segment_path;
 use crate::engine::progress::Progress;
 use crate::projections::entry::Captured;
 use crate::projections::fact_runs::runs_of;
@@ -136,7 +137,7 @@ pub(crate) fn erase(
             Err(e) => notes.push(not_rewritten(&e)),
         }
     }
-    notes.extend(outbox.skipped.iter().map(skipped_in_outbox));
+    notes.extend(outbox.skipped.iter().map(|segment| skipped_in_outbox(spill(site).dir(), segment)));
     notes.extend(rewritten.skipped.iter().map(skipped));
     notes.extend(site.finish(&requested, &rewritten));
     Ok(EraseResult {
@@ -200,10 +201,13 @@ fn skipped((stream, base, reason): &(StreamId, Seq, String)) -> Note {
     Note::new(Severity::Error, "erase_segment_kept", message).with("stream", stream)
 }
 
-fn skipped_in_outbox((stream, base, reason): &(StreamId, Seq, String)) -> Note {
+/// Returns a note about a segment in the directory `dir` of the outbox.
+fn skipped_in_outbox(dir: &Path, (stream, base, reason): &(StreamId, Seq, String)) -> Note {
+    let path = segment_path(dir, *stream, *base);
     let message = format!(
-        "the bytes of erased entries remain in the outbox, in the segment of stream {stream} that begins with entry {base}: \
-         {reason}; end the programs that use the workspace, and delete the run again by its ref"
+        "the bytes of erased entries remain in the outbox, in the file {}: {reason}; end the programs that use the workspace, \
+         and delete the run again by its ref; if the file is damaged, run `contexta outbox replay` and remove the file by hand",
+        path.display()
     );
     Note::new(Severity::Error, "erase_outbox_kept", message).with("stream", stream)
 }

@@ -162,11 +162,11 @@ impl DeadLetterFile {
             remove_stale(self.storage.as_ref(), dir, STEM);
             let mut kept = FileReplacement::create(&self.storage, &self.path, STEM)?;
             // On some platforms, only the locked file itself can be read.
-            lines_of(&locked, |line| {
-                if position_in(line).is_some_and(|position| positions.contains(&position)) {
-                    return Ok(());
+            parts_of(&locked, |part| match part {
+                Part::Line(line) if position_in(line).is_some_and(|found| positions.contains(&found)) => {
+                    Ok(())
                 }
-                kept.write_all(line)
+                Part::Line(bytes) | Part::Rest(bytes) => kept.write_all(bytes),
             })?;
             // An append that waits for the lock finds the new file.
             let published = kept.publish();
@@ -195,10 +195,15 @@ impl DeadLetterFile {
         Ok(Some(LineFile::of(Arc::clone(&self.storage), &self.path).locked().map_err(wrap)?))
     }
 
-    /// Calls `f` with each line. A line includes its line break. Does nothing if the file does not exist.
-    fn each_line(&self, f: impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
+    /// Calls `f` with each line. A line includes its line break. The part of a line beyond the limit of a JSON text is left
+    /// out. Does nothing if the file does not exist.
+    fn each_line(&self, mut f: impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
+        let line = |part: Part<'_>| match part {
+            Part::Line(line) => f(line),
+            Part::Rest(_) => Ok(()),
+        };
         match self.storage.open(&self.path, OpenMode::Read) {
-            Ok(file) => lines_of(&file, f),
+            Ok(file) => parts_of(&file, line),
             Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
             Err(e) => Err(e),
         }
@@ -226,12 +231,31 @@ impl DeadLetterFile {
     }
 }
 
-/// Calls `f` with each line of a file. A line includes its line break.
-fn lines_of(file: &Arc<dyn File>, mut f: impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
+/// A part of a line.
+#[derive(Debug, Clone, Copy)]
+enum Part<'a> {
+    /// A line with its line break. A line that is longer than the limit of a JSON text is cut at the limit.
+    Line(&'a [u8]),
+    /// A part of the rest of the line that was cut.
+    Rest(&'a [u8]),
+}
+
+/// Calls `f` with the parts of a file in their order.
+fn parts_of(file: &Arc<dyn File>, mut f: impl FnMut(Part<'_>) -> io::Result<()>) -> io::Result<()> {
     let mut input = BufReader::new(FileReader::new(Arc::clone(file)));
     let mut line = Vec::new();
     while next_line(&mut input, &mut line)? {
-        f(&line)?;
+        f(Part::Line(&line))?;
+        let mut is_cut = line.len() > TEXT_BYTES_MAX && line.last() != Some(&b'\n');
+        while is_cut {
+            let rest = input.fill_buf()?;
+            let end = rest.iter().position(|byte| *byte == b'\n');
+            is_cut = end.is_none() && !rest.is_empty();
+            let (rest, _) = rest.split_at(end.map_or(rest.len(), |end| end + 1));
+            f(Part::Rest(rest))?;
+            let used = rest.len();
+            input.consume(used);
+        }
     }
     Ok(())
 }
@@ -246,23 +270,12 @@ fn position_in(line: &[u8]) -> Option<Position> {
     value_of(line)?.get("replay_ref").and_then(Value::as_str)?.parse().ok()
 }
 
-/// Reads the next line into `line`. The part of a line beyond the limit of a JSON text is dropped, so that such a line
+/// Reads the next line into `line`. A line that is longer than the limit of a JSON text is cut after the limit, so that it
 /// cannot be parsed. Returns `false` at the end of the file.
 fn next_line(input: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<bool> {
     line.clear();
     let limit = TEXT_BYTES_MAX as u64 + 1;
-    if (&mut *input).take(limit).read_until(b'\n', line)? == 0 {
-        return Ok(false);
-    }
-    let mut ended = line.len() as u64 <= TEXT_BYTES_MAX as u64 || line.last() == Some(&b'\n');
-    while !ended {
-        let rest = input.fill_buf()?;
-        let end = rest.iter().position(|byte| *byte == b'\n');
-        ended = end.is_some() || rest.is_empty();
-        let used = end.map_or(rest.len(), |end| end + 1);
-        input.consume(used);
-    }
-    Ok(true)
+    Ok((&mut *input).take(limit).read_until(b'\n', line)? > 0)
 }
 
 /// Applies a line to the letters. Returns `None` if the line describes no letter.
@@ -324,6 +337,30 @@ mod tests {
         let read = file(disk).read().unwrap();
         let of = |letter: DeadLetter| (letter.replay_ref.seq.to_string(), letter.state, letter.attempts);
         (read.letters.into_iter().map(of).collect(), read.unreadable)
+    }
+
+    /// The long line is not a letter. A removal keeps every byte of the line, and does not join it with the next line.
+    #[test]
+    fn line_beyond_the_limit_is_kept_and_the_next_lines_are_letters() {
+        let line = |seq: u32| format!("{{\"replay_ref\":\"{STREAM}:{seq}\",\"sink_name\":\"s\"}}\n");
+        for length in [TEXT_BYTES_MAX, TEXT_BYTES_MAX + 1, TEXT_BYTES_MAX + 100_000] {
+            let disk = SimDisk::new(1);
+            let long = format!("{}\n", "x".repeat(length));
+            let path = Path::new("/outbox/dead_letter.jsonl");
+            disk.overwrite(path, [line(1), long.clone(), line(2), line(3)].concat().into_bytes());
+            let seqs = |states: Vec<(String, LetterState, u32)>| {
+                states.into_iter().map(|state| state.0).collect::<Vec<_>>()
+            };
+            let (letters, unreadable) = states(&disk);
+            assert_eq!(
+                (seqs(letters), unreadable),
+                (vec!["1".into(), "2".into(), "3".into()], 1),
+                "{length}"
+            );
+            let removed = [1, 2].map(|seq| format!("{STREAM}:{seq}").parse().unwrap());
+            file(&disk).remove(&BTreeSet::from(removed)).unwrap();
+            assert!(disk.read(path).unwrap() == [long, line(3)].concat().into_bytes(), "{length}");
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! Only Linux is tested. Other platforms have no boot id, so every writer starts its own stream. On other platforms,
 //! files are not mapped, and a watch polls. On Windows, directories are not synced, because they cannot be opened.
 
+mod locking;
 #[expect(unsafe_code, reason = "memory maps of finished segments; the SAFETY comment gives the argument")]
 mod mapping;
 mod metadata;
@@ -132,19 +133,11 @@ impl File for OsFile {
     }
 
     fn try_lock(&self) -> io::Result<bool> {
-        match self.file.try_lock() {
-            Ok(()) => Ok(true),
-            Err(fs::TryLockError::WouldBlock) => Ok(false),
-            Err(fs::TryLockError::Error(e)) => Err(e),
-        }
+        locking::acquire(|| self.file.try_lock(), || mounts::is_local(&self.file))
     }
 
     fn try_lock_shared(&self) -> io::Result<bool> {
-        match self.file.try_lock_shared() {
-            Ok(()) => Ok(true),
-            Err(fs::TryLockError::WouldBlock) => Ok(false),
-            Err(fs::TryLockError::Error(e)) => Err(e),
-        }
+        locking::acquire(|| self.file.try_lock_shared(), || mounts::is_local(&self.file))
     }
 
     fn unlock(&self) -> io::Result<()> {
