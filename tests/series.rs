@@ -148,7 +148,8 @@ fn sinks_receive_the_points_of_a_series() {
 
 #[test]
 fn metrics_of_a_step_are_one_commit() {
-    let (_disk, contexta) = open_sim(1);
+    let disk = SimDisk::new(1);
+    let contexta = open_sim(&disk, 1, "/w");
     let run = contexta.run("a").run_id("a").start().unwrap();
     run.metric_at("loss", 0, 0.5).unwrap();
     let big = MetricValue::from(u64::MAX);
@@ -165,7 +166,7 @@ fn metrics_of_a_step_are_one_commit() {
         let step = Some(Step(step as i64 + 1));
         let batch = run.metrics(step, values).unwrap();
         assert_eq!((batch.status(), batch.len()), (ResultStatus::Success, count));
-        let commits: Vec<_> = batch.iter().map(|result| result.position().unwrap().sequence).collect();
+        let commits: Vec<_> = batch.iter().map(|result| result.position().unwrap().seq.0).collect();
         assert!(commits.windows(2).all(|pair| pair[1] == pair[0] + 1));
     }
     assert_eq!(run.metrics(None, [("none", 1)]).unwrap().len(), 1);
