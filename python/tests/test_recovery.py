@@ -369,7 +369,7 @@ def test_bad_arguments_of_a_replay_are_typed_errors(filled: Contexta) -> None:
 def damage(root: Path) -> None:
     (segment,) = [path for path in (root / "log").rglob("*") if path.is_file() and path.stat().st_size > 500]
     content = bytearray(segment.read_bytes())
-    for part in range(3, 8):
+    for part in range(3, 10):
         content[len(content) * part // 10] ^= 0xFF
     segment.write_bytes(content)
 
