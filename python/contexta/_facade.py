@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 _DEFAULT_WORKSPACE = ".contexta"
+_captured = CaptureResult._of
 
 
 class Contexta(Reading, Stores):
@@ -303,6 +304,9 @@ class Contexta(Reading, Stores):
         if scope is None or scope._session is not self:
             scope = _scopes.required(self)
         try:
+            # The path of most calls has no further call of Python code.
+            if unit is None and tags is None and aggregation_scope == "step" and summary_basis == "raw_observation":
+                return _captured(scope._native.metric(key, value, step))
             return scope.metric(
                 key,
                 value,
@@ -312,6 +316,8 @@ class Contexta(Reading, Stores):
                 summary_basis=summary_basis,
                 step=step,
             )
+        except _scopes._REFUSALS as error:
+            return scope._refused(error, key)
         except ClosedScopeError:
             # Another thread or task has closed the innermost scope.
             return _scopes.required(self).metric(
