@@ -6,10 +6,13 @@ import enum
 import typing
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from contexta._model import FrozenMapping, Model, freeze, plain
 from contexta.errors import ContextaError, ValidationError
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 T = TypeVar("T")
 
@@ -139,6 +142,14 @@ class OperationResult(Generic[T]):
         }
         _set_native(self, None)
         _set_members(self, members)
+
+    @classmethod
+    def _of(cls, native: Any) -> Self:
+        """Wraps the native result of a capture or of a batch."""
+        result = object.__new__(cls)
+        _set_native(result, native)
+        _set_members(result, None)
+        return result
 
     def _read(self) -> dict[str, Any]:
         """Returns the members; reads them from the native result when they are asked for the first time."""
@@ -317,14 +328,6 @@ class CaptureResult(OperationResult[Any]):
         )
 
     @classmethod
-    def _of(cls, native: Any) -> CaptureResult:
-        """Wraps the native result of a capture."""
-        result = object.__new__(cls)
-        _set_native(result, native)
-        _set_members(result, None)
-        return result
-
-    @classmethod
     def _decode(cls, form: Mapping[str, Any]) -> dict[str, Any]:
         members = super()._decode(form)
         members.update(
@@ -453,14 +456,6 @@ class BatchCaptureResult(BatchResult[CaptureResult]):
         applied = not results or any(result.applied for result in results)
         super().__init__(status, results, (), notes, failure, applied)
         self._read().update(family=PayloadFamily(family), results=results, items=results)
-
-    @classmethod
-    def _of(cls, native: Any) -> BatchCaptureResult:
-        """Wraps the native result of a batch."""
-        result = object.__new__(cls)
-        _set_native(result, native)
-        _set_members(result, None)
-        return result
 
     @classmethod
     def _decode(cls, form: Mapping[str, Any]) -> dict[str, Any]:

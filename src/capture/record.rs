@@ -195,7 +195,7 @@ impl Scope {
         self.point(&prepared, step, value)
     }
 
-    /// Returns the series of a metric that has only a key.
+    /// Returns the prepared series of a metric without unit, tags and other options. Prepares the series on first use.
     fn plain_series(&self, key: &str) -> Result<Arc<Prepared>> {
         let known = self.series().get(key);
         if let Some(prepared) = known {

@@ -114,8 +114,8 @@ impl BlobStore {
         Ok((digests, errors))
     }
 
-    /// Returns the temporary files in the staging directory. A process that stores a body may still use them. Other files in
-    /// the directory are left out, because users store files there. Errors: the directory exists and cannot be listed.
+    /// Returns the temporary files in the staging directory. A process that stores a body may still use them. Files of
+    /// users in this directory are left out. Errors: the directory exists and cannot be listed.
     pub fn temporaries(&self) -> Result<Vec<PathBuf>> {
         let entries = match self.storage.list(&self.staging) {
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),

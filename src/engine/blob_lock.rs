@@ -84,8 +84,8 @@ impl BlobStore {
         self.storage.open(&path, OpenMode::Create).map_err(|e| Error::io("open", &path, e))
     }
 
-    /// Calls `lock` until the lock is acquired or an error occurs. Returns `None` if another process still holds the
-    /// lock after the time `wait`.
+    /// Tries to acquire a lock with `lock`, for at most the time `wait`. Returns `None` if another process still holds
+    /// the lock at the end of this time, and the error if `lock` fails.
     fn wait(&self, wait: Duration, lock: impl Fn() -> io::Result<bool>) -> Option<io::Result<()>> {
         let mut waited = Duration::ZERO;
         loop {

@@ -76,8 +76,8 @@ impl LogAccess<'_> {
     /// Reads only the metadata of the open segment. Returns the cursor after the frames. Returns `None` if the cursor must
     /// be confirmed with [`LogAccess::confirm_open`] instead.
     ///
-    /// The applied frames are not compared with the file. The cursor was compared with this file earlier in this boot, and
-    /// since then only this process, which holds the lock of the stream, has written to the file.
+    /// The applied frames are not compared with the file. The cursor was compared with this file earlier in this boot. This
+    /// process holds the lock of the stream, so no other process has written to the file since then.
     pub(super) fn confirm_written(
         &self,
         cursor: &Cursor,
@@ -137,7 +137,7 @@ impl LogAccess<'_> {
         Some((listing, Box::new(cursor), Box::new(reader)))
     }
 
-    /// Reads the metadata of the open segment. Returns `None` as [`Listing::of_open_segment`] does.
+    /// Reads the metadata of the open segment. Returns `None` in the cases of [`Listing::of_open_segment`].
     fn list_open(&self, open: &OpenSegment, then: &Files) -> Option<Listing> {
         Listing::of_open_segment(self.storage.as_ref(), self.log, open, then, self.is_log_same)
     }

@@ -87,8 +87,8 @@ pub(super) fn remove_generations(site: &Site) -> Result<u64> {
     Ok(removed)
 }
 
-/// Removes durably all generations except `kept`, the data that was derived from them, generations that were set aside, and
-/// temporary files. Returns `false` if files remain: another process is publishing, or the file system has no locks, and a
+/// Removes all generations except `kept`, and syncs the directory. Also removes the data derived from these generations,
+/// damaged generations that were renamed, and temporary files. Returns `false` if files remain: another process is publishing, or the file system has no locks, and a
 /// temporary file can belong to a process that is publishing. Errors: the lock file cannot be locked for another reason, or a
 /// file cannot be removed.
 #[cfg(feature = "ml")]

@@ -1,7 +1,7 @@
 //! The engine's own tables: cursors, the frame index, and counts of entries.
 //!
-//! The rows of the frame index are written in the same transaction as the rows of the projections, or stay in memory
-//! together with them. The rows of entries that could not be decoded are written in the same transaction. The cursors and
+//! Rows of the frame index and rows of the projections are written in one transaction. Until then, both stay in memory.
+//! The rows of entries that could not be decoded are written in the same transaction. The cursors and
 //! the number of entries are kept in memory, and are written when a generation is published. FORMAT.md, "Projection
 //! files", defines the bytes.
 

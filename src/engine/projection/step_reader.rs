@@ -27,8 +27,8 @@ pub(super) const PIECE_STREAMS: usize = 128;
 pub(super) struct StepReader<'a> {
     site: &'a Site,
     log: LogAccess<'a>,
-    /// The cursors of all streams at the beginning of the catch-up. Empty after the last stream was read, so that the
-    /// cursors can be moved without a copy of the map.
+    /// The cursors of all streams at the beginning of the catch-up. The map is released after the last stream was
+    /// read. The owner of the map can then change it without copying it.
     cursors: Arc<BTreeMap<StreamId, Cursor>>,
     /// The segment that this process appends to, if it is known.
     open_segment: Option<OpenSegment>,

@@ -225,7 +225,7 @@ fn is_equal(a: &Entry, b: &Entry) -> bool {
     (a.stamp.time, a.kind, a.version) == (b.stamp.time, b.kind, b.version) && a.payload == b.payload
 }
 
-/// The first difference of two histories.
+/// The result of comparing two histories: the first entry that differs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Difference {
     /// No entry is known to differ.

@@ -1,7 +1,7 @@
 //! Links of the chain as evidence of different entries in ranges of erased entries.
 //!
-//! A segment keeps its links after entries were erased: the link in its header, the links in its marks, and the link in
-//! the header of the next segment. A link covers all entries of the segment up to its position. If two copies of a segment
+//! An erasure keeps the links of a segment. The links are in the header of the segment, in its marks, and in the header
+//! of the next segment. A link covers all entries of the segment up to its position. If two copies of a segment
 //! begin with equal links and have different links at a later position, they had different entries before this position.
 
 use crate::engine::checksum::Digest;
